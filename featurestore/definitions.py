@@ -1,0 +1,188 @@
+"""The nouns of the feature store, as frozen values: entity, feature, feature view, feature service.
+
+They are read from dbt's manifest and never changed; a value that needs its types from the warehouse
+is replaced by a copy that has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from featurestore.types import DataType
+
+__all__ = [
+    "ALL_FEATURES",
+    "Column",
+    "Entity",
+    "Feature",
+    "FeatureRef",
+    "FeatureService",
+    "FeatureView",
+    "ServiceMember",
+]
+
+ALL_FEATURES = "*"
+"""The feature name in a reference that stands for every feature of the view: `view:*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with a part to play: a join key or a timestamp.
+
+    Attributes:
+        name: The column's name in the warehouse.
+        data_type: Its type; None until the warehouse has been asked, when dbt does not declare it.
+    """
+
+    name: str
+    data_type: DataType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A thing that features describe, with the join keys that identify it.
+
+    Attributes:
+        name: The noun, such as `plane`.
+        join_keys: One column, or several of a composite key, in order.
+    """
+
+    name: str
+    join_keys: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of a feature view that a model may learn from."""
+
+    name: str
+    data_type: DataType | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FeatureRef:
+    """The address of one feature, `view:feature`; the feature `*` stands for all of the view's."""
+
+    view: str
+    feature: str
+
+    @classmethod
+    def parse(cls, text: str) -> FeatureRef:
+        """Read a reference.
+
+        Raises:
+            ValueError: The text is not of the form `view:feature`.
+
+        >>> FeatureRef.parse("plane_features:seats")
+        FeatureRef(view='plane_features', feature='seats')
+        """
+        view, separator, feature = (part.strip() for part in text.partition(":"))
+        if not (view and separator and feature):
+            raise ValueError(f"'{text}' is no feature reference; write 'view:feature' or 'view:*'")
+        return cls(view, feature)
+
+    def __str__(self) -> str:
+        return f"{self.view}:{self.feature}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """A dbt model that holds features of one or more entities over time.
+
+    Attributes:
+        name: The model's dbt name, with `.v<n>` behind it when dbt versions the model.
+        unique_id: dbt's id of the node.
+        relation: The quoted name of the table or view in the warehouse.
+        path: The file that declares it, for messages.
+        entities: What it describes; empty for global features.
+        features: Every feature, in the order of the declaration.
+        event_timestamp: The column since when a row is true and, after `available_after`, knowable.
+        created_timestamp: The column that says when a row was written, if there is one.
+        available_after: The delay between an event and its row being known.
+        ttl: The greatest age at which a row may still be used; None means any age.
+        online: Whether the sync job publishes it.
+        owner: Name or mail of the dbt group's owner.
+    """
+
+    name: str
+    unique_id: str
+    relation: str
+    path: str
+    entities: tuple[Entity, ...]
+    features: tuple[Feature, ...]
+    event_timestamp: Column
+    created_timestamp: Column | None = None
+    available_after: timedelta = timedelta()
+    ttl: timedelta | None = None
+    online: bool = True
+    description: str = ""
+    owner: str = ""
+    group: str = ""
+    access: str = ""
+    tags: tuple[str, ...] = ()
+    version: str = ""
+
+    @property
+    def join_keys(self) -> tuple[Column, ...]:
+        """The join keys of all entities, in order, each column once."""
+        columns = {key.name: key for entity in self.entities for key in entity.join_keys}
+        return tuple(columns.values())
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that have a part to play: keys first, then timestamps."""
+        created = () if self.created_timestamp is None else (self.created_timestamp,)
+        return (*self.join_keys, self.event_timestamp, *created)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features, in order."""
+        return tuple(feature.name for feature in self.features)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMember:
+    """Features of one view as a request or a service takes them.
+
+    Attributes:
+        view: The feature view's name.
+        features: The features taken, in order.
+        alias: Another name for the view, so that it can be taken more than once.
+        entities: For an alias: the columns of the entity frame that hold an entity's join keys,
+            by entity name. An entity that is not named keeps the view's own columns.
+    """
+
+    view: str
+    features: tuple[str, ...]
+    alias: str = ""
+    entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name under which the view appears in the result."""
+        return self.alias or self.view
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureService:
+    """The features one model uses: a dbt exposure of `type: ml`.
+
+    Attributes:
+        name: The exposure's name.
+        members: What it takes of each view, in the order of the declaration.
+        label: The column to predict, as `model.column`; empty when the service names none.
+        owner: Name or mail of the exposure's owner.
+    """
+
+    name: str
+    unique_id: str
+    path: str
+    members: tuple[ServiceMember, ...]
+    label: str = ""
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,109 @@
+"""The point-in-time join: for each entity row, each view's newest row that was known by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from featurestore.definitions import Column
+from featurestore.errors import EntityFrameError
+from featurestore.sql.expressions import (
+    Named,
+    as_name,
+    both,
+    column,
+    cte,
+    instant,
+    with_ctes,
+)
+from featurestore.sql.plan import Plan, Spine, ViewJoin
+from featurestore.sql.strategies import choose_strategy
+
+__all__ = ["point_in_time"]
+
+
+def point_in_time(plan: Plan, strategy: str | None = None) -> str:
+    """Write the statement of a training set.
+
+    Each view is joined on the distinct keys and instants of the entity rows, and its matches back
+    on the same: every entity row comes back exactly once, duplicates included.
+
+    Args:
+        plan: The training set.
+        strategy: A shape of join to insist on; by default the dialect's preferred one.
+
+    Returns:
+        One SELECT, formatted, with named CTEs and a comment on each.
+
+    Raises:
+        UnsupportedDialect: The dialect is unknown or cannot run the strategy.
+        EntityFrameError: The entity rows are given as SQL that cannot be parsed.
+    """
+    chosen = choose_strategy(plan.dialect, as_known=plan.as_known, wanted=strategy)
+    ctes = [_spine(plan.spine, plan.dialect)]
+    for join in plan.joins:
+        ctes += chosen.match(join, plan.dialect, plan.as_known)
+    return with_ctes(_training_set(plan), ctes).sql(plan.dialect, pretty=True)
+
+
+def _spine(spine: Spine, dialect: str) -> Named:
+    at = instant(Column(spine.event_timestamp, spine.columns[spine.event_timestamp]))
+    query = exp.select(
+        *(column(name) for name in spine.columns),
+        exp.alias_(exp.cast(at, "timestamp"), as_name("_instant")),
+        copy=False,
+    ).from_(_source(spine, dialect), copy=False)
+    query.add_comments(["the entity rows, each with the instant it asks for, in UTC"])
+    return "spine", query
+
+
+def _source(spine: Spine, dialect: str) -> exp.Expr:
+    if not spine.is_query:
+        return exp.to_table(spine.source, dialect=dialect)
+    try:
+        query = parse_one(spine.source, dialect=dialect)
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise EntityFrameError(f"The entity frame's SQL cannot be parsed: {reason}.") from error
+    if not isinstance(query, exp.Query):
+        raise EntityFrameError(
+            f"The entity frame's SQL is a {query.key.upper()}.", remedy="Give a SELECT."
+        )
+    return query.subquery("entity_rows", copy=False)
+
+
+def _training_set(plan: Plan) -> exp.Select:
+    spine = plan.spine
+    entity_columns = [column(name, "spine") for name in spine.columns if name != spine.order_by]
+    query = exp.select(*entity_columns, copy=False).from_("spine")
+    for join in plan.joins:
+        query = query.select(*_outputs(join), copy=False)
+        query = query.join(
+            cte(join.cte),
+            on=both(_back_on_the_spine(join)),
+            join_type="left",
+            copy=False,
+        )
+    if spine.order_by is not None:
+        query = query.order_by(column(spine.order_by, "spine"), copy=False)
+    query.add_comments(["the training set: every entity row exactly once"])
+    return query
+
+
+def _back_on_the_spine(join: ViewJoin) -> Iterator[exp.Expr]:
+    for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
+        yield column(spine_key, "spine").eq(column(key, join.cte))
+    yield column("_instant", "spine").eq(column("_instant", join.cte))
+
+
+def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
+    for output in join.outputs:
+        yield _as(column(output.feature, join.cte), output.name)
+    if join.timestamp_output is not None:
+        yield _as(column("_event_timestamp", join.cte), join.timestamp_output)
+
+
+def _as(node: exp.Column, name: str) -> exp.Expr:
+    return node if node.name == name else exp.alias_(node, as_name(name))

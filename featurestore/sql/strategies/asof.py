@@ -1,0 +1,88 @@
+"""The ASOF join: the newest instant by a sorted merge, then the row at that instant.
+
+The join itself looks at keys and timestamps alone. It cannot break ties (an engine takes any of
+them), so the rows at the instant found are fetched by equality and ranked. That is exact, and as
+fast as an ASOF join over all columns: only rows that matched are ever ranked.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from featurestore.sql.expressions import (
+    Named,
+    as_name,
+    both,
+    column,
+    cte,
+    equal_keys,
+    instant,
+    minus,
+    newest_first,
+    ranked,
+    relation,
+)
+from featurestore.sql.plan import ViewJoin
+from featurestore.sql.strategies.common import asked, picked
+
+__all__ = ["asof"]
+
+
+def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
+    """Write the ASOF form, for engines where `ASOF JOIN` takes an inequality in ON.
+
+    Args:
+        join: What to join.
+        dialect: The dialect, for reading the relation's name.
+        as_known: Not possible here: the join takes one inequality only.
+
+    Returns:
+        The CTEs `<name>_asked`, `<name>_newest` and `<name>`.
+    """
+    if as_known:
+        raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
+    return [asked(join), _newest(join, dialect), _rows(join, dialect)]
+
+
+def _newest(join: ViewJoin, dialect: str) -> Named:
+    view = join.view
+    known_until = minus(column("_instant", "asked"), view.available_after)
+    event = instant(view.event_timestamp, "history")
+    query = exp.select(
+        *(column(key, "asked") for key in join.keys),
+        column("_instant", "asked"),
+        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+        copy=False,
+    ).from_(cte(f"{join.cte}_asked", "asked"))
+    conditions = [*equal_keys(join.keys, "asked", "history"), known_until >= event]
+    query = query.join(
+        exp.Join(
+            this=relation(view.relation, dialect, "history"), on=both(conditions), method="ASOF"
+        ),
+        copy=False,
+    )
+    if view.ttl is not None:
+        oldest = minus(column("_instant", "asked"), view.ttl)
+        query = query.where(instant(view.event_timestamp, "history") >= oldest, copy=False)
+    query.add_comments([f"{join.name}: the newest instant known by then"])
+    return f"{join.cte}_newest", query
+
+
+def _rows(join: ViewJoin, dialect: str) -> Named:
+    view = join.view
+    partition = [*(column(key, "newest") for key in join.keys), column("_instant", "newest")]
+    at_that_instant = [
+        *equal_keys(join.keys, "newest", "history"),
+        column("_event_timestamp", "newest").eq(column(view.event_timestamp.name, "history")),
+    ]
+    candidates = exp.select(
+        *partition,
+        column("_event_timestamp", "newest"),
+        *(column(feature, "history") for feature in join.features),
+        ranked(partition, newest_first(view, "history", event=False)),
+        copy=False,
+    ).from_(cte(f"{join.cte}_newest", "newest"))
+    candidates = candidates.join(
+        relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
+    )
+    return picked(join, candidates, f"{join.name}: the row at that instant, ties decided")

@@ -1,0 +1,32 @@
+"""What all shapes of join share: the keys and instants asked for, and the first of ranked rows."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from featurestore.sql.expressions import Named, as_name, column, not_null
+from featurestore.sql.plan import ViewJoin
+
+__all__ = ["asked", "picked"]
+
+
+def asked(join: ViewJoin) -> Named:
+    """Return each key and instant of the entity rows once: duplicates cost nothing from here on."""
+    keys = [
+        exp.alias_(column(spine_key), as_name(key)) if spine_key != key else column(key)
+        for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
+    ]
+    needed = (*dict.fromkeys(join.spine_keys), "_instant")
+    query = exp.select(*keys, column("_instant"), copy=False).from_("spine").distinct()
+    query = query.where(*not_null(needed), copy=False)
+    query.add_comments([f"{join.name}: the keys and instants asked for, each once"])
+    return f"{join.cte}_asked", query
+
+
+def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
+    """Return the first of the ranked candidates, under the join's own name."""
+    names = (*join.keys, "_instant", "_event_timestamp", *join.features)
+    query = exp.select(*(column(name) for name in names), copy=False)
+    query = query.from_(candidates.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+    query.add_comments([comment])
+    return join.cte, query

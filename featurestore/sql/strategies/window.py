@@ -1,0 +1,66 @@
+"""The window form: every row known by then, ranked; any engine with window functions can run it."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from featurestore.sql.expressions import (
+    Named,
+    as_name,
+    both,
+    column,
+    cte,
+    equal_keys,
+    instant,
+    minus,
+    newest_first,
+    ranked,
+    relation,
+)
+from featurestore.sql.plan import ViewJoin
+from featurestore.sql.strategies.common import asked, picked
+
+__all__ = ["window"]
+
+
+def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
+    """Write the window form.
+
+    Args:
+        join: What to join.
+        dialect: The dialect, for reading the relation's name.
+        as_known: Leave out rows written after the instant asked for.
+
+    Returns:
+        The CTEs `<name>_asked` and `<name>`.
+    """
+    view = join.view
+    partition = [*(column(key, "asked") for key in join.keys), column("_instant", "asked")]
+    candidates = exp.select(
+        *partition,
+        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+        *(column(feature, "history") for feature in join.features),
+        ranked(partition, newest_first(view, "history", event=True)),
+        copy=False,
+    ).from_(cte(f"{join.cte}_asked", "asked"))
+    candidates = candidates.join(
+        relation(view.relation, dialect, "history"), on=both(_known(join, as_known)), copy=False
+    )
+    return [asked(join), picked(join, candidates, f"{join.name}: the newest row known by then")]
+
+
+def _known(join: ViewJoin, as_known: bool) -> list[exp.Expr]:
+    view = join.view
+    now = column("_instant", "asked")
+    event = instant(view.event_timestamp, "history")
+    conditions = [
+        *equal_keys(join.keys, "asked", "history"),
+        event <= minus(now.copy(), view.available_after),
+    ]
+    if view.ttl is not None:
+        conditions.append(event.copy() >= minus(now.copy(), view.ttl))
+    if as_known and view.created_timestamp is not None:
+        created = instant(view.created_timestamp, "history")
+        unknown = column(view.created_timestamp.name, "history").is_(exp.null())
+        conditions.append(exp.paren(exp.or_(created <= now.copy(), unknown)))
+    return conditions

@@ -1,0 +1,228 @@
+"""DuckDB, connected to as dbt-duckdb does: the same file, settings, extensions and attachments.
+
+A reader opens the file read-only, so that it never blocks another reader; DuckDB lets no second
+process in while a writer holds the file. The session runs in UTC whatever the machine says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlglot import exp
+
+from featurestore.errors import (
+    MissingExtra,
+    RelationNotBuilt,
+    WarehouseError,
+    WarehouseUnavailable,
+)
+from featurestore.profile import Profile
+from featurestore.types import DataType, Kind, UnknownType, parse_type
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+__all__ = ["DuckDBWarehouse"]
+
+_MEMORY = ":memory:"
+
+
+class DuckDBWarehouse:
+    """A connection to a DuckDB database; see `Warehouse` for the methods.
+
+    Args:
+        connection: An open connection, which is closed with the warehouse.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        with _translated("configure the session"):
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET default_null_order = 'nulls_last'")
+
+    @classmethod
+    def from_profile(cls, profile: Profile, *, write: bool = False) -> Self:
+        """Open the database of a dbt-duckdb target.
+
+        Args:
+            profile: The target.
+            write: Whether to open the file for writing.
+
+        Raises:
+            WarehouseUnavailable: The file is missing, locked by a writer, or no database.
+            MissingExtra: DuckDB is not installed.
+        """
+        path = _database_path(profile)
+        warehouse = cls(_open(path, write=write, config=profile.settings.get("config_options")))
+        try:
+            warehouse._prepare(profile)
+        except BaseException:
+            warehouse.close()
+            raise
+        return warehouse
+
+    def _prepare(self, profile: Profile) -> None:
+        """Do to the session what dbt-duckdb does to its own."""
+        for extension in profile.settings.get("extensions") or ():
+            name = extension["name"] if isinstance(extension, dict) else extension
+            self.execute(f"LOAD {exp.to_identifier(str(name)).sql('duckdb')}")
+        for attachment in profile.settings.get("attach") or ():
+            self._attach(attachment, profile.folder)
+        for name, value in (profile.settings.get("settings") or {}).items():
+            if str(name).lower() != "timezone":
+                literal = exp.Literal.string(str(value)).sql("duckdb")
+                self.execute(f"SET {name} = {literal}")
+
+    def _attach(self, attachment: Mapping[str, Any], folder: Path) -> None:
+        path = str(attachment["path"])
+        if "://" not in path and ":" not in path:
+            path = str(folder / path)
+        alias = attachment.get("alias")
+        named = f" AS {exp.to_identifier(str(alias), quoted=True).sql('duckdb')}" if alias else ""
+        options = ["READ_ONLY"]
+        if attachment.get("type"):
+            options.append(f"TYPE {attachment['type']}")
+        self.execute(
+            f"ATTACH IF NOT EXISTS {exp.Literal.string(path).sql('duckdb')}{named}"
+            f" ({', '.join(options)})"
+        )
+
+    def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
+        """Describe a relation or a query."""
+        described = f"({source})" if is_query else source
+        with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
+            rows = self.connection.execute(f"DESCRIBE SELECT * FROM {described}").fetchall()
+        return {row[0]: _type(row[1]) for row in rows}
+
+    def upload(self, name: str, table: pa.Table) -> str:
+        """Register Arrow data: DuckDB reads it in place, without a copy."""
+        self.connection.register(name, table)
+        return exp.to_identifier(name).sql("duckdb")
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """Run a query and stream its rows."""
+        with _translated("run the query"):
+            reader: pa.RecordBatchReader = self.connection.sql(sql).to_arrow_reader()
+        return reader
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        with _translated("run a statement"):
+            self.connection.execute(sql)
+
+    def write_table(self, name: str, sql: str) -> int:
+        """Create or replace a table in one transaction."""
+        table = exp.to_table(name, dialect="duckdb").sql("duckdb")
+        with _translated(f"write the table {name}"):
+            row = self.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}").fetchone()
+        return int(row[0]) if row else 0
+
+    def write_parquet(self, path: Path, sql: str) -> int:
+        """Write a Parquet file beside its place, then move it there: never half a file."""
+        part = path.with_name(f"{path.name}.part-{os.getpid()}")
+        target = exp.Literal.string(str(part)).sql("duckdb")
+        try:
+            with _translated(f"write {path}"):
+                row = self.connection.execute(
+                    f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"
+                ).fetchone()
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the warehouse itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+
+def _database_path(profile: Profile) -> str:
+    path = str(profile.settings.get("path") or _MEMORY)
+    if path == _MEMORY:
+        raise WarehouseUnavailable(
+            f"Target '{profile.target}' of profile '{profile.name}' keeps its warehouse in memory,"
+            " so nothing of it outlives dbt.",
+            remedy="Give the target a `path:` to a file.",
+        )
+    if "://" in path or path.startswith("md:"):
+        return path
+    return str((profile.folder / Path(path).expanduser()).resolve())
+
+
+def _open(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConnection:
+    try:
+        import duckdb
+        import pyarrow as pa  # noqa: F401, results are Arrow
+    except ImportError as error:
+        missing = error.name or "duckdb"
+        raise MissingExtra(missing, "duckdb", purpose="Reading the warehouse") from None
+    if "://" not in path and not path.startswith("md:") and not Path(path).is_file():
+        raise WarehouseUnavailable(
+            f"The warehouse file {path} does not exist.",
+            remedy="Run `dbt build`, or check `path:` in profiles.yml.",
+        )
+    try:
+        return duckdb.connect(path, read_only=not write, config=dict(config or {}))
+    except duckdb.Error as error:
+        raise _unavailable(path, str(error)) from error
+
+
+def _unavailable(path: str, reason: str) -> WarehouseUnavailable:
+    first = reason.splitlines()[0]
+    if "lock" in reason:
+        return WarehouseUnavailable(
+            f"The warehouse file {path} is locked by another process: {first}",
+            remedy="Wait until that process (dbt, a sync, an open session) has finished.",
+        )
+    if "different configuration" in reason:
+        return WarehouseUnavailable(
+            f"The warehouse file {path} is already open in this process: {first}",
+            remedy="Close the other connection to the file first.",
+        )
+    return WarehouseUnavailable(f"Cannot open the warehouse file {path}: {first}")
+
+
+def _type(text: str) -> DataType:
+    try:
+        return parse_type(text, "duckdb")
+    except UnknownType:
+        return DataType(Kind.OTHER, text=text)
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """Turn DuckDB's errors into ours; the engine's first line is the most telling one."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.CatalogException as error:
+        message = f"Cannot {doing}: {_reason(error)}"
+        raise RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.") from error
+    except duckdb.Error as error:
+        raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())

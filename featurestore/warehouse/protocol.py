@@ -1,0 +1,62 @@
+"""What the rest of the house needs of a warehouse, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from featurestore.types import DataType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Warehouse"]
+
+
+class Warehouse(Protocol):
+    """A connection to one warehouse.
+
+    Every method raises `WarehouseError` with the engine's own words where the engine refuses.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """The dialect's name in sqlglot."""
+
+    def columns(self, source: str, *, is_query: bool = False) -> Mapping[str, DataType]:
+        """Describe a relation or a query: its columns and their types, in order.
+
+        Raises:
+            RelationNotBuilt: The relation does not exist.
+        """
+
+    def upload(self, name: str, table: pa.Table) -> str:
+        """Make a table of Arrow data readable for this connection; return its name for FROM."""
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """Run a query and stream its rows; they must be read before the next statement."""
+
+    def execute(self, sql: str) -> None:
+        """Run a statement whose result is of no interest."""
+
+    def write_table(self, name: str, sql: str) -> int:
+        """Create or replace a table from a query; return its number of rows."""
+
+    def write_parquet(self, path: Path, sql: str) -> int:
+        """Write a query's rows to a Parquet file; return their number."""
+
+    def close(self) -> None:
+        """Close the connection; closing twice is fine."""
+
+    def __enter__(self) -> Self:
+        """Return the warehouse itself."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
