@@ -39,6 +39,7 @@ class Kind(StrEnum):
     UUID = "uuid"
     JSON = "json"
     ARRAY = "array"
+    NULL = "null"
     OTHER = "other"
 
 
@@ -87,7 +88,15 @@ class DataType:
     @property
     def is_instant(self) -> bool:
         """Whether the type can be an event timestamp."""
-        return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE)
+        return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE, Kind.NULL)
+
+    def comparable(self, other: DataType) -> bool:
+        """Whether keys of the two types may be compared; a column of NULLs alone always may.
+
+        >>> DataType(Kind.STRING).comparable(DataType(Kind.INT64))
+        False
+        """
+        return self.family == other.family or Kind.NULL in (self.kind, other.kind)
 
     def __str__(self) -> str:
         """Spell the type the way the documentation does.
@@ -130,6 +139,7 @@ _SPELLINGS: dict[Kind, str] = {
     ),
     Kind.UUID: "uuid",
     Kind.JSON: "json jsonb variant",
+    Kind.NULL: 'null "null"',
 }
 
 

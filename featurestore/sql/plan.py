@@ -196,7 +196,7 @@ def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> 
             remedy=did_you_mean(name, spine.columns) or f"Add the column '{name}'.",
         )
     found = spine.columns[name]
-    if key.data_type is not None and found.family != key.data_type.family:
+    if key.data_type is not None and not found.comparable(key.data_type):
         remedy = "Cast the column of the entity frame."
         if found.family == "float" and key.data_type.family == "integer":
             remedy = "pandas turns integers with gaps into floats: use astype('Int64')."

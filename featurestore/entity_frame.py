@@ -1,0 +1,123 @@
+"""The entity frame in every form a caller may have it: a data frame, a query, a table, a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import EntityFrameError, MissingExtra
+from featurestore.sql.plan import Spine
+from featurestore.warehouse.protocol import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["FRAME_NAME", "EntityFrame", "read_entity_frame"]
+
+FRAME_NAME = "entity_df"
+"""The name under which an uploaded data frame stands in the generated SQL."""
+
+_ORDER = "_row"
+_NAME = r"""(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+"|`[^`]+`)"""
+_TABLE = re.compile(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFrame:
+    """Entity rows, not yet in the warehouse or already there.
+
+    Attributes:
+        source: A relation or a query; `FRAME_NAME` for a data frame.
+        is_query: Whether `source` is a query.
+        table: The rows of a data frame, numbered in `_row`; None where the warehouse has them.
+    """
+
+    source: str
+    is_query: bool = False
+    table: pa.Table | None = None
+
+    def spine(self, warehouse: Warehouse, event_timestamp: str) -> Spine:
+        """Put the rows in the warehouse's reach, and describe them.
+
+        Args:
+            warehouse: Where the statement will run.
+            event_timestamp: The column that holds the time of each row.
+        """
+        source = self.source
+        if self.table is not None:
+            source = warehouse.upload(FRAME_NAME, self.table)
+        columns = warehouse.columns(source, is_query=self.is_query)
+        order_by = _ORDER if self.table is not None else None
+        return Spine(source, self.is_query, columns, event_timestamp, order_by)
+
+
+def read_entity_frame(entity_df: Any, ref: Callable[[str], str]) -> EntityFrame:
+    """Recognise what was given as entity rows.
+
+    Args:
+        entity_df: A pandas, polars or Arrow frame (anything with Arrow's C stream), a SELECT, the
+            name of a table, or `ref:<dbt model>`.
+        ref: Gives the relation of a dbt model by its name.
+
+    Raises:
+        EntityFrameError: It is none of these.
+    """
+    if not isinstance(entity_df, str):
+        return EntityFrame(FRAME_NAME, table=_numbered(_to_arrow(entity_df)))
+    text = entity_df.strip().rstrip(";").strip()
+    if text.startswith("ref:"):
+        return EntityFrame(ref(text.removeprefix("ref:").strip()))
+    if _TABLE.fullmatch(text):
+        return EntityFrame(text)
+    if re.match(r"(?is)(\(|select\b|with\b|from\b|values\b|--|/\*)", text):
+        return EntityFrame(text, is_query=True)
+    raise EntityFrameError(
+        f"'{text[:60]}' is neither a SELECT, a table's name, nor 'ref:<model>'.",
+        remedy="Give one of these, or a data frame.",
+    )
+
+
+def _to_arrow(frame: Any) -> pa.Table:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise MissingExtra("pyarrow", "duckdb", purpose="Reading a data frame") from None
+    if isinstance(frame, pa.Table):
+        return frame
+    try:
+        if type(frame).__module__.startswith("pandas."):
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        if hasattr(frame, "collect") and hasattr(frame, "lazy"):
+            frame = frame.collect()
+        if isinstance(frame, pa.RecordBatch) or hasattr(frame, "__arrow_c_stream__"):
+            return pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        reason = " ".join(str(error).split())
+        raise EntityFrameError(
+            f"The entity frame cannot be read as Arrow: {reason}.",
+            remedy="Give each column one type, for example with astype().",
+        ) from error
+    raise EntityFrameError(
+        f"The entity frame is a {type(frame).__module__}.{type(frame).__qualname__}.",
+        remedy="Give a pandas, polars or Arrow frame, a SELECT, a table's name or 'ref:<model>'.",
+    )
+
+
+def _numbered(table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    names = table.column_names
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise EntityFrameError(
+            f"The entity frame has more than one column named {', '.join(repeated)}.",
+            remedy="Rename or drop one.",
+        )
+    if _ORDER in names:
+        raise EntityFrameError(
+            f"The entity frame has a column '{_ORDER}', a name the statement uses itself.",
+            remedy="Rename the column.",
+        )
+    return table.append_column(_ORDER, pa.array(range(table.num_rows), pa.int64()))

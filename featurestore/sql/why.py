@@ -1,0 +1,132 @@
+"""The explanation of one value: each row of the entity, and why it was chosen or rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.definitions import FeatureView
+from featurestore.sql.expressions import (
+    as_name,
+    both,
+    column,
+    instant,
+    instant_literal,
+    minus,
+    newest_first,
+    plus,
+    relation,
+    with_ctes,
+)
+
+__all__ = ["CHOSEN", "why"]
+
+CHOSEN = "chosen"
+
+
+def why(
+    view: FeatureView,
+    feature: str,
+    keys: Mapping[str, Any],
+    at: datetime,
+    dialect: str,
+    *,
+    as_known: bool = False,
+    limit: int = 20,
+) -> str:
+    """Write the statement that explains one value.
+
+    Args:
+        view: The feature view, with all types known.
+        feature: One of its features.
+        keys: The entity's join keys, by name.
+        at: The instant asked for.
+        dialect: The warehouse's dialect.
+        as_known: Whether rows written after `at` are left out.
+        limit: The greatest number of rows shown: the chosen one, then the newest.
+
+    Returns:
+        One SELECT of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`.
+    """
+    moment = instant_literal(at)
+    eligible = _eligible(view, moment, as_known=as_known)
+    created = view.created_timestamp
+    rows = exp.select(
+        exp.alias_(instant(view.event_timestamp, "history"), as_name("_event")),
+        *([exp.alias_(instant(created, "history"), as_name("_created"))] if created else []),
+        exp.alias_(column(feature, "history"), as_name("value")),
+        exp.alias_(both(eligible), as_name("_eligible")),
+        exp.alias_(_rank(view, eligible), as_name("_rank")),
+        copy=False,
+    ).from_(relation(view.relation, dialect, "history"))
+    rows = rows.where(
+        *(column(name, "history").eq(exp.convert(value)) for name, value in keys.items()),
+        copy=False,
+    )
+    rows.add_comments([f"every row of the entity in {view.name}, the one to use ranked first"])
+    return _verdicts(view, rows, moment, as_known=as_known, limit=limit).sql(dialect, pretty=True)
+
+
+def _eligible(view: FeatureView, moment: exp.Expr, *, as_known: bool) -> list[exp.Expr]:
+    event = instant(view.event_timestamp, "history")
+    conditions: list[exp.Expr] = [
+        exp.Coalesce(
+            this=event <= minus(moment.copy(), view.available_after), expressions=[exp.false()]
+        )
+    ]
+    if view.ttl is not None:
+        conditions.append(
+            exp.Coalesce(
+                this=event.copy() >= minus(moment.copy(), view.ttl), expressions=[exp.false()]
+            )
+        )
+    if as_known and view.created_timestamp is not None:
+        written = instant(view.created_timestamp, "history") <= moment.copy()
+        conditions.append(exp.Coalesce(this=written, expressions=[exp.true()]))
+    return conditions
+
+
+def _rank(view: FeatureView, eligible: list[exp.Expr]) -> exp.Window:
+    order: list[exp.Expr] = newest_first(view, "history", event=True)
+    return exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[both([condition.copy() for condition in eligible])],
+        order=exp.Order(expressions=order),
+    )
+
+
+def _verdicts(
+    view: FeatureView, rows: exp.Select, moment: exp.Expr, *, as_known: bool, limit: int
+) -> exp.Select:
+    event, created = column("_event"), column("_created")
+    known = plus(event, view.available_after)
+    reasons: list[tuple[exp.Expr, str]] = [
+        (event.is_(exp.null()), "no event timestamp"),
+        (known > moment, "not known yet"),
+    ]
+    if view.ttl is not None:
+        reasons.append((event < minus(moment, view.ttl), "older than the ttl"))
+    if as_known and view.created_timestamp is not None:
+        reasons.append((created > moment, "written later"))
+    reasons.append((column("_rank").eq(1), CHOSEN))
+    newest = exp.select(exp.Max(this=column("_event"))).from_("candidates").where(column("_eligible"))
+    reasons.append((event < newest.subquery(), "superseded by a newer row"))
+    case = exp.Case()
+    for condition, verdict in reasons:
+        case = case.when(condition.copy(), exp.Literal.string(verdict), copy=False)
+    case = case.else_(exp.Literal.string("lost the tie"), copy=False)
+    shown = [exp.alias_(event.copy(), as_name("event_timestamp"))]
+    if view.created_timestamp is not None:
+        shown.append(exp.alias_(created.copy(), as_name("created_timestamp")))
+    query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
+    first = [
+        exp.Ordered(this=exp.and_(column("_eligible"), column("_rank").eq(1)), desc=True),
+        exp.Ordered(this=event.copy(), desc=True, nulls_first=False),
+        exp.Ordered(this=column("_rank")),
+    ]
+    query = query.from_("candidates").order_by(*first, copy=False).limit(limit, copy=False)
+    query.add_comments(["each row with the reason it was chosen or rejected"])
+    return with_ctes(query, [("candidates", rows)])

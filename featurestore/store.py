@@ -1,0 +1,310 @@
+"""FeatureStore: the one object a user holds. It only delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featurestore.definitions import FeatureRef
+from featurestore.errors import EntityFrameError, Problem, did_you_mean
+from featurestore.manifest import Manifest, load_manifest
+from featurestore.profile import Profile, Project, load_profile, load_project
+from featurestore.registry import Registry, build_registry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from featurestore.online.client import OnlineClient, OnlineResponse
+    from featurestore.training import TrainingJob
+    from featurestore.warehouse.protocol import Warehouse
+    from sync.report import ProgressEvent, SyncReport
+
+__all__ = ["FeatureStore"]
+
+
+class FeatureStore:
+    """A dbt project as a feature store.
+
+    Nothing is read before it is needed, and the warehouse is open only while a method runs.
+
+    Args:
+        project_dir: The dbt project's folder.
+        target: The target of the dbt profile; by default dbt's own choice.
+        redis_url: The online store; by default `FEATURESTORE_REDIS_URL`, else the local port 6379.
+        now: The moment at which the store stands, for replaying history; by default the clock's.
+
+    Example:
+        ```python
+        store = FeatureStore()
+        job = store.get_historical_features(
+            entity_df="select tailnum, departed_at as event_timestamp from flights",
+            features=["plane_features:arr_delay_avg_7d"],
+        )
+        training_set = job.to_df()
+        ```
+    """
+
+    def __init__(
+        self,
+        project_dir: str | Path = ".",
+        target: str | None = None,
+        *,
+        redis_url: str | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self._project_dir = Path(project_dir)
+        self._target = target
+        self._redis_url = redis_url
+        self._now = now
+
+    @cached_property
+    def project(self) -> Project:
+        """What dbt_project.yml says.
+
+        Raises:
+            ProfileError: The folder is no dbt project.
+        """
+        return load_project(self._project_dir)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The connection that dbt uses.
+
+        Raises:
+            ProfileError: The profile or the target cannot be found.
+        """
+        return load_profile(self.project, self._target)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest that dbt wrote.
+
+        Raises:
+            ManifestError: It is missing or cannot be read.
+        """
+        return load_manifest(self.project.manifest_path)
+
+    @cached_property
+    def declared(self) -> Registry:
+        """The registry as it is declared, problems included."""
+        return build_registry(self.manifest)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry: `.entities`, `.feature_views`, `.feature_services`.
+
+        Raises:
+            DefinitionProblems: Anything is declared wrongly; all of it is listed.
+        """
+        return self.declared.checked()
+
+    def warehouse(self, *, write: bool = False) -> Warehouse:
+        """Open the warehouse; close it after use.
+
+        Args:
+            write: Whether tables are to be written.
+        """
+        from featurestore.warehouse import connect
+
+        return connect(self.profile, write=write)
+
+    def validate(self, *, connect: bool = True) -> list[Problem]:
+        """Return everything that is wrong with the project's features.
+
+        Args:
+            connect: Whether to compare the definitions with the warehouse's tables too.
+        """
+        problems = list(self.declared.problems)
+        if connect:
+            from featurestore.checks import check_views
+
+            with self.warehouse() as warehouse:
+                problems += check_views(self.declared.feature_views.values(), warehouse)
+        return sorted(problems)
+
+    def get_historical_features(
+        self,
+        entity_df: Any,
+        features: str | Sequence[str] | None = None,
+        *,
+        feature_service: str | None = None,
+        event_timestamp: str = "event_timestamp",
+        full_feature_names: bool = False,
+        feature_timestamps: bool = False,
+        as_known: bool = False,
+        strategy: str | None = None,
+    ) -> TrainingJob:
+        """Join features to entity rows as they were known at each row's instant.
+
+        Args:
+            entity_df: The rows to enrich: a pandas, polars or Arrow frame, a SELECT, the name of a
+                table, or `ref:<dbt model>`. It needs the join keys of every view taken, and a
+                timestamp; all its columns pass through untouched.
+            features: References `view:feature`, or `view:*` for all of a view.
+            feature_service: The name of a service, instead of `features`.
+            event_timestamp: The column that holds the time of each row.
+            full_feature_names: Name the columns `view__feature` instead of `feature`.
+            feature_timestamps: Add `view__event_timestamp`, the time of the row each value is from.
+            as_known: Leave out rows that were written after the entity row's instant, so that a
+                backfill cannot leak; each view must declare a `created_timestamp`.
+            strategy: A shape of join to insist on, such as `window`.
+
+        Returns:
+            A job that has been checked against the warehouse, and is built on request.
+
+        Raises:
+            RegistryError: A name is unknown, or the project's definitions have problems.
+            PlanError: The entity frame lacks a column, or names collide.
+            WarehouseError: The warehouse cannot be reached, or a table is not built.
+        """
+        from featurestore.entity_frame import read_entity_frame
+        from featurestore.training import Request, TrainingJob
+
+        request = Request(
+            entity_frame=read_entity_frame(entity_df, self._relation),
+            members=self.registry.members(features, feature_service),
+            event_timestamp=event_timestamp,
+            full_feature_names=full_feature_names,
+            feature_timestamps=feature_timestamps,
+            as_known=as_known,
+            strategy=strategy,
+        )
+        return TrainingJob(self.registry, self.warehouse, request)
+
+    def why(
+        self,
+        feature: str,
+        keys: Mapping[str, Any],
+        at: datetime,
+        *,
+        as_known: bool = False,
+        limit: int = 20,
+    ) -> pa.Table:
+        """Explain one value: the row it is from, and why each other row was rejected.
+
+        Args:
+            feature: A reference, `view:feature`.
+            keys: The entity's join keys, by name.
+            at: The instant asked for.
+            as_known: Leave out rows written after `at`.
+            limit: The greatest number of rows returned.
+
+        Returns:
+            A table of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`;
+            the chosen row, if there is one, comes first.
+        """
+        from featurestore.checks import with_types
+        from featurestore.sql.why import why
+
+        reference = FeatureRef.parse(feature)
+        self.registry.feature(reference)
+        view = self.registry.view(reference.view)
+        names = [key.name for key in view.join_keys]
+        for name in keys:
+            if name not in names:
+                raise EntityFrameError(
+                    f"'{name}' is no join key of '{view.name}'.",
+                    remedy=did_you_mean(name, names) or f"It has {', '.join(names) or 'none'}.",
+                )
+        missing = [name for name in names if name not in keys]
+        if missing:
+            raise EntityFrameError(f"The join key '{missing[0]}' of '{view.name}' is missing.")
+        with self.warehouse() as warehouse:
+            typed = with_types(view, warehouse)
+            dialect = self.registry.dialect
+            sql = why(typed, reference.feature, keys, at, dialect, as_known=as_known, limit=limit)
+            return warehouse.stream(sql).read_all()
+
+    def sync(
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        progress: Callable[[ProgressEvent], None] | None = None,
+    ) -> SyncReport:
+        """Publish the newest row of each entity to the online store.
+
+        Args:
+            views: The feature views to publish; by default every one that is `online`.
+            full: Publish all rows and drop what no longer exists, instead of what changed.
+            progress: Called as the work goes on.
+
+        Returns:
+            What was done, per view.
+
+        Raises:
+            SyncError: The sync could not finish; the next run heals it.
+        """
+        from featurestore.online.redis_store import connect_redis
+        from sync.job import run_sync
+
+        registry = self.registry
+        with self.warehouse(write=True) as warehouse, connect_redis(self._redis_url) as redis:
+            return run_sync(
+                registry,
+                warehouse,
+                redis,
+                views=views,
+                full=full,
+                now=self.now(),
+                state_schema=str(self.profile.settings.get("schema") or "main"),
+                progress=progress,
+            )
+
+    def get_online_features(
+        self,
+        features: str | Sequence[str] | None = None,
+        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] = (),
+        *,
+        feature_service: str | None = None,
+        full_feature_names: bool = False,
+    ) -> OnlineResponse:
+        """Read the newest values of entities from the online store, in one round trip.
+
+        Args:
+            features: References `view:feature`, or `view:*` for all of a view.
+            entity_rows: One mapping of join keys per entity, or one list of values per join key.
+            feature_service: The name of a service, instead of `features`.
+            full_feature_names: Name the columns `view__feature` instead of `feature`.
+
+        Returns:
+            One row per entity row, in order, with a status for each value.
+        """
+        members = self.registry.members(features, feature_service)
+        return self._online.get(members, entity_rows, full_feature_names=full_feature_names)
+
+    async def get_online_features_async(
+        self,
+        features: str | Sequence[str] | None = None,
+        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] = (),
+        *,
+        feature_service: str | None = None,
+        full_feature_names: bool = False,
+    ) -> OnlineResponse:
+        """Read as `get_online_features` does, without blocking the event loop."""
+        members = self.registry.members(features, feature_service)
+        return await self._online.get_async(
+            members, entity_rows, full_feature_names=full_feature_names
+        )
+
+    def now(self) -> datetime:
+        """Return the moment at which the store stands: the clock's, unless one was given."""
+        return self._now or datetime.now(UTC)
+
+    @cached_property
+    def _online(self) -> OnlineClient:
+        from featurestore.online.client import OnlineClient
+
+        return OnlineClient(self.registry, self._redis_url, now=self.now)
+
+    def _relation(self, model: str) -> str:
+        node = self.manifest.model(model)
+        if node.relation_name is None:
+            raise EntityFrameError(
+                f"The model '{model}' is {node.config.materialized}, so it has no table.",
+                remedy="Materialize it as table or view.",
+            )
+        return node.relation_name
