@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from featurestore.errors import RegistryError
 from featurestore.types import DataType
 
 __all__ = [
@@ -75,14 +76,16 @@ class FeatureRef:
         """Read a reference.
 
         Raises:
-            ValueError: The text is not of the form `view:feature`.
+            RegistryError: The text is not of the form `view:feature`.
 
         >>> FeatureRef.parse("plane_features:seats")
         FeatureRef(view='plane_features', feature='seats')
         """
         view, separator, feature = (part.strip() for part in text.partition(":"))
         if not (view and separator and feature):
-            raise ValueError(f"'{text}' is no feature reference; write 'view:feature' or 'view:*'")
+            raise RegistryError(
+                f"'{text}' is no feature reference.", remedy="Write 'view:feature' or 'view:*'."
+            )
         return cls(view, feature)
 
     def __str__(self) -> str:

@@ -134,10 +134,7 @@ class Registry:
         return group_references(references, self.feature_views)
 
     def _reference(self, text: str) -> FeatureRef:
-        try:
-            reference = FeatureRef.parse(text)
-        except ValueError as error:
-            raise RegistryError(f"{error}.") from None
+        reference = FeatureRef.parse(text)
         view = self.view(reference.view)
         if reference.feature != ALL_FEATURES:
             self.feature(reference)

@@ -12,7 +12,7 @@ from featurestore.definitions import (
     FeatureView,
     ServiceMember,
 )
-from featurestore.errors import did_you_mean
+from featurestore.errors import RegistryError, did_you_mean
 from featurestore.manifest import META_KEY, Exposure
 from featurestore.views import Notes
 
@@ -121,8 +121,8 @@ def _members(item: Any, views: Mapping[str, FeatureView], notes: Notes) -> list[
 def _reference(item: str, views: Mapping[str, FeatureView], notes: Notes) -> list[ServiceMember]:
     try:
         reference = FeatureRef.parse(item)
-    except ValueError as error:
-        notes.add(f"{error}.")
+    except RegistryError as error:
+        notes.add(error.message, error.remedy)
         return []
     view = _view(reference.view, views, notes)
     if view is None or not _has_features(view, (reference.feature,), notes):

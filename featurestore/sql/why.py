@@ -112,7 +112,9 @@ def _verdicts(
     if as_known and view.created_timestamp is not None:
         reasons.append((created > moment, "written later"))
     reasons.append((column("_rank").eq(1), CHOSEN))
-    newest = exp.select(exp.Max(this=column("_event"))).from_("candidates").where(column("_eligible"))
+    newest = (
+        exp.select(exp.Max(this=column("_event"))).from_("candidates").where(column("_eligible"))
+    )
     reasons.append((event < newest.subquery(), "superseded by a newer row"))
     case = exp.Case()
     for condition, verdict in reasons:

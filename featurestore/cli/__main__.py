@@ -1,0 +1,5 @@
+"""`python -m featurestore.cli` is `featurestore`."""
+
+from featurestore.cli import main
+
+main()

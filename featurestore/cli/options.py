@@ -1,0 +1,125 @@
+"""The options that commands share, each written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featurestore.errors import EntityFrameError, FeatureStoreError
+from featurestore.values import parse_instant
+
+if TYPE_CHECKING:
+    from featurestore.store import FeatureStore
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no time; write it as 2013-12-01T12:00") from None
+
+
+ProjectDir = Annotated[
+    Path,
+    typer.Option(
+        "--project-dir", envvar="DBT_PROJECT_DIR", help="The dbt project.", show_default=True
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", "-t", envvar="DBT_TARGET", help="The dbt target.")
+]
+AsFormat = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
+Now = Annotated[
+    str | None,
+    typer.Option(
+        "--now",
+        envvar="FEATURESTORE_NOW",
+        metavar="TIME",
+        help="The moment at which the store stands, to replay history; else the clock's.",
+    ),
+]
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--redis-url",
+        envvar="FEATURESTORE_REDIS_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="The online store; else redis://localhost:6379/0.",
+    ),
+]
+Features = Annotated[
+    list[str] | None,
+    typer.Option("--feature", "-f", metavar="VIEW:FEATURE", help="A feature, or VIEW:* for all."),
+]
+Service = Annotated[
+    str | None, typer.Option("--service", "-s", help="A feature service, instead of features.")
+]
+FullNames = Annotated[
+    bool, typer.Option("--full-feature-names", help="Name the columns view__feature.")
+]
+
+
+def open_store(
+    project_dir: Path,
+    target: str | None = None,
+    *,
+    now: str | None = None,
+    redis_url: str | None = None,
+) -> FeatureStore:
+    """Return the store of a project."""
+    from featurestore.store import FeatureStore
+
+    return FeatureStore(project_dir, target, now=_moment(now), redis_url=redis_url)
+
+
+def moment(text: str) -> datetime:
+    """Read a required time.
+
+    Raises:
+        FeatureStoreError: The text is no time.
+    """
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise FeatureStoreError(
+            f"'{text}' is no time.", remedy="Write it as 2013-12-01T12:00, in UTC."
+        ) from None
+
+
+def key_values(text: str) -> Mapping[str, Any]:
+    """Read the keys of one entity: `origin=JFK,dest=LAX`, or a JSON object.
+
+    Raises:
+        EntityFrameError: The text is neither.
+
+    >>> key_values("origin=JFK,dest=LAX")
+    {'origin': 'JFK', 'dest': 'LAX'}
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            loaded = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise EntityFrameError(f"'{text}' is no JSON object: {error}.") from None
+        return dict(loaded)
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        raise EntityFrameError(
+            f"'{text}' is no entity.", remedy="Write key=value, or key=value,key=value."
+        )
+    return {name.strip(): value for name, _, value in pairs}
