@@ -38,7 +38,10 @@ lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
 
+docs: $(STAMP) ## Write the generated reference pages anew
+	@$(BIN)/python docs/generate.py
+
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test lint format setup lock clean
+.PHONY: help demo test lint format setup lock docs clean

@@ -55,7 +55,7 @@ class FeatureStore:
         redis_url: str | None = None,
         now: datetime | None = None,
     ) -> None:
-        self._project_dir = Path(project_dir)
+        self._project_dir = Path(project_dir).resolve()
         self._target = target
         self._redis_url = redis_url
         self._now = now

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -102,7 +101,7 @@ def moment(text: str) -> datetime:
         ) from None
 
 
-def key_values(text: str) -> Mapping[str, Any]:
+def key_values(text: str) -> dict[str, Any]:
     """Read the keys of one entity: `origin=JFK,dest=LAX`, or a JSON object.
 
     Raises:

@@ -16,7 +16,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["complain", "note", "plain", "print_json", "print_sql", "print_table", "stdout"]
+__all__ = [
+    "complain",
+    "note",
+    "plain",
+    "print_json",
+    "print_sql",
+    "print_table",
+    "stderr",
+    "stdout",
+]
 
 stdout = Console(highlight=False, soft_wrap=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)

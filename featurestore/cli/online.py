@@ -1,0 +1,172 @@
+"""The online store: `sync` and `get`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featurestore.cli.options import (
+    AsFormat,
+    Features,
+    Format,
+    FullNames,
+    Now,
+    ProjectDir,
+    RedisUrl,
+    Service,
+    Target,
+    key_values,
+    open_store,
+)
+from featurestore.cli.output import note, print_json, print_table, stderr
+from featurestore.values import parse_value
+
+if TYPE_CHECKING:
+    from featurestore.store import FeatureStore
+    from sync.report import ProgressEvent, SyncReport
+
+__all__ = ["COMMANDS", "print_report", "progress_shown"]
+
+_REPORT_COLUMNS = ("view", "read", "changed", "written", "deleted", "skipped", "newest", "seconds")
+
+
+def sync(
+    views: Annotated[
+        list[str] | None, typer.Option("--view", "-v", help="A view to publish; else all.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Publish every row, not only what changed.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    now: Now = None,
+    redis_url: RedisUrl = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Publish the newest row of each entity to the online store.
+
+    Example: featurestore sync --view plane_features --format json
+    """
+    store = open_store(project_dir, target, now=now, redis_url=redis_url)
+    with progress_shown(wanted=not quiet) as progress:
+        report = store.sync(views, full=full, progress=progress)
+    if format_ is Format.JSON:
+        print_json(report.to_dict())
+    elif not quiet:
+        print_report(report)
+
+
+def print_report(report: SyncReport) -> None:
+    """Write what a sync did, a line per view."""
+    rows = [
+        (
+            view.view,
+            f"{view.rows_read:,}",
+            f"{view.changed:,}",
+            f"{view.written:,}",
+            f"{view.deleted:,}",
+            f"{view.skipped:,}",
+            view.newest_event_timestamp,
+            f"{view.seconds:.2f}",
+        )
+        for view in report.views
+    ]
+    print_table(_REPORT_COLUMNS, rows, right=(*_REPORT_COLUMNS[1:6], "seconds"))
+    for view in report.views:
+        if view.reason:
+            note(f"{view.view}: published in full, because {view.reason}.")
+
+
+@contextmanager
+def progress_shown(*, wanted: bool) -> Iterator[Callable[[ProgressEvent], None] | None]:
+    """Show progress as a bar on a terminal and as plain lines in a log."""
+    if not wanted:
+        yield None
+    elif stderr.is_terminal:
+        with _bars() as show:
+            yield show
+    else:
+        yield _line
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[ProgressEvent], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, console=stderr, transient=True) as progress:
+
+        def show(event: ProgressEvent) -> None:
+            if event.view not in tasks:
+                tasks[event.view] = progress.add_task(event.view, total=event.total)
+            progress.update(tasks[event.view], completed=event.done, total=event.total)
+
+        yield show
+
+
+def _line(event: ProgressEvent) -> None:
+    if event.done == event.total:
+        note(f"{event.view}: {event.done:,} rows published")
+
+
+def get(
+    entity: Annotated[
+        list[str],
+        typer.Option("--entity", "-e", help="One entity: key=value[,key=value], or JSON."),
+    ],
+    features: Features = None,
+    service: Service = None,
+    full_feature_names: FullNames = False,
+    now: Now = None,
+    redis_url: RedisUrl = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Read the newest values of entities from the online store.
+
+    Example: featurestore get -f 'plane_features:*' -e tailnum=N14228
+    """
+    store = open_store(project_dir, target, now=now, redis_url=redis_url)
+    rows = [_typed(store, key_values(text), features, service) for text in entity]
+    response = store.get_online_features(
+        features, rows, feature_service=service, full_feature_names=full_feature_names
+    )
+    if format_ is Format.JSON:
+        print_json(response.to_dict(include_statuses=True))
+        return
+    values, statuses = response.to_dict(), response.statuses
+    for index, text in enumerate(entity):
+        shown = [(name, values[name][index], found[index]) for name, found in statuses.items()]
+        print_table(("feature", "value", "status"), shown, title=text)
+
+
+def _typed(
+    store: FeatureStore, row: dict[str, Any], features: list[str] | None, service: str | None
+) -> dict[str, Any]:
+    """Give the text of each key the type that the views declare for it."""
+    types: dict[str, Any] = {}
+    for member in store.registry.members(features, service):
+        for given in store.registry.view(member.view).entities:
+            names = member.entities.get(given.name) or tuple(key.name for key in given.join_keys)
+            types.update(
+                {name: key.data_type for name, key in zip(names, given.join_keys, strict=True)}
+            )
+    return {
+        name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+COMMANDS = (sync, get)
