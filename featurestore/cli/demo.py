@@ -31,7 +31,7 @@ NOW = "2013-12-30T20:00"
 
 _PLANE = "N14228"
 _FLIGHT = {"tailnum": _PLANE, "carrier": "UA", "origin": "EWR", "dest": "IAH"}
-_PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds")
+_PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros")
 _SHOWN = ("event_timestamp", "tailnum", "origin", "dest", "arrived_late")
 
 

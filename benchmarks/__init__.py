@@ -1,0 +1,1 @@
+"""Benchmarks: contenders measured side by side in one run, reported as ratios."""

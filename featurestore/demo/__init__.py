@@ -1,0 +1,1 @@
+"""The example on real data: where its raw files come from."""

