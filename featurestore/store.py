@@ -17,7 +17,8 @@ from featurestore.registry import Registry, build_registry
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from featurestore.online.client import OnlineClient, OnlineResponse
+    from featurestore.online.client import OnlineClient
+    from featurestore.online.response import OnlineResponse
     from featurestore.training import TrainingJob
     from featurestore.warehouse.protocol import Warehouse
     from sync.report import ProgressEvent, SyncReport

@@ -143,7 +143,8 @@ def test_sql_prints_what_train_runs(here, run):
     """`sql` prints one statement that the warehouse accepts."""
     from featurestore import FeatureStore
 
-    code, out, _ = run("sql", "ref:flight_delay_labels", "-s", "flight_delay")
+    arguments = ("ref:flight_delay_labels", "-s", "flight_delay", "--full-feature-names")
+    code, out, _ = run("sql", *arguments)
     with FeatureStore().warehouse() as warehouse:
         rows = warehouse.stream(f"SELECT count(*) AS n FROM ({out})").read_all()["n"][0].as_py()
         spine = warehouse.stream("SELECT count(*) AS n FROM flight_delay_labels").read_all()

@@ -24,22 +24,23 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
-def _servers():
+def _running_in(folder):
+    """Return the processes that were started with something in this folder."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/cmdline"):
+    for words in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = status.read_bytes()
+            if str(folder).encode() in words.read_bytes():
+                found.append(words.parent.name)
         except OSError:
             continue
-        if b"valkey-server" in words or b"redis-server" in words:
-            found.append(int(status.parent.name))
-    return set(found)
+    return found
 
 
 @pytest.mark.xdist_group("demo")
 def test_demo_runs_from_a_wheel_in_an_empty_folder(installed, tmp_path):
     """It builds, trains, syncs and reads; online equals offline; nothing is left running."""
-    before = _servers()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -48,7 +49,7 @@ def test_demo_runs_from_a_wheel_in_an_empty_folder(installed, tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "featurestore.cli", "demo"],
         cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(installed), "COLUMNS": "160"},
+        env={**environment, "PYTHONPATH": str(installed), "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -59,5 +60,6 @@ def test_demo_runs_from_a_wheel_in_an_empty_folder(installed, tmp_path):
     assert "What to type next" in result.stdout
     assert "wrote 0 rows" in result.stdout
     assert "Traceback" not in result.stderr
-    assert [] == sorted(_servers() - before)
+    assert [] == _running_in(temporary)
+    assert [] == list(temporary.glob("featurestore-*"))
     assert (tmp_path / "featurestore-demo" / "warehouse.duckdb").is_file()

@@ -22,6 +22,7 @@ from featurestore.cli.output import plain, print_table, stderr, stdout
 from featurestore.errors import FeatureStoreError, MissingExtra
 
 if TYPE_CHECKING:
+    from featurestore.online.response import OnlineResponse
     from featurestore.store import FeatureStore
 
 __all__ = ["COMMANDS"]
@@ -75,7 +76,11 @@ def _tour(project: Path, redis_url: str) -> None:
 
 
 def _step(number: int, text: str) -> None:
-    stdout.print(f"\n[bold cyan]{number}[/bold cyan]  [bold]{text}[/bold]")
+    stdout.print(f"\n[bold cyan]{number}[/bold cyan]  [bold]{text}[/bold]", soft_wrap=True)
+
+
+def _say(text: str) -> None:
+    stdout.print(f"   {text}", markup=False, soft_wrap=True)
 
 
 def _require(module: str, package: str) -> None:
@@ -107,7 +112,7 @@ def _extract(project: Path) -> None:
 
     files = extract(project / "data" / "nycflights")
     size = sum(path.stat().st_size for path in files) / 1e6
-    stdout.print(f"   {len(files)} CSV files, {size:.0f} MB, in {files[0].parent}")
+    _say(f"{len(files)} CSV files, {size:.0f} MB, in {files[0].parent}")
 
 
 def _build(project: Path) -> None:
@@ -127,7 +132,7 @@ def _build(project: Path) -> None:
             "`dbt build` failed:\n" + "\n".join(lines[-30:] or [result.stderr]),
             remedy=f"Try it by hand in {project}.",
         )
-    stdout.print(f"   {lines[-1].partition('  ')[2].strip()}")
+    _say(lines[-1].partition("  ")[2].strip())
 
 
 @contextmanager
@@ -160,15 +165,19 @@ def _show_views(store: FeatureStore) -> None:
 
 
 def _show_training_set(store: FeatureStore) -> None:
-    job = store.get_historical_features("ref:flight_delay_labels", feature_service="flight_delay")
+    job = store.get_historical_features(
+        "ref:flight_delay_labels", feature_service="flight_delay", full_feature_names=True
+    )
     table = job.to_arrow()
     features = [output.name for join in job.plan.joins for output in join.outputs]
     columns = [name for name in (*_SHOWN, features[0], features[-1]) if name in table.column_names]
-    middle = table.slice(table.num_rows // 2, 5).select(columns)
-    print_table(columns, [list(row.values()) for row in middle.to_pylist()])
-    stdout.print(
-        f"   {table.num_rows:,} rows, {len(features)} features from {len(job.plan.joins)} views,"
-        f" one statement of {len(job.to_sql().splitlines())} lines of SQL"
+    of_plane = [row for row in table.select(columns).to_pylist() if row["tailnum"] == _PLANE]
+    of_plane.sort(key=lambda row: row["event_timestamp"])
+    print_table(columns, [list(row.values()) for row in of_plane[-5:]])
+    _say(
+        f"{table.num_rows:,} rows, {len(features)} features from {len(job.plan.joins)} views,"
+        f" one statement of {len(job.to_sql().splitlines())} lines of SQL;"
+        f" shown are the last of the plane {_PLANE}"
     )
 
 
@@ -177,43 +186,50 @@ def _show_sync(store: FeatureStore) -> None:
         print_report(store.sync(progress=progress))
     again = store.sync()
     written = sum(view.written for view in again.views)
-    stdout.print(f"   A second sync, with nothing changed, wrote {written} rows.")
+    _say(f"A second sync, with nothing changed, wrote {written} rows.")
 
 
 def _show_online(store: FeatureStore) -> None:
-    response = store.get_online_features(feature_service="flight_delay", entity_rows=[_FLIGHT])
+    response = _online(store)
     values, statuses = response.to_dict(), response.statuses
     rows = [(name, values[name][0], found[0].value) for name, found in statuses.items()]
     print_table(("feature", "value", "status"), rows)
 
 
+def _online(store: FeatureStore) -> OnlineResponse:
+    return store.get_online_features(
+        feature_service="flight_delay", entity_rows=[_FLIGHT], full_feature_names=True
+    )
+
+
 def _show_parity(store: FeatureStore, now: datetime) -> None:
     import pyarrow as pa
 
-    online = store.get_online_features(feature_service="flight_delay", entity_rows=[_FLIGHT])
+    online = _online(store)
     frame = pa.Table.from_pylist([{**_FLIGHT, "event_timestamp": now}])
-    offline = store.get_historical_features(frame, feature_service="flight_delay").to_arrow()
-    expected = offline.to_pylist()[0]
+    offline = store.get_historical_features(
+        frame, feature_service="flight_delay", full_feature_names=True
+    )
+    expected = offline.to_arrow().to_pylist()[0]
     found: dict[str, Any] = {name: values[0] for name, values in online.to_dict().items()}
     equal = [name for name in online.statuses if found[name] == expected[name]]
-    stdout.print(
-        f"   {len(equal)} of {len(online.statuses)} online values equal the point-in-time join"
-        " for now"
+    _say(
+        f"{len(equal)} of {len(online.statuses)} online values equal the point-in-time join for now"
     )
 
 
 def _farewell(folder: Path) -> None:
     stdout.print("\n[bold]What to type next[/bold]")
     if folder != Path():
-        stdout.print(f"   cd {shlex.quote(str(folder))}")
+        _say(f"cd {shlex.quote(str(folder))}")
     for command in (
         "featurestore show flight_delay",
-        "featurestore sql ref:flight_delay_labels --service flight_delay",
+        "featurestore sql ref:flight_delay_labels --service flight_delay --full-feature-names",
         f"featurestore why plane_features:seats -k tailnum={_PLANE} --at 2013-07-01T12:00",
         "featurestore --help",
     ):
-        stdout.print(f"   {command}", markup=False)
-    stdout.print("   The tutorial trains a model on this: docs/tutorial/flight-delay.md")
+        _say(command)
+    _say("The tutorial trains a model on this: docs/tutorial/flight-delay.md")
 
 
 COMMANDS = (demo,)

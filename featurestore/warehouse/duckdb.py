@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DuckDBWarehouse"]
 
 _MEMORY = ":memory:"
+_BATCH_ROWS = 65_536
 
 
 class DuckDBWarehouse:
@@ -110,8 +111,8 @@ class DuckDBWarehouse:
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows."""
         with _translated("run the query"):
-            reader: pa.RecordBatchReader = self.connection.sql(sql).to_arrow_reader()
-        return reader
+            reader: pa.RecordBatchReader = self.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+        return _in_utc(reader)
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
@@ -201,6 +202,18 @@ def _unavailable(path: str, reason: str) -> WarehouseUnavailable:
             remedy="Close the other connection to the file first.",
         )
     return WarehouseUnavailable(f"Cannot open the warehouse file {path}: {first}")
+
+
+def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """Name the zone of instants as the rest of the world does: DuckDB says Etc/UTC."""
+    import pyarrow as pa
+
+    schema = reader.schema
+    for index, field in enumerate(schema):
+        if getattr(field.type, "tz", None) == "Etc/UTC":
+            utc = pa.timestamp(field.type.unit, "UTC")
+            schema = schema.set(index, field.with_type(utc))
+    return reader if schema == reader.schema else reader.cast(schema)
 
 
 def _type(text: str) -> DataType:

@@ -1,0 +1,185 @@
+"""Reading online: one round trip for any number of entities and views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from featurestore.definitions import ServiceMember
+from featurestore.errors import OnlineStoreError
+from featurestore.online.codec import Decoder, Row, Schema, fingerprint_of
+from featurestore.online.keys import book
+from featurestore.online.redis_store import address, async_client, client, translated
+from featurestore.online.request import ViewRead, columns_of, plan_reads
+from featurestore.online.response import Found, OnlineResponse, respond
+from featurestore.registry import Registry
+
+__all__ = ["OnlineClient"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class OnlineClient:
+    """Reads the newest values of entities. It needs neither the warehouse nor dbt.
+
+    How a view's values are laid out is read from Redis, where the sync puts it; it is asked for
+    once, and again when a value turns up that was written by another layout.
+
+    Args:
+        registry: The project's definitions.
+        url: The online store; see `redis_store.client`.
+        now: Gives the moment against which ttls are held.
+    """
+
+    def __init__(self, registry: Registry, url: str | None, *, now: Callable[[], datetime]) -> None:
+        self._registry = registry
+        self._url = url
+        self._now = now
+        self._layouts: dict[str, _Layouts] = {}
+        self._sync: Any = None
+        self._async: Any = None
+
+    def get(
+        self,
+        members: Sequence[ServiceMember],
+        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
+        *,
+        full_feature_names: bool = False,
+    ) -> OnlineResponse:
+        """Read the newest values; see `FeatureStore.get_online_features`."""
+        if self._sync is None:
+            self._sync = client(self._url)
+        with translated(self._url):
+            for view in self._unknown(members):
+                self._learn(view, self._sync.hgetall(self._schemas_key(view)))
+            reads, columns = self._plan(members, entity_rows, full_feature_names)
+            keys = list(dict.fromkeys(key for read in reads for key in read.keys if key))
+            raw = dict(zip(keys, self._sync.mget(keys), strict=True)) if keys else {}
+            for view in self._outdated(reads, raw):
+                self._learn(view, self._sync.hgetall(self._schemas_key(view)))
+        return self._respond(reads, columns, raw)
+
+    async def get_async(
+        self,
+        members: Sequence[ServiceMember],
+        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
+        *,
+        full_feature_names: bool = False,
+    ) -> OnlineResponse:
+        """Read the newest values without blocking the event loop."""
+        if self._async is None:
+            self._async = async_client(self._url)
+        with translated(self._url):
+            for view in self._unknown(members):
+                self._learn(view, await self._async.hgetall(self._schemas_key(view)))
+            reads, columns = self._plan(members, entity_rows, full_feature_names)
+            keys = list(dict.fromkeys(key for read in reads for key in read.keys if key))
+            raw = dict(zip(keys, await self._async.mget(keys), strict=True)) if keys else {}
+            for view in self._outdated(reads, raw):
+                self._learn(view, await self._async.hgetall(self._schemas_key(view)))
+        return self._respond(reads, columns, raw)
+
+    def close(self) -> None:
+        """Close the connections that blocking reads opened."""
+        if self._sync is not None:
+            self._sync.close()
+            self._sync = None
+
+    async def close_async(self) -> None:
+        """Close the connections that asynchronous reads opened."""
+        if self._async is not None:
+            await self._async.aclose()
+            self._async = None
+
+    def _schemas_key(self, view: str) -> str:
+        return book(self._registry.project, "schema", view)
+
+    def _unknown(self, members: Iterable[ServiceMember]) -> list[str]:
+        views = dict.fromkeys(self._registry.view(member.view).name for member in members)
+        return [view for view in views if view not in self._layouts]
+
+    def _learn(self, view: str, schemas: Mapping[bytes, bytes]) -> None:
+        if not schemas:
+            raise self._unpublished(view)
+        self._layouts[view] = _Layouts.read(schemas)
+
+    def _unpublished(self, view: str) -> OnlineStoreError:
+        if not self._registry.view(view).online:
+            return OnlineStoreError(
+                f"The feature view '{view}' is declared `online: false`, so it is not published.",
+                remedy="Leave it out of the request, or declare it online.",
+            )
+        return OnlineStoreError(
+            f"The feature view '{view}' of project '{self._registry.project}' has not been"
+            f" published to {address(self._url)}.",
+            remedy="Run `featurestore sync`.",
+        )
+
+    def _plan(
+        self, members: Sequence[ServiceMember], entity_rows: Any, full_feature_names: bool
+    ) -> tuple[list[ViewRead], dict[str, list[Any]]]:
+        columns = columns_of(entity_rows)
+        schemas = {view: layouts.current for view, layouts in self._layouts.items()}
+        reads = plan_reads(
+            self._registry, schemas, members, columns, full_feature_names=full_feature_names
+        )
+        return reads, columns
+
+    def _outdated(self, reads: Iterable[ViewRead], raw: Mapping[str, bytes | None]) -> set[str]:
+        """Return the views of which a value has a layout that is not known yet."""
+        return {
+            read.view.name
+            for read in reads
+            for key in read.keys
+            if key and (value := raw[key]) and not self._layouts[read.view.name].knows(value)
+        }
+
+    def _respond(
+        self,
+        reads: Sequence[ViewRead],
+        columns: dict[str, list[Any]],
+        raw: Mapping[str, bytes | None],
+    ) -> OnlineResponse:
+        now = (self._now() - _EPOCH) // _MICROSECOND
+        found = [self._found(read, raw) for read in reads]
+        return respond(columns, reads, found, now)
+
+    def _found(self, read: ViewRead, raw: Mapping[str, bytes | None]) -> list[Found | None]:
+        layouts = self._layouts[read.view.name]
+        decoded: dict[str, Found | None] = {}
+        for key in read.keys:
+            if key and key not in decoded:
+                value = raw[key]
+                decoded[key] = layouts.decode(value) if value else None
+        return [decoded[key] if key else None for key in read.keys]
+
+
+class _Layouts:
+    """The layouts in which values of one view may be found, the one in force among them."""
+
+    def __init__(self, current: Schema, decoders: Mapping[bytes, Decoder]) -> None:
+        self.current = current
+        self._decoders = decoders
+
+    @classmethod
+    def read(cls, schemas: Mapping[bytes, bytes]) -> _Layouts:
+        current = schemas[b"current"]
+        known = {
+            bytes.fromhex(name.decode()): Decoder(Schema.from_json(text))
+            for name, text in schemas.items()
+            if name != b"current"
+        }
+        return cls(known[bytes.fromhex(current.decode())].schema, known)
+
+    def knows(self, raw: bytes) -> bool:
+        return fingerprint_of(raw) in self._decoders
+
+    def decode(self, raw: bytes) -> Found | None:
+        decoder = self._decoders.get(fingerprint_of(raw))
+        if decoder is None:
+            # Written and purged between two answers; there is no saying what its bytes mean.
+            return None
+        row: Row = decoder.decode(raw)
+        return Found(row, decoder.schema)

@@ -1,0 +1,142 @@
+"""A request for online values, turned into the keys to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from featurestore.definitions import FeatureView, ServiceMember
+from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
+from featurestore.online.codec import Schema
+from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.registry import Registry
+
+__all__ = ["ViewRead", "columns_of", "plan_reads"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRead:
+    """What is read of one view.
+
+    Attributes:
+        view: The feature view.
+        schema: How its rows are published now.
+        features: The features taken.
+        names: The name of each in the result.
+        keys: The key of each entity row, in order; None where a join key is NULL.
+    """
+
+    view: FeatureView
+    schema: Schema
+    features: tuple[str, ...]
+    names: tuple[str, ...]
+    keys: tuple[str | None, ...]
+
+
+def columns_of(
+    entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
+) -> dict[str, list[Any]]:
+    """Return entity rows as columns, whichever way they were given.
+
+    Raises:
+        EntityFrameError: Rows name different keys, or columns have different lengths.
+
+    >>> columns_of([{"tailnum": "N14228"}, {"tailnum": "N24211"}])
+    {'tailnum': ['N14228', 'N24211']}
+    """
+    if isinstance(entity_rows, Mapping):
+        columns = {name: list(values) for name, values in entity_rows.items()}
+        if len({len(values) for values in columns.values()}) > 1:
+            lengths = ", ".join(f"{name}: {len(values)}" for name, values in columns.items())
+            raise EntityFrameError(f"The entity rows' columns differ in length: {lengths}.")
+        return columns
+    rows = list(entity_rows)
+    names = list(rows[0]) if rows else []
+    for number, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            raise EntityFrameError(
+                f"Entity row {number} has the keys {', '.join(row) or 'none'}, but row 0 has"
+                f" {', '.join(names) or 'none'}.",
+                remedy="Give every row the same keys; a missing one is None.",
+            )
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def plan_reads(
+    registry: Registry,
+    schemas: Mapping[str, Schema],
+    members: Sequence[ServiceMember],
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    full_feature_names: bool,
+) -> list[ViewRead]:
+    """Check a request against the entity rows, and name the keys to read.
+
+    Args:
+        registry: The project's definitions.
+        schemas: How each view is published, by its name.
+        members: What is taken of each view.
+        columns: The entity rows, by column.
+        full_feature_names: Name the values `view__feature`.
+
+    Raises:
+        EntityFrameError: The entity rows lack a join key, or a value is of a wrong type.
+        NameCollision: Two columns of the result would have one name.
+    """
+    taken = dict.fromkeys(columns, "the entity rows")
+    reads = []
+    for member in members:
+        view = registry.view(member.view)
+        prefix = f"{member.name}__" if full_feature_names else ""
+        names = tuple(f"{prefix}{feature}" for feature in member.features)
+        _claim(names, member.name, taken)
+        stored = row_prefix(registry.project, view.name)
+        keys = _keys(stored, _given_names(view, member), schemas[view.name], member, columns)
+        reads.append(ViewRead(view, schemas[view.name], tuple(member.features), names, keys))
+    return reads
+
+
+def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
+    for name in names:
+        if name in taken:
+            raise NameCollision(
+                f"Two columns would be named '{name}': one of {taken[name]} and one of '{owner}'.",
+                remedy="Use full_feature_names=True (--full-feature-names on the command line).",
+            )
+        taken[name] = f"'{owner}'"
+
+
+def _keys(
+    prefix: str,
+    given: Mapping[str, str],
+    schema: Schema,
+    member: ServiceMember,
+    columns: Mapping[str, Sequence[Any]],
+) -> tuple[str | None, ...]:
+    texts = []
+    for key, kind in schema.keys:
+        name = given.get(key, key)
+        if name not in columns:
+            raise EntityFrameError(
+                f"The entity rows have no '{name}', a join key that '{member.name}' needs; they"
+                f" have {', '.join(columns) or 'no column at all'}.",
+                remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
+            )
+        write = key_writer(name, kind)
+        texts.append([None if value is None else write(value) for value in columns[name]])
+    if not texts:
+        return (entity_key(prefix, ()),) * len(next(iter(columns.values()), ()))
+    rows = zip(*texts, strict=True)
+    return tuple(None if None in row else entity_key(prefix, row) for row in rows)
+
+
+def _given_names(view: FeatureView, member: ServiceMember) -> dict[str, str]:
+    """Return the entity rows' name of each join key, where an alias gives it another."""
+    names: dict[str, str] = {}
+    for entity in view.entities:
+        given = member.entities.get(entity.name)
+        if given:
+            keys = [key.name for key in entity.join_keys]
+            names.update(zip(keys, given, strict=True))
+    return names

@@ -1,0 +1,1 @@
+"""The sync job: warehouse ▶ what changed ▶ Redis ▶ report."""

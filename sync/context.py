@@ -1,0 +1,79 @@
+"""What the steps of a sync share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from featurestore.definitions import FeatureView
+from featurestore.online.codec import Schema
+from featurestore.online.keys import book
+from featurestore.warehouse.protocol import Warehouse
+from sync.lock import Lease
+from sync.report import ProgressEvent
+from sync.state import State
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["Context", "Publication"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all views of one run share.
+
+    Attributes:
+        project: The dbt project.
+        warehouse: Open for writing.
+        client: The online store.
+        lease: The lock that is held.
+        state: What was published.
+        now: The moment for which rows are the newest.
+        progress: Called as the work goes on.
+    """
+
+    project: str
+    warehouse: Warehouse
+    client: redis.Redis
+    lease: Lease
+    state: State
+    now: datetime
+    progress: Callable[[ProgressEvent], None]
+
+    def view_book(self, view: str) -> str:
+        """Return the key of what Redis knows about a view's publication."""
+        return book(self.project, "view", view)
+
+    def schema_book(self, view: str) -> str:
+        """Return the key of the schemas by which a view's rows are read."""
+        return book(self.project, "schema", view)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One view, and how it is published.
+
+    Attributes:
+        view: The feature view, with all types known.
+        latest: The statement for its newest rows.
+        schema: How they are laid out.
+    """
+
+    view: FeatureView
+    latest: str
+    schema: Schema
+
+    @property
+    def name(self) -> str:
+        """The view's name."""
+        return self.view.name
+
+    @property
+    def layout(self) -> str:
+        """All that makes rows published before differ from the same rows published now."""
+        ttl = None if self.view.ttl is None else self.view.ttl // timedelta(microseconds=1)
+        return json.dumps({"schema": self.schema.fingerprint.hex(), "ttl": ttl})

@@ -1,0 +1,233 @@
+"""Writes rows in the online format, a whole Arrow batch at a time.
+
+No row becomes a Python object: the parts of all rows are laid side by side as arrays of bytes, and
+copied to their places in one buffer.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
+from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.wire import WireType, wire_type
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+__all__ = ["Encoder", "micros"]
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ragged:
+    """Pieces of bytes, one per row, one behind the other."""
+
+    data: np.ndarray
+    lengths: np.ndarray
+
+
+class Encoder:
+    """Encodes rows of one view; made once per sync.
+
+    Args:
+        project: The dbt project.
+        view: The feature view's name.
+        schema: How it is published.
+    """
+
+    def __init__(self, project: str, view: str, schema: Schema) -> None:
+        self._prefix = row_prefix(project, view)
+        self._schema = schema
+        self._types = [wire_type(kind) for _, kind in schema.features]
+        self._writers = [key_writer(name, kind) for name, kind in schema.keys]
+
+    def keys(self, batch: pa.RecordBatch) -> list[bytes]:
+        """Return the key of each row.
+
+        Args:
+            batch: Rows that have the join keys, by their names.
+        """
+        prefix, writers = self._prefix, self._writers
+        if not writers:
+            return [entity_key(prefix, ()).encode()] * batch.num_rows
+        columns = [batch.column(name).to_pylist() for name, _ in self._schema.keys]
+        texts = [map(write, values) for write, values in zip(writers, columns, strict=True)]
+        return [entity_key(prefix, row).encode() for row in zip(*texts, strict=True)]
+
+    def values(self, batch: pa.RecordBatch, event: np.ndarray, created: Any) -> list[bytes]:
+        """Return each row in the online format.
+
+        Args:
+            batch: Rows that have the features, by their names.
+            event: The event timestamps in microseconds.
+            created: The created timestamps likewise; None where the view has none.
+        """
+        columns = [batch.column(name) for name, _ in self._schema.features]
+        fixed = self._fixed_part(columns, event, created)
+        varying = [
+            _ragged(column, kind)
+            for column, kind in zip(columns, self._types, strict=True)
+            if kind.width is None
+        ]
+        return _joined(fixed, varying)
+
+    def _fixed_part(
+        self, columns: Sequence[pa.Array[Any]], event: np.ndarray, created: Any
+    ) -> np.ndarray:
+        """Return what has the same place in every row: header, NULL bits, fixed-width values."""
+        import numpy as np
+
+        count = len(event)
+        header = np.empty((count, HEADER.size), np.uint8)
+        header[:, 0] = VERSION
+        header[:, 1:9] = np.frombuffer(self._schema.fingerprint, np.uint8)
+        header[:, 9:17] = _big_endian(event)
+        header[:, 17:25] = _big_endian(
+            np.full(count, NO_CREATED, np.int64) if created is None else created
+        )
+        blocks = [header, _present(columns, count)]
+        blocks += [
+            _fixed(column, kind, count)
+            for column, kind in zip(columns, self._types, strict=True)
+            if kind.width is not None
+        ]
+        return np.concatenate(blocks, axis=1)
+
+
+def micros(column: pa.Array[Any]) -> np.ndarray:
+    """Return instants as microseconds since 1970, UTC; one that is NULL becomes `NO_CREATED`."""
+    import pyarrow as pa
+
+    naive = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
+    whole: np.ndarray = naive.cast(pa.int64()).fill_null(NO_CREATED).to_numpy(zero_copy_only=False)
+    return whole
+
+
+def _big_endian(values: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return values.astype(">i8").view(np.uint8).reshape(-1, 8)
+
+
+def _present(columns: Sequence[pa.Array[Any]], count: int) -> np.ndarray:
+    import numpy as np
+
+    present = np.ones((count, len(columns)), np.bool_)
+    for index, column in enumerate(columns):
+        if column.null_count:
+            present[:, index] = column.is_valid().to_numpy(zero_copy_only=False)
+    return np.packbits(present, axis=1, bitorder="little")
+
+
+def _fixed(column: pa.Array[Any], kind: WireType, count: int) -> np.ndarray:
+    import numpy as np
+    import pyarrow as pa
+
+    assert kind.width is not None  # noqa: S101, the caller chose by it
+    if kind.code == "16s":
+        raw = _bytes_of(column.buffers()[1])[column.offset * 16 :][: count * 16]
+        block: np.ndarray = raw.reshape(count, 16)
+        if column.null_count:
+            block = block * column.is_valid().to_numpy(zero_copy_only=False)[:, None]
+        return block
+    if kind.name == "bool":
+        column = column.cast(pa.uint8())
+    elif kind.name == "date":
+        column = column.cast(pa.int32())
+    elif kind.convert is not None:
+        column = column.cast(pa.int64())
+    values = column.fill_null(0).to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(values).view(np.uint8).reshape(count, kind.width)
+
+
+def _ragged(column: pa.Array[Any], kind: WireType) -> _Ragged:
+    import numpy as np
+    import pyarrow as pa
+
+    if kind.element is not None:
+        pieces = [b"" if row is None else _list(kind.element, row) for row in column.to_pylist()]
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        return _Ragged(np.frombuffer(b"".join(pieces), np.uint8), lengths)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.large_string())
+    flat = column.cast(pa.large_binary()).fill_null(b"")
+    _, offsets, data = flat.buffers()
+    bounds = _bytes_of(offsets).view(np.int64)[flat.offset : flat.offset + len(flat) + 1]
+    return _Ragged(_bytes_of(data)[bounds[0] : bounds[-1]], np.diff(bounds))
+
+
+def _bytes_of(buffer: Any) -> np.ndarray:
+    import numpy as np
+
+    return np.empty(0, np.uint8) if buffer is None else np.frombuffer(buffer, np.uint8)
+
+
+def _joined(fixed: np.ndarray, varying: Sequence[_Ragged]) -> list[bytes]:
+    """Put the parts of each row one behind the other, and cut the rows apart."""
+    import numpy as np
+
+    count, width = fixed.shape
+    lengths = np.full(count, width, np.int64)
+    for part in varying:
+        lengths += part.lengths + _LENGTH.size
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    if varying:
+        out = np.empty(int(ends[-1]) if count else 0, np.uint8)
+        out[starts[:, None] + np.arange(width)] = fixed
+        _place(out, starts + width, varying)
+    else:
+        out = fixed
+    whole = out.tobytes()
+    return [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def _place(out: np.ndarray, position: np.ndarray, varying: Sequence[_Ragged]) -> None:
+    import numpy as np
+
+    for part in varying:
+        prefix = part.lengths.astype("<u4").view(np.uint8).reshape(-1, _LENGTH.size)
+        out[position[:, None] + np.arange(_LENGTH.size)] = prefix
+        position = position + _LENGTH.size
+        source = np.cumsum(part.lengths) - part.lengths
+        out[np.repeat(position - source, part.lengths) + np.arange(len(part.data))] = part.data
+        position = position + part.lengths
+
+
+def _list(element: WireType, row: Sequence[Any]) -> bytes:
+    """Write a list: its length, one bit per element, and the elements, a NULL one without bytes."""
+    bits = sum(1 << index for index, value in enumerate(row) if value is not None)
+    write = _element_writer(element)
+    parts = [write(value) for value in row if value is not None]
+    return b"".join([_LENGTH.pack(len(row)), bits.to_bytes((len(row) + 7) // 8, "little"), *parts])
+
+
+def _element_writer(element: WireType) -> Callable[[Any], bytes]:
+    if element.element is not None:
+        inner = element.element
+        return lambda value: _prefixed(_list(inner, value))
+    if element.width is None:
+        return lambda value: _prefixed(value.encode() if isinstance(value, str) else value)
+    return lambda value: _scalar(element, value)
+
+
+def _prefixed(raw: bytes) -> bytes:
+    return _LENGTH.pack(len(raw)) + raw
+
+
+def _scalar(element: WireType, value: Any) -> bytes:
+    """Write one element the way a column of its type would be written."""
+    import pyarrow as pa
+
+    from featurestore.online.wire import to_arrow_type
+
+    if element.convert is None:
+        return struct.pack(f"<{element.code}", value)
+    block: np.ndarray = _fixed(pa.array([value], to_arrow_type(element.name)), element, 1)
+    return block.tobytes()

@@ -1,0 +1,207 @@
+"""The sync job: for each view, find what changed, publish it, and write down that it is so.
+
+The order of the steps makes a crash harmless: the warehouse's book says dirty before Redis is
+touched, Redis gets the new epoch after its last row, and the book says clean with the same epoch
+last. Whatever is found otherwise on the next run is published in full.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from featurestore.checks import with_types
+from featurestore.definitions import FeatureView
+from featurestore.errors import SyncError
+from featurestore.registry import Registry
+from featurestore.sql.latest_rows import latest_rows
+from featurestore.warehouse.protocol import Warehouse
+from sync.context import Context, Publication
+from sync.lock import sync_lock
+from sync.orphans import delete_all, delete_orphans
+from sync.publish import publish_changes, publish_everything
+from sync.reader import published_schema
+from sync.report import ProgressEvent, SyncReport, ViewReport
+from sync.state import State, ViewState
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["run_sync"]
+
+
+def run_sync(
+    registry: Registry,
+    warehouse: Warehouse,
+    client: redis.Redis,
+    *,
+    views: Sequence[str] | None = None,
+    full: bool = False,
+    now: datetime | None = None,
+    state_schema: str = "main",
+    progress: Callable[[ProgressEvent], None] | None = None,
+) -> SyncReport:
+    """Publish the newest row of each entity.
+
+    Everything that can be wrong with a definition is found before anything is written.
+
+    Args:
+        registry: The project's definitions.
+        warehouse: Open for writing.
+        client: The online store.
+        views: The views to publish; by default every one that is `online`, and then the rows of
+            views that are no longer published are removed too.
+        full: Publish every row, not only what changed.
+        now: The moment for which rows are the newest; by default the clock's.
+        state_schema: The warehouse schema for the tables of what was published.
+        progress: Called as the work goes on.
+
+    Raises:
+        FeatureStoreError: Something is wrong; what was published stays valid, and the next run
+            publishes the rest.
+    """
+    started = time.monotonic()
+    as_of = now or datetime.now(UTC)
+    chosen = [_publication(view, warehouse, as_of) for view in _chosen(registry, views)]
+    project = registry.project
+    with sync_lock(client, project) as lease:
+        state = State(warehouse, state_schema, project)
+        context = Context(project, warehouse, client, lease, state, as_of, progress or _silent)
+        reports = [_sync_view(context, publication, full=full) for publication in chosen]
+        if views is None:
+            reports += _remove_others(context, chosen)
+    return SyncReport(project, as_of, time.monotonic() - started, tuple(reports))
+
+
+def _silent(event: ProgressEvent) -> None:
+    del event
+
+
+def _chosen(registry: Registry, views: Sequence[str] | None) -> list[FeatureView]:
+    if views is None:
+        return [view for view in registry.feature_views.values() if view.online]
+    chosen = {view.name: view for view in map(registry.view, views)}
+    for view in chosen.values():
+        if not view.online:
+            raise SyncError(
+                f"The feature view '{view.name}' ({view.path}) is declared `online: false`.",
+                remedy="Leave it out, or declare it online.",
+            )
+    return list(chosen.values())
+
+
+def _publication(view: FeatureView, warehouse: Warehouse, now: datetime) -> Publication:
+    typed = with_types(view, warehouse)
+    latest = latest_rows(typed, warehouse.dialect, now)
+    return Publication(typed, latest, published_schema(typed, latest, warehouse))
+
+
+def _sync_view(context: Context, publication: Publication, *, full: bool) -> ViewReport:
+    started = time.monotonic()
+    state = context.state.read(publication.name)
+    reason = _reason(context, publication, state)
+    if full or reason or state is None:
+        report = _publish_in_full(context, publication, reason)
+    else:
+        report = _publish_changes(context, publication)
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def _reason(context: Context, publication: Publication, state: ViewState | None) -> str:
+    """Say why the view has to be published in full; nothing if what changed is enough."""
+    if state is None:
+        return ""
+    if state.dirty:
+        return "the last sync did not finish it"
+    if state.layout != publication.layout:
+        return "its keys, features, types or ttl changed"
+    held = context.client.hget(context.view_book(publication.name), "epoch")
+    if held is None:
+        return "the online store does not have it"
+    if held != state.epoch.encode():
+        return "the online store was restored, or published to from another warehouse"
+    return ""
+
+
+def _publish_in_full(context: Context, publication: Publication, reason: str) -> ViewReport:
+    state, view = context.state, publication.view
+    state.mark_dirty(view.name, publication.layout)
+    state.replace(view, publication.latest)
+    rows, newest = state.summary(view)
+    _announce_schema(context, publication)
+    written = publish_everything(context, publication, rows)
+    deleted = delete_orphans(context, publication)
+    state.mark_clean(view.name, _seal(context, publication), publication.layout)
+    _forget_old_schemas(context, publication)
+    changed = written + deleted
+    return ViewReport(
+        view.name, rows, changed, written, deleted, 0, 0.0, newest, full=True, reason=reason
+    )
+
+
+def _publish_changes(context: Context, publication: Publication) -> ViewReport:
+    state, view = context.state, publication.view
+    changes = state.find_changes(view, publication.latest)
+    counts = state.counts(changes)
+    written = deleted = skipped = 0
+    if counts:
+        state.mark_dirty(view.name, publication.layout)
+        written, deleted = publish_changes(context, publication, changes, counts)
+        skipped = counts.get("upsert", 0) - written
+        state.apply_changes(view, _seal(context, publication), publication.layout)
+    rows, newest = state.summary(view)
+    if skipped:
+        # Redis holds rows that this warehouse has not seen: the next run looks at all of them.
+        state.mark_dirty(view.name, publication.layout)
+    return ViewReport(view.name, rows, sum(counts.values()), written, deleted, skipped, 0.0, newest)
+
+
+def _announce_schema(context: Context, publication: Publication) -> None:
+    """Tell readers how to read the rows, before the first of them is there."""
+    fingerprint = publication.schema.fingerprint.hex()
+    context.client.hset(
+        context.schema_book(publication.name),
+        mapping={fingerprint: publication.schema.to_json(), "current": fingerprint},
+    )
+
+
+def _forget_old_schemas(context: Context, publication: Publication) -> None:
+    key = context.schema_book(publication.name)
+    kept = {b"current", publication.schema.fingerprint.hex().encode()}
+    old = [name for name in context.client.hkeys(key) if name not in kept]
+    if old:
+        context.client.hdel(key, *old)
+
+
+def _seal(context: Context, publication: Publication) -> str:
+    """Give Redis a new epoch: from here on it holds what the warehouse's table says."""
+    context.lease.check()
+    epoch = secrets.token_hex(8)
+    context.client.hset(
+        context.view_book(publication.name),
+        mapping={
+            "epoch": epoch,
+            "as_of": context.now.isoformat(),
+            "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    return epoch
+
+
+def _remove_others(context: Context, chosen: Sequence[Publication]) -> list[ViewReport]:
+    """Remove what was published of views that are gone from the project, or no longer online."""
+    published = {publication.name for publication in chosen}
+    return [_remove(context, view) for view in context.state.views() if view not in published]
+
+
+def _remove(context: Context, view: str) -> ViewReport:
+    started = time.monotonic()
+    deleted = delete_all(context, view)
+    context.client.delete(context.view_book(view), context.schema_book(view))
+    context.state.drop(view)
+    seconds = time.monotonic() - started
+    return ViewReport(view, 0, deleted, 0, deleted, 0, seconds, None)

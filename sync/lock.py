@@ -1,0 +1,113 @@
+"""One sync at a time per project and server: a lock in Redis that a dead holder loses by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import SyncError, SyncLocked
+from featurestore.online.keys import book
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["LEASE_SECONDS", "Lease", "sync_lock"]
+
+LEASE_SECONDS = 60.0
+
+_IF_HELD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+_RENEW = f"{_IF_HELD} return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
+_RELEASE = f"{_IF_HELD} return redis.call('DEL', KEYS[1])"
+
+
+class Lease:
+    """A lock that is held, and renewed in the background as long as the process lives."""
+
+    def __init__(self, client: redis.Redis, key: str, token: str, seconds: float) -> None:
+        self._client = client
+        self._key = key
+        self._token = token
+        self._seconds = seconds
+        self._done = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="sync-lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def held(self) -> tuple[bytes, bytes]:
+        """The lock's key and token, for commands that the server shall refuse without it."""
+        return self._key.encode(), self._token.encode()
+
+    def check(self) -> None:
+        """Make sure that the lock is still held.
+
+        Raises:
+            SyncError: It was lost, so another sync may be at work.
+        """
+        if self._lost.is_set():
+            raise SyncError(
+                "The lock was lost while syncing: the online store was flushed, restarted, or could"
+                " not be reached for too long.",
+                remedy="Run the sync again; it publishes what is missing.",
+            )
+
+    def release(self) -> None:
+        """Give the lock back, if it is still held."""
+        self._done.set()
+        self._thread.join()
+        self._client.eval(_RELEASE, 1, self._key, self._token)
+
+    def _keep(self) -> None:
+        import redis.exceptions
+
+        milliseconds = str(int(self._seconds * 1000))
+        while not self._done.wait(self._seconds / 3):
+            try:
+                held = self._client.eval(_RENEW, 1, self._key, self._token, milliseconds)
+            except redis.exceptions.RedisError:
+                continue
+            if not held:
+                self._lost.set()
+                return
+
+
+@contextmanager
+def sync_lock(
+    client: redis.Redis, project: str, *, seconds: float = LEASE_SECONDS
+) -> Iterator[Lease]:
+    """Hold the project's lock for the length of a block.
+
+    Args:
+        client: The online store.
+        project: The dbt project.
+        seconds: How long the lock outlives a holder that died.
+
+    Raises:
+        SyncLocked: Another sync holds it.
+    """
+    import redis.exceptions
+
+    key = book(project, "lock")
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    token = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC#{secrets.token_hex(8)}"
+    if not client.set(key, token, nx=True, px=int(seconds * 1000)):
+        found: Any = client.get(key) or b"another process"
+        raise SyncLocked(
+            f"Another sync of project '{project}' is at work:"
+            f" {found.decode(errors='replace').partition('#')[0]}.",
+            remedy=f"Wait for it; the lock of one that died frees itself within {seconds:.0f} s.",
+        )
+    lease = Lease(client, key, token, seconds)
+    try:
+        yield lease
+    finally:
+        # A lock that cannot be given back expires; what ended the block is the thing to tell.
+        with contextlib.suppress(redis.exceptions.RedisError):
+            lease.release()

@@ -1,0 +1,89 @@
+"""Rows in Redis that the warehouse knows nothing of: found by walking the keys of one view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from featurestore.online.keys import from_text, row_prefix, split_key
+from featurestore.online.wire import to_arrow_type
+from sync.context import Context, Publication
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import redis
+
+__all__ = ["delete_all", "delete_orphans"]
+
+_AT_ONCE = 10_000
+_FOUND = "_featurestore_found"
+
+
+def delete_orphans(context: Context, publication: Publication) -> int:
+    """Delete the rows of a view that are not among its published ones; return their number."""
+    prefix = row_prefix(context.project, publication.name)
+    deleted = 0
+    for keys in _groups(_walk(context.client, prefix)):
+        context.lease.check()
+        orphans = _unpublished(context, publication, prefix, keys)
+        deleted += _unlink(context.client, orphans)
+    return deleted
+
+
+def delete_all(context: Context, view: str) -> int:
+    """Delete every row of a view; return their number."""
+    deleted = 0
+    for keys in _groups(_walk(context.client, row_prefix(context.project, view))):
+        context.lease.check()
+        deleted += _unlink(context.client, keys)
+    return deleted
+
+
+def _walk(client: redis.Redis, prefix: str) -> Iterator[bytes]:
+    # The prefix is percent-encoded, so nothing in it is special in a pattern.
+    yield from client.scan_iter(match=f"{prefix}*", count=2_000)
+
+
+def _groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while group := list(islice(keys, _AT_ONCE)):
+        yield group
+
+
+def _unlink(client: redis.Redis, keys: list[bytes]) -> int:
+    return int(client.unlink(*keys)) if keys else 0
+
+
+def _unpublished(
+    context: Context, publication: Publication, prefix: str, keys: list[bytes]
+) -> list[bytes]:
+    kinds = [kind for _, kind in publication.schema.keys]
+    values = [from_text(split_key(key, prefix), kinds) for key in keys]
+    readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
+    orphans = [key for key, value in zip(keys, values, strict=True) if value is None]
+    if not readable:
+        return orphans
+    table = context.warehouse.upload(_FOUND, _table(publication, readable))
+    names = [_quoted(name) for name, _ in publication.schema.keys]
+    on = " AND ".join(f"published.{name} = found.{name}" for name in names) or "TRUE"
+    missing = context.warehouse.stream(
+        f"SELECT found._key FROM {table} AS found WHERE NOT EXISTS ("
+        f"SELECT 1 FROM {context.state.published(publication.name)} AS published WHERE {on})"
+    ).read_all()
+    unknown: list[Any] = missing.column("_key").to_pylist()
+    return orphans + unknown
+
+
+def _table(publication: Publication, readable: list[tuple[bytes, tuple[object, ...]]]) -> pa.Table:
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array[Any]] = {
+        "_key": pa.array([key for key, _ in readable], pa.binary())
+    }
+    for index, (name, kind) in enumerate(publication.schema.keys):
+        columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
+    return pa.table(columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

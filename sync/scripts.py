@@ -1,0 +1,82 @@
+"""The scripts that the server runs, atomically, for many rows at once.
+
+KEYS is the lock, then the rows. ARGV is the lock's token, then the shift that turns an event into a
+row's remaining milliseconds (empty: none), then the values of each row, column by column. Bytes 10
+to 25 of a row are its event and created timestamps; see docs/reference/online-format.md.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LOST", "SCRIPTS", "Script"]
+
+Script = str
+
+LOST = -1
+"""The answer when the lock is no longer held; then nothing was written."""
+
+_GUARD = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local n, applied = #KEYS - 1, 0
+"""
+
+_SET = """
+local shift = ARGV[2] ~= '' and tonumber(ARGV[2])
+local function put(key, value)
+  if shift then
+    local high, low = struct.unpack('>i4I4', value, 10)
+    local left = math.floor((high * 4294967296 + low) / 1000) + shift
+    redis.call('SET', key, value, 'PX', string.format('%.0f', math.max(left, 1)))
+  else
+    redis.call('SET', key, value)
+  end
+  applied = applied + 1
+end
+"""
+
+# -1: a is older than b, 1: newer, 0: the same; halves, since Lua's numbers have 53 bits.
+_COMPARE = """
+local function compare(a, at, b, bt)
+  local a1, a2, a3, a4 = struct.unpack('>i4I4i4I4', a, at)
+  local b1, b2, b3, b4 = struct.unpack('>i4I4i4I4', b, bt)
+  if a1 ~= b1 then return a1 < b1 and -1 or 1 end
+  if a2 ~= b2 then return a2 < b2 and -1 or 1 end
+  if a3 ~= b3 then return a3 < b3 and -1 or 1 end
+  if a4 ~= b4 then return a4 < b4 and -1 or 1 end
+  return 0
+end
+"""
+
+_OVERWRITE = """
+for i = 1, n do put(KEYS[i + 1], ARGV[i + 2]) end
+return applied
+"""
+
+_NEWEST = """
+for i = 1, n do
+  local key, value, previous = KEYS[i + 1], ARGV[i + 2], ARGV[i + n + 2]
+  local held = redis.call('GET', key)
+  if not held or #held < 25 or compare(held, 10, value, 10) <= 0
+      or (previous ~= '' and compare(held, 10, previous, 1) == 0) then
+    put(key, value)
+  end
+end
+return applied
+"""
+
+_DELETE = """
+for i = 1, n do
+  local key, previous = KEYS[i + 1], ARGV[i + 2]
+  local held = redis.call('GET', key)
+  if held and (#held < 25 or compare(held, 10, previous, 1) <= 0) then
+    redis.call('UNLINK', key)
+    applied = applied + 1
+  end
+end
+return applied
+"""
+
+SCRIPTS: dict[str, Script] = {
+    "overwrite": _GUARD + _SET + _OVERWRITE,
+    "newest": _GUARD + _SET + _COMPARE + _NEWEST,
+    "delete": _GUARD + _COMPARE + _DELETE,
+}
