@@ -13,7 +13,7 @@ demo: $(STAMP) ## See the whole product work on real data
 	@$(BIN)/featurestore demo --folder .
 
 test: $(STAMP) ## Run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP) ## Check style and types
 	@$(BIN)/ruff check .

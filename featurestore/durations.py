@@ -33,6 +33,8 @@ _ALIASES = {
     "us": "microsecond",
 }
 _PART = re.compile(r"(\d+)\s*([a-z]+)")
+_LONGEST = timedelta(days=365_250)
+"""A thousand years: no warehouse can go further back from an instant than its calendar reaches."""
 _CALENDAR = ("month", "quarter", "year")
 
 
@@ -62,7 +64,16 @@ def parse_duration(value: object) -> timedelta:
     parts = _PART.findall(text)
     if not parts or _PART.sub("", text).strip():
         raise ValueError(f"{value!r} is not a duration; write it as '30 days' or '3 hours'")
-    return sum((_amount(count, unit, value) for count, unit in parts), timedelta())
+    try:
+        return _bounded(sum((_amount(count, unit, value) for count, unit in parts), timedelta()))
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than {_LONGEST.days:,} days") from None
+
+
+def _bounded(duration: timedelta) -> timedelta:
+    if duration > _LONGEST:
+        raise OverflowError
+    return duration
 
 
 def _amount(count: str, unit: str, value: str) -> timedelta:
@@ -71,10 +82,7 @@ def _amount(count: str, unit: str, value: str) -> timedelta:
     if unit not in _ALIASES:
         known = ", ".join(f"{name}s" for name in _UNITS)
         raise ValueError(f"{value!r}: unknown unit '{unit}'; known are {known}")
-    try:
-        return int(count) * _UNITS[_ALIASES[unit]]
-    except OverflowError:
-        raise ValueError(f"{value!r} is longer than a duration can be") from None
+    return int(count) * _UNITS[_ALIASES[unit]]
 
 
 def format_duration(duration: timedelta) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,13 @@ class EntityFrame:
         order_by = _ORDER if self.table is not None else None
         return Spine(source, self.is_query, columns, event_timestamp, order_by)
 
+    def rows(self, warehouse: Warehouse) -> int | None:
+        """Return about how many rows there are; None where the warehouse does not know."""
+        if self.table is not None:
+            return self.table.num_rows
+        estimate = warehouse.estimate(self.source, is_query=self.is_query)
+        return estimate.rows if estimate else None
+
 
 def read_entity_frame(entity_df: Any, ref: Callable[[str], str]) -> EntityFrame:
     """Recognise what was given as entity rows.
@@ -87,7 +94,8 @@ def _to_arrow(frame: Any) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     try:
-        if type(frame).__module__.startswith("pandas."):
+        if type(frame).__module__.partition(".")[0] == "pandas":
+            _check_repeated([str(name) for name in frame.columns])
             return pa.Table.from_pandas(frame, preserve_index=False)
         if hasattr(frame, "collect") and hasattr(frame, "lazy"):
             frame = frame.collect()
@@ -108,16 +116,22 @@ def _to_arrow(frame: Any) -> pa.Table:
 def _numbered(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    names = table.column_names
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise EntityFrameError(
-            f"The entity frame has more than one column named {', '.join(repeated)}.",
-            remedy="Rename or drop one.",
-        )
+    names = [name.lower() for name in table.column_names]
+    _check_repeated(table.column_names)
     if _ORDER in names:
         raise EntityFrameError(
             f"The entity frame has a column '{_ORDER}', a name the statement uses itself.",
             remedy="Rename the column.",
         )
     return table.append_column(_ORDER, pa.array(range(table.num_rows), pa.int64()))
+
+
+def _check_repeated(names: Sequence[str]) -> None:
+    """Refuse names that a warehouse takes for one: it does not tell `A` from `a`."""
+    folded = [name.lower() for name in names]
+    repeated = sorted({name for name in names if folded.count(name.lower()) > 1})
+    if repeated:
+        raise EntityFrameError(
+            f"The entity frame has more than one column named {', '.join(repeated)}.",
+            remedy="Rename or drop one; capital letters make no difference.",
+        )

@@ -214,6 +214,11 @@ class Manifest:
                 if node.resource_type in MODEL_TYPES:
                     yield node
 
+    def models(self) -> Iterator[Node]:
+        """Yield every model, snapshot and seed, decoded."""
+        for unique_id in self.model_ids.values():
+            yield self._decode(bytes(self._nodes[unique_id]), Node)
+
     @cached_property
     def model_ids(self) -> dict[str, str]:
         """The unique id of each model, snapshot and seed by name; versions by `name.v<n>`."""

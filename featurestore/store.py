@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from featurestore.definitions import FeatureRef
+from featurestore.definitions import FeatureRef, ServiceMember
 from featurestore.errors import EntityFrameError, Problem, did_you_mean
 from featurestore.manifest import Manifest, load_manifest
 from featurestore.profile import Profile, Project, load_profile, load_project
@@ -128,10 +128,13 @@ class FeatureStore:
 
     def get_historical_features(
         self,
-        entity_df: Any,
+        entity_df: Any = None,
         features: str | Sequence[str] | None = None,
         *,
         feature_service: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        every: str | timedelta | None = None,
         event_timestamp: str = "event_timestamp",
         full_feature_names: bool = False,
         feature_timestamps: bool = False,
@@ -143,9 +146,15 @@ class FeatureStore:
         Args:
             entity_df: The rows to enrich: a pandas, polars or Arrow frame, a SELECT, the name of a
                 table, or `ref:<dbt model>`. It needs the join keys of every view taken, and a
-                timestamp; all its columns pass through untouched.
+                timestamp; all its columns pass through untouched. Without it, the views' own
+                entities are asked for: all of them `every` so often from `start` to `end`; or,
+                without a step, at the instants at which their rows became known; or, without a
+                period, once, as of now.
             features: References `view:feature`, or `view:*` for all of a view.
             feature_service: The name of a service, instead of `features`.
+            start: The first instant, where there is no entity frame.
+            end: The last one, inclusive; by default now.
+            every: The step from one instant to the next, such as `1 day`.
             event_timestamp: The column that holds the time of each row.
             full_feature_names: Name the columns `view__feature` instead of `feature`.
             feature_timestamps: Add `view__event_timestamp`, the time of the row each value is from.
@@ -162,18 +171,47 @@ class FeatureStore:
             WarehouseError: The warehouse cannot be reached, or a table is not built.
         """
         from featurestore.entity_frame import read_entity_frame
-        from featurestore.training import Request, TrainingJob
+        from featurestore.request import Request
+        from featurestore.training import TrainingJob
 
+        members = self.registry.members(features, feature_service)
+        if entity_df is None:
+            entity_df = self._own_entities(members, start, end, every, event_timestamp)
+        elif (start, end, every) != (None, None, None):
+            raise EntityFrameError(
+                "An entity frame has its own instants: start, end and every go without one.",
+                remedy="Leave out either.",
+            )
         request = Request(
             entity_frame=read_entity_frame(entity_df, self._relation),
-            members=self.registry.members(features, feature_service),
+            members=members,
             event_timestamp=event_timestamp,
             full_feature_names=full_feature_names,
             feature_timestamps=feature_timestamps,
             as_known=as_known,
             strategy=strategy,
         )
-        return TrainingJob(self.registry, self.warehouse, request)
+        return TrainingJob(self.registry, self.warehouse, request, self.project)
+
+    def check_training_set(self, card: str | Path) -> list[str]:
+        """Make the request of a training set again, and compare what it gives today.
+
+        Args:
+            card: The card that `to_parquet` or `to_table` wrote.
+
+        Returns:
+            What differs, in sentences; nothing if the rows are the same.
+
+        Raises:
+            FeatureStoreError: The card is missing, or its entity rows are.
+        """
+        from featurestore.card import Card, differences
+        from featurestore.request import request_of
+        from featurestore.training import TrainingJob
+
+        then = Card.read(Path(card))
+        job = TrainingJob(self.registry, self.warehouse, request_of(then), self.project)
+        return differences(then, job.card())
 
     def why(
         self,
@@ -291,6 +329,33 @@ class FeatureStore:
             members, entity_rows, full_feature_names=full_feature_names
         )
 
+    def close(self) -> None:
+        """Close the connection to the online store; the next read opens it again."""
+        if "_online" in self.__dict__:
+            self._online.close()
+
+    async def aclose(self) -> None:
+        """Close the connections to the online store, those of asynchronous reads included."""
+        if "_online" in self.__dict__:
+            self._online.close()
+            await self._online.close_async()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the connection to the online store."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Close the connections to the online store."""
+        await self.aclose()
+
     def now(self) -> datetime:
         """Return the moment at which the store stands: the clock's, unless one was given."""
         return self._now or datetime.now(UTC)
@@ -300,6 +365,22 @@ class FeatureStore:
         from featurestore.online.client import OnlineClient
 
         return OnlineClient(self.registry, self._redis_url, now=self.now)
+
+    def _own_entities(
+        self,
+        members: Sequence[ServiceMember],
+        start: datetime | None,
+        end: datetime | None,
+        every: str | timedelta | None,
+        event_timestamp: str,
+    ) -> str:
+        from featurestore.checks import with_types
+        from featurestore.sql.spines import Period, spine_of_views
+
+        period = Period.of(start, end, every, self.now())
+        with self.warehouse() as warehouse:
+            views = [with_types(self.registry.view(member.view), warehouse) for member in members]
+        return spine_of_views(members, views, period, event_timestamp, self.registry.dialect)
 
     def _relation(self, model: str) -> str:
         node = self.manifest.model(model)

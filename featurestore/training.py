@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from featurestore.card import Card, measure, with_timestamps
 from featurestore.checks import with_types
-from featurestore.definitions import ServiceMember
-from featurestore.entity_frame import EntityFrame
-from featurestore.errors import MissingExtra
+from featurestore.errors import MissingExtra, PlanError
+from featurestore.explain import JoinReport
+from featurestore.manifest import load_manifest
+from featurestore.profile import Project
 from featurestore.registry import Registry
+from featurestore.request import Request
+from featurestore.sql.cost import Sizes, suited
+from featurestore.sql.expressions import column
 from featurestore.sql.plan import Plan, make_plan
-from featurestore.sql.point_in_time import point_in_time
+from featurestore.sql.point_in_time import point_in_time, strategy_of
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -22,9 +27,10 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["Connect", "Request", "TrainingJob"]
+__all__ = ["Connect", "TrainingJob"]
 
 Result = TypeVar("Result")
+_BUILT = "_featurestore_training_set"
 
 
 class Connect(Protocol):
@@ -32,19 +38,6 @@ class Connect(Protocol):
 
     def __call__(self, *, write: bool = False) -> AbstractContextManager[Warehouse]:
         """Open the warehouse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the caller asks of a training set; see `FeatureStore.get_historical_features`."""
-
-    entity_frame: EntityFrame
-    members: Sequence[ServiceMember]
-    event_timestamp: str = "event_timestamp"
-    full_feature_names: bool = False
-    feature_timestamps: bool = False
-    as_known: bool = False
-    strategy: str | None = None
 
 
 class TrainingJob:
@@ -56,15 +49,23 @@ class TrainingJob:
         registry: The project's definitions.
         connect: Opens the warehouse.
         request: What to build.
+        project: The dbt project, for the cards of training sets.
 
     Raises:
         FeatureStoreError: The request does not fit the entity frame or the warehouse.
     """
 
-    def __init__(self, registry: Registry, connect: Connect, request: Request) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        connect: Connect,
+        request: Request,
+        project: Project | None = None,
+    ) -> None:
         self._registry = registry
         self._connect = connect
         self._request = request
+        self._project = project
         with connect() as warehouse:
             self.plan = self._make_plan(warehouse)
         self._sql = point_in_time(self.plan, request.strategy)
@@ -73,7 +74,7 @@ class TrainingJob:
         request = self._request
         names = {member.view for member in request.members}
         views = {name: with_types(self._registry.view(name), warehouse) for name in sorted(names)}
-        return make_plan(
+        plan = make_plan(
             self._registry.dialect,
             request.entity_frame.spine(warehouse, request.event_timestamp),
             request.members,
@@ -82,10 +83,51 @@ class TrainingJob:
             feature_timestamps=request.feature_timestamps,
             as_known=request.as_known,
         )
+        return plan if request.strategy else self._suited(plan, warehouse)
+
+    def _suited(self, plan: Plan, warehouse: Warehouse) -> Plan:
+        """Choose each view's shape of join by the sizes of both sides."""
+        asked = self._request.entity_frame.rows(warehouse)
+        joins = []
+        for join in plan.joins:
+            history = warehouse.estimate(join.view.relation, join.keys)
+            if history is not None:
+                sizes = Sizes(asked, history.rows, history.distinct)
+                join = replace(join, strategy=suited(sizes))  # noqa: PLW2901, the same join
+            joins.append(join)
+        return replace(plan, joins=tuple(joins))
 
     def to_sql(self) -> str:
         """Return the statement, formatted; a data frame stands in it as `entity_df`."""
         return self._sql
+
+    def explain(self) -> list[JoinReport]:
+        """Count what each view contributes: matched rows, expired ones, missing ones.
+
+        Returns:
+            One report per view, in the order asked for. Nothing of the training set is kept.
+        """
+        from featurestore.sql.coverage import coverage
+
+        sql = coverage(self.plan, self._request.strategy)
+        counts = self._run(lambda warehouse: warehouse.stream(sql).read_all()).to_pylist()[0]
+        return [self._report(number, counts) for number in range(len(self.plan.joins))]
+
+    def _report(self, number: int, counts: dict[str, int]) -> JoinReport:
+        join, rows = self.plan.joins[number], counts["entity_rows"]
+        found, expired = counts[f"found_{number}"], counts[f"expired_{number}"]
+        null_keys = counts[f"null_keys_{number}"]
+        return JoinReport(
+            view=join.name,
+            strategy=strategy_of(self.plan, join, self._request.strategy).name,
+            history_rows=counts[f"history_{number}"],
+            entity_rows=rows,
+            matched=found - expired,
+            expired=expired,
+            missing=rows - found - null_keys,
+            null_keys=null_keys,
+            ttl=join.view.ttl,
+        )
 
     def to_arrow(self) -> pa.Table:
         """Build the training set as an Arrow table, in the order of the data frame given."""
@@ -121,17 +163,113 @@ class TrainingJob:
         return pl.DataFrame(self.to_arrow())
 
     def to_parquet(self, path: str | Path) -> int:
-        """Write the training set to a Parquet file; return its number of rows.
+        """Write the training set to a Parquet file, and its card beside it.
 
         The file appears whole or not at all.
+
+        Args:
+            path: The file; the card of `x.parquet` is `x.card.json`.
+
+        Returns:
+            The number of rows.
         """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return self._run(lambda warehouse: warehouse.write_parquet(target, self._sql))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlanError(f"Cannot write {target}: {error.strerror}.") from error
+
+        def write(warehouse: Warehouse, rows: str) -> int:
+            return warehouse.write_parquet(target, rows)
+
+        card = self._measured(str(target.resolve()), write)
+        card.write(target.with_suffix(".card.json"))
+        return card.rows
 
     def to_table(self, name: str) -> int:
-        """Create or replace a table in the warehouse; return its number of rows."""
-        return self._run(lambda warehouse: warehouse.write_table(name, self._sql), write=True)
+        """Create or replace a table in the warehouse, and write its card.
+
+        Args:
+            name: The table; its card is `featurestore/<name>.card.json` beside dbt's artifacts.
+
+        Returns:
+            The number of rows.
+        """
+
+        def write(warehouse: Warehouse, rows: str) -> int:
+            return warehouse.write_table(name, rows)
+
+        card = self._measured(name, write, to_warehouse=True)
+        if self._project is not None:
+            folder = self._project.target_path / "featurestore"
+            folder.mkdir(parents=True, exist_ok=True)
+            plain = name.replace('"', "")
+            card.write(folder / f"{plain}.card.json")
+        return card.rows
+
+    def to_dbt_model(self, path: str | Path, *, overwrite: bool = False) -> str:
+        """Write the training set as a dbt model with `ref()`s, and its yml beside it.
+
+        Args:
+            path: The `.sql` file, below the project's folder of models.
+            overwrite: Whether to replace a file that was not written by this method.
+
+        Returns:
+            What changed, as a unified diff; empty if the files said the same already.
+
+        Raises:
+            EntityFrameError: The entity rows are a data frame.
+            PlanError: The file is somebody else's.
+        """
+        from featurestore.dbt_model import dbt_model, write_model
+
+        if self._project is None:
+            raise PlanError("This training set belongs to no dbt project.")
+        manifest = load_manifest(self._project.manifest_path)
+        frame, target = self._request.entity_frame, self._project.folder / path
+        model = dbt_model(self.plan, frame, manifest, target.stem, self._request.strategy)
+        return write_model(model, target, overwrite=overwrite)
+
+    def card(self) -> Card:
+        """Build the training set, keep nothing but its card."""
+        return self._measured("")
+
+    def _measured(
+        self,
+        output: str,
+        write: Callable[[Warehouse, str], int] | None = None,
+        *,
+        to_warehouse: bool = False,
+    ) -> Card:
+        """Build the rows once, write them, and measure them."""
+        plan = with_timestamps(self.plan)
+        statement = point_in_time(plan, self._request.strategy)
+        manifest = self._project.manifest_path if self._project else None
+
+        def use(warehouse: Warehouse) -> Card:
+            warehouse.execute(f"CREATE TEMP TABLE {_BUILT} AS\n{statement}")
+            names = [column(name).sql("duckdb") for name in self._output_names()]
+            if write is not None:
+                write(warehouse, f"SELECT {', '.join(names)} FROM {_BUILT}")
+            return measure(
+                plan,
+                self._request,
+                warehouse,
+                _BUILT,
+                sql=self._sql,
+                output=output,
+                manifest=manifest,
+            )
+
+        return self._run(use, write=to_warehouse)
+
+    def _output_names(self) -> list[str]:
+        spine = self.plan.spine
+        names = [name for name in spine.columns if name != spine.order_by]
+        for join in self.plan.joins:
+            names += [output.name for output in join.outputs]
+            names += [join.timestamp_output] if join.timestamp_output else []
+        return names
 
     def _run(self, use: Callable[[Warehouse], Result], *, write: bool = False) -> Result:
         with self._connect(write=write) as warehouse:

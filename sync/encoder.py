@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
 from featurestore.online.keys import entity_key, key_writer, row_prefix
 from featurestore.online.wire import WireType, wire_type
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "micros"]
 
 _LENGTH = struct.Struct("<I")
+_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,10 @@ class Encoder:
         )
         blocks = [header, _present(columns, count)]
         blocks += [
-            _fixed(column, kind, count)
-            for column, kind in zip(columns, self._types, strict=True)
+            _fixed(name, column, kind, count)
+            for (name, _), column, kind in zip(
+                self._schema.features, columns, self._types, strict=True
+            )
             if kind.width is not None
         ]
         return np.concatenate(blocks, axis=1)
@@ -125,7 +129,7 @@ def _present(columns: Sequence[pa.Array[Any]], count: int) -> np.ndarray:
     return np.packbits(present, axis=1, bitorder="little")
 
 
-def _fixed(column: pa.Array[Any], kind: WireType, count: int) -> np.ndarray:
+def _fixed(name: str, column: pa.Array[Any], kind: WireType, count: int) -> np.ndarray:
     import numpy as np
     import pyarrow as pa
 
@@ -142,8 +146,34 @@ def _fixed(column: pa.Array[Any], kind: WireType, count: int) -> np.ndarray:
         column = column.cast(pa.int32())
     elif kind.convert is not None:
         column = column.cast(pa.int64())
+    _check_range(name, column, kind)
     values = column.fill_null(0).to_numpy(zero_copy_only=False)
     return np.ascontiguousarray(values).view(np.uint8).reshape(count, kind.width)
+
+
+def _check_range(name: str, column: pa.Array[Any], kind: WireType) -> None:
+    """Refuse dates and times that a reader could not hold: infinities, the year 10000, 24:00."""
+    if kind.convert is None or not len(column):
+        return
+    import pyarrow.compute as pc
+
+    extremes: Any = pc.min_max(column).as_py()
+    for ticks in (extremes["min"], extremes["max"]):
+        if ticks is not None and not _readable(kind, ticks):
+            raise UnsupportedOnlineType(
+                f"The feature '{name}' has a {kind.name} outside of what readers can hold (years 1"
+                f" to 9999, times before 24:00): {ticks}.",
+                remedy="Make it NULL in the model, or cast the column to text.",
+            )
+
+
+def _readable(kind: WireType, ticks: int) -> bool:
+    if kind.name == "time":
+        return 0 <= ticks < _DAY
+    try:
+        return kind.convert is not None and kind.convert(ticks) is not None
+    except (OverflowError, ValueError):
+        return False
 
 
 def _ragged(column: pa.Array[Any], kind: WireType) -> _Ragged:
@@ -229,5 +259,7 @@ def _scalar(element: WireType, value: Any) -> bytes:
 
     if element.convert is None:
         return struct.pack(f"<{element.code}", value)
-    block: np.ndarray = _fixed(pa.array([value], to_arrow_type(element.name)), element, 1)
+    block: np.ndarray = _fixed(
+        element.name, pa.array([value], to_arrow_type(element.name)), element, 1
+    )
     return block.tobytes()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 from tests.example_fixture import example_project
 from tests.redis_fixture import redis_client, redis_server
 
 __all__ = ["example_project", "redis_client", "redis_server"]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch):
+    """Keep a developer's own dbt settings out of the tests."""
+    for name in ("DBT_PROFILES_DIR", "DBT_PROFILE", "DBT_TARGET", "DBT_TARGET_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
 
 # Time limits measure the machine; the number of cases is what matters.
 settings.register_profile("default", deadline=None, print_blob=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,7 +58,7 @@ def _views(registry: Registry) -> Iterable[dict[str, Any]]:
             "ttl": format_duration(view.ttl) if view.ttl is not None else None,
             "online": view.online,
             "owner": view.owner or None,
-            "description": _first_line(view.description),
+            "description": _first_sentence(view.description),
         }
 
 
@@ -68,7 +68,7 @@ def _features(registry: Registry) -> Iterable[dict[str, Any]]:
             yield {
                 "feature": f"{view.name}:{feature.name}",
                 "type": str(feature.data_type) if feature.data_type else None,
-                "description": _first_line(feature.description),
+                "description": _first_sentence(feature.description),
             }
 
 
@@ -112,7 +112,9 @@ def show(
         return
     stdout.print(f"[bold]{name}[/bold]")
     shown = [
-        (key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "")
+        (key.replace("_", " "), value)
+        for key, value in facts.items()
+        if value not in (None, "", [])
     ]
     width = max(len(key) for key, _ in shown)
     for key, value in shown:
@@ -237,10 +239,10 @@ def validate(
         raise typer.Exit(1)
     if format_ is Format.TABLE:
         registry = store.registry
-        features = sum(len(view.features) for view in registry.feature_views.values())
+        features = [name for view in registry.feature_views.values() for name in view.features]
         note(
-            f"All good: {len(registry.feature_views)} feature views, {features} features,"
-            f" {len(registry.feature_services)} services."
+            f"All good: {_counted(registry.feature_views, 'feature view')},"
+            f" {_counted(features, 'feature')}, {_counted(registry.feature_services, 'service')}."
         )
 
 
@@ -260,8 +262,24 @@ def _uses(service: FeatureService, view: str) -> bool:
     return any(member.view == view for member in service.members)
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+def _first_sentence(text: str) -> str:
+    """Return what stands before the first full stop, or the first line.
+
+    >>> _first_sentence("Recent reliability of one aircraft. Windows end at the landing.")
+    'Recent reliability of one aircraft.'
+    """
+    line = text.partition("\n")[0]
+    sentence, stop, _ = line.partition(". ")
+    return f"{sentence}." if stop else line
+
+
+def _counted(things: Sized, noun: str) -> str:
+    """Write a number with its noun.
+
+    >>> _counted(["flight_delay"], "service"), _counted([], "service")
+    ('1 service', '0 services')
+    """
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _shown(value: Any) -> str:

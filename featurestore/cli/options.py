@@ -24,7 +24,8 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def _moment(text: str | None) -> datetime | None:
+def optional_moment(text: str | None) -> datetime | None:
+    """Read the time of an option, if it is given."""
     if text is None:
         return None
     try:
@@ -84,7 +85,7 @@ def open_store(
     """Return the store of a project."""
     from featurestore.store import FeatureStore
 
-    return FeatureStore(project_dir, target, now=_moment(now), redis_url=redis_url)
+    return FeatureStore(project_dir, target, now=optional_moment(now), redis_url=redis_url)
 
 
 def moment(text: str) -> datetime:

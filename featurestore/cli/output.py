@@ -20,6 +20,7 @@ __all__ = [
     "complain",
     "note",
     "plain",
+    "print_diff",
     "print_json",
     "print_sql",
     "print_table",
@@ -71,6 +72,16 @@ def print_sql(sql: str) -> None:
         stdout.print(Syntax(sql, "sql", background_color="default", word_wrap=True))
     else:
         print(sql)
+
+
+def print_diff(diff: str) -> None:
+    """Write a unified diff, in colour on a terminal."""
+    if stdout.is_terminal and diff:
+        from rich.syntax import Syntax
+
+        stdout.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+    elif diff:
+        print(diff, end="")
 
 
 def print_json(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,16 @@ from featurestore.cli.options import (
     Features,
     Format,
     FullNames,
+    Now,
     ProjectDir,
     Service,
     Target,
     key_values,
     moment,
     open_store,
+    optional_moment,
 )
-from featurestore.cli.output import note, print_json, print_sql, print_table
+from featurestore.cli.output import note, print_diff, print_json, print_sql, print_table
 from featurestore.definitions import FeatureRef
 from featurestore.errors import EntityFrameError, FeatureStoreError
 from featurestore.values import parse_value
@@ -32,12 +35,18 @@ __all__ = ["COMMANDS"]
 _PREVIEW_ROWS = 10
 
 EntityRows = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="ENTITIES",
-        help="The rows to enrich: a SELECT, a table, ref:<model>, or a .parquet or .csv file.",
+        metavar="[ENTITIES]",
+        help="The rows to enrich: a SELECT, a table, ref:<model>, or a .parquet or .csv file;"
+        " without it, the views' own entities.",
     ),
 ]
+Start = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Without ENTITIES: the first instant.")
+]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="The last instant; else now.")]
+Every = Annotated[str | None, typer.Option(help="The step from --start to --end: '1 day'.")]
 Timestamp = Annotated[
     str, typer.Option("--event-timestamp", help="The column with the time of each row.")
 ]
@@ -51,37 +60,72 @@ Strategy = Annotated[str | None, typer.Option(help="The shape of join: asof or w
 
 
 def sql(
-    entities: EntityRows,
+    entities: EntityRows = None,
     features: Features = None,
     service: Service = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Count what each view contributes, and why not more.")
+    ] = False,
+    start: Start = None,
+    end: End = None,
+    every: Every = None,
     event_timestamp: Timestamp = "event_timestamp",
     full_feature_names: FullNames = False,
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
     strategy: Strategy = None,
+    now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
+    format_: AsFormat = Format.TABLE,
 ) -> None:
-    """Print the SQL of a training set.
+    """Print the SQL of a training set, or count what it will find.
 
-    Example: featurestore sql ref:flight_delay_labels --service flight_delay
+    Example: featurestore sql ref:flight_delay_labels -f 'plane_features:*' --explain
     """
-    store = open_store(project_dir, target)
-    job = store.get_historical_features(
+    job = open_store(project_dir, target, now=now).get_historical_features(
         _entity_source(entities),
         features,
         feature_service=service,
+        start=optional_moment(start),
+        end=optional_moment(end),
+        every=every,
         event_timestamp=event_timestamp,
         full_feature_names=full_feature_names,
         feature_timestamps=feature_timestamps,
         as_known=as_known,
         strategy=strategy,
     )
-    print_sql(job.to_sql())
+    if explain:
+        _explain(job, format_)
+    else:
+        print_sql(job.to_sql())
+
+
+def _explain(job: TrainingJob, format_: Format) -> None:
+    reports = job.explain()
+    if format_ is Format.JSON:
+        print_json([{**asdict(r), "match_rate": r.match_rate, "remark": r.remark} for r in reports])
+        return
+    columns = ("view", "strategy", "history", "asked", "matched", "expired", "missing", "no key")
+    rows = [
+        (
+            report.view,
+            report.strategy,
+            *(f"{count:,}" for count in (report.history_rows, report.entity_rows)),
+            f"{report.matched:,} ({report.match_rate:.0%})",
+            *(f"{count:,}" for count in (report.expired, report.missing, report.null_keys)),
+        )
+        for report in reports
+    ]
+    print_table(columns, rows, right=columns[2:])
+    for report in reports:
+        if report.remark:
+            note(f"{report.view}: {report.remark}")
 
 
 def train(
-    entities: EntityRows,
+    entities: EntityRows = None,
     features: Features = None,
     service: Service = None,
     output: Annotated[
@@ -90,23 +134,42 @@ def train(
     table: Annotated[
         str | None, typer.Option("--table", help="A warehouse table to create or replace.")
     ] = None,
+    dbt_model: Annotated[
+        Path | None,
+        typer.Option("--dbt-model", metavar="FILE.sql", help="A dbt model to write, with its yml."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="CARD", help="Whether a card's request gives its rows."),
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = None,
     event_timestamp: Timestamp = "event_timestamp",
     full_feature_names: FullNames = False,
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
     strategy: Strategy = None,
+    now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
     format_: AsFormat = Format.TABLE,
 ) -> None:
-    """Build a training set: to a file, to a table, or a look at its first rows.
+    """Build a training set: to a file, a table or a dbt model, or a look at its first rows.
 
-    Example: featurestore train ref:flight_delay_labels -s flight_delay -o training.parquet
+    Example: featurestore train ref:flight_delay_labels -f 'plane_features:*' -o training.parquet
     """
-    job = open_store(project_dir, target).get_historical_features(
+    store = open_store(project_dir, target, now=now)
+    if check is not None:
+        _check(store.check_training_set(check))
+        return
+    job = store.get_historical_features(
         _entity_source(entities),
         features,
         feature_service=service,
+        start=optional_moment(start),
+        end=optional_moment(end),
+        every=every,
         event_timestamp=event_timestamp,
         full_feature_names=full_feature_names,
         feature_timestamps=feature_timestamps,
@@ -114,11 +177,27 @@ def train(
         strategy=strategy,
     )
     if output is not None:
-        note(f"Wrote {_write(job, output):,} rows to {output}.")
+        note(f"Wrote {_write(job, output):,} rows to {output}, and their card beside it.")
     if table is not None:
-        note(f"Wrote {job.to_table(table):,} rows to the table {table}.")
-    if output is None and table is None:
+        note(f"Wrote {job.to_table(table):,} rows to the table {table}, and their card.")
+    if dbt_model is not None:
+        _write_model(job, dbt_model)
+    if output is None and table is None and dbt_model is None:
         _preview(job, format_)
+
+
+def _check(differences: list[str]) -> None:
+    for sentence in differences:
+        note(sentence)
+    if differences:
+        raise FeatureStoreError("The same request gives other rows today.")
+    note("The same request gives the same rows today.")
+
+
+def _write_model(job: TrainingJob, path: Path) -> None:
+    change = job.to_dbt_model(path.resolve())
+    print_diff(change)
+    note(f"Wrote {path} and its yml." if change else f"{path} says the same already.")
 
 
 def _write(job: TrainingJob, output: Path) -> int:
@@ -137,8 +216,10 @@ def _preview(job: TrainingJob, format_: Format) -> None:
     note(f"{min(_PREVIEW_ROWS, result.num_rows)} of {result.num_rows:,} rows; --output writes all.")
 
 
-def _entity_source(text: str) -> str:
+def _entity_source(text: str | None) -> str | None:
     """Return a file as a query over it, anything else as it is."""
+    if text is None:
+        return None
     readers = {".parquet": "read_parquet", ".csv": "read_csv"}
     path = Path(text)
     if "\n" in text or path.suffix not in readers:

@@ -80,7 +80,8 @@ def embedded_server(folder: Path, *options: str) -> Iterator[str]:
                 return
         finally:
             _stop(process)
-    log = (folder / "server.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    path = folder / "server.log"
+    log = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else ["no log"]
     raise OnlineStoreUnavailable(
         f"The embedded server {binary.name} did not start: {' '.join(log[-2:])}",
         remedy="Start one yourself, and set FEATURESTORE_REDIS_URL.",
@@ -110,7 +111,7 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
-                if connection.recv(16).startswith(b"+PONG"):
+                if connection.recv(16).startswith((b"+PONG", b"-NOAUTH")):
                     return True
         except OSError:
             pass

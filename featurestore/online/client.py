@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +41,7 @@ class OnlineClient:
         self._layouts: dict[str, _Layouts] = {}
         self._sync: Any = None
         self._async: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def get(
         self,
@@ -69,8 +71,7 @@ class OnlineClient:
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
-        if self._async is None:
-            self._async = async_client(self._url)
+        self._of_this_loop()
         with translated(self._url):
             for view in self._unknown(members):
                 self._learn(view, await self._async.hgetall(self._schemas_key(view)))
@@ -86,6 +87,12 @@ class OnlineClient:
         if self._sync is not None:
             self._sync.close()
             self._sync = None
+
+    def _of_this_loop(self) -> None:
+        """Have a client of the running event loop: connections cannot be carried to another."""
+        loop = asyncio.get_running_loop()
+        if self._async is None or self._loop is not loop:
+            self._async, self._loop = async_client(self._url), loop
 
     async def close_async(self) -> None:
         """Close the connections that asynchronous reads opened."""
@@ -120,10 +127,15 @@ class OnlineClient:
     def _plan(
         self, members: Sequence[ServiceMember], entity_rows: Any, full_feature_names: bool
     ) -> tuple[list[ViewRead], dict[str, list[Any]]]:
-        columns = columns_of(entity_rows)
+        columns, count = columns_of(entity_rows)
         schemas = {view: layouts.current for view, layouts in self._layouts.items()}
         reads = plan_reads(
-            self._registry, schemas, members, columns, full_feature_names=full_feature_names
+            self._registry,
+            schemas,
+            members,
+            columns,
+            count,
+            full_feature_names=full_feature_names,
         )
         return reads, columns
 

@@ -122,6 +122,7 @@ class Decoder:
         Raises:
             OnlineStoreError: The bytes are cut short.
         """
+        fingerprint_of(raw)
         try:
             _, _, event, created = HEADER.unpack_from(raw)
             values = self._values(raw)
@@ -167,6 +168,8 @@ def _list(element: WireType, raw: bytes) -> list[Any]:
     """Read a list: its length, one bit per element, and the elements, a NULL one without bytes."""
     (count,) = _LENGTH.unpack_from(raw)
     position = _LENGTH.size + (count + 7) // 8
+    if position > len(raw):
+        raise IndexError("a list is cut short")
     present = int.from_bytes(raw[_LENGTH.size : position], "little")
     values: list[Any] = [None] * count
     for index in range(count):

@@ -11,8 +11,10 @@ entity live in one slot.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -22,6 +24,7 @@ __all__ = [
     "book",
     "entity_key",
     "from_text",
+    "is_null",
     "key_writer",
     "row_prefix",
     "split_key",
@@ -83,17 +86,20 @@ def _integer(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode()
     return value
 
 
 def _boolean(value: Any) -> str:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        raise TypeError
     return {True: "true", False: "false", "true": "true", "false": "false"}[value]
 
 
 def _decimal(value: Any) -> str:
-    if isinstance(value, float):
+    if isinstance(value, float | bool):
         raise TypeError
-    number = Decimal(value)
+    number = Decimal(int(value) if hasattr(value, "__index__") else value)
     if not number.is_finite():
         raise TypeError
     plain = f"{number:f}"
@@ -117,31 +123,48 @@ def _instant(value: Any) -> str:
     return str((aware - _EPOCH) // dt.timedelta(microseconds=1))
 
 
-_Writer = Callable[[Any], str]
-_WRITERS: tuple[tuple[str, _Writer, Callable[[str], Any]], ...] = (
-    ("int", _integer, int),
-    ("uint", _integer, int),
-    ("string", _text, str),
-    ("bool", _boolean, {"true": True, "false": False}.__getitem__),
-    ("decimal", _decimal, Decimal),
-    ("date", _date, dt.date.fromisoformat),
-    ("timestamp[", _instant, lambda text: (_EPOCH + _micros(text)).replace(tzinfo=None)),
-    ("timestamptz[", _instant, lambda text: _EPOCH + _micros(text)),
-)
+def _zoned(text: str) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=int(text))
 
 
-def _micros(text: str) -> dt.timedelta:
-    return dt.timedelta(microseconds=int(text))
+@dataclass(frozen=True, slots=True)
+class _KeyType:
+    """How values of a family of key types are written, and read back."""
+
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
 
 
-def _row(kind: str) -> tuple[str, _Writer, Callable[[str], Any]]:
-    for row in _WRITERS:
-        if kind.startswith(row[0]):
-            return row
-    raise UnsupportedOnlineType(
-        f"A join key of type {kind} cannot be published: it has no one way to be written.",
-        remedy="Cast it to text or to an integer in the model, or declare `online: false`.",
-    )
+_TYPES: dict[str, _KeyType] = {
+    "int": _KeyType(_integer, int),
+    "uint": _KeyType(_integer, int),
+    "string": _KeyType(_text, str),
+    "bool": _KeyType(_boolean, {"true": True, "false": False}.__getitem__),
+    "decimal": _KeyType(_decimal, Decimal),
+    "date": _KeyType(_date, dt.date.fromisoformat),
+    "timestamp": _KeyType(_instant, lambda text: _zoned(text).replace(tzinfo=None)),
+    "timestamptz": _KeyType(_instant, _zoned),
+}
+_KIND = re.compile(r"([a-z]+?)(?:(\d+)|\[(s|ms|us)\]|\((\d+),(-?\d+)\))?")
+
+
+def _parsed(kind: str) -> tuple[_KeyType, re.Match[str]]:
+    found = _KIND.fullmatch(kind)
+    if found is None or found[1] not in _TYPES:
+        raise UnsupportedOnlineType(
+            f"A join key of type {kind} cannot be published: it has no one way to be written.",
+            remedy="Cast it to text or to an integer in the model, or declare `online: false`.",
+        )
+    return _TYPES[found[1]], found
+
+
+def is_null(value: Any) -> bool:
+    """Whether a value stands for a missing key: None, or what pandas has for it.
+
+    >>> is_null(None), is_null(float("nan")), is_null("")
+    (True, True, False)
+    """
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value  # noqa: PLR0124
 
 
 def key_writer(name: str, kind: str) -> Callable[[Any], str]:
@@ -159,7 +182,7 @@ def key_writer(name: str, kind: str) -> Callable[[Any], str]:
     >>> key_writer("price", "decimal(10,2)")("1.50")
     '1.5'
     """
-    _, write, _ = _row(kind)
+    write = _parsed(kind)[0].write
 
     def checked(value: Any) -> str:
         try:
@@ -174,7 +197,14 @@ def key_writer(name: str, kind: str) -> Callable[[Any], str]:
 
 
 def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, ...] | None:
-    """Read the values of join keys back; None if the texts are not of these types."""
+    """Read the values of join keys back.
+
+    Returns:
+        The values; None if the texts are none that a value of these types is written as.
+
+    >>> from_text(["7"], ["int64"]), from_text(["007"], ["int64"]), from_text(["300"], ["int8"])
+    ((7,), None, None)
+    """
     if texts is None:
         return None
     if not kinds:
@@ -182,6 +212,26 @@ def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, .
     if len(texts) != len(kinds):
         return None
     try:
-        return tuple(_row(kind)[2](text) for text, kind in zip(texts, kinds, strict=True))
+        return tuple(_value(text, kind) for text, kind in zip(texts, kinds, strict=True))
     except (ValueError, KeyError, ArithmeticError):
         return None
+
+
+def _value(text: str, kind: str) -> Any:
+    """Read one value; whatever the type could not have written is a ValueError."""
+    key_type, found = _parsed(kind)
+    value = key_type.read(text)
+    _, bits, unit, precision, scale = found.groups()
+    fits = True
+    if bits:
+        size = int(bits)
+        low, high = (0, 2**size) if kind.startswith("u") else (-(2 ** (size - 1)), 2 ** (size - 1))
+        fits = low <= value < high
+    elif unit:
+        fits = not int(text) % {"s": 1_000_000, "ms": 1_000, "us": 1}[unit]
+    elif precision:
+        shifted = value.scaleb(int(scale), context=Context(prec=100))
+        fits = shifted == shifted.to_integral_value() and abs(shifted) < 10 ** int(precision)
+    if not fits or key_type.write(value) != text:
+        raise ValueError(text)
+    return value

@@ -27,6 +27,9 @@ def address(url: str | None) -> str:
     'cache.internal:6380/2'
     """
     parts = urlsplit(url or DEFAULT_URL)
+    if "@" in parts.path:
+        # A secret with an unescaped slash: there is no telling where it ends.
+        return "the given URL"
     if parts.scheme == "unix":
         return parts.path
     return f"{parts.hostname or 'localhost'}:{_port(parts)}{parts.path.rstrip('/')}"

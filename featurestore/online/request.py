@@ -9,7 +9,7 @@ from typing import Any
 from featurestore.definitions import FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.online.codec import Schema
-from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.keys import entity_key, is_null, key_writer, row_prefix
 from featurestore.registry import Registry
 
 __all__ = ["ViewRead", "columns_of", "plan_reads"]
@@ -36,21 +36,21 @@ class ViewRead:
 
 def columns_of(
     entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
-) -> dict[str, list[Any]]:
-    """Return entity rows as columns, whichever way they were given.
+) -> tuple[dict[str, list[Any]], int]:
+    """Return entity rows as columns, whichever way they were given, and their number.
 
     Raises:
         EntityFrameError: Rows name different keys, or columns have different lengths.
 
     >>> columns_of([{"tailnum": "N14228"}, {"tailnum": "N24211"}])
-    {'tailnum': ['N14228', 'N24211']}
+    ({'tailnum': ['N14228', 'N24211']}, 2)
     """
     if isinstance(entity_rows, Mapping):
         columns = {name: list(values) for name, values in entity_rows.items()}
         if len({len(values) for values in columns.values()}) > 1:
             lengths = ", ".join(f"{name}: {len(values)}" for name, values in columns.items())
             raise EntityFrameError(f"The entity rows' columns differ in length: {lengths}.")
-        return columns
+        return columns, len(next(iter(columns.values()), ()))
     rows = list(entity_rows)
     names = list(rows[0]) if rows else []
     for number, row in enumerate(rows):
@@ -60,7 +60,7 @@ def columns_of(
                 f" {', '.join(names) or 'none'}.",
                 remedy="Give every row the same keys; a missing one is None.",
             )
-    return {name: [row[name] for row in rows] for name in names}
+    return {name: [row[name] for row in rows] for name in names}, len(rows)
 
 
 def plan_reads(
@@ -68,6 +68,7 @@ def plan_reads(
     schemas: Mapping[str, Schema],
     members: Sequence[ServiceMember],
     columns: Mapping[str, Sequence[Any]],
+    count: int,
     *,
     full_feature_names: bool,
 ) -> list[ViewRead]:
@@ -78,6 +79,7 @@ def plan_reads(
         schemas: How each view is published, by its name.
         members: What is taken of each view.
         columns: The entity rows, by column.
+        count: The number of entity rows.
         full_feature_names: Name the values `view__feature`.
 
     Raises:
@@ -92,7 +94,10 @@ def plan_reads(
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         _claim(names, member.name, taken)
         stored = row_prefix(registry.project, view.name)
-        keys = _keys(stored, _given_names(view, member), schemas[view.name], member, columns)
+        given = _given_names(view, member)
+        keys = _keys(stored, given, schemas[view.name], member, columns) if count else ()
+        if not schemas[view.name].keys:
+            keys = (entity_key(stored, ()),) * count
         reads.append(ViewRead(view, schemas[view.name], tuple(member.features), names, keys))
     return reads
 
@@ -124,9 +129,7 @@ def _keys(
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
         write = key_writer(name, kind)
-        texts.append([None if value is None else write(value) for value in columns[name]])
-    if not texts:
-        return (entity_key(prefix, ()),) * len(next(iter(columns.values()), ()))
+        texts.append([None if is_null(value) else write(value) for value in columns[name]])
     rows = zip(*texts, strict=True)
     return tuple(None if None in row else entity_key(prefix, row) for row in rows)
 

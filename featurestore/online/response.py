@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import MissingExtra
+from featurestore.errors import EntityFrameError, MissingExtra, NameCollision
 from featurestore.online.codec import Row, Schema
 from featurestore.online.request import ViewRead
 from featurestore.online.wire import to_arrow_type
@@ -66,16 +67,19 @@ class OnlineResponse:
         """
         columns = {**self.entities, **self.values}
         if include_statuses:
-            columns |= {f"{name}__status": list(found) for name, found in self.statuses.items()}
+            statuses = {f"{name}__status": list(found) for name, found in self.statuses.items()}
+            for name in statuses.keys() & columns.keys():
+                raise NameCollision(f"Two columns would be named '{name}'.")
+            columns |= statuses
         return columns
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table; each feature has the type that it has in a training set."""
         import pyarrow as pa
 
-        arrays = [pa.array(values) for values in self.entities.values()]
+        arrays = [_entity_array(name, values) for name, values in self.entities.items()]
         arrays += [
-            pa.array(values, to_arrow_type(self.types[name]))
+            _feature_array(values, to_arrow_type(self.types[name]))
             for name, values in self.values.items()
         ]
         return pa.table(arrays, names=[*self.entities, *self.values])
@@ -93,6 +97,35 @@ class OnlineResponse:
         columns = {name: pd.Series(values) for name, values in self.entities.items()}
         columns |= {name: pd.Series(values, dtype=object) for name, values in self.values.items()}
         return pd.DataFrame(columns)
+
+
+def _entity_array(name: str, values: Sequence[Any]) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    try:
+        column: pa.Array[Any] = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise EntityFrameError(
+            f"The entity rows' column '{name}' has values of several types: {error}."
+        ) from error
+    return column
+
+
+def _feature_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(kind):
+        column: pa.Array[Any] = pa.array(values, kind)
+        return column
+    # Not by pa.array: DuckDB's largest integers come as decimals of 39 digits, and Arrow balks.
+    exact = Context(prec=100)
+    unscaled = [int(Decimal(value or 0).scaleb(kind.scale, context=exact)) for value in values]
+    raw = b"".join(number.to_bytes(16, "little", signed=True) for number in unscaled)
+    present = pa.array([value is not None for value in values], pa.bool_()).buffers()[1]
+    decimals: pa.Array[Any] = pa.Array.from_buffers(
+        kind, len(raw) // 16, [present, pa.py_buffer(raw)]
+    )
+    return decimals
 
 
 def respond(

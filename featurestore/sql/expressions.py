@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from sqlglot import exp
 from sqlglot.dialects import Dialect
 
-from featurestore.definitions import Column, FeatureView
-from featurestore.types import Kind
+from featurestore.definitions import FeatureView
+from featurestore.sql.dialects import grammar
+from featurestore.sql.sort_keys import sort_keys
 
 __all__ = [
     "Named",
@@ -20,13 +20,8 @@ __all__ = [
     "column",
     "cte",
     "equal_keys",
-    "instant",
-    "instant_literal",
-    "interval",
-    "minus",
     "newest_first",
     "not_null",
-    "plus",
     "ranked",
     "relation",
     "with_ctes",
@@ -36,14 +31,6 @@ Named = tuple[str, exp.Select]
 """A common table expression: its name and its query."""
 
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
-_UNITS = (
-    ("DAY", timedelta(days=1)),
-    ("HOUR", timedelta(hours=1)),
-    ("MINUTE", timedelta(minutes=1)),
-    ("SECOND", timedelta(seconds=1)),
-    ("MILLISECOND", timedelta(milliseconds=1)),
-    ("MICROSECOND", timedelta(microseconds=1)),
-)
 
 
 @cache
@@ -59,8 +46,10 @@ def as_name(name: str) -> exp.Identifier:
     >>> as_name("tailnum").sql(), as_name("Order No").sql(), as_name("select").sql()
     ('tailnum', '"Order No"', '"select"')
     """
-    simple = _SIMPLE.fullmatch(name) is not None and name not in _keywords()
-    return exp.to_identifier(name, quoted=not simple)
+    simple = _SIMPLE.fullmatch(name) is not None
+    identifier = exp.to_identifier(name, quoted=not simple or name in _keywords())
+    identifier.meta["is_word"] = simple
+    return identifier
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -78,7 +67,7 @@ def relation(text: str, dialect: str, alias: str | None = None) -> exp.Table:
     >>> relation('"dev"."main"."plane_features"', "duckdb", "history").sql("duckdb")
     '"dev"."main"."plane_features" AS history'
     """
-    table = exp.to_table(text, dialect=dialect)
+    table = exp.to_table(text, dialect=grammar(dialect))
     if alias:
         table.set("alias", exp.TableAlias(this=as_name(alias)))
     return table
@@ -93,57 +82,6 @@ def cte(name: str, alias: str | None = None) -> exp.Table:
     return exp.Table(
         this=as_name(name), alias=exp.TableAlias(this=as_name(alias)) if alias else None
     )
-
-
-def instant(source: Column, table: str | None = None) -> exp.Expr:
-    r"""Return a timestamp as a naive one in UTC, whatever the session's time zone is.
-
-    A naive timestamp is in UTC already, one with a zone is converted, a date is its midnight.
-
-    >>> from featurestore.types import parse_type
-    >>> instant(Column("at", parse_type("timestamptz")), "s").sql("duckdb")
-    's."at" AT TIME ZONE \'UTC\''
-    """
-    node = column(source.name, table)
-    kind = source.data_type.kind if source.data_type else Kind.TIMESTAMP
-    if kind is Kind.TIMESTAMPTZ:
-        return exp.AtTimeZone(this=node, zone=exp.Literal.string("UTC"))
-    if kind is Kind.DATE:
-        return exp.cast(node, "timestamp")
-    return node
-
-
-def instant_literal(moment: datetime) -> exp.Expr:
-    """Return a moment as a naive timestamp in UTC.
-
-    >>> from datetime import timezone
-    >>> instant_literal(datetime(2024, 1, 1, 12, tzinfo=timezone.utc)).sql("duckdb")
-    "CAST('2024-01-01 12:00:00.000000' AS TIMESTAMP)"
-    """
-    naive = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return exp.cast(
-        exp.Literal.string(naive.isoformat(sep=" ", timespec="microseconds")), "timestamp"
-    )
-
-
-def interval(duration: timedelta) -> exp.Interval:
-    """Return a duration in its largest whole unit.
-
-    >>> interval(timedelta(days=30)).sql("duckdb"), interval(timedelta(minutes=90)).sql("duckdb")
-    ("INTERVAL '30' DAY", "INTERVAL '90' MINUTE")
-    """
-    unit, length = next((u, length) for u, length in _UNITS if not duration % length)
-    return exp.Interval(this=exp.Literal.string(str(duration // length)), unit=exp.var(unit))
-
-
-def minus(node: exp.Expr, duration: timedelta) -> exp.Expr:
-    """Return the instant `duration` earlier; the node itself where that is no time."""
-    return exp.Sub(this=node, expression=interval(duration)) if duration else node
-
-
-def plus(node: exp.Expr, duration: timedelta) -> exp.Expr:
-    """Return the instant `duration` later; the node itself where that is no time."""
-    return exp.Add(this=node, expression=interval(duration)) if duration else node
 
 
 def both(conditions: Iterable[exp.Expr]) -> exp.Expr:
@@ -162,7 +100,7 @@ def equal_keys(names: Sequence[str], left: str, right: str) -> list[exp.Expr]:
     return [column(name, left).eq(column(name, right)) for name in names]
 
 
-def newest_first(view: FeatureView, table: str, *, event: bool) -> list[exp.Expr]:
+def newest_first(view: FeatureView, dialect: str, table: str, *, event: bool) -> list[exp.Expr]:
     """Return the order in which rows of a view win: the first of it is the row to use.
 
     The newest event timestamp wins, then the newest created timestamp. Rows that agree on both are
@@ -171,15 +109,17 @@ def newest_first(view: FeatureView, table: str, *, event: bool) -> list[exp.Expr
 
     Args:
         view: The feature view.
+        dialect: The warehouse's dialect.
         table: The name that its table has in the statement.
         event: Whether the rows to be ordered differ in their event timestamp.
     """
-    names = [feature.name for feature in view.features]
-    if view.created_timestamp is not None:
-        names.insert(0, view.created_timestamp.name)
+    names = [view.created_timestamp.name] if view.created_timestamp is not None else []
     if event:
         names.insert(0, view.event_timestamp.name)
-    return [exp.Ordered(this=column(name, table), desc=True, nulls_first=False) for name in names]
+    order: list[exp.Expr] = [column(name, table) for name in names]
+    for feature in view.features:
+        order += sort_keys(column(feature.name, table), feature.data_type, dialect)
+    return [exp.Ordered(this=node, desc=True, nulls_first=False) for node in order]
 
 
 def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr:

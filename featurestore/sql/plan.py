@@ -58,6 +58,7 @@ class ViewJoin:
         spine_keys: The spine's columns that hold the view's join keys, in the keys' order.
         outputs: The features taken.
         timestamp_output: The name of the column for the chosen row's event timestamp, if wanted.
+        strategy: The shape of join that suits the sizes; empty for the dialect's preferred one.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ViewJoin:
     spine_keys: tuple[str, ...]
     outputs: tuple[Output, ...]
     timestamp_output: str | None = None
+    strategy: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -218,8 +220,9 @@ def _check_created(joins: Sequence[ViewJoin]) -> None:
 
 
 def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bool) -> None:
+    # Warehouses do not tell names apart by their capital letters.
     owners: dict[str, str] = {
-        name: "the entity frame" for name in spine.columns if name != spine.order_by
+        name.lower(): "the entity frame" for name in spine.columns if name != spine.order_by
     }
     for name in _RESERVED:
         if name in owners:
@@ -230,12 +233,12 @@ def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bo
     for join in joins:
         outputs = [output.name for output in join.outputs]
         for name in (*outputs, *filter(None, [join.timestamp_output])):
-            if name in owners:
+            if name.lower() in owners:
                 raise NameCollision(
-                    f"Two columns would be named '{name}': one of {owners[name]} and one of"
+                    f"Two columns would be named '{name}': one of {owners[name.lower()]} and one of"
                     f" '{join.name}'.",
                     remedy="Rename one in the entity frame or the model."
                     if full_feature_names
                     else "Use full_feature_names=True (--full-feature-names on the command line).",
                 )
-            owners[name] = f"'{join.name}'"
+            owners[name.lower()] = f"'{join.name}'"

@@ -9,19 +9,13 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.definitions import Column
 from featurestore.errors import EntityFrameError
-from featurestore.sql.expressions import (
-    Named,
-    as_name,
-    both,
-    column,
-    cte,
-    instant,
-    with_ctes,
-)
+from featurestore.sql.dialects import grammar, render
+from featurestore.sql.expressions import Named, as_name, both, column, cte, with_ctes
+from featurestore.sql.instants import naive
 from featurestore.sql.plan import Plan, Spine, ViewJoin
-from featurestore.sql.strategies import choose_strategy
+from featurestore.sql.strategies import Strategy, choose_strategy
 
-__all__ = ["point_in_time"]
+__all__ = ["point_in_time", "strategy_of"]
 
 
 def point_in_time(plan: Plan, strategy: str | None = None) -> str:
@@ -41,18 +35,28 @@ def point_in_time(plan: Plan, strategy: str | None = None) -> str:
         UnsupportedDialect: The dialect is unknown or cannot run the strategy.
         EntityFrameError: The entity rows are given as SQL that cannot be parsed.
     """
-    chosen = choose_strategy(plan.dialect, as_known=plan.as_known, wanted=strategy)
     ctes = [_spine(plan.spine, plan.dialect)]
     for join in plan.joins:
+        chosen = strategy_of(plan, join, strategy)
         ctes += chosen.match(join, plan.dialect, plan.as_known)
-    return with_ctes(_training_set(plan), ctes).sql(plan.dialect, pretty=True)
+    training_set = _training_set(plan)
+    if plan.dialect == "clickhouse":
+        _as_clickhouse_needs_it(training_set)
+    return render(with_ctes(training_set, ctes), plan.dialect)
+
+
+def strategy_of(plan: Plan, join: ViewJoin, wanted: str | None = None) -> Strategy:
+    """Return the shape in which a view is joined: the one insisted on, else the one that suits."""
+    return choose_strategy(
+        plan.dialect, as_known=plan.as_known, wanted=wanted or join.strategy or None
+    )
 
 
 def _spine(spine: Spine, dialect: str) -> Named:
-    at = instant(Column(spine.event_timestamp, spine.columns[spine.event_timestamp]))
+    at = Column(spine.event_timestamp, spine.columns[spine.event_timestamp])
     query = exp.select(
         *(column(name) for name in spine.columns),
-        exp.alias_(exp.cast(at, "timestamp"), as_name("_instant")),
+        exp.alias_(naive(at, dialect), as_name("_instant")),
         copy=False,
     ).from_(_source(spine, dialect), copy=False)
     query.add_comments(["the entity rows, each with the instant it asks for, in UTC"])
@@ -61,9 +65,9 @@ def _spine(spine: Spine, dialect: str) -> Named:
 
 def _source(spine: Spine, dialect: str) -> exp.Expr:
     if not spine.is_query:
-        return exp.to_table(spine.source, dialect=dialect)
+        return exp.to_table(spine.source, dialect=grammar(dialect))
     try:
-        query = parse_one(spine.source, dialect=dialect)
+        query = parse_one(spine.source, dialect=grammar(dialect))
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise EntityFrameError(f"The entity frame's SQL cannot be parsed: {reason}.") from error
@@ -92,6 +96,14 @@ def _training_set(plan: Plan) -> exp.Select:
     return query
 
 
+def _as_clickhouse_needs_it(query: exp.Select) -> None:
+    # Without names, columns of three tables are called `spine.tailnum`. Without the setting,
+    # a value that is missing comes back as 0 or as an empty text.
+    named = [node if node.alias else _as(node, node.name, always=True) for node in query.selects]
+    query.set("expressions", named)
+    query.set("settings", [exp.column("join_use_nulls").eq(1)])
+
+
 def _back_on_the_spine(join: ViewJoin) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
         yield column(spine_key, "spine").eq(column(key, join.cte))
@@ -105,5 +117,5 @@ def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
         yield _as(column("_event_timestamp", join.cte), join.timestamp_output)
 
 
-def _as(node: exp.Column, name: str) -> exp.Expr:
-    return node if node.name == name else exp.alias_(node, as_name(name))
+def _as(node: exp.Expr, name: str, *, always: bool = False) -> exp.Expr:
+    return node if node.name == name and not always else exp.alias_(node, as_name(name))

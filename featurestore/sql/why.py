@@ -9,18 +9,16 @@ from typing import Any
 from sqlglot import exp
 
 from featurestore.definitions import FeatureView
+from featurestore.sql.dialects import render
 from featurestore.sql.expressions import (
     as_name,
     both,
     column,
-    instant,
-    instant_literal,
-    minus,
     newest_first,
-    plus,
     relation,
     with_ctes,
 )
+from featurestore.sql.instants import instant, instant_literal, minus, plus
 
 __all__ = ["CHOSEN", "why"]
 
@@ -51,15 +49,19 @@ def why(
     Returns:
         One SELECT of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`.
     """
-    moment = instant_literal(at)
-    eligible = _eligible(view, moment, as_known=as_known)
+    moment = instant_literal(at, dialect)
+    eligible = _eligible(view, dialect, moment, as_known=as_known)
     created = view.created_timestamp
     rows = exp.select(
-        exp.alias_(instant(view.event_timestamp, "history"), as_name("_event")),
-        *([exp.alias_(instant(created, "history"), as_name("_created"))] if created else []),
+        exp.alias_(instant(view.event_timestamp, dialect, "history"), as_name("_event")),
+        *(
+            [exp.alias_(instant(created, dialect, "history"), as_name("_created"))]
+            if created
+            else []
+        ),
         exp.alias_(column(feature, "history"), as_name("value")),
         exp.alias_(both(eligible), as_name("_eligible")),
-        exp.alias_(_rank(view, eligible), as_name("_rank")),
+        exp.alias_(_rank(view, dialect, eligible), as_name("_rank")),
         copy=False,
     ).from_(relation(view.relation, dialect, "history"))
     rows = rows.where(
@@ -67,30 +69,35 @@ def why(
         copy=False,
     )
     rows.add_comments([f"every row of the entity in {view.name}, the one to use ranked first"])
-    return _verdicts(view, rows, moment, as_known=as_known, limit=limit).sql(dialect, pretty=True)
+    query = _verdicts(view, dialect, rows, moment, as_known=as_known, limit=limit)
+    return render(query, dialect)
 
 
-def _eligible(view: FeatureView, moment: exp.Expr, *, as_known: bool) -> list[exp.Expr]:
-    event = instant(view.event_timestamp, "history")
+def _eligible(
+    view: FeatureView, dialect: str, moment: exp.Expr, *, as_known: bool
+) -> list[exp.Expr]:
+    event = instant(view.event_timestamp, dialect, "history")
     conditions: list[exp.Expr] = [
         exp.Coalesce(
-            this=event <= minus(moment.copy(), view.available_after), expressions=[exp.false()]
+            this=event <= minus(moment.copy(), view.available_after, dialect),
+            expressions=[exp.false()],
         )
     ]
     if view.ttl is not None:
         conditions.append(
             exp.Coalesce(
-                this=event.copy() >= minus(moment.copy(), view.ttl), expressions=[exp.false()]
+                this=event.copy() >= minus(moment.copy(), view.ttl, dialect),
+                expressions=[exp.false()],
             )
         )
     if as_known and view.created_timestamp is not None:
-        written = instant(view.created_timestamp, "history") <= moment.copy()
+        written = instant(view.created_timestamp, dialect, "history") <= moment.copy()
         conditions.append(exp.Coalesce(this=written, expressions=[exp.true()]))
     return conditions
 
 
-def _rank(view: FeatureView, eligible: list[exp.Expr]) -> exp.Window:
-    order: list[exp.Expr] = newest_first(view, "history", event=True)
+def _rank(view: FeatureView, dialect: str, eligible: list[exp.Expr]) -> exp.Window:
+    order: list[exp.Expr] = newest_first(view, dialect, "history", event=True)
     return exp.Window(
         this=exp.RowNumber(),
         partition_by=[both([condition.copy() for condition in eligible])],
@@ -99,16 +106,22 @@ def _rank(view: FeatureView, eligible: list[exp.Expr]) -> exp.Window:
 
 
 def _verdicts(
-    view: FeatureView, rows: exp.Select, moment: exp.Expr, *, as_known: bool, limit: int
+    view: FeatureView,
+    dialect: str,
+    rows: exp.Select,
+    moment: exp.Expr,
+    *,
+    as_known: bool,
+    limit: int,
 ) -> exp.Select:
     event, created = column("_event"), column("_created")
-    known = plus(event, view.available_after)
+    known = plus(event, view.available_after, dialect)
     reasons: list[tuple[exp.Expr, str]] = [
         (event.is_(exp.null()), "no event timestamp"),
         (known > moment, "not known yet"),
     ]
     if view.ttl is not None:
-        reasons.append((event < minus(moment, view.ttl), "older than the ttl"))
+        reasons.append((event < minus(moment, view.ttl, dialect), "older than the ttl"))
     if as_known and view.created_timestamp is not None:
         reasons.append((created > moment, "written later"))
     reasons.append((column("_rank").eq(1), CHOSEN))

@@ -7,8 +7,9 @@ process in while a writer holds the file. The session runs in UTC whatever the m
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,7 @@ from featurestore.errors import (
 )
 from featurestore.profile import Profile
 from featurestore.types import DataType, Kind, UnknownType, parse_type
+from featurestore.warehouse.protocol import Estimate
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,12 +98,51 @@ class DuckDBWarehouse:
             f" ({', '.join(options)})"
         )
 
+    @property
+    def version(self) -> str:
+        """DuckDB's version."""
+        import duckdb
+
+        return f"duckdb {duckdb.__version__}"
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Sum the hashes of all rows."""
+        if not columns:
+            return "NULL::VARCHAR"
+        total = f"sum(hash({', '.join(columns)})::HUGEINT)"
+        return f"printf('%x', ({total} % {2**60})::BIGINT)"
+
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Describe a relation or a query."""
-        described = f"({source})" if is_query else source
+        described = f"(\n{source}\n)" if is_query else source
         with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
             rows = self.connection.execute(f"DESCRIBE SELECT * FROM {described}").fetchall()
         return {row[0]: _type(row[1]) for row in rows}
+
+    def estimate(
+        self, source: str, columns: Sequence[str] = (), *, is_query: bool = False
+    ) -> Estimate | None:
+        """Read the planner's own estimate, and the statistics that tables keep of their columns."""
+        relation = f"(\n{source}\n)" if is_query else source
+        with _translated(f"plan a scan of {source}"):
+            plan = self.connection.execute(
+                f"EXPLAIN (FORMAT json) SELECT * FROM {relation}"
+            ).fetchall()
+            rows = _cardinality(json.loads(plan[0][1])) if plan else None
+            if rows is None:
+                return None
+            return Estimate(rows, self._distinct(relation, columns) if rows else None)
+
+    def _distinct(self, relation: str, columns: Sequence[str]) -> int | None:
+        if not columns:
+            return None
+        wanted = ", ".join(
+            f"stats({exp.to_identifier(name, quoted=True).sql('duckdb')})" for name in columns
+        )
+        found = self.connection.execute(f"SELECT {wanted} FROM {relation} LIMIT 1").fetchall()
+        entries = found[0] if found else ()
+        known = [entry.get("approx_unique") for entry in entries if isinstance(entry, dict)]
+        return max((int(count) for count in known if count), default=None)
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Register Arrow data: DuckDB reads it in place, without a copy."""
@@ -202,6 +243,18 @@ def _unavailable(path: str, reason: str) -> WarehouseUnavailable:
             remedy="Close the other connection to the file first.",
         )
     return WarehouseUnavailable(f"Cannot open the warehouse file {path}: {first}")
+
+
+def _cardinality(nodes: Sequence[dict[str, Any]]) -> int | None:
+    """Return the estimate nearest to the root of a plan; projections may carry none."""
+    for node in nodes:
+        estimate = node.get("extra_info", {}).get("Estimated Cardinality")
+        if estimate is not None:
+            return int(estimate)
+        below = _cardinality(node.get("children", ()))
+        if below is not None:
+            return below
+    return None
 
 
 def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:

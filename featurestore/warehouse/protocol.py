@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -12,7 +13,21 @@ from featurestore.types import DataType
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Warehouse"]
+__all__ = ["Estimate", "Warehouse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the warehouse believes about a relation or query, without looking at its rows.
+
+    Attributes:
+        rows: About how many rows there are.
+        distinct: About how many values the most varied of the columns asked about has; None where
+            there are no statistics.
+    """
+
+    rows: int
+    distinct: int | None = None
 
 
 class Warehouse(Protocol):
@@ -25,12 +40,27 @@ class Warehouse(Protocol):
     def dialect(self) -> str:
         """The dialect's name in sqlglot."""
 
+    @property
+    def version(self) -> str:
+        """The engine and its version, as `duckdb 1.4.0`."""
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Return the SQL of an aggregate over quoted columns: a text, NULL where there is no row.
+
+        It is the same for the same rows in any order.
+        """
+
     def columns(self, source: str, *, is_query: bool = False) -> Mapping[str, DataType]:
         """Describe a relation or a query: its columns and their types, in order.
 
         Raises:
             RelationNotBuilt: The relation does not exist.
         """
+
+    def estimate(
+        self, source: str, columns: Sequence[str] = (), *, is_query: bool = False
+    ) -> Estimate | None:
+        """Return what the statistics say of a relation or query; None where there are none."""
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Make a table of Arrow data readable for this connection; return its name for FROM."""

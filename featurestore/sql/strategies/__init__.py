@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from featurestore.errors import UnsupportedDialect, did_you_mean
+from featurestore.errors import UnsupportedDialect
+from featurestore.sql.dialects import ensure_known
 from featurestore.sql.expressions import Named
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.asof import asof
+from featurestore.sql.strategies.lateral import lateral
+from featurestore.sql.strategies.match_condition import match_condition
 from featurestore.sql.strategies.window import window
 
 __all__ = ["DIALECTS", "STRATEGIES", "Strategy", "choose_strategy"]
@@ -27,7 +30,7 @@ class Strategy:
     """A shape of join.
 
     Attributes:
-        name: Its name, for `strategy=`.
+        name: Its name, for `strategy=`; both spellings of the ASOF join have one.
         match: Writes the join.
         bounds_created: Whether it can leave out rows by their created timestamp.
     """
@@ -37,13 +40,32 @@ class Strategy:
     bounds_created: bool
 
 
-STRATEGIES = {
-    "asof": Strategy("asof", asof, bounds_created=False),
-    "window": Strategy("window", window, bounds_created=True),
-}
-"""Every shape by name."""
+def _asof_with_keys(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
+    # ClickHouse's ASOF join needs an equality: features without an entity get the window form.
+    return (asof if join.keys else window)(join, dialect, as_known)
 
-DIALECTS: dict[str, tuple[str, ...]] = {"duckdb": ("asof", "window")}
+
+_ASOF = Strategy("asof", asof, bounds_created=False)
+_ASOF_WITH_KEYS = Strategy("asof", _asof_with_keys, bounds_created=False)
+_MATCH_CONDITION = Strategy("asof", match_condition, bounds_created=False)
+_LATERAL = Strategy("lateral", lateral, bounds_created=True)
+_WINDOW = Strategy("window", window, bounds_created=True)
+
+STRATEGIES = ("asof", "lateral", "window")
+"""The name of every shape, for `strategy=`."""
+
+DIALECTS: dict[str, tuple[Strategy, ...]] = {
+    "bigquery": (_WINDOW,),
+    "clickhouse": (_ASOF_WITH_KEYS, _WINDOW),
+    "databricks": (_WINDOW,),
+    "datafusion": (_WINDOW,),
+    "duckdb": (_ASOF, _WINDOW),
+    "postgres": (_WINDOW, _LATERAL),
+    "redshift": (_WINDOW,),
+    "snowflake": (_MATCH_CONDITION, _WINDOW),
+    "spark": (_WINDOW,),
+    "trino": (_WINDOW,),
+}
 """The shapes a dialect can run, the preferred one first."""
 
 
@@ -63,16 +85,8 @@ def choose_strategy(dialect: str, *, as_known: bool, wanted: str | None = None) 
     >>> choose_strategy("duckdb", as_known=True).name
     'window'
     """
-    if dialect not in DIALECTS:
-        raise UnsupportedDialect(
-            f"No point-in-time join is known for the dialect '{dialect}'.",
-            remedy=did_you_mean(dialect, DIALECTS) or f"Supported: {', '.join(sorted(DIALECTS))}.",
-        )
-    able = [
-        STRATEGIES[name]
-        for name in DIALECTS[dialect]
-        if not as_known or STRATEGIES[name].bounds_created
-    ]
+    ensure_known(dialect)
+    able = [shape for shape in DIALECTS[dialect] if shape.bounds_created or not as_known]
     for strategy in able:
         if wanted in (None, strategy.name):
             return strategy

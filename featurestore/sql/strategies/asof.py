@@ -16,16 +16,15 @@ from featurestore.sql.expressions import (
     column,
     cte,
     equal_keys,
-    instant,
-    minus,
     newest_first,
     ranked,
     relation,
 )
+from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import asked, picked
 
-__all__ = ["asof"]
+__all__ = ["asof", "rows_at_that_instant"]
 
 
 def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
@@ -33,7 +32,7 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
     Args:
         join: What to join.
-        dialect: The dialect, for reading the relation's name.
+        dialect: The warehouse's dialect.
         as_known: Not possible here: the join takes one inequality only.
 
     Returns:
@@ -41,13 +40,13 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     """
     if as_known:
         raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
-    return [asked(join), _newest(join, dialect), _rows(join, dialect)]
+    return [asked(join), _newest(join, dialect), rows_at_that_instant(join, dialect)]
 
 
 def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
-    known_until = minus(column("_instant", "asked"), view.available_after)
-    event = instant(view.event_timestamp, "history")
+    known_until = minus(column("_instant", "asked"), view.available_after, dialect)
+    event = instant(view.event_timestamp, dialect, "history")
     query = exp.select(
         *(column(key, "asked") for key in join.keys),
         column("_instant", "asked"),
@@ -62,13 +61,14 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         copy=False,
     )
     if view.ttl is not None:
-        oldest = minus(column("_instant", "asked"), view.ttl)
-        query = query.where(instant(view.event_timestamp, "history") >= oldest, copy=False)
+        oldest = minus(column("_instant", "asked"), view.ttl, dialect)
+        query = query.where(instant(view.event_timestamp, dialect, "history") >= oldest, copy=False)
     query.add_comments([f"{join.name}: the newest instant known by then"])
     return f"{join.cte}_newest", query
 
 
-def _rows(join: ViewJoin, dialect: str) -> Named:
+def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
+    """Return the rows of the history at the instants that `<name>_newest` found, ties decided."""
     view = join.view
     partition = [*(column(key, "newest") for key in join.keys), column("_instant", "newest")]
     at_that_instant = [
@@ -79,7 +79,7 @@ def _rows(join: ViewJoin, dialect: str) -> Named:
         *partition,
         column("_event_timestamp", "newest"),
         *(column(feature, "history") for feature in join.features),
-        ranked(partition, newest_first(view, "history", event=False)),
+        ranked(partition, newest_first(view, dialect, "history", event=False)),
         copy=False,
     ).from_(cte(f"{join.cte}_newest", "newest"))
     candidates = candidates.join(

@@ -12,13 +12,18 @@ __all__ = ["asked", "picked"]
 
 def asked(join: ViewJoin) -> Named:
     """Return each key and instant of the entity rows once: duplicates cost nothing from here on."""
+    # A key's new name may be another column's old one. ClickHouse would take the new meaning for
+    # the old, so that then the table is named as well.
+    table = None if join.keys == join.spine_keys else "spine"
     keys = [
-        exp.alias_(column(spine_key), as_name(key)) if spine_key != key else column(key)
+        column(key, table)
+        if spine_key == key
+        else exp.alias_(column(spine_key, table), as_name(key))
         for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
     ]
     needed = (*dict.fromkeys(join.spine_keys), "_instant")
-    query = exp.select(*keys, column("_instant"), copy=False).from_("spine").distinct()
-    query = query.where(*not_null(needed), copy=False)
+    query = exp.select(*keys, column("_instant", table), copy=False).from_("spine").distinct()
+    query = query.where(*not_null(needed, table), copy=False)
     query.add_comments([f"{join.name}: the keys and instants asked for, each once"])
     return f"{join.cte}_asked", query
 

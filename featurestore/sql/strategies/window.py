@@ -11,12 +11,11 @@ from featurestore.sql.expressions import (
     column,
     cte,
     equal_keys,
-    instant,
-    minus,
     newest_first,
     ranked,
     relation,
 )
+from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import asked, picked
 
@@ -28,7 +27,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
     Args:
         join: What to join.
-        dialect: The dialect, for reading the relation's name.
+        dialect: The warehouse's dialect.
         as_known: Leave out rows written after the instant asked for.
 
     Returns:
@@ -40,27 +39,29 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         *partition,
         exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
         *(column(feature, "history") for feature in join.features),
-        ranked(partition, newest_first(view, "history", event=True)),
+        ranked(partition, newest_first(view, dialect, "history", event=True)),
         copy=False,
     ).from_(cte(f"{join.cte}_asked", "asked"))
     candidates = candidates.join(
-        relation(view.relation, dialect, "history"), on=both(_known(join, as_known)), copy=False
+        relation(view.relation, dialect, "history"),
+        on=both(_known(join, dialect, as_known)),
+        copy=False,
     )
     return [asked(join), picked(join, candidates, f"{join.name}: the newest row known by then")]
 
 
-def _known(join: ViewJoin, as_known: bool) -> list[exp.Expr]:
+def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     view = join.view
     now = column("_instant", "asked")
-    event = instant(view.event_timestamp, "history")
+    event = instant(view.event_timestamp, dialect, "history")
     conditions = [
         *equal_keys(join.keys, "asked", "history"),
-        event <= minus(now.copy(), view.available_after),
+        event <= minus(now.copy(), view.available_after, dialect),
     ]
     if view.ttl is not None:
-        conditions.append(event.copy() >= minus(now.copy(), view.ttl))
+        conditions.append(event.copy() >= minus(now.copy(), view.ttl, dialect))
     if as_known and view.created_timestamp is not None:
-        created = instant(view.created_timestamp, "history")
+        created = instant(view.created_timestamp, dialect, "history")
         unknown = column(view.created_timestamp.name, "history").is_(exp.null())
         conditions.append(exp.paren(exp.or_(created <= now.copy(), unknown)))
     return conditions

@@ -1,0 +1,87 @@
+"""What is asked of a training set, as a value that a card can keep and that can be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from featurestore.definitions import ServiceMember
+from featurestore.entity_frame import EntityFrame
+from featurestore.errors import EntityFrameError
+from featurestore.sql.expressions import column
+
+if TYPE_CHECKING:
+    from featurestore.card import Card
+
+__all__ = ["Request", "request_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller asks of a training set; see `FeatureStore.get_historical_features`."""
+
+    entity_frame: EntityFrame
+    members: Sequence[ServiceMember]
+    event_timestamp: str = "event_timestamp"
+    full_feature_names: bool = False
+    feature_timestamps: bool = False
+    as_known: bool = False
+    strategy: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as plain values; `entities` is None for a data frame."""
+        frame = self.entity_frame
+        return {
+            "entities": frame.source if frame.table is None else None,
+            "is_query": frame.is_query,
+            "members": [asdict(member) for member in self.members],
+            "event_timestamp": self.event_timestamp,
+            "full_feature_names": self.full_feature_names,
+            "feature_timestamps": self.feature_timestamps,
+            "as_known": self.as_known,
+            "strategy": self.strategy,
+        }
+
+
+def request_of(card: Card) -> Request:
+    """Return the request that a card was made from; a data frame's rows are read from the output.
+
+    Raises:
+        EntityFrameError: The entity rows were a data frame, and the output with them is gone.
+    """
+    content = dict(card.request)
+    source, is_query = content.pop("entities"), content.pop("is_query")
+    members = [
+        ServiceMember(
+            member["view"],
+            tuple(member["features"]),
+            member["alias"],
+            {name: tuple(keys) for name, keys in member["entities"].items()},
+        )
+        for member in content.pop("members")
+    ]
+    if source is None:
+        source, is_query = _entities_of(card), True
+    return Request(EntityFrame(source, is_query), members, **content)
+
+
+def _entities_of(card: Card) -> str:
+    taken = sum(len(view.features) for view in card.views)
+    if card.request["feature_timestamps"]:
+        taken += len(card.views)
+    own = card.columns[: len(card.columns) - taken]
+    names = ", ".join(column(entity.name).sql("duckdb") for entity in own)
+    path = Path(card.output)
+    if path.suffix != ".parquet":
+        return f"SELECT {names} FROM {card.output}"
+    if not path.is_file():
+        raise EntityFrameError(
+            f"The entity rows were a data frame, and the training set {path} is gone.",
+            remedy="Put the file back.",
+        )
+    literal = exp.Literal.string(str(path)).sql("duckdb")
+    return f"SELECT {names} FROM read_parquet({literal})"

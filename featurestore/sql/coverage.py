@@ -1,0 +1,70 @@
+"""How many entity rows a training set finds values for, and why not for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sqlglot import exp, parse_one
+
+from featurestore.definitions import Column
+from featurestore.sql.dialects import grammar, render
+from featurestore.sql.expressions import as_name, both, column, relation
+from featurestore.sql.instants import instant, minus
+from featurestore.sql.plan import Plan, ViewJoin
+from featurestore.sql.point_in_time import point_in_time
+
+__all__ = ["coverage"]
+
+
+def coverage(plan: Plan, strategy: str | None = None) -> str:
+    """Write the statement that counts matches.
+
+    It is the training set's own join, without the bound of the ttl, so that what is too old can be
+    told from what is not there at all.
+
+    Args:
+        plan: The training set.
+        strategy: A shape of join to insist on.
+
+    Returns:
+        One SELECT of one row: `entity_rows`, and for the join of number n `history_n`, `found_n`,
+        `expired_n` and `null_keys_n`.
+    """
+    joins = tuple(
+        replace(join, view=replace(join.view, ttl=None), outputs=(), timestamp_output=f"_at_{n}")
+        for n, join in enumerate(plan.joins)
+    )
+    unbounded = point_in_time(replace(plan, joins=joins), strategy)
+    rows = parse_one(unbounded, dialect=grammar(plan.dialect))
+    counts = [exp.alias_(exp.Count(this=exp.Star()), as_name("entity_rows"))]
+    for number, join in enumerate(plan.joins):
+        counts += _counts(plan, join, number)
+    assert isinstance(rows, exp.Query)  # noqa: S101, it was a SELECT before it was text
+    query = exp.select(*counts, copy=False).from_(rows.subquery("training_set", copy=False))
+    return render(query, plan.dialect)
+
+
+def _counts(plan: Plan, join: ViewJoin, number: int) -> Iterator[exp.Expr]:
+    history = exp.select(exp.Count(this=exp.Star())).from_(
+        relation(join.view.relation, plan.dialect, "history")
+    )
+    yield exp.alias_(history.subquery(), as_name(f"history_{number}"))
+    yield exp.alias_(exp.Count(this=column(f"_at_{number}")), as_name(f"found_{number}"))
+    yield exp.alias_(_count_if(_expired(plan, join, number)), as_name(f"expired_{number}"))
+    needed = (*join.spine_keys, plan.spine.event_timestamp)
+    without = exp.or_(*(column(name).is_(exp.null()) for name in needed))
+    yield exp.alias_(_count_if(without), as_name(f"null_keys_{number}"))
+
+
+def _expired(plan: Plan, join: ViewJoin, number: int) -> exp.Expr:
+    if join.view.ttl is None:
+        return exp.false()
+    at = Column(plan.spine.event_timestamp, plan.spine.columns[plan.spine.event_timestamp])
+    found = Column(f"_at_{number}", join.view.event_timestamp.data_type)
+    oldest = minus(instant(at, plan.dialect), join.view.ttl, plan.dialect)
+    return both([instant(found, plan.dialect) < oldest])
+
+
+def _count_if(condition: exp.Expr) -> exp.Expr:
+    return exp.Count(this=exp.Case().when(condition, exp.Literal.number(1)))

@@ -1,0 +1,80 @@
+"""The ASOF join of Snowflake: an outer join, with the inequality in a clause of its own.
+
+It has the two steps of the ASOF join elsewhere. `MATCH_CONDITION` compares one column of each side,
+so the history comes with the instant from which each row is known.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from featurestore.sql.expressions import (
+    Named,
+    as_name,
+    both,
+    column,
+    cte,
+    equal_keys,
+    not_null,
+    relation,
+)
+from featurestore.sql.instants import instant, minus, plus
+from featurestore.sql.plan import ViewJoin
+from featurestore.sql.strategies.asof import rows_at_that_instant
+from featurestore.sql.strategies.common import asked
+
+__all__ = ["match_condition"]
+
+
+def match_condition(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
+    """Write the ASOF form with a match condition.
+
+    Args:
+        join: What to join.
+        dialect: The warehouse's dialect.
+        as_known: Not possible here: the join takes one inequality only.
+
+    Returns:
+        The CTEs `<name>_asked`, `<name>_newest` and `<name>`.
+    """
+    if as_known:
+        raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
+    return [asked(join), _newest(join, dialect), rows_at_that_instant(join, dialect)]
+
+
+def _newest(join: ViewJoin, dialect: str) -> Named:
+    view = join.view
+    now, known = column("_instant", "asked"), column("_known", "history")
+    query = exp.select(
+        *(column(key, "asked") for key in join.keys),
+        now,
+        column("_event_timestamp", "history"),
+        copy=False,
+    ).from_(cte(f"{join.cte}_asked", "asked"))
+    asof = exp.Join(
+        this=_known_since(join, dialect),
+        method="ASOF",
+        match_condition=now.copy() >= known,
+        on=both(equal_keys(join.keys, "asked", "history")) if join.keys else None,
+    )
+    query = query.join(asof, copy=False)
+    if view.ttl is not None:
+        oldest = minus(now.copy(), view.ttl - view.available_after, dialect)
+        query = query.where(known.copy() >= oldest, copy=False)
+    query.add_comments([f"{join.name}: the newest instant known by then"])
+    return f"{join.cte}_newest", query
+
+
+def _known_since(join: ViewJoin, dialect: str) -> exp.Subquery:
+    """Return the keys and instants of the history, each with when it was known."""
+    view = join.view
+    known = plus(instant(view.event_timestamp, dialect, "history"), view.available_after, dialect)
+    query = exp.select(
+        *(column(key, "history") for key in join.keys),
+        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+        exp.alias_(known, as_name("_known")),
+        copy=False,
+    )
+    query = query.from_(relation(view.relation, dialect, "history"))
+    query = query.where(*not_null([view.event_timestamp.name], "history"), copy=False)
+    return query.subquery("history", copy=False)

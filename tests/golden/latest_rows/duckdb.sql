@@ -1,0 +1,31 @@
+-- The newest row of each entity at one moment, for the online store.
+/* plane_features: the newest row of each entity, known by then and not expired */
+SELECT
+  tailnum,
+  observed_at,
+  loaded_at,
+  delay,
+  seats
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.loaded_at,
+    history.delay,
+    history.seats,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
+    ) AS _rank
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    (
+      NOT history.tailnum IS NULL
+      AND history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
+    )
+    AND history.observed_at >= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
+    )
+) AS ranked
+WHERE
+  _rank = 1;

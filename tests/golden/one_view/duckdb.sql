@@ -1,0 +1,69 @@
+-- One view with a ttl, for the rows of a table.
+WITH spine AS (
+  /* the entity rows, each with the instant it asks for, in UTC */
+  SELECT
+    tailnum,
+    origin,
+    dest,
+    departed_at,
+    event_timestamp,
+    CAST(event_timestamp AS TIMESTAMP) AS _instant
+  FROM flights
+), plane_features_asked AS (
+  /* plane_features: the keys and instants asked for, each once */
+  SELECT DISTINCT
+    tailnum,
+    _instant
+  FROM spine
+  WHERE
+    NOT tailnum IS NULL AND NOT _instant IS NULL
+), plane_features_newest AS (
+  /* plane_features: the newest instant known by then */
+  SELECT
+    asked.tailnum,
+    asked._instant,
+    history.observed_at AS _event_timestamp
+  FROM plane_features_asked AS asked
+  ASOF JOIN "warehouse"."main"."plane_features" AS history
+    ON asked.tailnum = history.tailnum AND asked._instant >= history.observed_at
+  WHERE
+    history.observed_at >= (
+      asked._instant - INTERVAL '30' DAY
+    )
+), plane_features AS (
+  /* plane_features: the row at that instant, ties decided */
+  SELECT
+    tailnum,
+    _instant,
+    _event_timestamp,
+    delay
+  FROM (
+    SELECT
+      newest.tailnum,
+      newest._instant,
+      newest._event_timestamp,
+      history.delay,
+      ROW_NUMBER() OVER (
+        PARTITION BY newest.tailnum, newest._instant
+        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+      ) AS _rank
+    FROM plane_features_newest AS newest
+    JOIN "warehouse"."main"."plane_features" AS history
+      ON newest.tailnum = history.tailnum
+      AND newest._event_timestamp = history.observed_at
+  ) AS ranked
+  WHERE
+    _rank = 1
+)
+/* the training set: every entity row exactly once */
+SELECT
+  spine.tailnum,
+  spine.origin,
+  spine.dest,
+  spine.departed_at,
+  spine.event_timestamp,
+  plane_features.delay
+FROM spine
+LEFT JOIN plane_features
+  ON spine.tailnum = plane_features.tailnum
+  AND spine._instant = plane_features._instant;

@@ -1,0 +1,45 @@
+/* plane_features: the newest row of each entity, known by then and not expired */
+SELECT
+  tailnum,
+  carrier,
+  "at",
+  loaded_at,
+  seats,
+  name,
+  delay,
+  "Order No"
+FROM (
+  SELECT
+    history.tailnum,
+    history.carrier,
+    history."at",
+    history.loaded_at,
+    history.seats,
+    history.name,
+    history.delay,
+    history."Order No",
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum, history.carrier
+      ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+    ) AS _rank
+  FROM "shop"."marts"."plane_features" AS history
+  WHERE
+    (
+      NOT history.tailnum IS NULL
+      AND NOT history.carrier IS NULL
+      AND ARROW_CAST(
+        ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+        'Timestamp(Microsecond, None)'
+      ) <= (
+        ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
+      )
+    )
+    AND ARROW_CAST(
+      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+      'Timestamp(Microsecond, None)'
+    ) >= (
+      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '2592000005 MILLISECOND'
+    )
+) AS ranked
+WHERE
+  _rank = 1

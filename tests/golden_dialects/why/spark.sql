@@ -1,0 +1,81 @@
+WITH candidates AS (
+  /* every row of the entity in plane_features, the one to use ranked first */
+  SELECT
+    (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+    ) AS _event,
+    history.loaded_at AS _created,
+    history.seats AS value,
+    COALESCE(
+      (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+      ) <= (
+        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+      ),
+      FALSE
+    )
+    AND COALESCE(
+      (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+      ) >= (
+        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '2592000005' MILLISECOND
+      ),
+      FALSE
+    ) AS _eligible,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        ) <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+        ),
+        FALSE
+      )
+      AND COALESCE(
+        (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        ) >= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '2592000005' MILLISECOND
+        ),
+        FALSE
+      )
+      ORDER BY history.`at` DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
+    ) AS _rank
+  FROM `shop`.`marts`.`plane_features` AS history
+  WHERE
+    history.tailnum = 'N1' AND history.carrier = 'UA'
+)
+/* each row with the reason it was chosen or rejected */
+SELECT
+  _event AS event_timestamp,
+  _created AS created_timestamp,
+  value,
+  CASE
+    WHEN _event IS NULL
+    THEN 'no event timestamp'
+    WHEN (
+      _event + INTERVAL '90' MINUTE
+    ) > CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ)
+    THEN 'not known yet'
+    WHEN _event < (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '2592000005' MILLISECOND
+    )
+    THEN 'older than the ttl'
+    WHEN _rank = 1
+    THEN 'chosen'
+    WHEN _event < (
+      SELECT
+        MAX(_event)
+      FROM candidates
+      WHERE
+        _eligible
+    )
+    THEN 'superseded by a newer row'
+    ELSE 'lost the tie'
+  END AS verdict
+FROM candidates
+ORDER BY
+  _eligible AND _rank = 1 DESC,
+  _event DESC,
+  _rank NULLS LAST
+LIMIT 20

@@ -1,0 +1,199 @@
+"""A second reader of the online store, written from docs/reference/online-format.md alone.
+
+Nothing of the package is used here: what this reader and the package agree on is the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, localcontext
+from typing import Any
+
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_INTEGERS = {"int8": 1, "int16": 2, "int32": 4, "int64": 8}
+_WIDTHS = {
+    **_INTEGERS,
+    **{f"u{name}": width for name, width in _INTEGERS.items()},
+    "bool": 1,
+    "float32": 4,
+    "float64": 8,
+    "date": 4,
+    "time": 8,
+}
+_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+
+
+class Malformed(Exception):
+    """The bytes are not what the page says."""
+
+
+@dataclass(frozen=True)
+class DecodedRow:
+    """A row: the microseconds at its head, and its values by name."""
+
+    event: int
+    created: int | None
+    values: dict[str, Any]
+
+
+class _Bytes:
+    """Bytes that are taken from the front; taking more than there are is an error."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        taken = self._raw[self._at : self._at + count]
+        if len(taken) != count:
+            raise Malformed(f"{count} bytes wanted at {self._at} of {len(self._raw)}")
+        self._at += count
+        return taken
+
+    def uint32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def bits(self, count: int) -> list[bool]:
+        taken = self.take(-(-count // 8))
+        return [bool(taken[index // 8] >> (index % 8) & 1) for index in range(count)]
+
+    def end(self) -> None:
+        if self._at != len(self._raw):
+            raise Malformed(f"{len(self._raw) - self._at} bytes are left over")
+
+
+def fingerprint(schema_json: str) -> bytes:
+    """Return the fingerprint of a schema's text."""
+    return hashlib.sha256(schema_json.encode("utf-8")).digest()[:8]
+
+
+def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
+    """Decode a row by the schema that it names, of those given by their fingerprints."""
+    source = _Bytes(raw)
+    if source.take(1) != b"\x01":
+        raise Malformed("another version")
+    features = json.loads(schemas[source.take(8)])["features"]
+    event = int.from_bytes(source.take(8), "big", signed=True)
+    created = int.from_bytes(source.take(8), "big", signed=True)
+    present = source.bits(len(features))
+    values: dict[str, Any] = dict.fromkeys(name for name, _ in features)
+    for there, (name, kind) in zip(present, features, strict=True):
+        if (width := _width(kind)) is not None:
+            taken = source.take(width)
+            if there:
+                values[name] = _fixed(kind, taken)
+            elif any(taken):
+                raise Malformed(f"{name} is NULL, but has bytes")
+    for there, (name, kind) in zip(present, features, strict=True):
+        if _width(kind) is None:
+            taken = source.take(source.uint32())
+            if there:
+                values[name] = _varying(kind, taken)
+            elif taken:
+                raise Malformed(f"{name} is NULL, but has bytes")
+    source.end()
+    return DecodedRow(event, None if created == -(2**63) else created, values)
+
+
+def row_key(project: str, view: str, kinds: list[str], values: list[Any]) -> str:
+    """Return the key of an entity's row."""
+    texts = [_encoded(_key_text(kind, value)) for kind, value in zip(kinds, values, strict=True)]
+    return f"fs:{_encoded(project)}:{_encoded(view)}:{{{','.join(texts)}}}"
+
+
+def _encoded(text: str) -> str:
+    return "".join(
+        chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in text.encode("utf-8")
+    )
+
+
+def _key_text(kind: str, value: Any) -> str:
+    if kind == "bool":
+        return "true" if value else "false"
+    if kind.startswith("timestamp"):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+        return str((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    if kind.startswith("decimal"):
+        whole, _, fraction = f"{value:f}".partition(".")
+        fraction = fraction.rstrip("0")
+        return (f"{whole}.{fraction}" if fraction else whole) if value else "0"
+    return str(value)
+
+
+def _width(kind: str) -> int | None:
+    if kind.startswith("decimal("):
+        return 16
+    if kind.startswith("timestamp"):
+        return 8
+    return _WIDTHS.get(kind)
+
+
+def _fixed(kind: str, raw: bytes) -> Any:
+    if kind.startswith("float"):
+        return struct.unpack("<f" if kind == "float32" else "<d", raw)[0]
+    number = int.from_bytes(raw, "little", signed=not kind.startswith(("uint", "bool")))
+    if kind == "bool":
+        return {0: False, 1: True}[number]
+    if kind.startswith("decimal("):
+        scale = int(kind[8:-1].split(",")[1])
+        with localcontext(prec=60):
+            return Decimal(number) * Decimal(10) ** -scale
+    return _moment(kind, number) if kind.startswith(("date", "time")) else number
+
+
+def _moment(kind: str, number: int) -> Any:
+    if kind == "date":
+        return date(1970, 1, 1) + timedelta(days=number)
+    if kind == "time":
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=number)).time()
+    zone, unit = kind.removeprefix("timestamp").removesuffix("]").split("[")
+    since = timedelta(microseconds=number * _MICROSECONDS[unit])
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + since
+    return moment if zone == "tz" else moment.replace(tzinfo=None)
+
+
+def _varying(kind: str, raw: bytes) -> Any:
+    if kind == "string":
+        return raw.decode("utf-8")
+    if kind == "bytes":
+        return raw
+    element = kind.removeprefix("list<")[:-1]
+    source = _Bytes(raw)
+    values = [
+        _element(element, source) if there else None for there in source.bits(source.uint32())
+    ]
+    source.end()
+    return values
+
+
+def _element(kind: str, source: _Bytes) -> Any:
+    width = _width(kind)
+    if width is None:
+        return _varying(kind, source.take(source.uint32()))
+    return _fixed(kind, source.take(width))
+
+
+def value_of_json(kind: str, value: Any) -> Any:
+    """Return a value as a test vector writes it in JSON."""
+    if value is None:
+        return None
+    if kind.startswith("list<"):
+        return [value_of_json(kind[5:-1], item) for item in value]
+    if kind.startswith("timestamp"):
+        return datetime.fromisoformat(value)
+    read = {
+        "float": float,
+        "decimal": Decimal,
+        "bytes": bytes.fromhex,
+        "date": date.fromisoformat,
+        "time": time.fromisoformat,
+    }
+    for prefix, convert in read.items():
+        if kind.startswith(prefix):
+            return convert(value)
+    return value

@@ -1,0 +1,137 @@
+"""The judge: the point-in-time join in plain loops, written from the semantics and not the code.
+
+It knows nothing of SQL. A row is a mapping; NULL is None; an instant is naive (then it is in UTC),
+with a zone, or a date (then it is that day's midnight in UTC).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """The rows of a feature view, with what is declared about them.
+
+    Attributes:
+        keys: The names of the join keys.
+        features: All features of the view, in its order: it decides full ties.
+        spine_keys: The entity rows' names of the keys, where they are others.
+    """
+
+    name: str
+    rows: Sequence[Row]
+    keys: tuple[str, ...]
+    features: tuple[str, ...]
+    event: str = "observed_at"
+    created: str | None = None
+    ttl: timedelta | None = None
+    available_after: timedelta = timedelta()
+    spine_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+def in_utc(value: date | datetime | None) -> datetime | None:
+    """Return the instant that a timestamp or a date means."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time(), UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def training_set(
+    entity_rows: Iterable[Row],
+    views: Sequence[History],
+    *,
+    at: str = "event_timestamp",
+    as_known: bool = False,
+    timestamps: bool = False,
+) -> list[dict[str, Any]]:
+    """Return one row per entity row: its own columns, then `view__feature` of each view."""
+    result = []
+    for entity in entity_rows:
+        row = dict(entity)
+        for view in views:
+            key = tuple(entity[view.spine_keys.get(name, name)] for name in view.keys)
+            found = newest(view, key, in_utc(entity[at]), as_known=as_known) or {}
+            row |= {f"{view.name}__{name}": found.get(name) for name in view.features}
+            if timestamps:
+                row[f"{view.name}__event_timestamp"] = found.get(view.event)
+        result.append(row)
+    return result
+
+
+def latest(view: History, now: datetime) -> list[Row]:
+    """Return the row of each entity that counts at one moment."""
+    keys = {tuple(row[name] for name in view.keys) for row in view.rows}
+    found = [newest(view, key, in_utc(now)) for key in keys]
+    return [row for row in found if row is not None]
+
+
+def newest(
+    view: History, key: tuple[Any, ...], moment: datetime | None, *, as_known: bool = False
+) -> Row | None:
+    """Return the row of one entity that was the newest one known at a moment, if there is any."""
+    best: Row | None = None
+    for row in view.rows:
+        if not _counts(view, row, key, moment, as_known=as_known):
+            continue
+        if best is None or _strength(view, row) > _strength(view, best):
+            best = row
+    return best
+
+
+def _counts(
+    view: History, row: Row, key: tuple[Any, ...], moment: datetime | None, *, as_known: bool
+) -> bool:
+    event = in_utc(row[view.event])
+    if event is None or moment is None:
+        return False
+    for name, wanted in zip(view.keys, key, strict=True):
+        if wanted is None or row[name] is None or row[name] != wanted:
+            return False
+    if event + view.available_after > moment:
+        return False
+    if view.ttl is not None and moment - event > view.ttl:
+        return False
+    written = in_utc(row[view.created]) if view.created else None
+    return not (as_known and written is not None and written > moment)
+
+
+def _strength(view: History, row: Row) -> list[tuple[Any, ...]]:
+    """Return what decides between rows: the greater one wins, NULL is less than anything."""
+    times = [in_utc(row[view.event]), in_utc(row[view.created]) if view.created else None]
+    return [_rank(value) for value in (*times, *(row[name] for name in view.features))]
+
+
+def _rank(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return (0,)
+    if isinstance(value, float) and math.isnan(value):
+        return (2,)
+    return (1, value)
+
+
+def comparable(value: Any) -> Any:
+    """Return a value with its type, such that equal means the same: NaN is NaN, zones are UTC."""
+    if isinstance(value, float) and math.isnan(value):
+        return (float, "NaN")
+    if isinstance(value, datetime):
+        return (datetime, value.tzinfo is None, str(in_utc(value)))
+    return (type(value), value)
+
+
+def same_rows(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return rows in a form that `==` compares exactly."""
+    return [{name: comparable(value) for name, value in row.items()} for row in rows]
+
+
+def unordered(rows: Iterable[Row]) -> list[str]:
+    """Return rows in a form that `==` compares exactly, whatever their order."""
+    return sorted(str(sorted(row.items())) for row in same_rows(rows))
