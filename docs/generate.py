@@ -19,15 +19,21 @@ from featurestore.views import COLUMN_KEYS, VIEW_KEYS
 REFERENCE = Path(__file__).parent / "reference"
 
 
+_CLI = (
+    "Exit codes: 0 good, 1 the input or the data is wrong (one clear line says what), 2 wrong"
+    " usage, 3 the warehouse or Redis cannot be reached.\n"
+    "Data goes to standard output, words to standard error."
+)
+_DURATIONS = (
+    "`30 days`, `1 hour 30 minutes`, `500 milliseconds`, or dbt's own `{count: 30, period: day}`.\n"
+    "A month or a year has no fixed length and is refused."
+)
+
+
 def cli_page() -> str:
     """Return the page of the command line, from each command's own help."""
     group: Any = typer.main.get_command(app)
-    parts = [
-        "# The command line",
-        "Exit codes: 0 good, 1 the input or the data is wrong (one clear line says what), 2 wrong"
-        " usage, 3 the warehouse or Redis cannot be reached.\n"
-        "Data goes to standard output, words to standard error.",
-    ]
+    parts = ["# The command line", _CLI]
     for name, command in group.commands.items():
         parts += [f"## featurestore {name}", *_help(command), _parameters(command)]
     return "\n\n".join(parts) + "\n"
@@ -52,27 +58,22 @@ def _parameters(command: Any) -> str:
 
 def meta_page() -> str:
     """Return the page of the meta keys, from the tables that the parser uses."""
-    return (
-        "\n\n".join(
-            [
-                "# The meta keys",
-                "All keys stand under `config.meta.featurestore`; an unknown one is an error.",
-                "## On a model: a feature view",
-                _table(VIEW_KEYS),
-                "## On a column: a feature",
-                "Every documented column that is no key and no timestamp is a feature.",
-                _table(COLUMN_KEYS),
-                "## On an exposure of `type: ml`: a feature service",
-                _table(SERVICE_KEYS),
-                "An item of `features` may be a mapping, for a view that is taken under another name:",
-                _table(MEMBER_KEYS),
-                "## Durations",
-                "`30 days`, `1 hour 30 minutes`, `500 milliseconds`, or dbt's own"
-                " `{count: 30, period: day}`.\nA month or a year has no fixed length and is refused.",
-            ]
-        )
-        + "\n"
-    )
+    parts = [
+        "# The meta keys",
+        "All keys stand under `config.meta.featurestore`; an unknown one is an error.",
+        "## On a model: a feature view",
+        _table(VIEW_KEYS),
+        "## On a column: a feature",
+        "Every documented column that is no key and no timestamp is a feature.",
+        _table(COLUMN_KEYS),
+        "## On an exposure of `type: ml`: a feature service",
+        _table(SERVICE_KEYS),
+        "An item of `features` may be a mapping, for a view taken under another name:",
+        _table(MEMBER_KEYS),
+        "## Durations",
+        _DURATIONS,
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _table(keys: Mapping[str, str]) -> str:

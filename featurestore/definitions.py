@@ -15,6 +15,7 @@ from featurestore.types import DataType
 
 __all__ = [
     "ALL_FEATURES",
+    "RESERVED_NAMES",
     "Column",
     "Entity",
     "Feature",
@@ -26,6 +27,25 @@ __all__ = [
 
 ALL_FEATURES = "*"
 """The feature name in a reference that stands for every feature of the view: `view:*`."""
+
+RESERVED_NAMES = frozenset(
+    {
+        "_created",
+        "_eligible",
+        "_event",
+        "_event_timestamp",
+        "_first_known",
+        "_instant",
+        "_key",
+        "_known",
+        "_op",
+        "_previous_created",
+        "_previous_event",
+        "_rank",
+        "_row",
+    }
+)
+"""Names that generated statements use for columns of their own; nobody else's may have them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from featurestore.definitions import Column, Entity, Feature, FeatureView
+from featurestore.definitions import RESERVED_NAMES, Column, Entity, Feature, FeatureView
 from featurestore.durations import parse_duration
 from featurestore.errors import Problem, did_you_mean
 from featurestore.manifest import META_KEY, MISSPELLINGS, Group, ManifestColumn, Node
@@ -248,7 +248,17 @@ def _with_features(
             "it has no feature: every documented column is a key, a timestamp or left out.",
             "Document the columns that are features.",
         )
+    _note_reserved([*view.columns, *features], notes)
     return replace(view, features=features)
+
+
+def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
+    for column in columns:
+        if column.name.lower() in RESERVED_NAMES:
+            notes.add(
+                f"column '{column.name}' has a name that generated statements use themselves.",
+                "Rename it in the model.",
+            )
 
 
 def _is_feature(column: ManifestColumn, taken: set[str], notes: Notes) -> bool:

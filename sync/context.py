@@ -48,6 +48,11 @@ class Context:
         """Return the key of what Redis knows about a view's publication."""
         return book(self.project, "view", view)
 
+    @property
+    def views_book(self) -> str:
+        """The key of the set of all views that have rows in Redis."""
+        return book(self.project, "views")
+
     def schema_book(self, view: str) -> str:
         """Return the key of the schemas by which a view's rows are read."""
         return book(self.project, "schema", view)
@@ -61,11 +66,13 @@ class Publication:
         view: The feature view, with all types known.
         latest: The statement for its newest rows.
         schema: How they are laid out.
+        columns: The name and the warehouse's type of every column, in order.
     """
 
     view: FeatureView
     latest: str
     schema: Schema
+    columns: tuple[tuple[str, str], ...]
 
     @property
     def name(self) -> str:
@@ -76,4 +83,13 @@ class Publication:
     def layout(self) -> str:
         """All that makes rows published before differ from the same rows published now."""
         ttl = None if self.view.ttl is None else self.view.ttl // timedelta(microseconds=1)
-        return json.dumps({"schema": self.schema.fingerprint.hex(), "ttl": ttl})
+        created = self.view.created_timestamp
+        return json.dumps(
+            {
+                "schema": self.schema.fingerprint.hex(),
+                "columns": self.columns,
+                "event": self.view.event_timestamp.name,
+                "created": created and created.name,
+                "ttl": ttl,
+            }
+        )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from featurestore.checks import with_types
 from featurestore.definitions import FeatureView
@@ -24,7 +24,7 @@ from sync.context import Context, Publication
 from sync.lock import sync_lock
 from sync.orphans import delete_all, delete_orphans
 from sync.publish import publish_changes, publish_everything
-from sync.reader import published_schema
+from sync.reader import published
 from sync.report import ProgressEvent, SyncReport, ViewReport
 from sync.state import State, ViewState
 
@@ -96,15 +96,14 @@ def _chosen(registry: Registry, views: Sequence[str] | None) -> list[FeatureView
 
 def _publication(view: FeatureView, warehouse: Warehouse, now: datetime) -> Publication:
     typed = with_types(view, warehouse)
-    latest = latest_rows(typed, warehouse.dialect, now)
-    return Publication(typed, latest, published_schema(typed, latest, warehouse))
+    return published(typed, latest_rows(typed, warehouse.dialect, now), warehouse)
 
 
 def _sync_view(context: Context, publication: Publication, *, full: bool) -> ViewReport:
     started = time.monotonic()
     state = context.state.read(publication.name)
     reason = _reason(context, publication, state)
-    if full or reason or state is None:
+    if full or reason or state is None or not state.complete:
         report = _publish_in_full(context, publication, reason)
     else:
         report = _publish_changes(context, publication)
@@ -113,18 +112,29 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
 
 def _reason(context: Context, publication: Publication, state: ViewState | None) -> str:
     """Say why the view has to be published in full; nothing if what changed is enough."""
+    held, current = _held(context, publication)
     if state is None:
-        return ""
-    if state.dirty:
-        return "the last sync did not finish it"
-    if state.layout != publication.layout:
-        return "its keys, features, types or ttl changed"
-    held = context.client.hget(context.view_book(publication.name), "epoch")
-    if held is None:
-        return "the online store does not have it"
-    if held != state.epoch.encode():
-        return "the online store was restored, or published to from another warehouse"
-    return ""
+        return "the warehouse has no record of what was published" if held else ""
+    known = current == publication.schema.fingerprint.hex().encode()
+    causes = {
+        "the warehouse's table of what was published is gone": not state.complete,
+        "the last sync did not finish it": state.dirty,
+        "its columns, types or ttl changed": state.layout != publication.layout,
+        "the online store does not have it": held is None or not known,
+        "the online store was restored, or published to from another warehouse": (
+            held != state.epoch.encode()
+        ),
+    }
+    return next((cause for cause, applies in causes.items() if applies), "")
+
+
+def _held(context: Context, publication: Publication) -> tuple[bytes | None, bytes | None]:
+    """Return the epoch and the schema that Redis has of a view."""
+    pipeline = context.client.pipeline(transaction=False)
+    pipeline.hget(context.view_book(publication.name), "epoch")
+    pipeline.hget(context.schema_book(publication.name), "current")
+    epoch, current = pipeline.execute()
+    return epoch, current
 
 
 def _publish_in_full(context: Context, publication: Publication, reason: str) -> ViewReport:
@@ -132,6 +142,7 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
     state.mark_dirty(view.name, publication.layout)
     state.replace(view, publication.latest)
     rows, newest = state.summary(view)
+    _unseal(context, publication)
     _announce_schema(context, publication)
     written = publish_everything(context, publication, rows)
     deleted = delete_orphans(context, publication)
@@ -150,8 +161,8 @@ def _publish_changes(context: Context, publication: Publication) -> ViewReport:
     written = deleted = skipped = 0
     if counts:
         state.mark_dirty(view.name, publication.layout)
-        written, deleted = publish_changes(context, publication, changes, counts)
-        skipped = counts.get("upsert", 0) - written
+        _unseal(context, publication)
+        written, deleted, skipped = publish_changes(context, publication, changes, counts)
         state.apply_changes(view, _seal(context, publication), publication.layout)
     rows, newest = state.summary(view)
     if skipped:
@@ -163,45 +174,51 @@ def _publish_changes(context: Context, publication: Publication) -> ViewReport:
 def _announce_schema(context: Context, publication: Publication) -> None:
     """Tell readers how to read the rows, before the first of them is there."""
     fingerprint = publication.schema.fingerprint.hex()
-    context.client.hset(
-        context.schema_book(publication.name),
-        mapping={fingerprint: publication.schema.to_json(), "current": fingerprint},
-    )
+    written = (fingerprint, publication.schema.to_json(), "current", fingerprint)
+    context.lease.run("HSET", [context.schema_book(publication.name)], *written)
+    context.lease.run("SADD", [context.views_book], publication.name)
 
 
 def _forget_old_schemas(context: Context, publication: Publication) -> None:
     key = context.schema_book(publication.name)
     kept = {b"current", publication.schema.fingerprint.hex().encode()}
-    old = [name for name in context.client.hkeys(key) if name not in kept]
+    names: Any = context.client.hkeys(key)
+    old = [name for name in names if name not in kept]
     if old:
-        context.client.hdel(key, *old)
+        context.lease.run("HDEL", [key], *old)
+
+
+def _unseal(context: Context, publication: Publication) -> None:
+    """Take the epoch from Redis before its rows change: a half-done publication has none."""
+    context.lease.run("HDEL", [context.view_book(publication.name)], "epoch")
 
 
 def _seal(context: Context, publication: Publication) -> str:
     """Give Redis a new epoch: from here on it holds what the warehouse's table says."""
-    context.lease.check()
     epoch = secrets.token_hex(8)
-    context.client.hset(
-        context.view_book(publication.name),
-        mapping={
-            "epoch": epoch,
-            "as_of": context.now.isoformat(),
-            "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
+    sealed = {
+        "epoch": epoch,
+        "as_of": context.now.isoformat(),
+        "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    fields = [part for pair in sealed.items() for part in pair]
+    context.lease.run("HSET", [context.view_book(publication.name)], *fields)
     return epoch
 
 
 def _remove_others(context: Context, chosen: Sequence[Publication]) -> list[ViewReport]:
     """Remove what was published of views that are gone from the project, or no longer online."""
     published = {publication.name for publication in chosen}
-    return [_remove(context, view) for view in context.state.views() if view not in published]
+    remembered: Any = context.client.smembers(context.views_book)
+    known = {*context.state.views(), *(name.decode() for name in remembered)}
+    return [_remove(context, view) for view in sorted(known - published)]
 
 
 def _remove(context: Context, view: str) -> ViewReport:
     started = time.monotonic()
     deleted = delete_all(context, view)
-    context.client.delete(context.view_book(view), context.schema_book(view))
+    context.lease.run("DEL", [context.view_book(view), context.schema_book(view)])
+    context.lease.run("SREM", [context.views_book], view)
     context.state.drop(view)
     seconds = time.monotonic() - started
     return ViewReport(view, 0, deleted, 0, deleted, 0, seconds, None)

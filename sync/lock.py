@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,20 @@ from featurestore.online.keys import book
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["LEASE_SECONDS", "Lease", "sync_lock"]
+__all__ = ["LEASE_SECONDS", "Lease", "lock_lost", "sync_lock"]
 
 LEASE_SECONDS = 60.0
 
 _IF_HELD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
 _RENEW = f"{_IF_HELD} return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
 _RELEASE = f"{_IF_HELD} return redis.call('DEL', KEYS[1])"
+_GUARDED = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('LOCKLOST') end
+local command = {ARGV[2]}
+for i = 2, #KEYS do command[i] = KEYS[i] end
+for i = 3, #ARGV do command[#KEYS + i - 2] = ARGV[i] end
+return redis.call(unpack(command))
+"""
 
 
 class Lease:
@@ -52,11 +59,28 @@ class Lease:
             SyncError: It was lost, so another sync may be at work.
         """
         if self._lost.is_set():
-            raise SyncError(
-                "The lock was lost while syncing: the online store was flushed, restarted, or could"
-                " not be reached for too long.",
-                remedy="Run the sync again; it publishes what is missing.",
-            )
+            raise lock_lost()
+
+    def run(self, command: str, keys: Sequence[str | bytes], *arguments: str | bytes) -> Any:
+        """Run one command at the server, if and only if the lock is still held there.
+
+        Args:
+            command: A command of Redis that takes its keys first, few enough for one script.
+            keys: Its keys.
+            arguments: The rest of it.
+
+        Raises:
+            SyncError: The lock was lost; nothing was done.
+        """
+        import redis.exceptions
+
+        every = [self._key, *keys]
+        try:
+            return self._client.eval(_GUARDED, len(every), *every, self._token, command, *arguments)
+        except redis.exceptions.ResponseError as error:
+            if "LOCKLOST" in str(error):
+                raise lock_lost() from None
+            raise
 
     def release(self) -> None:
         """Give the lock back, if it is still held."""
@@ -76,6 +100,15 @@ class Lease:
             if not held:
                 self._lost.set()
                 return
+
+
+def lock_lost() -> SyncError:
+    """Return the error that says that another may be at work now."""
+    return SyncError(
+        "The lock was lost while syncing: the online store was flushed, restarted, or could not be"
+        " reached for too long, or another sync took over.",
+        remedy="Run the sync again; it publishes what is missing.",
+    )
 
 
 @contextmanager

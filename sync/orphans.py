@@ -25,9 +25,8 @@ def delete_orphans(context: Context, publication: Publication) -> int:
     prefix = row_prefix(context.project, publication.name)
     deleted = 0
     for keys in _groups(_walk(context.client, prefix)):
-        context.lease.check()
         orphans = _unpublished(context, publication, prefix, keys)
-        deleted += _unlink(context.client, orphans)
+        deleted += _unlink(context, orphans)
     return deleted
 
 
@@ -35,8 +34,7 @@ def delete_all(context: Context, view: str) -> int:
     """Delete every row of a view; return their number."""
     deleted = 0
     for keys in _groups(_walk(context.client, row_prefix(context.project, view))):
-        context.lease.check()
-        deleted += _unlink(context.client, keys)
+        deleted += _unlink(context, keys)
     return deleted
 
 
@@ -50,8 +48,10 @@ def _groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield group
 
 
-def _unlink(client: redis.Redis, keys: list[bytes]) -> int:
-    return int(client.unlink(*keys)) if keys else 0
+def _unlink(context: Context, keys: list[bytes]) -> int:
+    # A script takes some thousands of arguments at the most.
+    parts = [keys[start : start + 1_000] for start in range(0, len(keys), 1_000)]
+    return sum(int(context.lease.run("UNLINK", part)) for part in parts)
 
 
 def _unpublished(

@@ -44,7 +44,7 @@ def publish_everything(context: Context, publication: Publication, rows: int) ->
 
 def publish_changes(
     context: Context, publication: Publication, changes: str, counts: dict[str, int]
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Write and delete the rows that changed.
 
     Args:
@@ -54,7 +54,7 @@ def publish_changes(
         counts: The number of changes by what is to be done.
 
     Returns:
-        The number of rows written and of rows deleted.
+        The number of rows written, of rows deleted, and of rows that the server refused.
     """
     encoder = _encoder(context, publication)
     expiry = expiry_shift(publication.view.ttl, context.now)
@@ -69,7 +69,7 @@ def publish_changes(
             keys, values = encoder.keys(batch), _values(encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
             _tell(context, publication, publisher, rows)
-    return publisher.applied - deleted, deleted
+    return publisher.applied - deleted, deleted, publisher.refused
 
 
 def _encoder(context: Context, publication: Publication) -> Encoder:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import SyncError
+from sync.lock import lock_lost
 from sync.scripts import LOST, SCRIPTS, Script
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Publisher:
 
     Attributes:
         applied: Rows that the server has written or deleted so far.
+        refused: Rows that it has not, because it holds newer ones.
         sent: Rows that were sent.
     """
 
@@ -42,6 +43,7 @@ class Publisher:
     shas: dict[str, bytes]
     lock: tuple[bytes, bytes]
     applied: int = 0
+    refused: int = 0
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -88,12 +90,11 @@ class Publisher:
     def _receive(self) -> None:
         answer = self.connection.read_response()
         self._awaited.popleft()
-        if answer == LOST:
-            raise SyncError(
-                "Another sync has taken the lock, or the online store was flushed meanwhile.",
-                remedy="Run the sync again; it publishes what is missing.",
-            )
-        self.applied += int(answer)
+        applied, refused = answer
+        if applied == LOST:
+            raise lock_lost()
+        self.applied += int(applied)
+        self.refused += int(refused)
 
 
 @contextmanager

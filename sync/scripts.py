@@ -2,7 +2,8 @@
 
 KEYS is the lock, then the rows. ARGV is the lock's token, then the shift that turns an event into a
 row's remaining milliseconds (empty: none), then the values of each row, column by column. Bytes 10
-to 25 of a row are its event and created timestamps; see docs/reference/online-format.md.
+to 25 of a row are its event and created timestamps; see docs/reference/online-format.md. The answer
+is the number of rows written or deleted, and of those refused because the server holds newer ones.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ __all__ = ["LOST", "SCRIPTS", "Script"]
 Script = str
 
 LOST = -1
-"""The answer when the lock is no longer held; then nothing was written."""
+"""The first number of the answer when the lock is no longer held; then nothing was written."""
 
 _GUARD = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local n, applied = #KEYS - 1, 0
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1, 0} end
+local n, applied, refused = #KEYS - 1, 0, 0
 """
 
 _SET = """
@@ -48,7 +49,7 @@ end
 
 _OVERWRITE = """
 for i = 1, n do put(KEYS[i + 1], ARGV[i + 2]) end
-return applied
+return {applied, refused}
 """
 
 _NEWEST = """
@@ -58,21 +59,25 @@ for i = 1, n do
   if not held or #held < 25 or compare(held, 10, value, 10) <= 0
       or (previous ~= '' and compare(held, 10, previous, 1) == 0) then
     put(key, value)
+  else
+    refused = refused + 1
   end
 end
-return applied
+return {applied, refused}
 """
 
 _DELETE = """
 for i = 1, n do
   local key, previous = KEYS[i + 1], ARGV[i + 2]
   local held = redis.call('GET', key)
-  if held and (#held < 25 or compare(held, 10, previous, 1) <= 0) then
+  if held and #held >= 25 and compare(held, 10, previous, 1) > 0 then
+    refused = refused + 1
+  elseif held then
     redis.call('UNLINK', key)
     applied = applied + 1
   end
 end
-return applied
+return {applied, refused}
 """
 
 SCRIPTS: dict[str, Script] = {

@@ -16,6 +16,7 @@ from typing import Any
 from sqlglot import exp
 
 from featurestore.definitions import FeatureView
+from featurestore.errors import RelationNotBuilt
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_EVENT", "State", "ViewState"]
@@ -36,11 +37,13 @@ class ViewState:
         epoch: The name of the last publication; Redis has the same one if it still holds it.
         dirty: Whether a sync began and did not finish.
         layout: What the rows were published as: types, ttl; a change republishes all.
+        complete: Whether the table of published rows is there.
     """
 
     epoch: str
     dirty: bool
     layout: str
+    complete: bool = True
 
 
 class State:
@@ -74,7 +77,13 @@ class State:
         rows = self._rows(
             f"SELECT epoch, dirty, layout FROM {self._table(_BOOK)} WHERE {self._is(view)}"
         )
-        return ViewState(**rows[0]) if rows else None
+        return ViewState(**rows[0], complete=self._is_there(view)) if rows else None
+
+    def _is_there(self, view: str) -> bool:
+        try:
+            return bool(self._warehouse.columns(self.published(view)))
+        except RelationNotBuilt:
+            return False
 
     def mark_dirty(self, view: str, layout: str) -> None:
         """Note that Redis is about to be changed."""
@@ -94,7 +103,8 @@ class State:
 
     def published(self, view: str) -> str:
         """Return the name of the table of the view's published rows."""
-        return self._table(f"{_PUBLISHED}{self._project}__{view}")
+        # dbt allows no full stop in a project's name, so no two pairs give one name.
+        return self._table(f"{_PUBLISHED}{self._project}.{view}")
 
     def replace(self, view: FeatureView, latest: str) -> None:
         """Write down all rows anew, to be published from there.
@@ -142,9 +152,10 @@ class State:
 
     def summary(self, view: FeatureView) -> tuple[int, datetime | None]:
         """Return the number of published rows and their newest event timestamp."""
-        event = exp.column(view.event_timestamp.name, quoted=True).sql("duckdb")
+        event = _quoted(view.event_timestamp.name)
         row = self._rows(
-            f"SELECT count(*) AS n, max({event}) AS newest FROM {self.published(view.name)}"
+            f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest"
+            f" FROM {self.published(view.name)}"
         )[0]
         return row["n"], row["newest"]
 

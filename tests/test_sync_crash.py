@@ -21,7 +21,7 @@ from tests.sync_project import NOW, SyncProject, View, assert_parity
 
 ROOT = Path(__file__).parents[1]
 LOCK = "fs-meta:shop:lock"
-BOOKS = 2
+BOOKS = 3
 ENTITIES = 30_000
 KILLS = 12
 BIG = View(

@@ -137,7 +137,7 @@ def test_another_server_is_filled_from_the_start(project, redis_server, tmp_path
         pytest.param(
             [
                 "_featurestore_sync",
-                *(f"_featurestore_published__shop__{v}" for v in ("plane_status", "route_load")),
+                *(f"_featurestore_published__shop.{v}" for v in ("plane_status", "route_load")),
             ],
             id="the book and rows",
         ),

@@ -59,8 +59,7 @@ def _window(size: Size) -> str:
         joins.append(f"LEFT JOIN m{view} USING (row_id)")
     outputs = ", ".join(_columns(view, f"m{view}") for view in range(size.views))
     return (
-        f"WITH {', '.join(ctes)} SELECT s.row_id, {outputs} FROM entity_rows AS s"
-        f" {' '.join(joins)}"
+        f"WITH {', '.join(ctes)} SELECT s.row_id, {outputs} FROM entity_rows AS s {' '.join(joins)}"
     )
 
 
@@ -129,7 +128,7 @@ CONTENDERS: dict[str, Contender] = {
     "SQL: ASOF on narrowed history": _sql(
         lambda size: _asof_chain(
             size,
-            lambda v: f"(SELECT * FROM v{v} WHERE entity_id IN (SELECT entity_id FROM entity_rows))",
+            lambda v: f"(FROM v{v} WHERE entity_id IN (SELECT entity_id FROM entity_rows))",
         )
     ),
     "SQL: row_number window": _sql(_window),

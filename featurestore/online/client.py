@@ -53,15 +53,20 @@ class OnlineClient:
         """Read the newest values; see `FeatureStore.get_online_features`."""
         if self._sync is None:
             self._sync = client(self._url)
+        connection = self._sync
         with translated(self._url):
-            for view in self._unknown(members):
-                self._learn(view, self._sync.hgetall(self._schemas_key(view)))
-            reads, columns = self._plan(members, entity_rows, full_feature_names)
-            keys = list(dict.fromkeys(key for read in reads for key in read.keys if key))
-            raw = dict(zip(keys, self._sync.mget(keys), strict=True)) if keys else {}
-            for view in self._outdated(reads, raw):
-                self._learn(view, self._sync.hgetall(self._schemas_key(view)))
-        return self._respond(reads, columns, raw)
+            stale = self._unknown(members)
+            while True:
+                for view in stale:
+                    self._learn(view, connection.hgetall(self._schemas_key(view)))
+                reads, columns = self._plan(members, entity_rows, full_feature_names)
+                keys = _distinct(reads)
+                raw = dict(zip(keys, connection.mget(keys), strict=True)) if keys else {}
+                found = self._outdated(reads, raw)
+                if not found - set(stale):
+                    return self._respond(reads, columns, raw)
+                # The sync has announced a new layout since: the keys may be written anew too.
+                stale = sorted(found)
 
     async def get_async(
         self,
@@ -72,15 +77,19 @@ class OnlineClient:
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
         self._of_this_loop()
+        connection = self._async
         with translated(self._url):
-            for view in self._unknown(members):
-                self._learn(view, await self._async.hgetall(self._schemas_key(view)))
-            reads, columns = self._plan(members, entity_rows, full_feature_names)
-            keys = list(dict.fromkeys(key for read in reads for key in read.keys if key))
-            raw = dict(zip(keys, await self._async.mget(keys), strict=True)) if keys else {}
-            for view in self._outdated(reads, raw):
-                self._learn(view, await self._async.hgetall(self._schemas_key(view)))
-        return self._respond(reads, columns, raw)
+            stale = self._unknown(members)
+            while True:
+                for view in stale:
+                    self._learn(view, await connection.hgetall(self._schemas_key(view)))
+                reads, columns = self._plan(members, entity_rows, full_feature_names)
+                keys = _distinct(reads)
+                raw = dict(zip(keys, await connection.mget(keys), strict=True)) if keys else {}
+                found = self._outdated(reads, raw)
+                if not found - set(stale):
+                    return self._respond(reads, columns, raw)
+                stale = sorted(found)
 
     def close(self) -> None:
         """Close the connections that blocking reads opened."""
@@ -166,6 +175,10 @@ class OnlineClient:
                 value = raw[key]
                 decoded[key] = layouts.decode(value) if value else None
         return [decoded[key] if key else None for key in read.keys]
+
+
+def _distinct(reads: Iterable[ViewRead]) -> list[str]:
+    return list(dict.fromkeys(key for read in reads for key in read.keys if key))
 
 
 class _Layouts:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from featurestore.definitions import Column, FeatureView, ServiceMember
+from featurestore.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.types import DataType
 
 __all__ = ["Output", "Plan", "Spine", "ViewJoin", "make_plan"]
 
 _TIMESTAMP = "event_timestamp"
-_RESERVED = ("_row", "_instant", "_rank", "_event_timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +223,7 @@ def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bo
     owners: dict[str, str] = {
         name.lower(): "the entity frame" for name in spine.columns if name != spine.order_by
     }
-    for name in _RESERVED:
+    for name in sorted(RESERVED_NAMES):
         if name in owners:
             raise NameCollision(
                 f"The entity frame has a column '{name}', a name the statement uses itself.",

@@ -18,17 +18,17 @@ class ClickHouse:
     dialect = "clickhouse"
     # A list cannot be NULL in ClickHouse, so there is none here.
     types: ClassVar = {
-        "varchar": "Nullable(String)",
-        "bigint": "Nullable(Int64)",
-        "integer": "Nullable(Int32)",
-        "boolean": "Nullable(Bool)",
-        "double": "Nullable(Float64)",
-        "decimal(10,2)": "Nullable(Decimal(10, 2))",
-        "date": "Nullable(Date32)",
-        "timestamp": "Nullable(DateTime64(6, 'UTC'))",
-        "timestamp_s": "Nullable(DateTime('Asia/Kathmandu'))",
-        "timestamp_ns": "Nullable(DateTime64(9, 'UTC'))",
-        "timestamptz": f"Nullable(DateTime64(6, '{ZONE}'))",
+        "varchar": "String",
+        "bigint": "Int64",
+        "integer": "Int32",
+        "boolean": "Bool",
+        "double": "Float64",
+        "decimal(10,2)": "Decimal(10, 2)",
+        "date": "Date32",
+        "timestamp": "DateTime64(6, 'UTC')",
+        "timestamp_s": "DateTime('Asia/Kathmandu')",
+        "timestamp_ns": "DateTime64(9, 'UTC')",
+        "timestamptz": f"DateTime64(6, '{ZONE}')",
     }
 
     def __init__(self) -> None:
@@ -50,11 +50,16 @@ class ClickHouse:
                 )
         path = f"{self.folder.name}/{name}.parquet"
         pq.write_table(pa.Table.from_pylist(rows, pa.schema(arrow)), path)
-        typed = ", ".join(f'"{column}" {self.types[types[column]]}' for column in types)
+        typed = ", ".join(f'"{column}" {self._type(column, types, rows)}' for column in types)
         self.session.query(f"DROP TABLE IF EXISTS shop.{name}")
         self.session.query(f"CREATE TABLE shop.{name} ({typed}) ENGINE = Memory")
         self.session.query(f"INSERT INTO shop.{name} SELECT * FROM file('{path}', Parquet)")
         return f'"shop"."{name}"'
+
+    def _type(self, column, types, rows):
+        """Return a type that knows NULL only where there is one: a miss must be NULL all the same."""
+        holds_null = any(row[column] is None for row in rows)
+        return f"Nullable({self.types[types[column]]})" if holds_null else self.types[types[column]]
 
     def rows(self, sql):
         """Run a query."""
