@@ -220,6 +220,9 @@ def _show_parity(store: FeatureStore, now: datetime) -> None:
 
 def _farewell(folder: Path) -> None:
     stdout.print("\n[bold]What to type next[/bold]")
+    if shutil.which("featurestore") is None:
+        activate = Path(sys.prefix) / "bin" / "activate"
+        _say(f". {shlex.quote(os.path.relpath(activate))}")
     if folder != Path():
         _say(f"cd {shlex.quote(str(folder))}")
     for command in (

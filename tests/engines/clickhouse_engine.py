@@ -57,7 +57,7 @@ class ClickHouse:
         return f'"shop"."{name}"'
 
     def _type(self, column, types, rows):
-        """Return a type that knows NULL only where there is one: a miss must be NULL all the same."""
+        """Return a type that knows NULL only where there is one; a miss is NULL all the same."""
         holds_null = any(row[column] is None for row in rows)
         return f"Nullable({self.types[types[column]]})" if holds_null else self.types[types[column]]
 
