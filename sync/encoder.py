@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
@@ -55,12 +56,19 @@ class Encoder:
         Args:
             batch: Rows that have the join keys, by their names.
         """
-        prefix, writers = self._prefix, self._writers
-        if not writers:
-            return [entity_key(prefix, ()).encode()] * batch.num_rows
-        columns = [batch.column(name).to_pylist() for name, _ in self._schema.keys]
-        texts = [map(write, values) for write, values in zip(writers, columns, strict=True)]
-        return [entity_key(prefix, row).encode() for row in zip(*texts, strict=True)]
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not self._writers:
+            return [entity_key(self._prefix, ()).encode()] * batch.num_rows
+        texts: list[Any] = [
+            _texts(batch.column(name), kind, write)
+            for (name, kind), write in zip(self._schema.keys, self._writers, strict=True)
+        ]
+        join: Any = pc.binary_join_element_wise
+        keys = join(f"{self._prefix}{{", join(*texts, ","), "}", "")
+        whole: list[bytes] = keys.cast(pa.binary()).to_pylist()
+        return whole
 
     def values(self, batch: pa.RecordBatch, event: np.ndarray, created: Any) -> list[bytes]:
         """Return each row in the online format.
@@ -102,6 +110,20 @@ class Encoder:
             if kind.width is not None
         ]
         return np.concatenate(blocks, axis=1)
+
+
+def _texts(column: pa.Array[Any], kind: str, write: Callable[[Any], str]) -> pa.Array[Any]:
+    """Return the values of one join key as they stand in a key: as text, percent-encoded."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kind.startswith(("int", "uint")):
+        return column.cast(pa.string())
+    if kind == "string":
+        text = column.cast(pa.string())
+        if not pc.any(pc.match_substring_regex(text, "[^A-Za-z0-9_.~-]")).as_py():
+            return text
+    return pa.array([quote(write(value), safe="") for value in column.to_pylist()], pa.string())
 
 
 def micros(column: pa.Array[Any]) -> np.ndarray:

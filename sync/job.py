@@ -22,7 +22,7 @@ from featurestore.sql.latest_rows import latest_rows
 from featurestore.warehouse.protocol import Warehouse
 from sync.context import Context, Publication
 from sync.lock import sync_lock
-from sync.orphans import delete_all, delete_orphans
+from sync.orphans import delete_all, delete_orphans, has_rows
 from sync.publish import publish_changes, publish_everything
 from sync.reader import published
 from sync.report import ProgressEvent, SyncReport, ViewReport
@@ -144,8 +144,9 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
     rows, newest = state.summary(view)
     _unseal(context, publication)
     _announce_schema(context, publication)
+    anything_there = has_rows(context, view.name)
     written = publish_everything(context, publication, rows)
-    deleted = delete_orphans(context, publication)
+    deleted = delete_orphans(context, publication) if anything_there else 0
     state.mark_clean(view.name, _seal(context, publication), publication.layout)
     _forget_old_schemas(context, publication)
     changed = written + deleted

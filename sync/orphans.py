@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import redis
 
-__all__ = ["delete_all", "delete_orphans"]
+__all__ = ["delete_all", "delete_orphans", "has_rows"]
 
 _AT_ONCE = 10_000
 _FOUND = "_featurestore_found"
+# What the keys of a type look like when nothing in them is encoded, and nothing could be otherwise.
+_PLAIN = {
+    "int": "(?:0|-?[1-9][0-9]{0,18})",
+    "uint": "(?:0|[1-9][0-9]{0,19})",
+    "string": "[A-Za-z0-9_.~-]*",
+}
+
+
+def has_rows(context: Context, view: str) -> bool:
+    """Whether Redis holds any row of a view."""
+    return next(_walk(context.client, row_prefix(context.project, view)), None) is not None
 
 
 def delete_orphans(context: Context, publication: Publication) -> int:
@@ -57,13 +69,14 @@ def _unlink(context: Context, keys: list[bytes]) -> int:
 def _unpublished(
     context: Context, publication: Publication, prefix: str, keys: list[bytes]
 ) -> list[bytes]:
-    kinds = [kind for _, kind in publication.schema.keys]
-    values = [from_text(split_key(key, prefix), kinds) for key in keys]
-    readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
-    orphans = [key for key, value in zip(keys, values, strict=True) if value is None]
-    if not readable:
-        return orphans
-    table = context.warehouse.upload(_FOUND, _table(publication, readable))
+    """Return the keys that are none of the published rows': unknown ones, and unreadable ones."""
+    found = _plain_columns(publication, prefix, keys)
+    unreadable: list[bytes] = []
+    if found is None:
+        found, unreadable = _any_columns(publication, prefix, keys)
+    if not found.num_rows:
+        return unreadable
+    table = context.warehouse.upload(_FOUND, found)
     names = [_quoted(name) for name, _ in publication.schema.keys]
     on = " AND ".join(f"published.{name} = found.{name}" for name in names) or "TRUE"
     missing = context.warehouse.stream(
@@ -71,18 +84,47 @@ def _unpublished(
         f"SELECT 1 FROM {context.state.published(publication.name)} AS published WHERE {on})"
     ).read_all()
     unknown: list[Any] = missing.column("_key").to_pylist()
-    return orphans + unknown
+    return unreadable + unknown
 
 
-def _table(publication: Publication, readable: list[tuple[bytes, tuple[object, ...]]]) -> pa.Table:
+def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> pa.Table | None:
+    """Read keys of integers and plain text, all at once; None if any is not so plain."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kinds = [kind for _, kind in publication.schema.keys]
+    patterns = [_PLAIN.get(kind.rstrip("0123456789")) for kind in kinds]
+    if not kinds or None in patterns:
+        return None
+    texts = pa.array(keys, pa.binary()).cast(pa.string())
+    whole = f"^{re.escape(prefix)}\\{{{','.join(map(str, patterns))}\\}}$"
+    if not pc.all(pc.match_substring_regex(texts, whole)).as_py():
+        return None
+    tags = pc.utf8_slice_codeunits(texts, len(prefix) + 1, -1)
+    parts = pc.split_pattern(tags, ",")
+    columns: dict[str, Any] = {"_key": pa.array(keys, pa.binary())}
+    try:
+        for index, (name, kind) in enumerate(publication.schema.keys):
+            columns[name] = pc.list_element(parts, index).cast(to_arrow_type(kind))
+    except pa.ArrowInvalid:
+        return None
+    return pa.table(columns)
+
+
+def _any_columns(
+    publication: Publication, prefix: str, keys: list[bytes]
+) -> tuple[pa.Table, list[bytes]]:
+    """Read keys one by one; return the readable ones as columns, and the others."""
     import pyarrow as pa
 
-    columns: dict[str, pa.Array[Any]] = {
-        "_key": pa.array([key for key, _ in readable], pa.binary())
-    }
+    kinds = [kind for _, kind in publication.schema.keys]
+    values = [from_text(split_key(key, prefix), kinds) for key in keys]
+    readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
+    columns: dict[str, Any] = {"_key": pa.array([key for key, _ in readable], pa.binary())}
     for index, (name, kind) in enumerate(publication.schema.keys):
         columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
-    return pa.table(columns)
+    unreadable = [key for key, value in zip(keys, values, strict=True) if value is None]
+    return pa.table(columns), unreadable
 
 
 def _quoted(name: str) -> str:

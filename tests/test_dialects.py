@@ -177,6 +177,12 @@ def test_only_an_engine_with_asof_gets_one(dialect):
     assert "ASOF" not in _training(dialect, as_known=True)
 
 
+@pytest.mark.parametrize("case", sorted(set(CASES) - set(SHAPES)))
+def test_databricks_gets_what_spark_gets(case):
+    """What is proven on Spark is, word for word, what Databricks is given."""
+    assert CASES[case]("spark") == CASES[case]("databricks")
+
+
 def test_every_dialect_has_a_shape_and_a_clock():
     """The tables speak of the same dialects, and each can leave out what was written later."""
     assert set(NAMES) == set(DIALECTS) == set(CLOCKS)
