@@ -120,13 +120,13 @@ def publishing(client: redis.Redis, lock: tuple[bytes, bytes]) -> Iterator[Publi
 
 
 def expiry_shift(ttl: timedelta | None, now: datetime) -> bytes:
-    """Return what is added to an event's milliseconds to get a row's remaining time.
+    """Return what is added to an event's seconds to get a row's remaining time.
 
     The time is relative to the moment at which the store stands, so that history can be replayed.
     """
     if ttl is None:
         return b""
-    return str((ttl + GRACE - (now - _EPOCH)) // timedelta(milliseconds=1)).encode()
+    return f"{(ttl + GRACE - (now - _EPOCH)).total_seconds():.6f}".encode()
 
 
 def _sha(client: redis.Redis, script: Script) -> bytes:

@@ -71,8 +71,23 @@ def render(query: exp.Expr, dialect: str) -> str:
     'date'
     """
     if dialect == "snowflake":
-        reserved = _RESERVED_BY_SNOWFLAKE.split()
-        for identifier in query.find_all(exp.Identifier):
-            if identifier.meta.get("is_word") and identifier.name not in reserved:
-                identifier.set("quoted", False)
+        _fold_names(query)
+    if dialect == "clickhouse":
+        _name_columns(query)
     return query.sql(grammar(dialect), pretty=True)
+
+
+def _fold_names(query: exp.Expr) -> None:
+    reserved = _RESERVED_BY_SNOWFLAKE.split()
+    for identifier in query.find_all(exp.Identifier):
+        if identifier.meta.get("is_word") and identifier.name not in reserved:
+            identifier.set("quoted", False)
+
+
+def _name_columns(query: exp.Expr) -> None:
+    # A column that two tables have is called `history.tailnum` by ClickHouse, dot and all.
+    for select in query.find_all(exp.Select):
+        for node in select.selects:
+            # Only the statement's own columns: a query of the caller stays as it is.
+            if isinstance(node, exp.Column) and node.table and "is_word" in node.this.meta:
+                node.replace(exp.alias_(node.copy(), node.this.copy()))

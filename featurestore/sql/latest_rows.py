@@ -11,7 +11,18 @@ from sqlglot import exp
 
 from featurestore.definitions import FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import column, newest_first, not_null, ranked, relation
+from featurestore.sql.expressions import (
+    as_name,
+    both,
+    column,
+    cte,
+    equal_keys,
+    newest_first,
+    not_null,
+    ranked,
+    relation,
+    with_ctes,
+)
 from featurestore.sql.instants import instant, instant_literal, minus
 
 __all__ = ["latest_rows"]
@@ -32,25 +43,46 @@ def latest_rows(view: FeatureView, dialect: str, now: datetime) -> str:
         UnsupportedDialect: The dialect is unknown.
     """
     names = [c.name for c in view.columns] + list(view.feature_names)
-    keys = [column(key.name, "history") for key in view.join_keys]
-    candidates = exp.select(
+    keys = [key.name for key in view.join_keys]
+    ranked_rows = exp.select(
         *(column(name, "history") for name in names),
-        ranked(keys, newest_first(view, dialect, "history", event=True)),
+        ranked(
+            [column(key, "history") for key in keys],
+            newest_first(view, dialect, "history", event=False),
+        ),
         copy=False,
+    ).from_(cte("newest"))
+    at_that_instant = [
+        *equal_keys(keys, "newest", "history"),
+        column("_event_timestamp", "newest").eq(column(view.event_timestamp.name, "history")),
+    ]
+    ranked_rows = ranked_rows.join(
+        relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
+    )
+    query = exp.select(*(column(name) for name in names), copy=False)
+    query = query.from_(ranked_rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+    query.add_comments([f"{view.name}: the row at that instant, ties decided"])
+    return render(with_ctes(query, [("newest", _newest(view, dialect, now))]), dialect)
+
+
+def _newest(view: FeatureView, dialect: str, now: datetime) -> exp.Select:
+    """Return the newest instant of each entity: few columns, and no sorting."""
+    keys = [column(key.name, "history") for key in view.join_keys]
+    event = column(view.event_timestamp.name, "history")
+    query = exp.select(
+        *keys, exp.alias_(exp.Max(this=event), as_name("_event_timestamp")), copy=False
     ).from_(relation(view.relation, dialect, "history"))
-    event = instant(view.event_timestamp, dialect, "history")
-    moment = instant_literal(now, dialect)
-    candidates = candidates.where(
+    at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
+    query = query.where(
         *not_null([key.name for key in view.join_keys], "history"),
-        event <= minus(moment, view.available_after, dialect),
+        at <= minus(moment, view.available_after, dialect),
         copy=False,
     )
     if view.ttl is not None:
-        oldest = minus(moment.copy(), view.ttl, dialect)
-        candidates = candidates.where(event.copy() >= oldest, copy=False)
-    query = exp.select(*(column(name) for name in names), copy=False)
-    query = query.from_(candidates.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+        query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
+    if keys:
+        query = query.group_by(*(key.copy() for key in keys), copy=False)
     query.add_comments(
-        [f"{view.name}: the newest row of each entity, known by then and not expired"]
+        [f"{view.name}: the newest instant of each entity, known by then and not expired"]
     )
-    return render(query, dialect)
+    return query

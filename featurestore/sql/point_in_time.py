@@ -41,7 +41,8 @@ def point_in_time(plan: Plan, strategy: str | None = None) -> str:
         ctes += chosen.match(join, plan.dialect, plan.as_known)
     training_set = _training_set(plan)
     if plan.dialect == "clickhouse":
-        _as_clickhouse_needs_it(training_set)
+        # Without it, a value that is missing comes back as 0 or as an empty text.
+        training_set.set("settings", [exp.column("join_use_nulls").eq(1)])
     return render(with_ctes(training_set, ctes), plan.dialect)
 
 
@@ -96,14 +97,6 @@ def _training_set(plan: Plan) -> exp.Select:
     return query
 
 
-def _as_clickhouse_needs_it(query: exp.Select) -> None:
-    # Without names, columns of three tables are called `spine.tailnum`. Without the setting,
-    # a value that is missing comes back as 0 or as an empty text.
-    named = [node if node.alias else _as(node, node.name, always=True) for node in query.selects]
-    query.set("expressions", named)
-    query.set("settings", [exp.column("join_use_nulls").eq(1)])
-
-
 def _back_on_the_spine(join: ViewJoin) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
         yield column(spine_key, "spine").eq(column(key, join.cte))
@@ -117,5 +110,5 @@ def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
         yield _as(column("_event_timestamp", join.cte), join.timestamp_output)
 
 
-def _as(node: exp.Expr, name: str, *, always: bool = False) -> exp.Expr:
-    return node if node.name == name and not always else exp.alias_(node, as_name(name))
+def _as(node: exp.Column, name: str) -> exp.Expr:
+    return node if node.name == name else exp.alias_(node, as_name(name))

@@ -10,8 +10,8 @@ WITH spine AS (
   /* plane_features: the keys and instants asked for, each once */
   SELECT DISTINCT
     spine.tail AS tailnum,
-    spine.carrier,
-    spine._instant
+    spine.carrier AS carrier,
+    spine._instant AS _instant
   FROM spine
   WHERE
     NOT (
@@ -26,9 +26,9 @@ WITH spine AS (
 ), plane_features_newest AS (
   /* plane_features: the newest instant known by then */
   SELECT
-    asked.tailnum,
-    asked.carrier,
-    asked._instant,
+    asked.tailnum AS tailnum,
+    asked.carrier AS carrier,
+    asked._instant AS _instant,
     history."at" AS _event_timestamp
   FROM plane_features_asked AS asked
   ASOF JOIN "shop"."marts"."plane_features" AS history
@@ -52,12 +52,12 @@ WITH spine AS (
     "Order No"
   FROM (
     SELECT
-      newest.tailnum,
-      newest.carrier,
-      newest._instant,
-      newest._event_timestamp,
-      history.seats,
-      history."Order No",
+      newest.tailnum AS tailnum,
+      newest.carrier AS carrier,
+      newest._instant AS _instant,
+      newest._event_timestamp AS _event_timestamp,
+      history.seats AS seats,
+      history."Order No" AS "Order No",
       ROW_NUMBER() OVER (
         PARTITION BY newest.tailnum, newest.carrier, newest._instant
         ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
@@ -87,9 +87,9 @@ WITH spine AS (
     wind
   FROM (
     SELECT
-      asked._instant,
+      asked._instant AS _instant,
       history."date" AS _event_timestamp,
-      history.wind,
+      history.wind AS wind,
       ROW_NUMBER() OVER (
         PARTITION BY asked._instant
         ORDER BY history."date" DESC, isNaN(history.wind) DESC, history.wind DESC

@@ -10,8 +10,8 @@ WITH spine AS (
   /* plane_features: the keys and instants asked for, each once */
   SELECT DISTINCT
     spine.tail AS tailnum,
-    spine.carrier,
-    spine._instant
+    spine.carrier AS carrier,
+    spine._instant AS _instant
   FROM spine
   WHERE
     NOT (
@@ -34,12 +34,12 @@ WITH spine AS (
     "Order No"
   FROM (
     SELECT
-      asked.tailnum,
-      asked.carrier,
-      asked._instant,
+      asked.tailnum AS tailnum,
+      asked.carrier AS carrier,
+      asked._instant AS _instant,
       history."at" AS _event_timestamp,
-      history.seats,
-      history."Order No",
+      history.seats AS seats,
+      history."Order No" AS "Order No",
       ROW_NUMBER() OVER (
         PARTITION BY asked.tailnum, asked.carrier, asked._instant
         ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
@@ -74,9 +74,9 @@ WITH spine AS (
     wind
   FROM (
     SELECT
-      asked._instant,
+      asked._instant AS _instant,
       history."date" AS _event_timestamp,
-      history.wind,
+      history.wind AS wind,
       ROW_NUMBER() OVER (
         PARTITION BY asked._instant
         ORDER BY history."date" DESC, isNaN(history.wind) DESC, history.wind DESC
