@@ -3,17 +3,22 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+ENGINES := .venv-engines
 
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## See the whole product work on real data
 	@$(BIN)/featurestore demo --folder .
 
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-engines: $(ENGINES)/.installed ## Run the join on Postgres, Spark, ClickHouse and DataFusion
+	@FEATURESTORE_ENGINES=all $(ENGINES)/bin/python -m pytest -m engines -p no:xdist \
+	  --confcutdir=tests/engines tests/engines
 
 lint: $(STAMP) ## Check style and types
 	@$(BIN)/ruff check .
@@ -34,9 +39,19 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+$(ENGINES)/.installed: requirements-engines.lock
+	@test -x $(ENGINES)/bin/python || $(PYTHON) -m venv $(ENGINES)
+	@echo "Installing the locked engines into $(ENGINES) ..."
+	@$(ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements-engines.lock
+	@touch $@
+
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	@$(BIN)/uv pip compile --quiet requirements-engines.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  -o requirements-engines.lock
 
 docs: $(STAMP) ## Write the generated reference pages anew
 	@$(BIN)/python docs/generate.py
@@ -44,4 +59,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test lint format setup lock docs clean
+.PHONY: help demo test test-engines lint format setup lock docs clean

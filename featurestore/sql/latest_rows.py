@@ -82,6 +82,9 @@ def _newest(view: FeatureView, dialect: str, now: datetime) -> exp.Select:
         query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
+    else:
+        # The greatest of no instants is 1970 on ClickHouse, and a row may be from then.
+        query = query.having(exp.Count(this=event.copy()) > 0, copy=False)
     query.add_comments(
         [f"{view.name}: the newest instant of each entity, known by then and not expired"]
     )

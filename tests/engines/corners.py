@@ -110,4 +110,11 @@ CASES = {
         [(1, _NOON, value) for value in (1.0, float("nan"), float("inf"), None)],
         [(1, _NOON)],
     ),
+    "a row from the first instant of all": _case(
+        {"observed_at": "timestamptz", "f0": "bigint"},
+        [(_utc(1970, 1, 1), 1)],
+        [(_utc(1970, 1, 1),), (_utc(1970, 1, 2),), (_utc(1970, 1, 2, 0, 0, 0, 1),)],
+        keys=(),
+        ttl=timedelta(days=1),
+    ),
 }

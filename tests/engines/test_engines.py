@@ -117,6 +117,14 @@ def test_the_latest_rows_agree_with_the_oracle(engines, make):
 
 
 @pytest.mark.parametrize("make", ENGINES)
+def test_a_view_without_a_row_that_counts_has_no_latest_one(engines, make):
+    """Nothing is the newest of no rows, not even a row as old as the clock itself."""
+    case = corners.CASES["a row from the first instant of all"].cases[0]
+
+    assert oracle.latest(case.history, NOON) == latest(engines(make), case, NOON) == []
+
+
+@pytest.mark.parametrize("make", ENGINES)
 def test_the_explanation_agrees_with_the_oracle(engines, make):
     """The row that is explained as chosen is the one that the training set has."""
     engine = engines(make)
