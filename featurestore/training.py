@@ -17,6 +17,7 @@ from featurestore.profile import Project
 from featurestore.registry import Registry
 from featurestore.request import Request
 from featurestore.sql.cost import Sizes, suited
+from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.plan import Plan, make_plan
 from featurestore.sql.point_in_time import point_in_time, strategy_of
@@ -76,7 +77,7 @@ class TrainingJob:
         views = {name: with_types(self._registry.view(name), warehouse) for name in sorted(names)}
         plan = make_plan(
             self._registry.dialect,
-            request.entity_frame.spine(warehouse, request.event_timestamp),
+            request.entity_frame.described().spine(warehouse, request.event_timestamp),
             request.members,
             views,
             full_feature_names=request.full_feature_names,
@@ -90,9 +91,10 @@ class TrainingJob:
         asked = self._request.entity_frame.rows(warehouse)
         joins = []
         for join in plan.joins:
-            history = warehouse.estimate(join.view.relation, join.keys)
+            view = join.view
+            history = warehouse.estimate(view.relation, join.keys, over=view.event_timestamp.name)
             if history is not None:
-                sizes = Sizes(asked, history.rows, history.distinct)
+                sizes = Sizes(asked, history.rows, history.distinct, history.span, view.ttl)
                 join = replace(join, strategy=suited(sizes))  # noqa: PLW2901, the same join
             joins.append(join)
         return replace(plan, joins=tuple(joins))
@@ -203,7 +205,7 @@ class TrainingJob:
         if self._project is not None:
             folder = self._project.target_path / "featurestore"
             folder.mkdir(parents=True, exist_ok=True)
-            plain = name.replace('"', "")
+            plain = name.replace('"', "").replace("`", "")
             card.write(folder / f"{plain}.card.json")
         return card.rows
 
@@ -247,15 +249,15 @@ class TrainingJob:
         manifest = self._project.manifest_path if self._project else None
 
         def use(warehouse: Warehouse) -> Card:
-            warehouse.execute(f"CREATE TEMP TABLE {_BUILT} AS\n{statement}")
-            names = [column(name).sql("duckdb") for name in self._output_names()]
+            built = warehouse.stage(_BUILT, statement)
+            names = [render(column(name), plan.dialect) for name in self._output_names()]
             if write is not None:
-                write(warehouse, f"SELECT {', '.join(names)} FROM {_BUILT}")
+                write(warehouse, f"SELECT {', '.join(names)} FROM {built}")
             return measure(
                 plan,
                 self._request,
                 warehouse,
-                _BUILT,
+                built,
                 sql=self._sql,
                 output=output,
                 manifest=manifest,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from featurestore.sql.cost import Sizes, suited
@@ -21,8 +23,10 @@ ENTITIES = "SELECT i AS k, 'j' || (i % 7) AS j, TIMESTAMP '2024-02-01' AS event_
         (Sizes(10, 1_000_000, None), ""),
         (Sizes(10, 1_000, 1_000), ""),
         (Sizes(10, 1_000_000, 1_000), "window"),
-        (Sizes(1_000, 1_000_000, 1_000), "window"),
+        (Sizes(300, 1_000_000, 1_000), "window"),
         (Sizes(1_001, 1_000_000, 1_000), ""),
+        (Sizes(4_000, 1_000_000, 1_000, timedelta(300), timedelta(3)), "window"),
+        (Sizes(9_000, 1_000_000, 1_000, timedelta(300), timedelta(3)), ""),
     ],
 )
 def test_few_rows_on_a_long_history_take_the_window(sizes, expected):

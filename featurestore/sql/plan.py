@@ -7,7 +7,7 @@ statement built from it is right by construction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from featurestore.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
@@ -53,6 +53,8 @@ class ViewJoin:
     Attributes:
         name: The view's name or alias; unique within a plan.
         cte: The name of the CTE with its rows; the view's, unless the statement has it already.
+        asked: The name of the CTE with the keys and instants asked for; joins by the same keys
+            have one between them.
         view: The feature view, with all types known.
         spine_keys: The spine's columns that hold the view's join keys, in the keys' order.
         outputs: The features taken.
@@ -67,6 +69,7 @@ class ViewJoin:
     outputs: tuple[Output, ...]
     timestamp_output: str | None = None
     strategy: str = ""
+    asked: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -136,7 +139,16 @@ def make_plan(
     if as_known:
         _check_created(joins)
     _check_names(spine, joins, full_feature_names)
-    return Plan(dialect, spine, joins, as_known)
+    return Plan(dialect, spine, _sharing(joins), as_known)
+
+
+def _sharing(joins: Sequence[ViewJoin]) -> tuple[ViewJoin, ...]:
+    """Let joins that ask for the same keys, by the same names, ask once."""
+    first: dict[tuple[tuple[str, ...], ...], str] = {}
+    return tuple(
+        replace(join, asked=first.setdefault((join.keys, join.spine_keys), f"{join.cte}_asked"))
+        for join in joins
+    )
 
 
 def _check_timestamp(spine: Spine) -> None:

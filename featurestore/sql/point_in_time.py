@@ -14,6 +14,7 @@ from featurestore.sql.expressions import Named, as_name, both, column, cte, with
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Plan, Spine, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
+from featurestore.sql.strategies.common import asked
 
 __all__ = ["point_in_time", "strategy_of"]
 
@@ -37,6 +38,9 @@ def point_in_time(plan: Plan, strategy: str | None = None) -> str:
     """
     ctes = [_spine(plan.spine, plan.dialect)]
     for join in plan.joins:
+        names = [other.name for other in plan.joins if other.asked == join.asked]
+        if join.name == names[0]:
+            ctes.append(asked(join, names))
         chosen = strategy_of(plan, join, strategy)
         ctes += chosen.match(join, plan.dialect, plan.as_known)
     training_set = _training_set(plan)

@@ -24,7 +24,13 @@ from featurestore.sql.instants import instant, instant_literal, plus
 
 __all__ = ["Period", "spine_of_views"]
 
-_SERIES = ("duckdb", "postgres")
+# The function that makes a series of instants, and the one that makes rows of it.
+_SERIES = {
+    "databricks": ("SEQUENCE", "EXPLODE"),
+    "duckdb": ("GENERATE_SERIES", "UNNEST"),
+    "postgres": ("GENERATE_SERIES", ""),
+    "spark": ("SEQUENCE", "EXPLODE"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +210,18 @@ def _series(period: Period, name: str, dialect: str) -> exp.Select:
             f"A series of instants is not written for the dialect '{dialect}'.",
             remedy="Give an entity frame.",
         )
-    series = exp.func(
-        "generate_series",
-        instant_literal(period.start, dialect),
-        instant_literal(period.end, dialect),
-        _interval(period.every),
-    )
-    query = exp.select(exp.alias_(exp.Unnest(expressions=[series]), as_name(name)), copy=False)
+    bounds = [instant_literal(moment, dialect) for moment in (period.start, period.end)]
+    of_instants, of_rows = _SERIES[dialect]
+    series = _call(of_instants, *bounds, _interval(period.every))
+    rows = _call(of_rows, series) if of_rows else series
+    query = exp.select(exp.alias_(rows, as_name(name)), copy=False)
     query.add_comments(["the instants asked for"])
     return query
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    # By its own name, so that sqlglot writes the call as it stands.
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _interval(step: timedelta) -> exp.Interval:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -120,7 +121,12 @@ class DuckDBWarehouse:
         return {row[0]: _type(row[1]) for row in rows}
 
     def estimate(
-        self, source: str, columns: Sequence[str] = (), *, is_query: bool = False
+        self,
+        source: str,
+        columns: Sequence[str] = (),
+        *,
+        over: str | None = None,
+        is_query: bool = False,
     ) -> Estimate | None:
         """Read the planner's own estimate, and the statistics that tables keep of their columns."""
         relation = f"(\n{source}\n)" if is_query else source
@@ -131,23 +137,32 @@ class DuckDBWarehouse:
             rows = _cardinality(json.loads(plan[0][1])) if plan else None
             if rows is None:
                 return None
-            return Estimate(rows, self._distinct(relation, columns) if rows else None)
+            kept = self._statistics(relation, (*columns, *([over] if over else ()))) if rows else {}
+        known = [kept.get(name, {}).get("approx_unique") for name in columns]
+        distinct = max((int(count) for count in known if count), default=None)
+        return Estimate(rows, distinct, _span(kept.get(over or "", {})))
 
-    def _distinct(self, relation: str, columns: Sequence[str]) -> int | None:
+    def _statistics(self, relation: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not columns:
-            return None
+            return {}
+        # As JSON: DuckDB asks for one more package to hand out an instant with a zone.
         wanted = ", ".join(
-            f"stats({exp.to_identifier(name, quoted=True).sql('duckdb')})" for name in columns
+            f"to_json(stats({exp.to_identifier(name, quoted=True).sql('duckdb')}))"
+            for name in columns
         )
         found = self.connection.execute(f"SELECT {wanted} FROM {relation} LIMIT 1").fetchall()
-        entries = found[0] if found else ()
-        known = [entry.get("approx_unique") for entry in entries if isinstance(entry, dict)]
-        return max((int(count) for count in known if count), default=None)
+        entries = zip(columns, found[0] if found else (), strict=False)
+        return {name: json.loads(entry) for name, entry in entries if entry}
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Register Arrow data: DuckDB reads it in place, without a copy."""
         self.connection.register(name, table)
         return exp.to_identifier(name).sql("duckdb")
+
+    def stage(self, name: str, sql: str) -> str:
+        """Keep a query's rows in a temporary table."""
+        self.execute(f"CREATE TEMP TABLE {name} AS\n{sql}")
+        return name
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows."""
@@ -255,6 +270,15 @@ def _cardinality(nodes: Sequence[dict[str, Any]]) -> int | None:
         if below is not None:
             return below
     return None
+
+
+def _span(statistics: Mapping[str, Any]) -> timedelta | None:
+    try:
+        first, last = (datetime.fromisoformat(str(statistics[end])) for end in ("min", "max"))
+        return last - first
+    except (KeyError, ValueError, TypeError):
+        # No statistics, or instants beyond what Python can hold.
+        return None
 
 
 def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -24,10 +25,12 @@ class Estimate:
         rows: About how many rows there are.
         distinct: About how many values the most varied of the columns asked about has; None where
             there are no statistics.
+        span: The time from the first instant to the last of the column asked about.
     """
 
     rows: int
     distinct: int | None = None
+    span: timedelta | None = None
 
 
 class Warehouse(Protocol):
@@ -58,12 +61,27 @@ class Warehouse(Protocol):
         """
 
     def estimate(
-        self, source: str, columns: Sequence[str] = (), *, is_query: bool = False
+        self,
+        source: str,
+        columns: Sequence[str] = (),
+        *,
+        over: str | None = None,
+        is_query: bool = False,
     ) -> Estimate | None:
-        """Return what the statistics say of a relation or query; None where there are none."""
+        """Return what the statistics say of a relation or query; None where there are none.
+
+        Args:
+            source: The relation, or the query.
+            columns: The columns of which the number of values is of interest.
+            over: The column of which the span is.
+            is_query: Whether `source` is a query.
+        """
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Make a table of Arrow data readable for this connection; return its name for FROM."""
+
+    def stage(self, name: str, sql: str) -> str:
+        """Keep a query's rows as long as the connection lives; return their name for FROM."""
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows; they must be read before the next statement."""

@@ -22,7 +22,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import asked, picked
+from featurestore.sql.strategies.common import picked
 
 __all__ = ["asof", "rows_at_that_instant"]
 
@@ -36,11 +36,11 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         as_known: Not possible here: the join takes one inequality only.
 
     Returns:
-        The CTEs `<name>_asked`, `<name>_newest` and `<name>`.
+        The CTEs `<name>_newest` and `<name>`.
     """
     if as_known:
         raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
-    return [asked(join), _newest(join, dialect), rows_at_that_instant(join, dialect)]
+    return [_newest(join, dialect), rows_at_that_instant(join, dialect)]
 
 
 def _newest(join: ViewJoin, dialect: str) -> Named:
@@ -52,7 +52,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         column("_instant", "asked"),
         exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
         copy=False,
-    ).from_(cte(f"{join.cte}_asked", "asked"))
+    ).from_(cte(join.asked, "asked"))
     conditions = [*equal_keys(join.keys, "asked", "history"), known_until >= event]
     query = query.join(
         exp.Join(

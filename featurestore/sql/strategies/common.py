@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from featurestore.sql.expressions import Named, as_name, column, not_null
@@ -10,8 +12,13 @@ from featurestore.sql.plan import ViewJoin
 __all__ = ["asked", "picked"]
 
 
-def asked(join: ViewJoin) -> Named:
-    """Return each key and instant of the entity rows once: duplicates cost nothing from here on."""
+def asked(join: ViewJoin, names: Sequence[str]) -> Named:
+    """Return each key and instant of the entity rows once: duplicates cost nothing from here on.
+
+    Args:
+        join: The first of the joins that ask by these keys.
+        names: The names of all of them, for the comment.
+    """
     # A key's new name may be another column's old one. ClickHouse would take the new meaning for
     # the old, so that then the table is named as well.
     table = None if join.keys == join.spine_keys else "spine"
@@ -24,8 +31,8 @@ def asked(join: ViewJoin) -> Named:
     needed = (*dict.fromkeys(join.spine_keys), "_instant")
     query = exp.select(*keys, column("_instant", table), copy=False).from_("spine").distinct()
     query = query.where(*not_null(needed, table), copy=False)
-    query.add_comments([f"{join.name}: the keys and instants asked for, each once"])
-    return f"{join.cte}_asked", query
+    query.add_comments([f"{', '.join(names)}: the keys and instants asked for, each once"])
+    return join.asked, query
 
 
 def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:

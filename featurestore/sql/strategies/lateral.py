@@ -19,7 +19,6 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_type_of, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import asked
 
 __all__ = ["lateral"]
 
@@ -33,7 +32,7 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         as_known: Leave out rows written after the instant asked for.
 
     Returns:
-        The CTEs `<name>_asked` and `<name>`.
+        The CTE `<name>`.
     """
     query = exp.select(
         *(column(key, "asked") for key in join.keys),
@@ -41,14 +40,14 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         column("_event_timestamp", "newest"),
         *(column(feature, "newest") for feature in join.features),
         copy=False,
-    ).from_(cte(f"{join.cte}_asked", "asked"))
+    ).from_(cte(join.asked, "asked"))
     newest = exp.Lateral(
         this=_newest(join, dialect, as_known).subquery(copy=False),
         alias=exp.TableAlias(this=as_name("newest")),
     )
     query = query.join(exp.Join(this=newest, kind="CROSS"), copy=False)
     query.add_comments([f"{join.name}: the newest row known by then"])
-    return [asked(join), (join.cte, query)]
+    return [(join.cte, query)]
 
 
 def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:

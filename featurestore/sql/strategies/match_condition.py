@@ -21,7 +21,6 @@ from featurestore.sql.expressions import (
 from featurestore.sql.instants import instant, minus, plus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.asof import rows_at_that_instant
-from featurestore.sql.strategies.common import asked
 
 __all__ = ["match_condition"]
 
@@ -35,11 +34,11 @@ def match_condition(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]
         as_known: Not possible here: the join takes one inequality only.
 
     Returns:
-        The CTEs `<name>_asked`, `<name>_newest` and `<name>`.
+        The CTEs `<name>_newest` and `<name>`.
     """
     if as_known:
         raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
-    return [asked(join), _newest(join, dialect), rows_at_that_instant(join, dialect)]
+    return [_newest(join, dialect), rows_at_that_instant(join, dialect)]
 
 
 def _newest(join: ViewJoin, dialect: str) -> Named:
@@ -50,7 +49,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         now,
         column("_event_timestamp", "history"),
         copy=False,
-    ).from_(cte(f"{join.cte}_asked", "asked"))
+    ).from_(cte(join.asked, "asked"))
     asof = exp.Join(
         this=_known_since(join, dialect),
         method="ASOF",

@@ -17,7 +17,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import asked, picked
+from featurestore.sql.strategies.common import picked
 
 __all__ = ["window"]
 
@@ -31,7 +31,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         as_known: Leave out rows written after the instant asked for.
 
     Returns:
-        The CTEs `<name>_asked` and `<name>`.
+        The CTE `<name>`.
     """
     view = join.view
     partition = [*(column(key, "asked") for key in join.keys), column("_instant", "asked")]
@@ -41,13 +41,13 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         *(column(feature, "history") for feature in join.features),
         ranked(partition, newest_first(view, dialect, "history", event=True)),
         copy=False,
-    ).from_(cte(f"{join.cte}_asked", "asked"))
+    ).from_(cte(join.asked, "asked"))
     candidates = candidates.join(
         relation(view.relation, dialect, "history"),
         on=both(_known(join, dialect, as_known)),
         copy=False,
     )
-    return [asked(join), picked(join, candidates, f"{join.name}: the newest row known by then")]
+    return [picked(join, candidates, f"{join.name}: the newest row known by then")]
 
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:

@@ -1,0 +1,132 @@
+"""Runs every contender on every size, in turns, and writes docs/reference/performance.md.
+
+Run it with: python -m benchmarks.point_in_time.run [--sizes 100k-1M-3 ...] [--rounds 3] [--write]
+
+Each run is a process of its own. The contenders take turns, so that a busy moment of the machine
+hits all of them, and medians are compared as ratios. They must agree on how many values they found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.point_in_time.contenders import CONTENDERS
+from benchmarks.point_in_time.data import SIZES, SPILL, Size, make
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "performance.md"
+BEGIN, END = "<!-- point-in-time: begin -->", "<!-- point-in-time: end -->"
+OURS = "featurestore"
+_MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """The median of one contender's runs at one size."""
+
+    seconds: float
+    peak_mb: float
+    checksum: str
+
+
+def run_once(name: str, size: Size, folder: Path) -> Result | None:
+    """Run one contender in a process of its own; None where it fails or takes too long."""
+    command = [sys.executable, "-m", "benchmarks.point_in_time.contenders", name, size.name]
+    try:
+        result = subprocess.run(
+            [*command, str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=_MINUTES * 60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if result.returncode:
+        print(result.stderr[-2000:], file=sys.stderr)
+        return None
+    return Result(**json.loads(result.stdout))
+
+
+def measure(size: Size, folder: Path, rounds: int) -> dict[str, Result]:
+    """Run all contenders in turns, and return each one's medians."""
+    runs: dict[str, list[Result]] = {name: [] for name in CONTENDERS}
+    for number in range(rounds):
+        for name, done in runs.items():
+            if number and not done:
+                continue
+            result = run_once(name, size, folder)
+            if result is not None:
+                done.append(result)
+                print(f"{size.name:>12} {name:<32} {result.seconds:8.2f} s", file=sys.stderr)
+    found = {name: _median(done) for name, done in runs.items() if done}
+    checksums = {result.checksum for result in found.values()}
+    assert len(checksums) == 1, f"{size.name}: the contenders disagree: {checksums}"
+    return found
+
+
+def _median(runs: list[Result]) -> Result:
+    return Result(
+        statistics.median(run.seconds for run in runs),
+        statistics.median(run.peak_mb for run in runs),
+        runs[0].checksum,
+    )
+
+
+def table(results: dict[str, dict[str, Result]]) -> str:
+    """Return a table of times and memory, as ratios to ours: more than 1 is slower, or more."""
+    lines = [
+        "| contender | " + " | ".join(results) + " |",
+        "| --- |" + " ---: |" * len(results),
+    ]
+    for name in CONTENDERS:
+        cells = [_cell(found.get(name), found[OURS]) for found in results.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(result: Result | None, ours: Result) -> str:
+    if result is None:
+        return "did not finish"
+    return f"{result.seconds / ours.seconds:.2f} ({result.peak_mb / ours.peak_mb:.2f})"
+
+
+def write(text: str) -> None:
+    """Put the table into its place on the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", nargs="*", default=list(SIZES), help="which sizes to measure")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs")
+    parser.add_argument("--folder", type=Path, help="where to keep the data between runs")
+    parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        results = {}
+        for name in options.sizes:
+            size = SIZES.get(name, SPILL)
+            folder = (options.folder or Path(temporary)) / name
+            make(size, folder)
+            results[name] = measure(size, folder, options.rounds)
+    text = table(results)
+    print(text)
+    if options.write:
+        write(text)
+
+
+if __name__ == "__main__":
+    main()
