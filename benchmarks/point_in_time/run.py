@@ -23,7 +23,7 @@ from benchmarks.point_in_time.data import SIZES, SPILL, Size, make
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "performance.md"
 BEGIN, END = "<!-- point-in-time: begin -->", "<!-- point-in-time: end -->"
-OURS = "featurestore"
+OURS, FEAST = "featurestore", "Feast, DuckDB store"
 _MINUTES = 10
 
 
@@ -36,12 +36,19 @@ class Result:
     checksum: str
 
 
-def run_once(name: str, size: Size, folder: Path) -> Result | None:
+def command_of(name: str, size: Size, folder: Path, feast: str | None) -> list[str]:
+    """Return what to run for one contender."""
+    package = "benchmarks.point_in_time"
+    if name == FEAST:
+        return [str(feast), "-m", f"{package}.feast_contender", str(folder), str(size.views)]
+    return [sys.executable, "-m", f"{package}.contenders", name, size.name, str(folder)]
+
+
+def run_once(command: list[str]) -> Result | None:
     """Run one contender in a process of its own; None where it fails or takes too long."""
-    command = [sys.executable, "-m", "benchmarks.point_in_time.contenders", name, size.name]
     try:
         result = subprocess.run(
-            [*command, str(folder)],
+            command,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -53,17 +60,18 @@ def run_once(name: str, size: Size, folder: Path) -> Result | None:
     if result.returncode:
         print(result.stderr[-2000:], file=sys.stderr)
         return None
-    return Result(**json.loads(result.stdout))
+    return Result(**json.loads(result.stdout.splitlines()[-1]))
 
 
-def measure(size: Size, folder: Path, rounds: int) -> dict[str, Result]:
+def measure(size: Size, folder: Path, rounds: int, feast: str | None) -> dict[str, Result]:
     """Run all contenders in turns, and return each one's medians."""
-    runs: dict[str, list[Result]] = {name: [] for name in CONTENDERS}
+    names = [*CONTENDERS, *([FEAST] if feast else [])]
+    runs: dict[str, list[Result]] = {name: [] for name in names}
     for number in range(rounds):
         for name, done in runs.items():
             if number and not done:
                 continue
-            result = run_once(name, size, folder)
+            result = run_once(command_of(name, size, folder, feast))
             if result is not None:
                 done.append(result)
                 print(f"{size.name:>12} {name:<32} {result.seconds:8.2f} s", file=sys.stderr)
@@ -87,7 +95,7 @@ def table(results: dict[str, dict[str, Result]]) -> str:
         "| contender | " + " | ".join(results) + " |",
         "| --- |" + " ---: |" * len(results),
     ]
-    for name in CONTENDERS:
+    for name in dict.fromkeys(name for found in results.values() for name in found):
         cells = [_cell(found.get(name), found[OURS]) for found in results.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -113,6 +121,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), help="which sizes to measure")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs")
     parser.add_argument("--folder", type=Path, help="where to keep the data between runs")
+    parser.add_argument("--feast", help="a Python that has Feast; see feast_contender.py")
     parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -121,7 +130,7 @@ def main() -> None:
             size = SIZES.get(name, SPILL)
             folder = (options.folder or Path(temporary)) / name
             make(size, folder)
-            results[name] = measure(size, folder, options.rounds)
+            results[name] = measure(size, folder, options.rounds, options.feast)
     text = table(results)
     print(text)
     if options.write:

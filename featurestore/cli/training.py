@@ -56,7 +56,7 @@ FeatureTimestamps = Annotated[
 AsKnown = Annotated[
     bool, typer.Option("--as-known", help="Leave out rows written after the entity row's time.")
 ]
-Strategy = Annotated[str | None, typer.Option(help="The shape of join: asof or window.")]
+Strategy = Annotated[str | None, typer.Option(help="The shape of join: asof, window or lateral.")]
 
 
 def sql(

@@ -12,7 +12,7 @@ from featurestore.errors import OnlineStoreError
 from featurestore.online.codec import Decoder, Row, Schema, fingerprint_of
 from featurestore.online.keys import book
 from featurestore.online.redis_store import address, async_client, client, translated
-from featurestore.online.request import ViewRead, columns_of, plan_reads
+from featurestore.online.request import ViewPlan, ViewRead, columns_of, plan_views
 from featurestore.online.response import Found, OnlineResponse, respond
 from featurestore.registry import Registry
 
@@ -39,6 +39,7 @@ class OnlineClient:
         self._url = url
         self._now = now
         self._layouts: dict[str, _Layouts] = {}
+        self._plans: dict[tuple[Any, ...], list[ViewPlan]] = {}
         self._sync: Any = None
         self._async: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,6 +121,7 @@ class OnlineClient:
         if not schemas:
             raise self._unpublished(view)
         self._layouts[view] = _Layouts.read(schemas)
+        self._plans.clear()
 
     def _unpublished(self, view: str) -> OnlineStoreError:
         if not self._registry.view(view).online:
@@ -137,24 +139,27 @@ class OnlineClient:
         self, members: Sequence[ServiceMember], entity_rows: Any, full_feature_names: bool
     ) -> tuple[list[ViewRead], dict[str, list[Any]]]:
         columns, count = columns_of(entity_rows)
-        schemas = {view: layouts.current for view, layouts in self._layouts.items()}
-        reads = plan_reads(
-            self._registry,
-            schemas,
-            members,
-            columns,
-            count,
-            full_feature_names=full_feature_names,
-        )
-        return reads, columns
+        shape = (*map(_shape, members), *columns, full_feature_names)
+        plans = self._plans.get(shape)
+        if plans is None:
+            schemas = {view: layouts.current for view, layouts in self._layouts.items()}
+            plans = plan_views(
+                self._registry,
+                schemas,
+                members,
+                list(columns),
+                full_feature_names=full_feature_names,
+            )
+            self._plans[shape] = plans
+        return [ViewRead(plan, plan.keys_of(columns, count)) for plan in plans], columns
 
     def _outdated(self, reads: Iterable[ViewRead], raw: Mapping[str, bytes | None]) -> set[str]:
         """Return the views of which a value has a layout that is not known yet."""
         return {
-            read.view.name
+            read.plan.view.name
             for read in reads
             for key in read.keys
-            if key and (value := raw[key]) and not self._layouts[read.view.name].knows(value)
+            if key and (value := raw[key]) and not self._layouts[read.plan.view.name].knows(value)
         }
 
     def _respond(
@@ -168,13 +173,17 @@ class OnlineClient:
         return respond(columns, reads, found, now)
 
     def _found(self, read: ViewRead, raw: Mapping[str, bytes | None]) -> list[Found | None]:
-        layouts = self._layouts[read.view.name]
+        layouts = self._layouts[read.plan.view.name]
         decoded: dict[str, Found | None] = {}
         for key in read.keys:
             if key and key not in decoded:
                 value = raw[key]
                 decoded[key] = layouts.decode(value) if value else None
         return [decoded[key] if key else None for key in read.keys]
+
+
+def _shape(member: ServiceMember) -> tuple[Any, ...]:
+    return member.view, member.alias, member.features, *member.entities.items()
 
 
 def _distinct(reads: Iterable[ViewRead]) -> list[str]:

@@ -75,11 +75,13 @@ class Row:
         event: The event timestamp in microseconds since 1970, UTC.
         created: The created timestamp likewise; None where the view has none.
         values: The features' values in the schema's order.
+        complete: Whether none of them is NULL.
     """
 
     event: int
     created: int | None
     values: tuple[Any, ...]
+    complete: bool = False
 
 
 def fingerprint_of(raw: bytes) -> bytes:
@@ -107,11 +109,19 @@ class Decoder:
         self.schema = schema
         types = [wire_type(name) for _, name in schema.features]
         self._bitmap = (len(types) + 7) // 8
-        fixed = [(index, kind) for index, kind in enumerate(types) if kind.width is not None]
-        self._struct = struct.Struct("<" + "".join(kind.code for _, kind in fixed))
-        self._fixed = [(index, kind.convert) for index, kind in fixed]
-        self._varying = [(index, kind) for index, kind in enumerate(types) if kind.width is None]
-        self._count = len(types)
+        self._complete = (1 << len(types)) - 1
+        fixed = [index for index, kind in enumerate(types) if kind.width is not None]
+        varying = [index for index, kind in enumerate(types) if kind.width is None]
+        self._struct = struct.Struct("<" + "".join(types[index].code for index in fixed))
+        self._varying = [types[index] for index in varying]
+        self._converted = [
+            (place, convert)
+            for place, index in enumerate(fixed)
+            if (convert := types[index].convert) is not None
+        ]
+        # Where each feature stands among the values as they are read: fixed ones, then varying.
+        places = {index: place for place, index in enumerate((*fixed, *varying))}
+        self._places = [places[index] for index in range(len(types))]
 
     def decode(self, raw: bytes) -> Row:
         """Read one row.
@@ -125,30 +135,40 @@ class Decoder:
         fingerprint_of(raw)
         try:
             _, _, event, created = HEADER.unpack_from(raw)
-            values = self._values(raw)
+            position = HEADER.size + self._bitmap
+            present = int.from_bytes(raw[HEADER.size : position], "little")
+            values = self._values(raw, position, present)
         except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
             raise OnlineStoreError(
                 f"A value of {len(raw)} bytes in the online store cannot be read: {error}.",
                 remedy="Publish it anew with `featurestore sync --full`.",
             ) from error
-        return Row(event, None if created == NO_CREATED else created, tuple(values))
+        created = None if created == NO_CREATED else created
+        return Row(event, created, values, complete=present == self._complete)
 
-    def _values(self, raw: bytes) -> list[Any]:
-        position = HEADER.size + self._bitmap
-        present = int.from_bytes(raw[HEADER.size : position], "little")
-        values: list[Any] = [None] * self._count
-        unpacked = self._struct.unpack_from(raw, position)
-        for (index, convert), value in zip(self._fixed, unpacked, strict=True):
-            if present >> index & 1:
-                values[index] = value if convert is None else convert(value)
+    def _values(self, raw: bytes, position: int, present: int) -> tuple[Any, ...]:
+        read: list[Any] = [*self._struct.unpack_from(raw, position)]
+        for place, convert in self._converted:
+            read[place] = convert(read[place])
         position += self._struct.size
-        for index, kind in self._varying:
+        for kind in self._varying:
             (length,) = _LENGTH.unpack_from(raw, position)
             position += _LENGTH.size
-            if present >> index & 1:
-                values[index] = _varying(kind, _slice(raw, position, length))
+            # One that is NULL has no bytes, which are no list either.
+            read.append(_varying(kind, _slice(raw, position, length)) if length else _empty(kind))
             position += length
-        return values
+        if present == self._complete:
+            return tuple([read[place] for place in self._places])
+        return tuple(
+            [
+                read[place] if present >> index & 1 else None
+                for index, place in enumerate(self._places)
+            ]
+        )
+
+
+def _empty(kind: WireType) -> Any:
+    return None if kind.convert is None else kind.convert(b"")
 
 
 def _slice(raw: bytes, start: int, length: int) -> bytes:

@@ -63,7 +63,11 @@ def entity_key(prefix: str, texts: Iterable[str]) -> str:
     >>> entity_key("fs:flights:route_features:", ["a,b", "c"])
     'fs:flights:route_features:{a%2Cb,c}'
     """
-    return f"{prefix}{{{','.join([quote(text, safe='') for text in texts])}}}"
+    return f"{prefix}{{{','.join([_encoded(text) for text in texts])}}}"
+
+
+def _encoded(text: str) -> str:
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def split_key(key: bytes, prefix: str) -> list[str] | None:
@@ -231,7 +235,7 @@ def _value(text: str, kind: str) -> Any:
         fits = not int(text) % {"s": 1_000_000, "ms": 1_000, "us": 1}[unit]
     elif precision:
         shifted = value.scaleb(int(scale), context=Context(prec=100))
-        fits = shifted == shifted.to_integral_value() and abs(shifted) < 10 ** int(precision)
+        fits = shifted == shifted.to_integral_value() and shifted.copy_abs() < 10 ** int(precision)
     if not fits or key_type.write(value) != text:
         raise ValueError(text)
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,25 +12,58 @@ from featurestore.online.codec import Schema
 from featurestore.online.keys import entity_key, is_null, key_writer, row_prefix
 from featurestore.registry import Registry
 
-__all__ = ["ViewRead", "columns_of", "plan_reads"]
+__all__ = ["ViewPlan", "ViewRead", "columns_of", "plan_views"]
+
+
+Write = Callable[[Any], str]
 
 
 @dataclass(frozen=True, slots=True)
-class ViewRead:
-    """What is read of one view.
+class ViewPlan:
+    """What is read of one view by requests of one shape.
 
     Attributes:
         view: The feature view.
         schema: How its rows are published now.
         features: The features taken.
         names: The name of each in the result.
-        keys: The key of each entity row, in order; None where a join key is NULL.
+        prefix: What its keys begin with.
+        keys: The entity rows' column of each join key, and what writes its values.
     """
 
     view: FeatureView
     schema: Schema
     features: tuple[str, ...]
     names: tuple[str, ...]
+    prefix: str
+    keys: tuple[tuple[str, Write], ...]
+
+    def keys_of(self, columns: Mapping[str, Sequence[Any]], count: int) -> tuple[str | None, ...]:
+        """Return the key of each entity row, in order; None where a join key is NULL."""
+        if not self.keys:
+            return (entity_key(self.prefix, ()),) * count
+        if not count:
+            return ()
+        texts = [
+            [None if is_null(value) else write(value) for value in columns[name]]
+            for name, write in self.keys
+        ]
+        return tuple(
+            None if None in row else entity_key(self.prefix, row)
+            for row in zip(*texts, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRead:
+    """What one request reads of one view.
+
+    Attributes:
+        plan: What is taken.
+        keys: The key of each entity row, in order; None where a join key is NULL.
+    """
+
+    plan: ViewPlan
     keys: tuple[str | None, ...]
 
 
@@ -63,43 +96,39 @@ def columns_of(
     return {name: [row[name] for row in rows] for name in names}, len(rows)
 
 
-def plan_reads(
+def plan_views(
     registry: Registry,
     schemas: Mapping[str, Schema],
     members: Sequence[ServiceMember],
-    columns: Mapping[str, Sequence[Any]],
-    count: int,
+    columns: Sequence[str],
     *,
     full_feature_names: bool,
-) -> list[ViewRead]:
-    """Check a request against the entity rows, and name the keys to read.
+) -> list[ViewPlan]:
+    """Check a request against the columns of the entity rows, and plan it.
 
     Args:
         registry: The project's definitions.
         schemas: How each view is published, by its name.
         members: What is taken of each view.
-        columns: The entity rows, by column.
-        count: The number of entity rows.
+        columns: The names of the entity rows' columns; none for no entity rows at all.
         full_feature_names: Name the values `view__feature`.
 
     Raises:
-        EntityFrameError: The entity rows lack a join key, or a value is of a wrong type.
+        EntityFrameError: The entity rows lack a join key.
         NameCollision: Two columns of the result would have one name.
     """
     taken = dict.fromkeys(columns, "the entity rows")
-    reads = []
+    plans = []
     for member in members:
         view = registry.view(member.view)
+        schema = schemas[view.name]
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         _claim(names, member.name, taken)
         stored = row_prefix(registry.project, view.name)
-        given = _given_names(view, member)
-        keys = _keys(stored, given, schemas[view.name], member, columns) if count else ()
-        if not schemas[view.name].keys:
-            keys = (entity_key(stored, ()),) * count
-        reads.append(ViewRead(view, schemas[view.name], tuple(member.features), names, keys))
-    return reads
+        keys = _keys(view, schema, member, columns)
+        plans.append(ViewPlan(view, schema, tuple(member.features), names, stored, keys))
+    return plans
 
 
 def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
@@ -113,25 +142,20 @@ def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
 
 
 def _keys(
-    prefix: str,
-    given: Mapping[str, str],
-    schema: Schema,
-    member: ServiceMember,
-    columns: Mapping[str, Sequence[Any]],
-) -> tuple[str | None, ...]:
-    texts = []
+    view: FeatureView, schema: Schema, member: ServiceMember, columns: Sequence[str]
+) -> tuple[tuple[str, Write], ...]:
+    given = _given_names(view, member)
+    keys = []
     for key, kind in schema.keys:
         name = given.get(key, key)
-        if name not in columns:
+        if columns and name not in columns:
             raise EntityFrameError(
                 f"The entity rows have no '{name}', a join key that '{member.name}' needs; they"
-                f" have {', '.join(columns) or 'no column at all'}.",
+                f" have {', '.join(columns)}.",
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
-        write = key_writer(name, kind)
-        texts.append([None if is_null(value) else write(value) for value in columns[name]])
-    rows = zip(*texts, strict=True)
-    return tuple(None if None in row else entity_key(prefix, row) for row in rows)
+        keys.append((name, key_writer(name, kind)))
+    return tuple(keys)
 
 
 def _given_names(view: FeatureView, member: ServiceMember) -> dict[str, str]:

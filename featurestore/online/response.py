@@ -146,27 +146,92 @@ def respond(
     statuses: dict[str, list[Status]] = {}
     types: dict[str, str] = {}
     for read, rows in zip(reads, found, strict=True):
-        published = dict(read.schema.features)
-        ttl = None if read.view.ttl is None else read.view.ttl // _MICROSECOND
-        for feature, name in zip(read.features, read.names, strict=True):
-            types[name] = published.get(feature, "null")
-            cells = [_cell(row, feature, published.get(feature), ttl, now) for row in rows]
-            values[name] = [value for value, _ in cells]
-            statuses[name] = [status for _, status in cells]
+        published = dict(read.plan.schema.features)
+        wanted = [(feature, published.get(feature)) for feature in read.plan.features]
+        types |= {
+            name: kind or "null" for name, (_, kind) in zip(read.plan.names, wanted, strict=True)
+        }
+        ttl = None if read.plan.view.ttl is None else read.plan.view.ttl // _MICROSECOND
+        oldest = None if ttl is None else now - ttl
+        cells = _columns(rows, wanted, oldest)
+        values |= {name: column for name, (column, _) in zip(read.plan.names, cells, strict=True)}
+        statuses |= {name: column for name, (_, column) in zip(read.plan.names, cells, strict=True)}
     return OnlineResponse(columns, values, statuses, types)
 
 
-def _cell(
-    found: Found | None, feature: str, kind: str | None, ttl: int | None, now: int
-) -> tuple[Any, Status]:
+Column = tuple[list[Any], list[Status]]
+
+
+def _columns(
+    rows: Sequence[Found | None], wanted: Sequence[tuple[str, str | None]], oldest: int | None
+) -> list[Column]:
+    """Return the values and the statuses of each feature."""
+    if _all_alike(rows, oldest):
+        return _transposed(rows, wanted)
+    columns: list[Column] = [([], []) for _ in wanted]
+    positions: dict[bytes, list[int | None]] = {}
+    for found in rows:
+        missing = _missing(found, oldest)
+        if found is None or missing is not None:
+            for values, statuses in columns:
+                values.append(None)
+                statuses.append(missing or Status.NOT_FOUND)
+            continue
+        fingerprint = found.schema.fingerprint
+        if fingerprint not in positions:
+            positions[fingerprint] = _positions(found.schema, wanted)
+        row = found.row.values  # noqa: PD011, a tuple
+        for (values, statuses), position in zip(columns, positions[fingerprint], strict=True):
+            value = None if position is None else row[position]
+            values.append(value)
+            statuses.append(_status(position, value))
+    return columns
+
+
+def _all_alike(rows: Sequence[Found | None], oldest: int | None) -> bool:
+    """Whether all rows were found, by one schema, and none has expired: the usual case."""
+    first = rows[0].schema if rows and rows[0] is not None else None
+    return first is not None and all(
+        found is not None
+        and found.schema is first
+        and (oldest is None or found.row.event >= oldest)
+        for found in rows
+    )
+
+
+def _transposed(
+    rows: Sequence[Found | None], wanted: Sequence[tuple[str, str | None]]
+) -> list[Column]:
+    found = [row for row in rows if row is not None]
+    by_feature = list(zip(*(row.row.values for row in found), strict=True))  # noqa: PD011
+    complete = all(row.row.complete for row in found)
+    columns: list[Column] = []
+    for position in _positions(found[0].schema, wanted):
+        if position is None:
+            columns.append(([None] * len(found), [Status.NOT_FOUND] * len(found)))
+            continue
+        values = list(by_feature[position])
+        if complete:
+            columns.append((values, [Status.PRESENT] * len(found)))
+        else:
+            columns.append((values, [_status(position, value) for value in values]))
+    return columns
+
+
+def _missing(found: Found | None, oldest: int | None) -> Status | None:
+    """Say why a row gives no values; None where it does."""
     if found is None:
-        return None, Status.NOT_FOUND
-    if ttl is not None and now - found.row.event > ttl:
-        return None, Status.EXPIRED
-    row = found.row.values  # noqa: PD011, a tuple
-    for index, column in enumerate(found.schema.features):
-        # A feature that was retyped since the row was written has no value of its new type.
-        if column == (feature, kind):
-            value = row[index]
-            return value, Status.NULL if value is None else Status.PRESENT
-    return None, Status.NOT_FOUND
+        return Status.NOT_FOUND
+    return Status.EXPIRED if oldest is not None and found.row.event < oldest else None
+
+
+def _status(position: int | None, value: Any) -> Status:
+    if position is None:
+        return Status.NOT_FOUND
+    return Status.NULL if value is None else Status.PRESENT
+
+
+def _positions(schema: Schema, wanted: Sequence[tuple[str, str | None]]) -> list[int | None]:
+    """Find features in a row; one that was retyped since has no value of its new type."""
+    places = {feature: index for index, feature in enumerate(schema.features)}
+    return [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
