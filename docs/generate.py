@@ -14,7 +14,7 @@ import typer.main
 
 from featurestore.cli.app import app
 from featurestore.services import MEMBER_KEYS, SERVICE_KEYS
-from featurestore.views import COLUMN_KEYS, VIEW_KEYS
+from featurestore.views import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -63,6 +63,8 @@ def meta_page() -> str:
         "All keys stand under `config.meta.featurestore`; an unknown one is an error.",
         "## On a model: a feature view",
         _table(VIEW_KEYS),
+        "### Under `freshness`",
+        _table(FRESHNESS_KEYS),
         "## On a column: a feature",
         "Every documented column that is no key and no timestamp is a feature.",
         _table(COLUMN_KEYS),

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions import FeatureView
 from featurestore.errors import FeatureStoreError
-from featurestore.sql.expressions import as_name
-from featurestore.sql.plan import Plan, ViewJoin
+from featurestore.sql.dialects import render
+from featurestore.sql.expressions import column
+from featurestore.sql.plan import Plan
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def measure(
     types = {name: str(kind) for name, kind in warehouse.columns(table).items()}
     shown = [name for name in types if not name.startswith(_TIMESTAMP)]
     found = warehouse.stream(_statement(plan, warehouse, table, shown)).read_all().to_pylist()[0]
-    rows = found["rows"]
+    rows = found["total"]
     return Card(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         featurestore=__version__,
@@ -162,8 +163,8 @@ def measure(
         engine=warehouse.version,
         rows=rows,
         entities=found["entities"] or "",
-        first=str(found["first"]),
-        last=str(found["last"]),
+        first=str(found["earliest"]),
+        last=str(found["latest"]),
         columns=tuple(
             ColumnCard(name, types[name], _rate(rows - found[f"n{index}"], rows))
             for index, name in enumerate(shown)
@@ -183,28 +184,29 @@ def measure(
 
 
 def _statement(plan: Plan, warehouse: Warehouse, table: str, shown: Sequence[str]) -> str:
-    own = [_sql(name) for name in plan.spine.columns if name != plan.spine.order_by]
-    time = _sql(plan.spine.event_timestamp)
+    dialect = plan.dialect
+    own = [_sql(name, dialect) for name in plan.spine.columns if name != plan.spine.order_by]
+    time = _sql(plan.spine.event_timestamp, dialect)
     parts = [
-        "count(*) AS rows",
-        f"min({time}) AS first",
-        f"max({time}) AS last",
+        "count(*) AS total",
+        f"min({time}) AS earliest",
+        f"max({time}) AS latest",
         f"{warehouse.content_hash(own)} AS entities",
     ]
-    parts += [f"count({_sql(name)}) AS n{index}" for index, name in enumerate(shown)]
-    parts += list(_of_views(plan.joins, own, warehouse))
+    parts += [f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(shown)]
+    parts += list(_of_views(plan, own, warehouse))
     return f"SELECT {', '.join(parts)} FROM {table}"
 
 
-def _of_views(joins: Sequence[ViewJoin], own: Sequence[str], warehouse: Warehouse) -> Iterator[str]:
-    for index, join in enumerate(joins):
-        yield f"count({_sql(join.timestamp_output or '')}) AS m{index}"
-        taken = [*own, *(_sql(output.name) for output in join.outputs)]
+def _of_views(plan: Plan, own: Sequence[str], warehouse: Warehouse) -> Iterator[str]:
+    for index, join in enumerate(plan.joins):
+        yield f"count({_sql(join.timestamp_output or '', plan.dialect)}) AS m{index}"
+        taken = [*own, *(_sql(output.name, plan.dialect) for output in join.outputs)]
         yield f"{warehouse.content_hash(taken)} AS h{index}"
 
 
-def _sql(name: str) -> str:
-    return as_name(name).sql("duckdb")
+def _sql(name: str, dialect: str) -> str:
+    return render(column(name), dialect)
 
 
 def _rate(part: int, whole: int) -> float:

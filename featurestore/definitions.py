@@ -22,6 +22,7 @@ __all__ = [
     "FeatureRef",
     "FeatureService",
     "FeatureView",
+    "Freshness",
     "ServiceMember",
 ]
 
@@ -113,6 +114,14 @@ class FeatureRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a view's newest event may be, in dbt's own words; None means any age."""
+
+    warn_after: timedelta | None = None
+    error_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureView:
     """A dbt model that holds features of one or more entities over time.
 
@@ -128,6 +137,7 @@ class FeatureView:
         available_after: The delay between an event and its row being known.
         ttl: The greatest age at which a row may still be used; None means any age.
         online: Whether the sync job publishes it.
+        freshness: How old its newest event, and what is online, may be.
         owner: Name or mail of the dbt group's owner.
     """
 
@@ -142,6 +152,7 @@ class FeatureView:
     available_after: timedelta = timedelta()
     ttl: timedelta | None = None
     online: bool = True
+    freshness: Freshness = Freshness()
     description: str = ""
     owner: str = ""
     group: str = ""

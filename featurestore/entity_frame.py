@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError, MissingExtra
@@ -37,6 +37,10 @@ class EntityFrame:
     source: str
     is_query: bool = False
     table: pa.Table | None = None
+
+    def described(self) -> EntityFrame:
+        """Return the entity rows as they are planned with: of a data frame, its columns alone."""
+        return self if self.table is None else replace(self, table=self.table.slice(0, 0))
 
     def spine(self, warehouse: Warehouse, event_timestamp: str) -> Spine:
         """Put the rows in the warehouse's reach, and describe them.

@@ -73,6 +73,7 @@ class NodeConfig(_Struct, frozen=True, kw_only=True):
     access: str | None = None
     event_time: str | None = None
     unique_key: Any = None
+    freshness: Any = None
 
 
 class Checksum(_Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from featurestore.definitions import ServiceMember
-from featurestore.entity_frame import EntityFrame
+from featurestore.entity_frame import EntityFrame, read_entity_frame
 from featurestore.errors import EntityFrameError
+from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ class Request:
         }
 
 
-def request_of(card: Card) -> Request:
+def request_of(card: Card, dialect: str) -> Request:
     """Return the request that a card was made from; a data frame's rows are read from the output.
+
+    Args:
+        card: The card of a training set.
+        dialect: The dialect of the warehouse that will be asked.
 
     Raises:
         EntityFrameError: The entity rows were a data frame, and the output with them is gone.
@@ -64,24 +69,28 @@ def request_of(card: Card) -> Request:
         )
         for member in content.pop("members")
     ]
-    if source is None:
-        source, is_query = _entities_of(card), True
-    return Request(EntityFrame(source, is_query), members, **content)
+    frame = EntityFrame(source, is_query) if source is not None else _entities_of(card, dialect)
+    return Request(frame, members, **content)
 
 
-def _entities_of(card: Card) -> str:
+def _entities_of(card: Card, dialect: str) -> EntityFrame:
     taken = sum(len(view.features) for view in card.views)
     if card.request["feature_timestamps"]:
         taken += len(card.views)
-    own = card.columns[: len(card.columns) - taken]
-    names = ", ".join(column(entity.name).sql("duckdb") for entity in own)
+    own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
+    names = ", ".join(render(column(name), dialect) for name in own)
     path = Path(card.output)
     if path.suffix != ".parquet":
-        return f"SELECT {names} FROM {card.output}"
+        return EntityFrame(f"SELECT {names} FROM {card.output}", is_query=True)
     if not path.is_file():
         raise EntityFrameError(
             f"The entity rows were a data frame, and the training set {path} is gone.",
             remedy="Put the file back.",
         )
+    if dialect != "duckdb":
+        # The file is here, and only DuckDB is too: another warehouse gets the rows as they came.
+        from pyarrow import parquet
+
+        return read_entity_frame(parquet.read_table(path, columns=own), str)
     literal = exp.Literal.string(str(path)).sql("duckdb")
-    return f"SELECT {names} FROM read_parquet({literal})"
+    return EntityFrame(f"SELECT {names} FROM read_parquet({literal})", is_query=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from featurestore.definitions import FeatureRef, ServiceMember
 from featurestore.errors import EntityFrameError, Problem, did_you_mean
 from featurestore.manifest import Manifest, load_manifest
+from featurestore.operations import Operations
 from featurestore.profile import Profile, Project, load_profile, load_project
 from featurestore.registry import Registry, build_registry
 
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
     from featurestore.training import TrainingJob
     from featurestore.warehouse.protocol import Warehouse
-    from sync.report import ProgressEvent, SyncReport
 
 __all__ = ["FeatureStore"]
 
 
-class FeatureStore:
+class FeatureStore(Operations):
     """A dbt project as a feature store.
 
     Nothing is read before it is needed, and the warehouse is open only while a method runs.
@@ -210,7 +210,8 @@ class FeatureStore:
         from featurestore.training import TrainingJob
 
         then = Card.read(Path(card))
-        job = TrainingJob(self.registry, self.warehouse, request_of(then), self.project)
+        request = request_of(then, self.registry.dialect)
+        job = TrainingJob(self.registry, self.warehouse, request, self.project)
         return differences(then, job.card())
 
     def why(
@@ -256,42 +257,6 @@ class FeatureStore:
             dialect = self.registry.dialect
             sql = why(typed, reference.feature, keys, at, dialect, as_known=as_known, limit=limit)
             return warehouse.stream(sql).read_all()
-
-    def sync(
-        self,
-        views: Sequence[str] | None = None,
-        *,
-        full: bool = False,
-        progress: Callable[[ProgressEvent], None] | None = None,
-    ) -> SyncReport:
-        """Publish the newest row of each entity to the online store.
-
-        Args:
-            views: The feature views to publish; by default every one that is `online`.
-            full: Publish all rows and drop what no longer exists, instead of what changed.
-            progress: Called as the work goes on.
-
-        Returns:
-            What was done, per view.
-
-        Raises:
-            SyncError: The sync could not finish; the next run heals it.
-        """
-        from featurestore.online.redis_store import connect_redis
-        from sync.job import run_sync
-
-        registry = self.registry
-        with self.warehouse(write=True) as warehouse, connect_redis(self._redis_url) as redis:
-            return run_sync(
-                registry,
-                warehouse,
-                redis,
-                views=views,
-                full=full,
-                now=self.now(),
-                state_schema=str(self.profile.settings.get("schema") or "main"),
-                progress=progress,
-            )
 
     def get_online_features(
         self,

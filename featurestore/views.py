@@ -7,13 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from featurestore.definitions import RESERVED_NAMES, Column, Entity, Feature, FeatureView
+from featurestore.definitions import (
+    RESERVED_NAMES,
+    Column,
+    Entity,
+    Feature,
+    FeatureView,
+    Freshness,
+)
 from featurestore.durations import parse_duration
 from featurestore.errors import Problem, did_you_mean
 from featurestore.manifest import META_KEY, MISSPELLINGS, Group, ManifestColumn, Node
 from featurestore.types import DataType, Kind, UnknownType, parse_type
 
-__all__ = ["COLUMN_KEYS", "VIEW_KEYS", "Notes", "feature_view"]
+__all__ = ["COLUMN_KEYS", "FRESHNESS_KEYS", "VIEW_KEYS", "Notes", "feature_view"]
 
 VIEW_KEYS = {
     "entities": "Entity name to join key column, or to a list of columns of a composite key.",
@@ -22,8 +29,16 @@ VIEW_KEYS = {
     "available_after": "Delay between the event and the row being known, such as `15 minutes`.",
     "ttl": "The greatest age at which a row may be used, such as `30 days`; absent means any.",
     "online": "Whether the sync publishes the view to the online store; default true.",
+    "freshness": "The ages at which `featurestore status` speaks up: `warn_after`, `error_after`;"
+    " default: the model's `freshness`.",
 }
 """The keys under a model's `featurestore` meta, each with its meaning."""
+
+FRESHNESS_KEYS = {
+    "warn_after": "The age of the newest event, or of what is online, that is worth a warning.",
+    "error_after": "The one that makes `featurestore status` exit with 1.",
+}
+"""The keys under `freshness`, each with its meaning."""
 
 COLUMN_KEYS = {"feature": "False leaves a documented column out of the features."}
 """The keys under a column's `featurestore` meta, each with its meaning."""
@@ -104,6 +119,7 @@ def feature_view(
         available_after=_duration("available_after", meta, notes) or timedelta(),
         ttl=_duration("ttl", meta, notes),
         online=_boolean("online", meta, True, notes),
+        freshness=_freshness(meta, node, notes),
         description=(node.description or "").strip(),
         owner=str(groups[group].owner) if group in groups else "",
         group=group,
@@ -219,6 +235,24 @@ def _duration(key: str, meta: Mapping[str, Any], notes: Notes) -> timedelta | No
     except ValueError as error:
         notes.add(f"{key}: {error}.")
         return None
+
+
+def _freshness(meta: Mapping[str, Any], node: Node, notes: Notes) -> Freshness:
+    declared = meta.get("freshness")
+    if declared is None:
+        # dbt's own has more keys than these, and NULL in them where nothing is declared.
+        own = node.config.freshness if isinstance(node.config.freshness, dict) else {}
+        given = {key: own.get(key) for key in FRESHNESS_KEYS}
+        declared = {key: value for key, value in given.items() if value and _is_given(value)}
+    if not isinstance(declared, dict):
+        notes.add(f"freshness is {declared!r}.", "Write `freshness: {error_after: 1 day}`.")
+        return Freshness()
+    notes.unknown_keys(declared, FRESHNESS_KEYS, f"meta.{META_KEY}.freshness")
+    return Freshness(*(_duration(key, declared, notes) for key in FRESHNESS_KEYS))
+
+
+def _is_given(value: Any) -> bool:
+    return not isinstance(value, dict) or value.get("count") is not None
 
 
 def _boolean(key: str, meta: Mapping[str, Any], default: bool, notes: Notes) -> bool:

@@ -14,19 +14,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.checks import with_types
-from featurestore.definitions import FeatureView
-from featurestore.errors import SyncError
 from featurestore.registry import Registry
-from featurestore.sql.latest_rows import latest_rows
 from featurestore.warehouse.protocol import Warehouse
+from sync.condition import Condition, examine
 from sync.context import Context, Publication
 from sync.lock import sync_lock
 from sync.orphans import delete_all, delete_orphans, has_rows
 from sync.publish import publish_changes, publish_everything
-from sync.reader import published
 from sync.report import ProgressEvent, SyncReport, ViewReport
-from sync.state import State, ViewState
+from sync.selection import chosen_views, publication_of, undeclared
+from sync.state import State
 
 if TYPE_CHECKING:
     import redis
@@ -66,7 +63,7 @@ def run_sync(
     """
     started = time.monotonic()
     as_of = now or datetime.now(UTC)
-    chosen = [_publication(view, warehouse, as_of) for view in _chosen(registry, views)]
+    chosen = [publication_of(view, warehouse, as_of) for view in chosen_views(registry, views)]
     project = registry.project
     with sync_lock(client, project) as lease:
         state = State(warehouse, state_schema, project)
@@ -81,60 +78,16 @@ def _silent(event: ProgressEvent) -> None:
     del event
 
 
-def _chosen(registry: Registry, views: Sequence[str] | None) -> list[FeatureView]:
-    if views is None:
-        return [view for view in registry.feature_views.values() if view.online]
-    chosen = {view.name: view for view in map(registry.view, views)}
-    for view in chosen.values():
-        if not view.online:
-            raise SyncError(
-                f"The feature view '{view.name}' ({view.path}) is declared `online: false`.",
-                remedy="Leave it out, or declare it online.",
-            )
-    return list(chosen.values())
-
-
-def _publication(view: FeatureView, warehouse: Warehouse, now: datetime) -> Publication:
-    typed = with_types(view, warehouse)
-    return published(typed, latest_rows(typed, warehouse.dialect, now), warehouse)
-
-
 def _sync_view(context: Context, publication: Publication, *, full: bool) -> ViewReport:
     started = time.monotonic()
     state = context.state.read(publication.name)
-    reason = _reason(context, publication, state)
-    if full or reason or state is None or not state.complete:
-        report = _publish_in_full(context, publication, reason)
+    found = examine(context.client, context.project, publication, state)
+    if full or found.condition is not Condition.OK:
+        report = _publish_in_full(context, publication, found.reason)
     else:
         report = _publish_changes(context, publication)
+    context.state.confirm(publication.name, context.now)
     return replace(report, seconds=time.monotonic() - started)
-
-
-def _reason(context: Context, publication: Publication, state: ViewState | None) -> str:
-    """Say why the view has to be published in full; nothing if what changed is enough."""
-    held, current = _held(context, publication)
-    if state is None:
-        return "the warehouse has no record of what was published" if held else ""
-    known = current == publication.schema.fingerprint.hex().encode()
-    causes = {
-        "the warehouse's table of what was published is gone": not state.complete,
-        "the last sync did not finish it": state.dirty,
-        "its columns, types or ttl changed": state.layout != publication.layout,
-        "the online store does not have it": held is None or not known,
-        "the online store was restored, or published to from another warehouse": (
-            held != state.epoch.encode()
-        ),
-    }
-    return next((cause for cause, applies in causes.items() if applies), "")
-
-
-def _held(context: Context, publication: Publication) -> tuple[bytes | None, bytes | None]:
-    """Return the epoch and the schema that Redis has of a view."""
-    pipeline = context.client.pipeline(transaction=False)
-    pipeline.hget(context.view_book(publication.name), "epoch")
-    pipeline.hget(context.schema_book(publication.name), "current")
-    epoch, current = pipeline.execute()
-    return epoch, current
 
 
 def _publish_in_full(context: Context, publication: Publication, reason: str) -> ViewReport:
@@ -209,10 +162,9 @@ def _seal(context: Context, publication: Publication) -> str:
 
 def _remove_others(context: Context, chosen: Sequence[Publication]) -> list[ViewReport]:
     """Remove what was published of views that are gone from the project, or no longer online."""
-    published = {publication.name for publication in chosen}
-    remembered: Any = context.client.smembers(context.views_book)
-    known = {*context.state.views(), *(name.decode() for name in remembered)}
-    return [_remove(context, view) for view in sorted(known - published)]
+    declared = {publication.name for publication in chosen}
+    others = undeclared(context.client, context.state, context.project, declared)
+    return [_remove(context, view) for view in others]
 
 
 def _remove(context: Context, view: str) -> ViewReport:

@@ -39,6 +39,7 @@ class ViewReport:
         newest_event_timestamp: The newest event among the rows read; None where there is none.
         full: Whether every row was published.
         reason: Why every row was published, where it was not asked for.
+        memory: About how many bytes of Redis' memory the rows take after it; only a dry run says.
     """
 
     view: str
@@ -51,6 +52,7 @@ class ViewReport:
     newest_event_timestamp: datetime | None
     full: bool = False
     reason: str = ""
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,14 @@ class SyncReport:
         as_of: The moment for which the rows were the newest.
         seconds: How long it took.
         views: One report per view, by name.
+        dry_run: Whether it only says what a sync would do.
     """
 
     project: str
     as_of: datetime
     seconds: float
     views: tuple[ViewReport, ...]
+    dry_run: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for JSON."""

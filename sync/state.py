@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlglot import exp
@@ -25,6 +25,7 @@ OP = "_op"
 PREVIOUS_EVENT = "_previous_event"
 PREVIOUS_CREATED = "_previous_created"
 _BOOK = "_featurestore_sync"
+_CONFIRMED = "_featurestore_confirmed"
 _PUBLISHED = "_featurestore_published__"
 _CHANGES = "_featurestore_changes"
 
@@ -53,19 +54,32 @@ class State:
         warehouse: Open for writing.
         schema: The schema for the tables, dbt's own by default.
         project: The dbt project; two projects may share a schema.
+        write: Whether to make the books where there are none; without them nothing was published.
     """
 
-    def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
+    def __init__(
+        self, warehouse: Warehouse, schema: str, project: str, *, write: bool = True
+    ) -> None:
         self._warehouse = warehouse
         self._schema = schema
         self._project = project
-        warehouse.execute(
+        if write:
+            self._make_books()
+
+    def _make_books(self) -> None:
+        self._warehouse.execute(
             f"CREATE TABLE IF NOT EXISTS {self._table(_BOOK)} (project VARCHAR, view VARCHAR,"
             " epoch VARCHAR, dirty BOOLEAN, layout VARCHAR)"
+        )
+        self._warehouse.execute(
+            f"CREATE TABLE IF NOT EXISTS {self._table(_CONFIRMED)} (project VARCHAR, view VARCHAR,"
+            " as_of VARCHAR, synced_at VARCHAR)"
         )
 
     def views(self) -> list[str]:
         """Return the names of the views that were ever published and not dropped since."""
+        if not self._is_there(self._table(_BOOK)):
+            return []
         rows = self._rows(
             f"SELECT view FROM {self._table(_BOOK)} WHERE project = {_text(self._project)}"
             " ORDER BY view"
@@ -74,14 +88,39 @@ class State:
 
     def read(self, view: str) -> ViewState | None:
         """Return what the book says of a view; None if it was never published."""
+        if not self._is_there(self._table(_BOOK)):
+            return None
         rows = self._rows(
             f"SELECT epoch, dirty, layout FROM {self._table(_BOOK)} WHERE {self._is(view)}"
         )
-        return ViewState(**rows[0], complete=self._is_there(view)) if rows else None
+        complete = bool(rows) and self._is_there(self.published(view))
+        return ViewState(**rows[0], complete=complete) if rows else None
 
-    def _is_there(self, view: str) -> bool:
+    def confirm(self, view: str, as_of: datetime) -> None:
+        """Note that Redis holds the newest rows of a moment, whether or not it was written to."""
+        moments = f"{_text(as_of.isoformat())}, {_text(datetime.now(UTC).isoformat())}"
+        with self._transaction():
+            self._forget_confirmation(view)
+            self._warehouse.execute(
+                f"INSERT INTO {self._table(_CONFIRMED)}"
+                f" VALUES ({_text(self._project)}, {_text(view)}, {moments})"
+            )
+
+    def confirmed(self, view: str) -> tuple[datetime, datetime] | None:
+        """Return the moment whose newest rows Redis held last, and the clock at that time."""
+        table = self._table(_CONFIRMED)
+        if not self._is_there(table):
+            return None
+        rows = self._rows(f"SELECT as_of, synced_at FROM {table} WHERE {self._is(view)}")
+        moments = [datetime.fromisoformat(text) for row in rows for text in row.values()]
+        return (moments[0], moments[1]) if moments else None
+
+    def _forget_confirmation(self, view: str) -> None:
+        self._warehouse.execute(f"DELETE FROM {self._table(_CONFIRMED)} WHERE {self._is(view)}")
+
+    def _is_there(self, table: str) -> bool:
         try:
-            return bool(self._warehouse.columns(self.published(view)))
+            return bool(self._warehouse.columns(table))
         except RelationNotBuilt:
             return False
 
@@ -100,6 +139,7 @@ class State:
         with self._transaction():
             self._warehouse.execute(f"DELETE FROM {self._table(_BOOK)} WHERE {self._is(view)}")
             self._warehouse.execute(f"DROP TABLE IF EXISTS {self.published(view)}")
+            self._forget_confirmation(view)
 
     def published(self, view: str) -> str:
         """Return the name of the table of the view's published rows."""
@@ -127,9 +167,7 @@ class State:
             timestamps of the row that was published before, if there was one.
         """
         self._warehouse.execute(f"DROP TABLE IF EXISTS {_CHANGES}")
-        self._warehouse.execute(
-            f"CREATE TEMP TABLE {_CHANGES} AS\n{self._difference(view, latest)}"
-        )
+        self._warehouse.execute(f"CREATE TEMP TABLE {_CHANGES} AS\n{self.difference(view, latest)}")
         return _CHANGES
 
     def apply_changes(self, view: FeatureView, epoch: str, layout: str) -> None:
@@ -150,12 +188,12 @@ class State:
             self._write(view.name, epoch, layout, dirty=False)
         self._warehouse.execute(f"DROP TABLE {_CHANGES}")
 
-    def summary(self, view: FeatureView) -> tuple[int, datetime | None]:
-        """Return the number of published rows and their newest event timestamp."""
+    def summary(self, view: FeatureView, table: str | None = None) -> tuple[int, datetime | None]:
+        """Return the number of published rows (or a table's) and their newest event timestamp."""
         event = _quoted(view.event_timestamp.name)
         row = self._rows(
             f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest"
-            f" FROM {self.published(view.name)}"
+            f" FROM {table or self.published(view.name)}"
         )[0]
         return row["n"], row["newest"]
 
@@ -164,7 +202,8 @@ class State:
         rows = self._rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
         return {row["op"]: row["n"] for row in rows}
 
-    def _difference(self, view: FeatureView, latest: str) -> str:
+    def difference(self, view: FeatureView, latest: str) -> str:
+        """Write the query for what `find_changes` finds."""
         keys = _names(view.join_keys)
         columns = [
             f"coalesce(latest.{name}, published.{name}) AS {name}"

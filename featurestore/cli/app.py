@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from featurestore.cli import catalog, demo, online, training
+from featurestore.cli import catalog, demo, online, operations, training
 from featurestore.cli.output import complain
 from featurestore.errors import FeatureStoreError
 
@@ -46,7 +46,7 @@ app = typer.Typer(
     help="A dbt-and-SQL, warehouse-native feature store.",
     epilog="Start with: featurestore demo",
 )
-for module in (catalog, training, online, demo):
+for module in (catalog, training, online, operations, demo):
     for command in module.COMMANDS:
         name = command.__name__.removesuffix("_").removesuffix("_command")
         app.command(name)(command)

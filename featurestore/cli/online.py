@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +21,7 @@ from featurestore.cli.options import (
     RedisUrl,
     Service,
     Target,
+    bytes_shown,
     key_values,
     open_store,
 )
@@ -31,6 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "print_report", "progress_shown"]
 
+_DRY_COLUMNS = (
+    "view",
+    "read",
+    "changed",
+    "would write",
+    "would delete",
+    "skipped",
+    "newest",
+    "memory",
+)
 _REPORT_COLUMNS = ("view", "read", "changed", "written", "deleted", "skipped", "newest", "seconds")
 
 
@@ -41,7 +54,13 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="Publish every row, not only what changed.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing, and say what would be done.")
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print nothing; with --format json, one line of it."),
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -54,15 +73,25 @@ def sync(
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
     with progress_shown(wanted=not quiet) as progress:
-        report = store.sync(views, full=full, progress=progress)
-    if format_ is Format.JSON:
+        report = store.sync(views, full=full, dry_run=dry_run, progress=progress)
+    if format_ is Format.JSON and quiet:
+        typer.echo(_one_line(report))
+    elif format_ is Format.JSON:
         print_json(report.to_dict())
     elif not quiet:
         print_report(report)
 
 
+def _one_line(report: SyncReport) -> str:
+    def text(moment: datetime) -> str:
+        return moment.isoformat()
+
+    return json.dumps(report.to_dict(), default=text, ensure_ascii=False)
+
+
 def print_report(report: SyncReport) -> None:
-    """Write what a sync did, a line per view."""
+    """Write what a sync did, or would do, a line per view."""
+    columns = _DRY_COLUMNS if report.dry_run else _REPORT_COLUMNS
     rows = [
         (
             view.view,
@@ -72,14 +101,18 @@ def print_report(report: SyncReport) -> None:
             f"{view.deleted:,}",
             f"{view.skipped:,}",
             view.newest_event_timestamp,
-            f"{view.seconds:.2f}",
+            bytes_shown(view.memory) if report.dry_run else f"{view.seconds:.2f}",
         )
         for view in report.views
     ]
-    print_table(_REPORT_COLUMNS, rows, right=(*_REPORT_COLUMNS[1:6], "seconds"))
+    print_table(columns, rows, right=(*columns[1:6], columns[-1]))
+    done = "would be published" if report.dry_run else "published"
     for view in report.views:
         if view.reason:
-            note(f"{view.view}: published in full, because {view.reason}.")
+            note(f"{view.view}: {done} in full, because {view.reason}.")
+    if report.dry_run:
+        memory = bytes_shown(sum(view.memory or 0 for view in report.views))
+        note(f"Nothing was written. All rows together would take about {memory} of Redis' memory.")
 
 
 @contextmanager

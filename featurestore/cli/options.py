@@ -67,6 +67,7 @@ Features = Annotated[
     list[str] | None,
     typer.Option("--feature", "-f", metavar="VIEW:FEATURE", help="A feature, or VIEW:* for all."),
 ]
+Views = Annotated[list[str] | None, typer.Option("--view", "-v", help="A view; else all.")]
 Service = Annotated[
     str | None, typer.Option("--service", "-s", help="A feature service, instead of features.")
 ]
@@ -123,3 +124,17 @@ def key_values(text: str) -> dict[str, Any]:
             f"'{text}' is no entity.", remedy="Write key=value, or key=value,key=value."
         )
     return {name.strip(): value for name, _, value in pairs}
+
+
+def bytes_shown(count: float | None) -> str:
+    """Write a number of bytes the way a person reads it.
+
+    >>> bytes_shown(None), bytes_shown(999), bytes_shown(1_234_567), bytes_shown(5e10)
+    ('', '999 B', '1.2 MB', '50.0 GB')
+    """
+    if count is None:
+        return ""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"

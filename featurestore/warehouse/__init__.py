@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from featurestore.errors import UnsupportedDialect, did_you_mean
+from importlib import import_module
+from typing import Any
+
+from featurestore.errors import MissingExtra, UnsupportedDialect, did_you_mean
 from featurestore.profile import Profile
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["ADAPTERS", "Warehouse", "connect"]
 
-ADAPTERS = ("duckdb",)
+_CLASSES = {
+    "bigquery": "BigQueryWarehouse",
+    "duckdb": "DuckDBWarehouse",
+    "postgres": "PostgresWarehouse",
+    "snowflake": "SnowflakeWarehouse",
+    "spark": "SparkWarehouse",
+}
+"""The class for each adapter, in the module and with the extra that are named as the adapter."""
+
+ADAPTERS = tuple(_CLASSES)
 """The dbt adapters whose warehouses can be connected to."""
 
 
@@ -24,12 +36,17 @@ def connect(profile: Profile, *, write: bool = False) -> Warehouse:
         WarehouseUnavailable: The warehouse cannot be reached.
         MissingExtra: The engine's driver is not installed.
     """
-    if profile.adapter == "duckdb":
-        from featurestore.warehouse.duckdb import DuckDBWarehouse
-
-        return DuckDBWarehouse.from_profile(profile, write=write)
-    raise UnsupportedDialect(
-        f"No connection is known for the dbt adapter '{profile.adapter}' of profile"
-        f" '{profile.name}'.",
-        remedy=did_you_mean(profile.adapter, ADAPTERS) or f"Supported: {', '.join(ADAPTERS)}.",
-    )
+    adapter = profile.adapter
+    if adapter not in _CLASSES:
+        raise UnsupportedDialect(
+            f"No connection is known for the dbt adapter '{adapter}' of profile '{profile.name}'.",
+            remedy=did_you_mean(adapter, ADAPTERS) or f"Supported: {', '.join(ADAPTERS)}.",
+        )
+    try:
+        module = import_module(f"featurestore.warehouse.{adapter}")
+    except ImportError as error:
+        missing = error.name or adapter
+        raise MissingExtra(missing, adapter, purpose="Reading the warehouse") from None
+    engine: Any = getattr(module, _CLASSES[adapter])
+    warehouse: Warehouse = engine.from_profile(profile, write=write)
+    return warehouse

@@ -1,0 +1,200 @@
+"""The methods of a feature store that keep what is online right; they only delegate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from featurestore.definitions import Freshness
+from featurestore.durations import parse_duration
+from featurestore.errors import FeatureStoreError, UnsupportedDialect
+from featurestore.profile import Profile
+from featurestore.registry import Registry
+
+if TYPE_CHECKING:
+    from featurestore.online.client import OnlineClient
+    from featurestore.warehouse.protocol import Warehouse
+    from sync.purge import PurgeReport
+    from sync.report import ProgressEvent, SyncReport
+    from sync.status import StatusReport
+    from sync.survey import Survey
+    from sync.verify import VerifyReport
+
+__all__ = ["Operations"]
+
+_PUBLISHABLE = ("duckdb",)
+
+
+class Operations(ABC):
+    """What `FeatureStore` does with the online store as a whole: fill, watch, check, empty it."""
+
+    _redis_url: str | None
+
+    @property
+    @abstractmethod
+    def registry(self) -> Registry:
+        """The registry."""
+
+    @property
+    @abstractmethod
+    def profile(self) -> Profile:
+        """The connection that dbt uses."""
+
+    @abstractmethod
+    def warehouse(self, *, write: bool = False) -> Warehouse:
+        """Open the warehouse."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the moment at which the store stands."""
+
+    def sync(
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[ProgressEvent], None] | None = None,
+    ) -> SyncReport:
+        """Publish the newest row of each entity to the online store.
+
+        Args:
+            views: The feature views to publish; by default every one that is `online`.
+            full: Publish all rows and drop what no longer exists, instead of what changed.
+            dry_run: Write nothing, and say what would be done and the memory it would take.
+            progress: Called as the work goes on.
+
+        Returns:
+            What was done, per view.
+
+        Raises:
+            SyncError: The sync could not finish; the next run heals it.
+            UnsupportedDialect: The warehouse is none that a sync can work with.
+        """
+        if dry_run:
+            return self._dry_run(views, full=full)
+        from featurestore.online.redis_store import connect_redis
+        from sync.job import run_sync
+
+        registry = self._publishable()
+        with self.warehouse(write=True) as warehouse, connect_redis(self._redis_url) as redis:
+            return run_sync(
+                registry,
+                warehouse,
+                redis,
+                views=views,
+                full=full,
+                now=self.now(),
+                state_schema=self._state_schema,
+                progress=progress,
+            )
+
+    def status(
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        warn_after: str | timedelta | None = None,
+        error_after: str | timedelta | None = None,
+    ) -> StatusReport:
+        """Say how each view stands: freshness in the warehouse, lag online, and what is wrong.
+
+        Args:
+            views: The feature views; by default every one that is `online`, or was published.
+            warn_after: The age worth a warning, such as `2 hours`, for views that declare none.
+            error_after: The age that is an error, likewise.
+        """
+        from sync.status import status_of
+
+        limits = Freshness(_duration(warn_after), _duration(error_after))
+        with self._survey() as survey:
+            return status_of(survey, views=views, limits=limits)
+
+    def verify(
+        self, views: Sequence[str] | None = None, *, sample: int | Literal["all"] = 1000
+    ) -> VerifyReport:
+        """Read back what was published, and compare it with the warehouse value by value.
+
+        Args:
+            views: The feature views; by default every one that is `online`.
+            sample: The number of rows taken of each view; `all` compares every row, and finds rows
+                online that the warehouse does not have.
+        """
+        from featurestore.online.client import OnlineClient
+        from sync.verify import verify_views
+
+        def reader(moment: datetime) -> OnlineClient:
+            return OnlineClient(self.registry, self._redis_url, now=lambda: moment)
+
+        with self._survey() as survey:
+            rows = None if sample == "all" else sample
+            return verify_views(survey, reader, views=views, sample=rows)
+
+    def purge(self, view: str | None = None, *, dry_run: bool = False) -> PurgeReport:
+        """Remove a view from the online store, or everything that the project has there.
+
+        The next sync publishes what was removed in full.
+
+        Args:
+            view: The view, declared or not; by default the whole project.
+            dry_run: Remove nothing, and say what would be.
+
+        Raises:
+            UnknownFeatureView: There is none of this name, nor was there ever.
+            SyncLocked: A sync of the project is at work.
+        """
+        from featurestore.online.redis_store import connect_redis
+        from sync.purge import plan_purge, purge
+        from sync.state import State
+
+        registry = self._publishable()
+        warehouse = self.warehouse(write=not dry_run)
+        with warehouse, connect_redis(self._redis_url) as redis:
+            state = State(warehouse, self._state_schema, registry.project, write=not dry_run)
+            if dry_run:
+                return plan_purge(registry, redis, state, view)
+            return purge(registry, warehouse, redis, state, view)
+
+    def _dry_run(self, views: Sequence[str] | None, *, full: bool) -> SyncReport:
+        from sync.dry_run import dry_run
+
+        with self._survey() as survey:
+            return dry_run(survey, views=views, full=full)
+
+    @contextmanager
+    def _survey(self) -> Iterator[Survey]:
+        """Open both sides for looking at them."""
+        from featurestore.online.redis_store import connect_redis
+        from sync.state import State
+        from sync.survey import Survey
+
+        registry = self._publishable()
+        with self.warehouse() as warehouse, connect_redis(self._redis_url) as redis:
+            state = State(warehouse, self._state_schema, registry.project, write=False)
+            yield Survey(registry, warehouse, redis, state, self.now())
+
+    def _publishable(self) -> Registry:
+        """Return the registry of a warehouse that can keep a sync's books."""
+        registry = self.registry
+        if registry.dialect not in _PUBLISHABLE:
+            raise UnsupportedDialect(
+                f"A sync cannot publish from {registry.dialect or 'this warehouse'} yet: what was"
+                f" published is kept in the warehouse, in the words of {', '.join(_PUBLISHABLE)}.",
+                remedy="Training sets work; publish from a DuckDB target.",
+            )
+        return registry
+
+    @property
+    def _state_schema(self) -> str:
+        return str(self.profile.settings.get("schema") or "main")
+
+
+def _duration(given: str | timedelta | None) -> timedelta | None:
+    if not isinstance(given, str):
+        return given
+    try:
+        return parse_duration(given)
+    except ValueError as error:
+        raise FeatureStoreError(f"{error}.") from None

@@ -1,0 +1,249 @@
+"""A warehouse behind an ADBC driver: rows come and go as Arrow, whatever the engine.
+
+An engine's own file says how to connect, and what the engine does unlike the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+from sqlglot import exp
+
+from featurestore.errors import (
+    MissingExtra,
+    RelationNotBuilt,
+    WarehouseError,
+    WarehouseUnavailable,
+)
+from featurestore.types import DataType
+from featurestore.warehouse.arrow import (
+    data_type,
+    plain,
+    plain_table,
+    recast,
+    sql_type,
+    write_parquet,
+)
+from featurestore.warehouse.protocol import Estimate
+
+__all__ = ["AdbcWarehouse", "driver"]
+
+_NO_RELATION = ("42P01", "3F000", "42S02", "02000")
+_LOST = ("08", "57P")
+_HIDDEN = "***"
+_DRIVERS_OWN = re.compile(r"^[A-Z_]+: (\[\w+\] )?")
+
+
+def driver(name: str, extra: str) -> Any:
+    """Import the DBAPI module of a driver.
+
+    Args:
+        name: The driver's package, as it is imported.
+        extra: The extra that brings it.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    try:
+        return importlib.import_module(f"{name}.dbapi")
+    except ImportError as error:
+        missing = (error.name or name).partition(".")[0].replace("_", "-")
+        raise MissingExtra(missing, extra, purpose="Reading the warehouse") from None
+
+
+class AdbcWarehouse:
+    """A connection to a warehouse; see `Warehouse` for the methods.
+
+    Args:
+        dbapi: The driver's DBAPI module.
+        options: What its `connect` takes.
+        address: Where the warehouse is, for errors; without secrets.
+        secrets: What no error may show.
+
+    Raises:
+        WarehouseUnavailable: The warehouse cannot be reached, or turns the connection away.
+    """
+
+    dialect: ClassVar[str]
+    ingest_options: ClassVar[Mapping[str, Any]] = {}
+    """What the driver has to be told to find a temporary table when it ingests."""
+
+    def __init__(
+        self, dbapi: Any, options: Mapping[str, Any], *, address: str, secrets: Sequence[str] = ()
+    ) -> None:
+        self._errors = dbapi.Error
+        self._address = address
+        self._secrets = [secret for secret in secrets if secret]
+        try:
+            self.connection = dbapi.connect(autocommit=True, **options)
+        except self._errors as error:
+            raise WarehouseUnavailable(
+                f"Cannot connect to {address}: {self._reason(error)}",
+                remedy="Is it running, and is the target in profiles.yml right? Try `dbt debug`.",
+            ) from None
+        self._cursor = self.connection.cursor()
+
+    @property
+    def version(self) -> str:
+        """The engine and its version."""
+        information = self.connection.adbc_get_info()
+        return f"{self.dialect} {information.get('vendor_version', '')}".strip()
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Sum the hashes of all rows."""
+        raise NotImplementedError
+
+    def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
+        """Describe a relation or a query, by asking for none of its rows."""
+        described = f"(\n{source}\n) AS described" if is_query else source
+        with self._translated(
+            "describe the entity frame's SQL" if is_query else f"describe {source}"
+        ):
+            self._cursor.execute(f"SELECT * FROM {described} WHERE 1 = 0")
+            schema = self._cursor.fetch_record_batch().schema
+        return {self._name(field.name): self._data_type(field) for field in schema}
+
+    def estimate(
+        self,
+        source: str,  # noqa: ARG002, for the engines that have statistics
+        columns: Sequence[str] = (),  # noqa: ARG002, the same
+        *,
+        over: str | None = None,  # noqa: ARG002, the same
+        is_query: bool = False,  # noqa: ARG002, the same
+    ) -> Estimate | None:
+        """Return nothing: the engine keeps no statistics that are free to read."""
+        return None
+
+    def upload(self, name: str, table: pa.Table) -> str:
+        """Copy Arrow data into a temporary table, by the driver's bulk path."""
+        table = plain_table(table)
+        columns = ", ".join(
+            f"{self._identifier(field.name)} {self._spelled(sql_type(field.name, field.type))}"
+            for field in table.schema
+        )
+        self.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
+        with self._translated("upload the data frame"):
+            self._cursor.adbc_ingest(
+                self._stored_name(name), table, mode="append", **self.ingest_options
+            )
+        return name
+
+    def stage(self, name: str, sql: str) -> str:
+        """Keep a query's rows in a temporary table."""
+        self.execute(f"CREATE TEMPORARY TABLE {name} AS\n{sql}")
+        return name
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """Run a query and stream its rows."""
+        with self._translated("run the query"):
+            self._cursor.execute(sql)
+            reader = self._cursor.fetch_record_batch()
+        schema = pa.schema(
+            [pa.field(self._name(field.name), self._result_type(field)) for field in reader.schema]
+        )
+        return recast(reader, schema, lambda: self._translated("fetch the query's rows"))
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        with self._translated("run a statement"):
+            self._cursor.execute(sql)
+
+    def write_table(self, name: str, sql: str) -> int:
+        """Create or replace a table in one statement."""
+        with self._translated(f"write the table {name}"):
+            self._cursor.execute(f"CREATE OR REPLACE TABLE {self._table(name)} AS {sql}")
+        return self._count(name)
+
+    def write_parquet(self, path: Path, sql: str) -> int:
+        """Stream a query's rows to a Parquet file."""
+        return write_parquet(path, self.stream(sql))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(self._errors):
+            self._cursor.close()
+        with contextlib.suppress(self._errors):
+            self.connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the warehouse itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def _name(self, name: str) -> str:
+        """Return a column's name as the project spells it."""
+        return name
+
+    def _identifier(self, name: str) -> str:
+        """Return a column's name as SQL."""
+        return exp.to_identifier(name, quoted=True).sql(self.dialect)
+
+    def _stored_name(self, table: str) -> str:
+        """Return a table's name as the engine stores it, where it was written unquoted."""
+        return table
+
+    def _data_type(self, field: pa.Field[Any]) -> DataType:
+        return data_type(field.type)
+
+    def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
+        """Return the type in which a column's values are handed on: DuckDB's for the same."""
+        return pa.string() if field.type in (pa.json_(), pa.uuid()) else plain(field.type)
+
+    def _spelled(self, data_type: str) -> str:
+        return exp.DataType.build(data_type, dialect="duckdb").sql(self.dialect)
+
+    def _table(self, name: str) -> str:
+        return exp.to_table(name, dialect=self.dialect).sql(self.dialect)
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        self._cursor.execute(sql)
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
+
+    def _count(self, name: str) -> int:
+        with self._translated(f"count the rows of {name}"):
+            return int(self._rows(f"SELECT count(*) FROM {self._table(name)}")[0][0])
+
+    @contextlib.contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        """Turn the driver's errors into ours."""
+        try:
+            yield
+        except self._errors as error:
+            raise self._ours(doing, error) from None
+        except (pa.ArrowException, OSError) as error:
+            # What the engine says while rows are fetched comes through Arrow.
+            raise WarehouseError(f"Cannot {doing}: {self._reason(error)}") from None
+
+    def _ours(self, doing: str, error: Exception) -> WarehouseError:
+        state = getattr(error, "sqlstate", None) or ""
+        status = getattr(getattr(error, "status_code", None), "name", "")
+        message = f"Cannot {doing}: {self._reason(error)}"
+        if state in _NO_RELATION or (not state and status == "NOT_FOUND"):
+            return RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.")
+        if state.startswith(_LOST) or (not state and status in ("IO", "TIMEOUT")):
+            return WarehouseUnavailable(f"Lost the connection to {self._address}. {message}")
+        return WarehouseError(message)
+
+    def _reason(self, error: Exception) -> str:
+        """Return the engine's own words: its first line, without the driver's and the secrets."""
+        words = str(error).split("\nQuery was:")[0].strip().splitlines() or [repr(error)]
+        reason = _DRIVERS_OWN.sub("", words[0].rpartition("ERROR:")[2].strip())
+        for secret in self._secrets:
+            reason = reason.replace(secret, _HIDDEN)
+        return reason

@@ -1,0 +1,184 @@
+"""Arrow data on its way to a warehouse and back, for the engines that are reached through Arrow.
+
+Frames and results spell one and the same type in many ways. Here each has one spelling, so that a
+training set has the same types whichever engine built it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from featurestore.errors import WarehouseError
+from featurestore.types import DataType, Kind
+
+__all__ = ["data_type", "plain", "plain_table", "recast", "sql_type", "write_parquet"]
+
+_SCALARS = (
+    (pa.null(), Kind.NULL, "text"),
+    (pa.bool_(), Kind.BOOLEAN, "boolean"),
+    (pa.int8(), Kind.INT8, "tinyint"),
+    (pa.int16(), Kind.INT16, "smallint"),
+    (pa.int32(), Kind.INT32, "integer"),
+    (pa.int64(), Kind.INT64, "bigint"),
+    (pa.float32(), Kind.FLOAT32, "real"),
+    (pa.float64(), Kind.FLOAT64, "double"),
+    (pa.string(), Kind.STRING, "text"),
+    (pa.binary(), Kind.BYTES, "blob"),
+    (pa.date32(), Kind.DATE, "date"),
+    (pa.time64("us"), Kind.TIME, "time"),
+    (pa.timestamp("us"), Kind.TIMESTAMP, "timestamp"),
+    (pa.timestamp("us", "UTC"), Kind.TIMESTAMPTZ, "timestamptz"),
+    (pa.json_(), Kind.JSON, "json"),
+    (pa.uuid(), Kind.UUID, "uuid"),
+)
+_KINDS: dict[Any, Kind] = {arrow: kind for arrow, kind, _ in _SCALARS}
+_WORDS: dict[Any, str] = {arrow: word for arrow, _, word in _SCALARS}
+# What is left of a type once its unit, its width and its way of storing are taken away.
+_PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
+    (pa.types.is_large_string, pa.string()),
+    (pa.types.is_string_view, pa.string()),
+    (pa.types.is_large_binary, pa.binary()),
+    (pa.types.is_binary_view, pa.binary()),
+    (pa.types.is_fixed_size_binary, pa.binary()),
+    (pa.types.is_float16, pa.float32()),
+    (pa.types.is_date64, pa.date32()),
+    (pa.types.is_time, pa.time64("us")),
+    # Engines have no unsigned integers, and a driver may write the bits of 64 as a signed one.
+    (pa.types.is_uint8, pa.int16()),
+    (pa.types.is_uint16, pa.int32()),
+    (pa.types.is_uint32, pa.int64()),
+    (pa.types.is_uint64, pa.decimal128(20, 0)),
+)
+Guard = Callable[[], AbstractContextManager[None]]
+"""Makes the context in which rows are fetched: it translates the engine's errors."""
+
+
+def plain(arrow: Any) -> pa.DataType:
+    """Return the one spelling of a type; instants with a zone are in UTC.
+
+    >>> print(plain(pa.dictionary(pa.int8(), pa.large_string())))
+    string
+    >>> print(plain(pa.timestamp("ns", "America/New_York")))
+    timestamp[us, tz=UTC]
+    """
+    if pa.types.is_dictionary(arrow):
+        return plain(arrow.value_type)
+    if pa.types.is_timestamp(arrow):
+        return pa.timestamp("us", "UTC" if arrow.tz else None)
+    if _is_list(arrow):
+        return pa.list_(plain(arrow.value_type))
+    return next((found for matches, found in _PLAIN if matches(arrow)), arrow)
+
+
+def _is_list(arrow: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(arrow)
+        or pa.types.is_large_list(arrow)
+        or pa.types.is_fixed_size_list(arrow)
+        or pa.types.is_list_view(arrow)
+    )
+
+
+def data_type(arrow: Any) -> DataType:
+    """Return the logical type of a type.
+
+    >>> str(data_type(pa.list_(pa.decimal128(10, 2))))
+    'array<decimal(10,2)>'
+    """
+    arrow = plain(arrow)
+    if pa.types.is_decimal(arrow):
+        return DataType(Kind.DECIMAL, arrow.precision, arrow.scale)
+    if _is_list(arrow):
+        return DataType(Kind.ARRAY, element=data_type(arrow.value_type))
+    kind = _KINDS.get(arrow, Kind.OTHER)
+    return DataType(kind, text=str(arrow) if kind is Kind.OTHER else None)
+
+
+def sql_type(name: str, arrow: Any) -> str:
+    """Return the type of a column to be created, in DuckDB's words, which translate to all others.
+
+    Args:
+        name: The column's name, for the error.
+        arrow: Its type in `plain` spelling.
+
+    Raises:
+        WarehouseError: A table has no such column.
+    """
+    if pa.types.is_decimal(arrow):
+        return f"decimal({arrow.precision},{arrow.scale})"
+    if _is_list(arrow):
+        return f"{sql_type(name, arrow.value_type)}[]"
+    if arrow not in _WORDS:
+        raise WarehouseError(
+            f"The column '{name}' of the data frame is {arrow}, which cannot be uploaded.",
+            remedy="Drop or convert the column.",
+        )
+    return _WORDS[arrow]
+
+
+def plain_table(table: pa.Table) -> pa.Table:
+    """Return a frame with each type in its one spelling."""
+    schema = pa.schema([field.with_type(plain(field.type)) for field in table.schema])
+    columns = [
+        # An instant finer than a microsecond is cut, as the warehouse would.
+        column.cast(field.type, safe=not pa.types.is_timestamp(field.type))
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def recast(reader: pa.RecordBatchReader, schema: pa.Schema, guard: Guard) -> pa.RecordBatchReader:
+    """Hand on rows in the types and under the names of another schema.
+
+    Args:
+        reader: The rows as a driver gives them.
+        schema: How they are wanted.
+        guard: Translates the driver's errors.
+    """
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        rows = iter(reader)
+        while True:
+            with guard():
+                batch = next(rows, None)
+                if batch is None:
+                    return
+                columns = [
+                    _cast(column, field.type)
+                    for column, field in zip(batch.columns, schema, strict=True)
+                ]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _cast(column: Any, arrow: pa.DataType) -> Any:
+    if column.type == arrow:
+        return column
+    if column.type == pa.uuid():
+        return pa.array([None if uuid is None else str(uuid) for uuid in column.to_pylist()], arrow)
+    return column.cast(arrow, safe=not pa.types.is_timestamp(arrow))
+
+
+def write_parquet(path: Path, reader: pa.RecordBatchReader) -> int:
+    """Write rows to a Parquet file beside its place, then move it there: never half a file."""
+    part = path.with_name(f"{path.name}.part-{os.getpid()}")
+    rows = 0
+    try:
+        with parquet.ParquetWriter(part, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        part.replace(path)
+    except OSError as error:
+        raise WarehouseError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return rows

@@ -1,0 +1,225 @@
+"""PostgreSQL, connected to as dbt-postgres does.
+
+Source: https://docs.getdbt.com/docs/core/connect-data-platform/postgres-setup
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+from sqlglot import exp
+
+from featurestore.profile import Profile
+from featurestore.types import DataType, Kind
+from featurestore.warehouse.adbc import AdbcWarehouse, driver
+from featurestore.warehouse.arrow import data_type, plain
+from featurestore.warehouse.protocol import Estimate
+
+__all__ = ["PostgresWarehouse"]
+
+# libpq's word for each key of the profile.
+_WORDS = {
+    "host": "host",
+    "port": "port",
+    "user": "user",
+    "password": "password",
+    "pass": "password",
+    "dbname": "dbname",
+    "database": "dbname",
+    "sslmode": "sslmode",
+    "sslcert": "sslcert",
+    "sslkey": "sslkey",
+    "sslrootcert": "sslrootcert",
+    "connect_timeout": "connect_timeout",
+    "application_name": "application_name",
+}
+_DEFAULTS = {"connect_timeout": "10", "application_name": "featurestore"}
+_WIDEST = 76
+_BYTES_OF_HEADER = 4
+
+
+class PostgresWarehouse(AdbcWarehouse):
+    """A connection to a PostgreSQL database, in a session in UTC."""
+
+    dialect = "postgres"
+    ingest_options: ClassVar = {"temporary": True}
+
+    @classmethod
+    def from_profile(
+        cls,
+        profile: Profile,
+        *,
+        write: bool = False,  # noqa: ARG003, the role's own grants decide
+    ) -> Self:
+        """Connect to the database of a dbt-postgres target.
+
+        Args:
+            profile: The target.
+            write: Makes no difference.
+
+        Raises:
+            WarehouseUnavailable: The server cannot be reached, or turns the connection away.
+            MissingExtra: The driver is not installed.
+        """
+        settings = profile.settings
+        given = {_WORDS[key]: str(settings[key]) for key in _WORDS if key in settings}
+        words = {**_DEFAULTS, **given}
+        warehouse = cls(
+            driver("adbc_driver_postgresql", "postgres"),
+            {"uri": " ".join(f"{word}={_quoted(value)}" for word, value in words.items())},
+            address="PostgreSQL at {}:{}/{}".format(
+                *(words.get(word, "") for word in ("host", "port", "dbname"))
+            ),
+            secrets=[words.get("password", "")],
+        )
+        try:
+            warehouse._prepare(settings)
+        except BaseException:
+            warehouse.close()
+            raise
+        return warehouse
+
+    def _prepare(self, settings: Mapping[str, Any]) -> None:
+        """Do to the session what dbt does to its own, and fix what hashes of rows depend on."""
+        if settings.get("role"):
+            self.execute(f"SET ROLE {self._identifier(str(settings['role']))}")
+        for name, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("bytea_output", "hex")):
+            self.execute(f"SET {name} = '{value}'")
+        path = str(settings.get("search_path") or "")
+        if not path and settings.get("schema"):
+            # A name without a schema means a table where dbt builds, else one of the role's own.
+            own = self._identifier(str(settings["schema"]))
+            path = ", ".join(part for part in (own, self._setting("search_path")) if part)
+        if path:
+            self.execute(f"SELECT set_config('search_path', {_literal(path)}, false)")
+        enums = self._rows("SELECT oid FROM pg_catalog.pg_type WHERE typtype = 'e'")
+        self._enums = {f"unnamed<oid:{oid}>" for (oid,) in enums}
+
+    def _setting(self, name: str) -> str:
+        return str(self._rows(f"SELECT current_setting('{name}')")[0][0])
+
+    @property
+    def version(self) -> str:
+        """PostgreSQL's version."""
+        return f"postgres {self._setting('server_version')}"
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Sum the hashes of all rows, each as the text that PostgreSQL writes for it."""
+        if not columns:
+            return "NULL::text"
+        total = f"sum(hashtextextended(ROW({', '.join(columns)})::text, 0)::numeric)"
+        return f"to_hex(mod({total}, {2**60})::bigint)"
+
+    def estimate(
+        self,
+        source: str,
+        columns: Sequence[str] = (),
+        *,
+        over: str | None = None,  # noqa: ARG002, there is no choice of shape that it would decide
+        is_query: bool = False,
+    ) -> Estimate | None:
+        """Read what ANALYZE last found in a table."""
+        if is_query:
+            return None
+        relation = f"to_regclass({_literal(source)})"
+        with self._translated(f"read the statistics of {source}"):
+            found = self._rows(
+                f"SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = {relation}"
+            )
+            rows = int(found[0][0]) if found else -1
+            # Below zero the table was never analyzed.
+            return Estimate(rows, self._distinct(relation, rows, columns)) if rows >= 0 else None
+
+    def _distinct(self, relation: str, rows: int, columns: Sequence[str]) -> int | None:
+        if not columns:
+            return None
+        names = ", ".join(_literal(name) for name in columns)
+        found = self._rows(
+            "SELECT s.n_distinct::float8 FROM pg_catalog.pg_stats AS s"
+            " JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schemaname"
+            " JOIN pg_catalog.pg_class AS c ON c.relname = s.tablename AND c.relnamespace = n.oid"
+            f" WHERE c.oid = {relation} AND s.attname IN ({names})"
+        )
+        # Below zero it is a share of the rows.
+        counts = [int(share if share >= 0 else -share * rows) for (share,) in found]
+        return max(counts, default=None)
+
+    def upload(self, name: str, table: pa.Table) -> str:
+        """Copy Arrow data into a temporary table; nobody but us would ever analyze it."""
+        uploaded = super().upload(name, table)
+        self.execute(f"ANALYZE {uploaded}")
+        return uploaded
+
+    def write_table(self, name: str, sql: str) -> int:
+        """Replace a table in one transaction: others read the old one until the new one is full."""
+        table = exp.to_table(name, dialect="postgres")
+        part = table.copy()
+        part.set("this", exp.to_identifier(f"_featurestore_{os.getpid()}"))
+        with self._translated(f"write the table {name}"), self._transaction():
+            self._cursor.execute(f"CREATE TABLE {part.sql('postgres')} AS {sql}")
+            self._cursor.execute(f"DROP TABLE IF EXISTS {table.sql('postgres')}")
+            renamed = table.this.sql("postgres")
+            self._cursor.execute(f"ALTER TABLE {part.sql('postgres')} RENAME TO {renamed}")
+        return self._count(name)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._cursor.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._cursor.execute("ROLLBACK")
+            raise
+        self._cursor.execute("COMMIT")
+
+    def _data_type(self, field: pa.Field[Any]) -> DataType:
+        if _native(field) == "numeric" and _digits(field) is None:
+            return DataType(Kind.DECIMAL, 38, 9)
+        return data_type(self._arrow(field))
+
+    def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
+        arrow = self._arrow(field)
+        return pa.string() if arrow in (pa.json_(), pa.uuid()) else plain(arrow)
+
+    def _arrow(self, field: pa.Field[Any]) -> pa.DataType:
+        """Return the type of a column of which the driver knows but PostgreSQL's name."""
+        arrow: Any = field.type
+        if pa.types.is_list(arrow):
+            return pa.list_(self._arrow(arrow.value_field))
+        if not isinstance(arrow, pa.OpaqueType):
+            return arrow  # type: ignore[no-any-return]
+        native = _native(field)
+        if native == "numeric":
+            digits = _digits(field)
+            if digits is None or digits[0] > _WIDEST:
+                # Any number of digits, and NaN: only a floating point number takes them all.
+                return pa.float64()
+            return (pa.decimal128 if digits[0] <= 38 else pa.decimal256)(*digits)  # noqa: PLR2004
+        return pa.string() if native in self._enums else arrow.storage_type
+
+
+def _native(field: pa.Field[Any]) -> str:
+    return field.type.type_name if isinstance(field.type, pa.OpaqueType) else ""
+
+
+def _digits(field: pa.Field[Any]) -> tuple[int, int] | None:
+    """Return the precision and scale of a numeric column, from its type modifier."""
+    modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", -1)) - _BYTES_OF_HEADER
+    if modifier < 0:
+        return None
+    # The scale has eleven bits, the first of them for its sign.
+    return modifier >> 16, ((modifier & 0x7FF) ^ 1024) - 1024
+
+
+def _literal(text: str) -> str:
+    return exp.Literal.string(text).sql("postgres")
+
+
+def _quoted(value: str) -> str:
+    """Quote a value of libpq's connection string."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

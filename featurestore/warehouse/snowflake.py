@@ -1,0 +1,118 @@
+"""Snowflake, connected to as dbt-snowflake does. It runs only at Snowflake: not executed here.
+
+Source: https://docs.getdbt.com/docs/core/connect-data-platform/snowflake-setup
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from sqlglot import exp
+
+from featurestore.profile import Profile
+from featurestore.warehouse.adbc import AdbcWarehouse, driver
+
+__all__ = ["SnowflakeWarehouse"]
+
+_OPTIONS = {
+    "user": "username",
+    "password": "password",
+    "account": "adbc.snowflake.sql.account",
+    "database": "adbc.snowflake.sql.db",
+    "schema": "adbc.snowflake.sql.schema",
+    "warehouse": "adbc.snowflake.sql.warehouse",
+    "role": "adbc.snowflake.sql.role",
+    "host": "adbc.snowflake.sql.uri.host",
+    "port": "adbc.snowflake.sql.uri.port",
+    "protocol": "adbc.snowflake.sql.uri.protocol",
+    "private_key_path": "adbc.snowflake.sql.client_option.jwt_private_key",
+    "private_key": "adbc.snowflake.sql.client_option.jwt_private_key_pkcs8_value",
+    "private_key_passphrase": "adbc.snowflake.sql.client_option.jwt_private_key_pkcs8_password",
+    "token": "adbc.snowflake.sql.client_option.auth_token",
+}
+_SECRETS = ("password", "private_key", "private_key_passphrase", "token")
+_AUTHENTICATORS = {
+    "snowflake": "auth_snowflake",
+    "oauth": "auth_oauth",
+    "externalbrowser": "auth_ext_browser",
+    "username_password_mfa": "auth_mfa",
+    "programmatic_access_token": "auth_pat",
+    "snowflake_jwt": "auth_jwt",
+}
+_AUTH_TYPE = "adbc.snowflake.sql.auth_type"
+_OKTA_URL = "adbc.snowflake.sql.client_option.okta_url"
+_FOLDED = re.compile(r"[A-Z_][A-Z0-9_]*")
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class SnowflakeWarehouse(AdbcWarehouse):
+    """A connection to Snowflake, in a session in UTC."""
+
+    dialect = "snowflake"
+
+    @classmethod
+    def from_profile(
+        cls,
+        profile: Profile,
+        *,
+        write: bool = False,  # noqa: ARG003, the role's own grants decide
+    ) -> Self:
+        """Connect to the account of a dbt-snowflake target.
+
+        Args:
+            profile: The target.
+            write: Makes no difference.
+
+        Raises:
+            WarehouseUnavailable: The account cannot be reached, or turns the connection away.
+            MissingExtra: The driver is not installed.
+        """
+        settings = profile.settings
+        warehouse = cls(
+            driver("adbc_driver_snowflake", "snowflake"),
+            {"db_kwargs": options(settings)},
+            address=f"Snowflake account {settings.get('account', '')}",
+            secrets=[str(settings[key]) for key in _SECRETS if settings.get(key)],
+        )
+        try:
+            warehouse.execute("ALTER SESSION SET TIMEZONE = 'UTC'")
+        except BaseException:
+            warehouse.close()
+            raise
+        return warehouse
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Hash all rows; Snowflake has an aggregate for it."""
+        if not columns:
+            return "CAST(NULL AS VARCHAR)"
+        return f"IFF(count(*) = 0, NULL, TO_VARCHAR(HASH_AGG({', '.join(columns)})))"
+
+    def _name(self, name: str) -> str:
+        # The statements write names in plain lower case unquoted: Snowflake returns them in upper.
+        return name.lower() if _FOLDED.fullmatch(name) else name
+
+    def _identifier(self, name: str) -> str:
+        folded = name.upper() if _SIMPLE.fullmatch(name) else name
+        return exp.to_identifier(folded, quoted=True).sql("snowflake")
+
+    def _stored_name(self, table: str) -> str:
+        return table.upper()
+
+
+def options(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the driver's options for a target's settings.
+
+    >>> options({"account": "ab1", "user": "ann", "authenticator": "externalbrowser"})[_AUTH_TYPE]
+    'auth_ext_browser'
+    """
+    found = {_OPTIONS[key]: str(settings[key]) for key in _OPTIONS if settings.get(key)}
+    authenticator = str(settings.get("authenticator") or "").lower()
+    if authenticator.startswith("https://"):
+        return {**found, _AUTH_TYPE: "auth_okta", _OKTA_URL: authenticator}
+    if settings.get("private_key") or settings.get("private_key_path"):
+        authenticator = "snowflake_jwt"
+    if authenticator in _AUTHENTICATORS:
+        found[_AUTH_TYPE] = _AUTHENTICATORS[authenticator]
+    return found

@@ -1,0 +1,213 @@
+"""Spark, in the session of this process, as dbt-spark's `method: session` has it.
+
+The session is the caller's own: it is left as it is found, in its own time zone, and stays open.
+Source: https://docs.getdbt.com/docs/core/connect-data-platform/spark-setup
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+from sqlglot import exp
+
+from featurestore.errors import (
+    MissingExtra,
+    RelationNotBuilt,
+    UnsupportedDialect,
+    WarehouseError,
+    WarehouseUnavailable,
+)
+from featurestore.profile import Profile
+from featurestore.types import DataType, Kind, UnknownType, parse_type
+from featurestore.warehouse.arrow import plain, plain_table, recast, write_parquet
+from featurestore.warehouse.protocol import Estimate
+
+__all__ = ["SparkWarehouse"]
+
+_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+
+class SparkWarehouse:
+    """A session of Spark; see `Warehouse` for the methods.
+
+    Args:
+        session: An open session, which stays open when the warehouse is closed.
+    """
+
+    dialect = "spark"
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self._views: list[str] = []
+
+    @classmethod
+    def from_profile(
+        cls,
+        profile: Profile,
+        *,
+        write: bool = False,  # noqa: ARG003, Spark knows no readers
+    ) -> Self:
+        """Take the session of this process, or start one as dbt-spark does.
+
+        Args:
+            profile: The target.
+            write: Makes no difference.
+
+        Raises:
+            UnsupportedDialect: The target's method is not `session`.
+            WarehouseUnavailable: No session can be started.
+            MissingExtra: PySpark is not installed.
+        """
+        method = profile.settings.get("method")
+        if method != "session":
+            raise UnsupportedDialect(
+                f"Target '{profile.target}' of profile '{profile.name}' reaches Spark by the method"
+                f" '{method}'.",
+                remedy="Supported: session.",
+            )
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError:
+            raise MissingExtra("pyspark", "spark", purpose="Reading the warehouse") from None
+        session = SparkSession.getActiveSession()
+        if session is None:
+            builder = SparkSession.builder.appName("featurestore").enableHiveSupport()
+            for name, value in (profile.settings.get("server_side_parameters") or {}).items():
+                builder = builder.config(name, value)
+            try:
+                session = builder.getOrCreate()
+            except Exception as error:  # a JVM that does not start has no class of its own
+                raise WarehouseUnavailable(
+                    f"Cannot start Spark: {_first_line(error)}", remedy="Is Java installed?"
+                ) from error
+        return cls(session)
+
+    @property
+    def version(self) -> str:
+        """Spark's version."""
+        return f"spark {self.session.version}"
+
+    def content_hash(self, columns: Sequence[str]) -> str:
+        """Sum the hashes of all rows; a NULL counts, which the hash itself would pass over."""
+        if not columns:
+            return "CAST(NULL AS STRING)"
+        values = ", ".join(f"{column}, isnull({column})" for column in columns)
+        return f"CAST(sum(CAST(xxhash64({values}) AS DECIMAL(20, 0))) AS STRING)"
+
+    def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
+        """Describe a relation or a query."""
+        described = f"(\n{source}\n)" if is_query else source
+        with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
+            schema = self.session.sql(f"SELECT * FROM {described}").schema
+        return {field.name: _type(field.dataType.simpleString()) for field in schema}
+
+    def estimate(
+        self,
+        source: str,  # noqa: ARG002, Spark has one shape of join to choose from
+        columns: Sequence[str] = (),  # noqa: ARG002, the same
+        *,
+        over: str | None = None,  # noqa: ARG002, the same
+        is_query: bool = False,  # noqa: ARG002, the same
+    ) -> Estimate | None:
+        """Return nothing: there is no choice to be made."""
+        return None
+
+    def upload(self, name: str, table: pa.Table) -> str:
+        """Hand Arrow data to the session, as a temporary view."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        table = plain_table(table)
+        with _translated("upload the data frame"):
+            schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
+            # PySpark fails on a list of no rows in Arrow.
+            rows: Any = table if table.num_rows else []
+            return self._view(name, self.session.createDataFrame(rows, schema))
+
+    def stage(self, name: str, sql: str) -> str:
+        """Compute a query's rows once, behind a temporary view."""
+        with _translated("run the query"):
+            return self._view(name, self.session.sql(sql).localCheckpoint(eager=True))
+
+    def _view(self, name: str, frame: Any) -> str:
+        frame.createOrReplaceTempView(name)
+        self._views.append(name)
+        return name
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """Run a query; Spark hands its rows over all at once."""
+        with _translated("run the query"):
+            table: pa.Table = self.session.sql(sql).toArrow()
+        schema = pa.schema([field.with_type(plain(field.type)) for field in table.schema])
+        return recast(table.to_reader(), schema, lambda: _translated("fetch the query's rows"))
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        with _translated("run a statement"):
+            self.session.sql(sql).collect()
+
+    def write_table(self, name: str, sql: str) -> int:
+        """Create or replace a table."""
+        table = exp.to_table(name, dialect="spark").sql("spark")
+        with _translated(f"write the table {name}"):
+            self.session.sql(sql).write.mode("overwrite").saveAsTable(table)
+            return int(self.session.table(table).count())
+
+    def write_parquet(self, path: Path, sql: str) -> int:
+        """Write a Parquet file on this machine, not Spark's folder of files."""
+        return write_parquet(path, self.stream(sql))
+
+    def close(self) -> None:
+        """Drop the temporary views; the session stays."""
+        while self._views:
+            self.session.catalog.dropTempView(self._views.pop())
+
+    def __enter__(self) -> Self:
+        """Return the warehouse itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Drop the temporary views."""
+        self.close()
+
+
+def _type(text: str) -> DataType:
+    if text == "void":
+        return DataType(Kind.NULL)
+    try:
+        return parse_type(text, "spark")
+    except UnknownType:
+        return DataType(Kind.OTHER, text=text)
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """Turn Spark's errors into ours."""
+    from py4j.protocol import Py4JError, Py4JNetworkError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        message = f"Cannot {doing}: {_first_line(error)}"
+        if error.getCondition() in _MISSING:
+            remedy = "If it is a dbt model, run `dbt build`."
+            raise RelationNotBuilt(message, remedy=remedy) from error
+        raise WarehouseError(message) from error
+    except (Py4JNetworkError, ConnectionError) as error:
+        raise WarehouseUnavailable(f"Lost the connection to Spark. Cannot {doing}.") from error
+    except (Py4JError, pa.ArrowException) as error:
+        raise WarehouseError(f"Cannot {doing}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
