@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import re
 from datetime import UTC, datetime, timedelta
@@ -54,9 +55,13 @@ def store(example_project):
 
 @pytest.fixture(scope="module")
 def query(example_project):
-    """Return a function that runs SQL on the warehouse."""
+    """Return a function that runs SQL on the warehouse, as one does who stands in the project."""
+    here = Path.cwd()
+    # The staging views read the raw files by paths that start from the project.
+    os.chdir(example_project.project_dir)
     with duckdb.connect(str(example_project.warehouse), read_only=True) as connection:
         yield lambda sql, *values: connection.execute(sql, values).fetchall()
+    os.chdir(here)
 
 
 def _read(folder: Path, table: str) -> list[dict[str, str]]:
