@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions import FeatureView
 from featurestore.errors import FeatureStoreError
+from featurestore.files import whole_file
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.plan import Plan
@@ -94,9 +95,8 @@ class Card:
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, whole or not at all."""
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Card:

@@ -17,6 +17,7 @@ from sqlglot import exp, parse_one
 from featurestore.definitions import FeatureView
 from featurestore.entity_frame import EntityFrame
 from featurestore.errors import EntityFrameError, PlanError
+from featurestore.files import whole_file
 from featurestore.manifest import Manifest, Node
 from featurestore.sql.dialects import grammar
 from featurestore.sql.plan import Plan
@@ -233,9 +234,8 @@ def _update(path: Path, text: str) -> str:
     if before == text:
         return ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
     lines = difflib.unified_diff(
         before.splitlines(keepends=True),
         text.splitlines(keepends=True),

@@ -200,6 +200,18 @@ class ServiceMember:
         """The name under which the view appears in the result."""
         return self.alias or self.view
 
+    def names_of(self, entity: Entity) -> tuple[str, ...]:
+        """Return the entity frame's names of an entity's join keys, in order."""
+        return self.entities.get(entity.name) or tuple(key.name for key in entity.join_keys)
+
+    def key_names(self, view: FeatureView) -> dict[str, str]:
+        """Return the entity frame's name of each join key of the view, by the view's own."""
+        return {
+            key.name: name
+            for entity in view.entities
+            for key, name in zip(entity.join_keys, self.names_of(entity), strict=True)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureService:

@@ -42,6 +42,10 @@ class EntityFrame:
         """Return the entity rows as they are planned with: of a data frame, its columns alone."""
         return self if self.table is None else replace(self, table=self.table.slice(0, 0))
 
+    def place(self, warehouse: Warehouse) -> str:
+        """Put the rows in the warehouse's reach; return what stands for them in FROM."""
+        return self.source if self.table is None else warehouse.upload(FRAME_NAME, self.table)
+
     def spine(self, warehouse: Warehouse, event_timestamp: str) -> Spine:
         """Put the rows in the warehouse's reach, and describe them.
 
@@ -49,9 +53,7 @@ class EntityFrame:
             warehouse: Where the statement will run.
             event_timestamp: The column that holds the time of each row.
         """
-        source = self.source
-        if self.table is not None:
-            source = warehouse.upload(FRAME_NAME, self.table)
+        source = self.place(warehouse)
         columns = warehouse.columns(source, is_query=self.is_query)
         order_by = _ORDER if self.table is not None else None
         return Spine(source, self.is_query, columns, event_timestamp, order_by)

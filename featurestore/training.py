@@ -275,7 +275,7 @@ class TrainingJob:
 
     def _run(self, use: Callable[[Warehouse], Result], *, write: bool = False) -> Result:
         with self._connect(write=write) as warehouse:
-            self._request.entity_frame.spine(warehouse, self._request.event_timestamp)
+            self._request.entity_frame.place(warehouse)
             return use(warehouse)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 from featurestore.errors import EntityFrameError
 from featurestore.types import DataType
 
-__all__ = ["parse_instant", "parse_value"]
+__all__ = ["parse_instant", "parse_value", "parse_values"]
 
 
 def parse_instant(text: str) -> datetime:
@@ -42,6 +42,18 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "timestamp": parse_instant,
     "uuid": UUID,
 }
+
+
+def parse_values(row: Mapping[str, Any], types: Mapping[str, DataType | None]) -> dict[str, Any]:
+    """Read the keys of one entity: each text gets the type of its key.
+
+    Raises:
+        EntityFrameError: A text is no value of its key's type.
+    """
+    return {
+        name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def parse_value(name: str, text: str, data_type: DataType | None) -> Any:

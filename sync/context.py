@@ -19,7 +19,12 @@ from sync.state import State
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["Context", "Publication"]
+__all__ = ["Context", "Publication", "silent"]
+
+
+def silent(event: ProgressEvent) -> None:
+    """Say nothing as the work goes on."""
+    del event
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Context:
     lease: Lease
     state: State
     now: datetime
-    progress: Callable[[ProgressEvent], None]
+    progress: Callable[[ProgressEvent], None] = silent
 
     def view_book(self, view: str) -> str:
         """Return the key of what Redis knows about a view's publication."""

@@ -9,9 +9,10 @@ from dataclasses import replace
 from sync.condition import Condition
 from sync.context import Publication
 from sync.report import SyncReport, ViewReport
-from sync.rows import memory_of, row_keys, unknown_keys
+from sync.rows import memory_of, row_keys
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.survey import Survey
+from sync.unknown import unknown_keys
 
 __all__ = ["dry_run"]
 

@@ -10,11 +10,10 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
-from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.keys import encoded, entity_key, key_writer, row_prefix
 from featurestore.online.wire import WireType, wire_type
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def _texts(column: pa.Array[Any], kind: str, write: Callable[[Any], str]) -> pa.
         text = column.cast(pa.string())
         if not pc.any(pc.match_substring_regex(text, "[^A-Za-z0-9_.~-]")).as_py():
             return text
-    return pa.array([quote(write(value), safe="") for value in column.to_pylist()], pa.string())
+    return pa.array([encoded(write(value)) for value in column.to_pylist()], pa.string())
 
 
 def micros(column: pa.Array[Any]) -> np.ndarray:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.condition import Condition, examine
-from sync.context import Context, Publication
+from sync.context import Context, Publication, silent
 from sync.lock import sync_lock
-from sync.orphans import delete_all, delete_orphans, has_rows
 from sync.publish import publish_changes, publish_everything
+from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.state import State
@@ -67,15 +67,11 @@ def run_sync(
     project = registry.project
     with sync_lock(client, project) as lease:
         state = State(warehouse, state_schema, project)
-        context = Context(project, warehouse, client, lease, state, as_of, progress or _silent)
+        context = Context(project, warehouse, client, lease, state, as_of, progress or silent)
         reports = [_sync_view(context, publication, full=full) for publication in chosen]
         if views is None:
             reports += _remove_others(context, chosen)
     return SyncReport(project, as_of, time.monotonic() - started, tuple(reports))
-
-
-def _silent(event: ProgressEvent) -> None:
-    del event
 
 
 def _sync_view(context: Context, publication: Publication, *, full: bool) -> ViewReport:
@@ -169,9 +165,6 @@ def _remove_others(context: Context, chosen: Sequence[Publication]) -> list[View
 
 def _remove(context: Context, view: str) -> ViewReport:
     started = time.monotonic()
-    deleted = delete_all(context, view)
-    context.lease.run("DEL", [context.view_book(view), context.schema_book(view)])
-    context.lease.run("SREM", [context.views_book], view)
-    context.state.drop(view)
+    deleted = remove_view(context, view)
     seconds = time.monotonic() - started
     return ViewReport(view, 0, deleted, 0, deleted, 0, seconds, None)

@@ -17,8 +17,7 @@ from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.context import Context
 from sync.lock import sync_lock
-from sync.orphans import delete_all
-from sync.report import ProgressEvent
+from sync.removal import remove_view
 from sync.rows import row_keys
 from sync.selection import published_names
 from sync.state import State
@@ -106,16 +105,12 @@ def purge(
     project = registry.project
     with sync_lock(client, project) as lease:
         now = datetime.now(UTC)
-        context = Context(project, warehouse, client, lease, state, now, _silent)
+        context = Context(project, warehouse, client, lease, state, now)
         names = _names(registry, client, state, view)
-        removed = tuple(PurgedView(name, _remove(context, name)) for name in names)
+        removed = tuple(PurgedView(name, remove_view(context, name)) for name in names)
         if view is None:
             _remove_books(context)
     return PurgeReport(project, removed)
-
-
-def _silent(event: ProgressEvent) -> None:
-    del event
 
 
 def _names(registry: Registry, client: redis.Redis, state: State, view: str | None) -> list[str]:
@@ -141,16 +136,6 @@ def _found_in_rows(client: redis.Redis, project: str) -> Iterator[str]:
 def _all_rows(project: str) -> str:
     # A view without a name: its keys' beginning is that of all views, and a colon.
     return row_prefix(project, "").removesuffix(":")
-
-
-def _remove(context: Context, view: str) -> int:
-    context.state.drop(view)
-    deleted = delete_all(context, view)
-    # One by one: the books of a view need not lie in one slot of a cluster.
-    context.lease.run("DEL", [context.view_book(view)])
-    context.lease.run("DEL", [context.schema_book(view)])
-    context.lease.run("SREM", [context.views_book], view)
-    return deleted
 
 
 def _remove_books(context: Context) -> None:

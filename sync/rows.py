@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import HEADER, Schema
 from featurestore.online.keys import entity_key, from_text, key_writer, row_prefix, split_key
-from featurestore.online.wire import WireType, to_arrow_type, wire_type
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.online.wire import WireType, wire_type
 from sync.context import Publication
 
 if TYPE_CHECKING:
@@ -21,12 +19,9 @@ __all__ = [
     "memory_of",
     "row_keys",
     "sampled_memory",
-    "unknown_keys",
     "value_size",
 ]
 
-_AT_ONCE = 10_000
-_FOUND = "_featurestore_online_keys"
 # Measured: what a server needs for an entry of its table beside the key and the value.
 _ENTRY_BYTES = 60
 _EXPIRY_BYTES = 15
@@ -39,47 +34,6 @@ def row_keys(client: redis.Redis, project: str, view: str) -> Iterator[bytes]:
     """Yield the keys of a view's rows; one may come twice while the server rearranges them."""
     # The prefix is percent-encoded, so nothing in it is special in a pattern.
     yield from client.scan_iter(match=f"{row_prefix(project, view)}*", count=2_000)
-
-
-def unknown_keys(
-    client: redis.Redis, warehouse: Warehouse, project: str, publication: Publication, table: str
-) -> Iterator[bytes]:
-    """Yield the keys of a view's rows in Redis of which a table of rows has none.
-
-    Args:
-        client: The online store.
-        warehouse: Where the table is.
-        project: The dbt project.
-        publication: The view.
-        table: Rows with the view's join keys.
-    """
-    keys = row_keys(client, project, publication.name)
-    prefix = row_prefix(project, publication.name)
-    while group := list(dict.fromkeys(islice(keys, _AT_ONCE))):
-        yield from _missing(warehouse, publication.schema, table, prefix, group)
-
-
-def _missing(
-    warehouse: Warehouse, schema: Schema, table: str, prefix: str, keys: Sequence[bytes]
-) -> list[bytes]:
-    import pyarrow as pa
-
-    kinds = [kind for _, kind in schema.keys]
-    values = {key: from_text(split_key(key, prefix), kinds) for key in keys}
-    readable = {key: value for key, value in values.items() if value is not None}
-    columns: dict[str, Any] = {"_key": pa.array(list(readable), pa.binary())}
-    for index, (name, kind) in enumerate(schema.keys):
-        column = [value[index] for value in readable.values()]
-        columns[name] = pa.array(column, to_arrow_type(kind))
-    found = warehouse.upload(_FOUND, pa.table(columns))
-    names = [_quoted(name) for name, _ in schema.keys]
-    on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
-    missing = warehouse.stream(
-        f"SELECT found._key FROM {found} AS found"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS known WHERE {on})"
-    ).read_all()
-    unknown: list[Any] = missing.column("_key").to_pylist()
-    return [key for key, value in values.items() if value is None] + unknown
 
 
 def key_of(project: str, publication: Publication, row: Mapping[str, Any]) -> str:
@@ -149,7 +103,3 @@ def _size(kind: WireType, value: Any) -> int:
     element = kind.element
     present = sum(_size(element, each) for each in value if each is not None)
     return 2 * _LENGTH_BYTES + (len(value) + 7) // 8 + present
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -19,7 +19,7 @@ from featurestore.definitions import FeatureView
 from featurestore.errors import RelationNotBuilt
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_EVENT", "State", "ViewState"]
+__all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_EVENT", "State", "ViewState", "quoted"]
 
 OP = "_op"
 PREVIOUS_EVENT = "_previous_event"
@@ -190,7 +190,7 @@ class State:
 
     def summary(self, view: FeatureView, table: str | None = None) -> tuple[int, datetime | None]:
         """Return the number of published rows (or a table's) and their newest event timestamp."""
-        event = _quoted(view.event_timestamp.name)
+        event = quoted(view.event_timestamp.name)
         row = self._rows(
             f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest"
             f" FROM {table or self.published(view.name)}"
@@ -212,14 +212,14 @@ class State:
             for name in _columns(view)
         ]
         previous = [
-            f"published.{_quoted(column.name)} AS {alias}"
+            f"published.{quoted(column.name)} AS {alias}"
             for column, alias in (
                 (view.event_timestamp, PREVIOUS_EVENT),
                 (view.created_timestamp, PREVIOUS_CREATED),
             )
             if column is not None
         ]
-        present = _quoted(view.event_timestamp.name)
+        present = quoted(view.event_timestamp.name)
         differing = " OR ".join(
             f"latest.{name} IS DISTINCT FROM published.{name}"
             for name in _columns(view)
@@ -246,7 +246,7 @@ class State:
         return f"project = {_text(self._project)} AND view = {_text(view)}"
 
     def _table(self, name: str) -> str:
-        return f"{_quoted(self._schema)}.{_quoted(name)}"
+        return f"{quoted(self._schema)}.{quoted(name)}"
 
     def _rows(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._warehouse.stream(sql).read_all().to_pylist()
@@ -263,7 +263,8 @@ class State:
         self._warehouse.execute("COMMIT")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a column's or a table's name as it stands in a statement."""
     return exp.to_identifier(name, quoted=True).sql("duckdb")
 
 
@@ -272,7 +273,7 @@ def _text(value: str) -> str:
 
 
 def _names(columns: Any) -> list[str]:
-    return [_quoted(column.name) for column in columns]
+    return [quoted(column.name) for column in columns]
 
 
 def _columns(view: FeatureView) -> list[str]:

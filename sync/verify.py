@@ -16,9 +16,10 @@ from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.context import Publication
 from sync.reader import batches
-from sync.rows import key_columns, unknown_keys
+from sync.rows import key_columns
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
+from sync.unknown import unknown_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa

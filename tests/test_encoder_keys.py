@@ -12,7 +12,7 @@ from featurestore.online.keys import entity_key, key_writer, row_prefix
 from featurestore.online.wire import to_arrow_type
 from sync.context import Publication
 from sync.encoder import Encoder
-from sync.orphans import _any_columns, _plain_columns
+from sync.unknown import _any_columns, _plain_columns
 from tests.builders import view
 
 KINDS = {

@@ -11,7 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("featurestore", "featurestore.errors", "featurestore.types", "featurestore.durations"),
+    (
+        "featurestore",
+        "featurestore.errors",
+        "featurestore.files",
+        "featurestore.types",
+        "featurestore.durations",
+    ),
     ("featurestore.definitions", "featurestore.profile", "featurestore.values"),
     ("featurestore.manifest", "featurestore.warehouse", "featurestore.demo"),
     ("featurestore.views", "featurestore.services"),

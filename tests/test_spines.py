@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from featurestore import FeatureStore
+from featurestore.definitions import ServiceMember
 from featurestore.errors import EntityFrameError, UnsupportedDialect
 from featurestore.sql.spines import Period, spine_of_views
 from tests.builders import Table, model, service, tiny_project, view
@@ -162,7 +163,7 @@ def test_a_period_that_makes_no_sense_is_refused(store, arguments, message):
 def test_a_dialect_without_a_series_is_refused():
     """Where no series of instants is written for the dialect, an entity frame is asked for."""
     planes = view()
-    registry_members = [type("Member", (), {"view": planes.name, "entities": {}})()]
+    registry_members = [ServiceMember(planes.name, ("delay",))]
     period = Period.of(day(1), day(3), "1 day", day(3))
 
     with pytest.raises(UnsupportedDialect, match="entity frame"):

@@ -26,10 +26,11 @@ from featurestore.cli.options import (
     open_store,
 )
 from featurestore.cli.output import note, print_json, print_table, stderr
-from featurestore.values import parse_value
+from featurestore.values import parse_values
 
 if TYPE_CHECKING:
     from featurestore.store import FeatureStore
+    from featurestore.types import DataType
     from sync.report import ProgressEvent, SyncReport
 
 __all__ = ["COMMANDS", "print_report", "progress_shown"]
@@ -189,17 +190,12 @@ def _typed(
     store: FeatureStore, row: dict[str, Any], features: list[str] | None, service: str | None
 ) -> dict[str, Any]:
     """Give the text of each key the type that the views declare for it."""
-    types: dict[str, Any] = {}
+    types: dict[str, DataType | None] = {}
     for member in store.registry.members(features, service):
-        for given in store.registry.view(member.view).entities:
-            names = member.entities.get(given.name) or tuple(key.name for key in given.join_keys)
-            types.update(
-                {name: key.data_type for name, key in zip(names, given.join_keys, strict=True)}
-            )
-    return {
-        name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
-        for name, value in row.items()
-    }
+        view = store.registry.view(member.view)
+        names = member.key_names(view)
+        types |= {names[key.name]: key.data_type for key in view.join_keys}
+    return parse_values(row, types)
 
 
 COMMANDS = (sync, get)

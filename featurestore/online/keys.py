@@ -22,6 +22,7 @@ from featurestore.errors import EntityFrameError, UnsupportedOnlineType
 
 __all__ = [
     "book",
+    "encoded",
     "entity_key",
     "from_text",
     "is_null",
@@ -63,10 +64,15 @@ def entity_key(prefix: str, texts: Iterable[str]) -> str:
     >>> entity_key("fs:flights:route_features:", ["a,b", "c"])
     'fs:flights:route_features:{a%2Cb,c}'
     """
-    return f"{prefix}{{{','.join([_encoded(text) for text in texts])}}}"
+    return f"{prefix}{{{','.join([encoded(text) for text in texts])}}}"
 
 
-def _encoded(text: str) -> str:
+def encoded(text: str) -> str:
+    """Return the text of one join key as it stands in a key.
+
+    >>> encoded("N14228"), encoded("a,b")
+    ('N14228', 'a%2Cb')
+    """
     return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 

@@ -144,7 +144,7 @@ def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
 def _keys(
     view: FeatureView, schema: Schema, member: ServiceMember, columns: Sequence[str]
 ) -> tuple[tuple[str, Write], ...]:
-    given = _given_names(view, member)
+    given = member.key_names(view)
     keys = []
     for key, kind in schema.keys:
         name = given.get(key, key)
@@ -156,14 +156,3 @@ def _keys(
             )
         keys.append((name, key_writer(name, kind)))
     return tuple(keys)
-
-
-def _given_names(view: FeatureView, member: ServiceMember) -> dict[str, str]:
-    """Return the entity rows' name of each join key, where an alias gives it another."""
-    names: dict[str, str] = {}
-    for entity in view.entities:
-        given = member.entities.get(entity.name)
-        if given:
-            keys = [key.name for key in entity.join_keys]
-            names.update(zip(keys, given, strict=True))
-    return names

@@ -192,13 +192,10 @@ def _outputs(member: ServiceMember, full_feature_names: bool) -> tuple[Output, .
 
 
 def _spine_keys(member: ServiceMember, view: FeatureView, spine: Spine) -> tuple[str, ...]:
-    keys: dict[str, str] = {}
     for entity in view.entities:
-        names = member.entities.get(entity.name) or tuple(k.name for k in entity.join_keys)
-        for key, name in zip(entity.join_keys, names, strict=True):
+        for key, name in zip(entity.join_keys, member.names_of(entity), strict=True):
             _check_key(member.name, entity.name, key, name, spine)
-            keys[key.name] = name
-    return tuple(keys.values())
+    return tuple(member.key_names(view).values())
 
 
 def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> None:

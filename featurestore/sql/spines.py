@@ -118,9 +118,7 @@ Source = tuple[FeatureView, tuple[str, ...]]
 
 def _sources(members: Sequence[ServiceMember], views: Sequence[FeatureView]) -> Iterator[Source]:
     """Yield the views that have every join key, each with its keys in the first one's order."""
-    named = [
-        (view, _spine_names(member, view)) for member, view in zip(members, views, strict=True)
-    ]
+    named = [(view, member.key_names(view)) for member, view in zip(members, views, strict=True)]
     wanted = {name for _, names in named for name in names.values()}
     whole = [(view, names) for view, names in named if set(names.values()) == wanted]
     if not whole:
@@ -133,14 +131,6 @@ def _sources(members: Sequence[ServiceMember], views: Sequence[FeatureView]) -> 
     for view, names in whole:
         own = {spine: key for key, spine in names.items()}
         yield view, tuple(own[spine] for spine in order)
-
-
-def _spine_names(member: ServiceMember, view: FeatureView) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for entity in view.entities:
-        keys = [key.name for key in entity.join_keys]
-        names |= dict(zip(keys, member.entities.get(entity.name) or keys, strict=True))
-    return names
 
 
 def _known(

@@ -6,7 +6,6 @@ training set has the same types whichever engine built it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from featurestore.errors import WarehouseError
+from featurestore.files import whole_file
 from featurestore.types import DataType, Kind
 
 __all__ = ["data_type", "plain", "plain_table", "recast", "sql_type", "write_parquet"]
@@ -169,16 +169,15 @@ def _cast(column: Any, arrow: pa.DataType) -> Any:
 
 def write_parquet(path: Path, reader: pa.RecordBatchReader) -> int:
     """Write rows to a Parquet file beside its place, then move it there: never half a file."""
-    part = path.with_name(f"{path.name}.part-{os.getpid()}")
     rows = 0
     try:
-        with parquet.ParquetWriter(part, reader.schema, compression="zstd") as writer:
+        with (
+            whole_file(path) as part,
+            parquet.ParquetWriter(part, reader.schema, compression="zstd") as writer,
+        ):
             for batch in reader:
                 writer.write_batch(batch)
                 rows += batch.num_rows
-        part.replace(path)
     except OSError as error:
         raise WarehouseError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return rows

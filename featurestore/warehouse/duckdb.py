@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from featurestore.files import whole_file
 from featurestore.profile import Profile
 from featurestore.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.protocol import Estimate
@@ -184,16 +184,11 @@ class DuckDBWarehouse:
 
     def write_parquet(self, path: Path, sql: str) -> int:
         """Write a Parquet file beside its place, then move it there: never half a file."""
-        part = path.with_name(f"{path.name}.part-{os.getpid()}")
-        target = exp.Literal.string(str(part)).sql("duckdb")
-        try:
-            with _translated(f"write {path}"):
-                row = self.connection.execute(
-                    f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"
-                ).fetchone()
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path) as part, _translated(f"write {path}"):
+            target = exp.Literal.string(str(part)).sql("duckdb")
+            row = self.connection.execute(
+                f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Rows in Redis that the warehouse knows nothing of: found by walking the keys of one view."""
+"""Rows in Redis that a table of the warehouse knows nothing of: found by walking a view's keys."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.keys import from_text, row_prefix, split_key
 from featurestore.online.wire import to_arrow_type
-from sync.context import Context, Publication
+from featurestore.warehouse.protocol import Warehouse
+from sync.context import Publication
+from sync.rows import row_keys
+from sync.state import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import redis
 
-__all__ = ["delete_all", "delete_orphans", "has_rows"]
+__all__ = ["groups", "unknown_keys"]
 
 _AT_ONCE = 10_000
 _FOUND = "_featurestore_found"
@@ -27,61 +30,45 @@ _PLAIN = {
 }
 
 
-def has_rows(context: Context, view: str) -> bool:
-    """Whether Redis holds any row of a view."""
-    return next(_walk(context.client, row_prefix(context.project, view)), None) is not None
-
-
-def delete_orphans(context: Context, publication: Publication) -> int:
-    """Delete the rows of a view that are not among its published ones; return their number."""
-    prefix = row_prefix(context.project, publication.name)
-    deleted = 0
-    for keys in _groups(_walk(context.client, prefix)):
-        orphans = _unpublished(context, publication, prefix, keys)
-        deleted += _unlink(context, orphans)
-    return deleted
-
-
-def delete_all(context: Context, view: str) -> int:
-    """Delete every row of a view; return their number."""
-    deleted = 0
-    for keys in _groups(_walk(context.client, row_prefix(context.project, view))):
-        deleted += _unlink(context, keys)
-    return deleted
-
-
-def _walk(client: redis.Redis, prefix: str) -> Iterator[bytes]:
-    # The prefix is percent-encoded, so nothing in it is special in a pattern.
-    yield from client.scan_iter(match=f"{prefix}*", count=2_000)
-
-
-def _groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while group := list(islice(keys, _AT_ONCE)):
+def groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Cut a walk over keys into groups that are handled at once; none is in a group twice."""
+    while group := list(dict.fromkeys(islice(keys, _AT_ONCE))):
         yield group
 
 
-def _unlink(context: Context, keys: list[bytes]) -> int:
-    # A script takes some thousands of arguments at the most.
-    parts = [keys[start : start + 1_000] for start in range(0, len(keys), 1_000)]
-    return sum(int(context.lease.run("UNLINK", part)) for part in parts)
+def unknown_keys(
+    client: redis.Redis, warehouse: Warehouse, project: str, publication: Publication, table: str
+) -> Iterator[bytes]:
+    """Yield the keys of a view's rows in Redis of which a table of rows has none.
+
+    Args:
+        client: The online store.
+        warehouse: Where the table is.
+        project: The dbt project.
+        publication: The view.
+        table: Rows with the view's join keys.
+    """
+    prefix = row_prefix(project, publication.name)
+    for keys in groups(row_keys(client, project, publication.name)):
+        yield from _missing(warehouse, publication, table, prefix, keys)
 
 
-def _unpublished(
-    context: Context, publication: Publication, prefix: str, keys: list[bytes]
+def _missing(
+    warehouse: Warehouse, publication: Publication, table: str, prefix: str, keys: list[bytes]
 ) -> list[bytes]:
-    """Return the keys that are none of the published rows': unknown ones, and unreadable ones."""
+    """Return the keys that are none of the table's rows': unknown ones, and unreadable ones."""
     found = _plain_columns(publication, prefix, keys)
     unreadable: list[bytes] = []
     if found is None:
         found, unreadable = _any_columns(publication, prefix, keys)
     if not found.num_rows:
         return unreadable
-    table = context.warehouse.upload(_FOUND, found)
-    names = [_quoted(name) for name, _ in publication.schema.keys]
-    on = " AND ".join(f"published.{name} = found.{name}" for name in names) or "TRUE"
-    missing = context.warehouse.stream(
-        f"SELECT found._key FROM {table} AS found WHERE NOT EXISTS ("
-        f"SELECT 1 FROM {context.state.published(publication.name)} AS published WHERE {on})"
+    uploaded = warehouse.upload(_FOUND, found)
+    names = [quoted(name) for name, _ in publication.schema.keys]
+    on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
+    missing = warehouse.stream(
+        f"SELECT found._key FROM {uploaded} AS found"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS known WHERE {on})"
     ).read_all()
     unknown: list[Any] = missing.column("_key").to_pylist()
     return unreadable + unknown
@@ -125,7 +112,3 @@ def _any_columns(
         columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
     unreadable = [key for key, value in zip(keys, values, strict=True) if value is None]
     return pa.table(columns), unreadable
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
