@@ -3,7 +3,8 @@
 FeatureStoreError
 ├── ManifestError
 │   ├── ManifestNotFound
-│   └── ManifestInvalid
+│   ├── ManifestInvalid
+│   └── NotCompiled
 ├── ProfileError
 ├── RegistryError
 │   ├── DefinitionProblems
@@ -45,6 +46,7 @@ __all__ = [
     "ManifestNotFound",
     "MissingExtra",
     "NameCollision",
+    "NotCompiled",
     "OnlineStoreError",
     "OnlineStoreUnavailable",
     "PlanError",
@@ -108,6 +110,10 @@ class ManifestNotFound(ManifestError):
 
 class ManifestInvalid(ManifestError):
     """The file is empty, cut short, not JSON, not a manifest, or of an unknown version."""
+
+
+class NotCompiled(ManifestError):
+    """A model's SQL is not in the manifest, or cannot be read."""
 
 
 class ProfileError(FeatureStoreError):

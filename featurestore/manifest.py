@@ -18,7 +18,16 @@ import msgspec
 
 from featurestore.errors import ManifestInvalid, ManifestNotFound, UnknownModel
 
-__all__ = ["Exposure", "Manifest", "ManifestColumn", "Node", "load_manifest"]
+__all__ = [
+    "CompiledNode",
+    "DataTest",
+    "Exposure",
+    "Manifest",
+    "ManifestColumn",
+    "Node",
+    "Source",
+    "load_manifest",
+]
 
 META_KEY = "featurestore"
 MISSPELLINGS = ("feature_store", "feature-store", "featureStore", "feature_stores", "featurestores")
@@ -120,6 +129,51 @@ class Node(_Struct, frozen=True, kw_only=True):
         return self.name if self.version is None else f"{self.name}.v{self.version}"
 
 
+class DependsOn(_Struct, frozen=True, kw_only=True):
+    """What a node reads, by unique id."""
+
+    nodes: list[str] = []
+
+
+class CompiledNode(Node, frozen=True, kw_only=True):
+    """A node with its SQL, which only those who read SQL decode."""
+
+    alias: str = ""
+    raw_code: str = ""
+    compiled_code: str | None = None
+    depends_on: DependsOn = DependsOn()
+
+
+class Source(_Struct, frozen=True, kw_only=True):
+    """A table that dbt reads and does not make."""
+
+    unique_id: str
+    source_name: str
+    name: str
+    relation_name: str | None = None
+    original_file_path: str = ""
+    description: str | None = None
+    columns: dict[str, ManifestColumn] = {}
+
+
+class TestMetadata(_Struct, frozen=True, kw_only=True):
+    """Which generic test it is, and what it was given."""
+
+    name: str = ""
+    namespace: str | None = None
+    kwargs: dict[str, Any] = {}
+
+
+class DataTest(_Struct, frozen=True, kw_only=True):
+    """A data test; a singular one has no metadata and is attached to nothing."""
+
+    unique_id: str
+    name: str
+    attached_node: str | None = None
+    column_name: str | None = None
+    test_metadata: TestMetadata | None = None
+
+
 class Owner(_Struct, frozen=True, kw_only=True):
     """Who answers for a group or an exposure."""
 
@@ -172,6 +226,7 @@ class _File(_Struct, frozen=True, kw_only=True):
     metadata: Metadata | None = None
     nodes: dict[str, msgspec.Raw] = {}
     disabled: dict[str, list[msgspec.Raw]] | None = {}
+    sources: dict[str, msgspec.Raw] = {}
     exposures: dict[str, Exposure] = {}
     groups: dict[str, Group] = {}
 
@@ -193,6 +248,7 @@ class Manifest:
         self.exposures = tuple(file.exposures.values())
         self.groups = {group.name: group for group in file.groups.values()}
         self._nodes = file.nodes
+        self._sources = file.sources
         self._disabled = file.disabled or {}
 
     @property
@@ -219,6 +275,25 @@ class Manifest:
         """Yield every model, snapshot and seed, decoded."""
         for unique_id in self.model_ids.values():
             yield self._decode(bytes(self._nodes[unique_id]), Node)
+
+    def compiled(self, unique_id: str) -> CompiledNode:
+        """Decode a node with its SQL.
+
+        Raises:
+            KeyError: The manifest has no node of this id.
+        """
+        return self._decode(bytes(self._nodes[unique_id]), CompiledNode)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Every source by its unique id."""
+        return {name: self._decode(bytes(raw), Source) for name, raw in self._sources.items()}
+
+    def data_tests(self) -> Iterator[DataTest]:
+        """Yield every data test, decoded."""
+        for unique_id, raw in self._nodes.items():
+            if unique_id.startswith("test."):
+                yield self._decode(bytes(raw), DataTest)
 
     @cached_property
     def model_ids(self) -> dict[str, str]:
