@@ -29,7 +29,7 @@ def test_a_model_of_the_example_is_a_query(manifest):
     compiled = manifest.compiled("model.featurestore.plane_features")
     tree = parsed(compiled, manifest.dialect)
 
-    assert "late_share_30d" in tree.named_selects
+    assert {"flights", "planes"} <= {cte.alias for cte in tree.ctes}
     assert "model.featurestore.stg_nycflights__flights" in compiled.depends_on.nodes
 
 
