@@ -20,6 +20,9 @@ test-engines: $(ENGINES)/.installed ## Run the join on Postgres, Spark, ClickHou
 	@FEATURESTORE_ENGINES=all $(ENGINES)/bin/python -m pytest -m engines -p no:xdist \
 	  --confcutdir=tests/engines tests/engines
 
+test-slow: $(STAMP) ## Run what takes minutes and gigabytes
+	@$(BIN)/python -m pytest -m slow -p no:xdist tests/slow
+
 lint: $(STAMP) ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -59,4 +62,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-engines lint format setup lock docs clean
+.PHONY: help demo test test-engines test-slow lint format setup lock docs clean

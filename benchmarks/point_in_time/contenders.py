@@ -21,16 +21,19 @@ Contender = Callable[[Path, Size], Callable[[], Any]]
 
 def ours(folder: Path, size: Size) -> Callable[[], Any]:
     """This project, as a user calls it."""
-    import duckdb  # noqa: F401, the other contenders' libraries are loaded by now as well
+    # The other contenders' libraries are loaded by now as well.
+    import duckdb  # noqa: F401
+    import jinja2  # noqa: F401
     import pyarrow as pa  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
+    import yaml  # noqa: F401
 
     import featurestore.training
     import featurestore.warehouse.duckdb  # noqa: F401
     from featurestore import FeatureStore
 
-    store = FeatureStore(folder)
     features = [f"v{view}:*" for view in range(size.views)]
-    return lambda: store.get_historical_features("entity_rows", features).to_arrow()
+    return lambda: FeatureStore(folder).get_historical_features("entity_rows", features).to_arrow()
 
 
 def _columns(view: int, table: str) -> str:
@@ -52,14 +55,15 @@ def _asof_chain(size: Size, history: Callable[[int], str]) -> str:
     return f"SELECT s.row_id, {outputs} FROM entity_rows AS s {joins}"
 
 
-def _window(size: Size) -> str:
+def _window(size: Size, *, ties: bool = False) -> str:
     ctes, joins = [], []
     for view in range(size.views):
+        newest = ", ".join(["f.event_ts DESC", *(f"f.{n}{view} DESC" for n in FEATURES if ties)])
         ctes.append(
             f"m{view} AS (SELECT s.row_id, {_columns(view, 'f')} FROM entity_rows AS s"
             f" JOIN v{view} AS f ON s.entity_id = f.entity_id AND f.event_ts <= s.event_timestamp"
             f" AND f.event_ts >= s.event_timestamp - INTERVAL {TTL_DAYS} DAY"
-            " QUALIFY row_number() OVER (PARTITION BY s.row_id ORDER BY f.event_ts DESC) = 1)"
+            f" QUALIFY row_number() OVER (PARTITION BY s.row_id ORDER BY {newest}) = 1)"
         )
         joins.append(f"LEFT JOIN m{view} USING (row_id)")
     outputs = ", ".join(_columns(view, f"m{view}") for view in range(size.views))
@@ -137,6 +141,7 @@ CONTENDERS: dict[str, Contender] = {
         )
     ),
     "SQL: row_number window": _sql(_window),
+    "SQL: window, ties decided": _sql(lambda size: _window(size, ties=True)),
     "polars join_asof": polars_join_asof,
     "pandas merge_asof": pandas_merge_asof,
 }

@@ -49,8 +49,8 @@ SIZES = {
 SPILL = Size(5_000_000, 100_000_000, 1)
 
 
-def make(size: Size, folder: Path) -> None:
-    """Write the data of one size, unless it is there already."""
+def make(size: Size, folder: Path, *, parquet: bool = True) -> None:
+    """Write the data of one size, unless it is there already; Parquet is for the data frames."""
     if (folder / "done").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,9 +58,10 @@ def make(size: Size, folder: Path) -> None:
         con.execute("SET threads = 2; SET TimeZone = 'UTC'")
         for view in range(size.views):
             con.execute(f"CREATE TABLE v{view} AS {_history(size, view)}")
-            con.execute(f"COPY v{view} TO '{folder}/v{view}.parquet'")
         con.execute(f"CREATE TABLE entity_rows AS {_entities(size)}")
-        con.execute(f"COPY entity_rows TO '{folder}/entity_rows.parquet'")
+        for table in ("entity_rows", *(f"v{view}" for view in range(size.views))):
+            if parquet:
+                con.execute(f"COPY {table} TO '{folder}/{table}.parquet'")
     _project(size, folder)
     (folder / "done").touch()
 

@@ -62,7 +62,7 @@ def grammar(dialect: str) -> str:
 
 
 def render(query: exp.Expr, dialect: str) -> str:
-    """Write a statement as formatted text.
+    """Write a statement as formatted text; the tree is used up.
 
     >>> from featurestore.sql.expressions import column
     >>> render(exp.select(column("date")), "duckdb").split()[1]
@@ -74,7 +74,7 @@ def render(query: exp.Expr, dialect: str) -> str:
         _fold_names(query)
     if dialect == "clickhouse":
         _name_columns(query)
-    return query.sql(grammar(dialect), pretty=True)
+    return query.sql(grammar(dialect), pretty=True, copy=False)
 
 
 def _fold_names(query: exp.Expr) -> None:

@@ -97,7 +97,7 @@ def not_null(names: Sequence[str], table: str | None = None) -> list[exp.Expr]:
 
 def equal_keys(names: Sequence[str], left: str, right: str) -> list[exp.Expr]:
     """Return one equality per key, between columns of the same name."""
-    return [column(name, left).eq(column(name, right)) for name in names]
+    return [exp.EQ(this=column(name, left), expression=column(name, right)) for name in names]
 
 
 def newest_first(view: FeatureView, dialect: str, table: str, *, event: bool) -> list[exp.Expr]:
@@ -117,7 +117,7 @@ def newest_first(view: FeatureView, dialect: str, table: str, *, event: bool) ->
     if event:
         names.insert(0, view.event_timestamp.name)
     order: list[exp.Expr] = [column(name, table) for name in names]
-    for feature in view.features:
+    for feature in view.ties or view.features:
         order += sort_keys(column(feature.name, table), feature.data_type, dialect)
     return [exp.Ordered(this=node, desc=True, nulls_first=False) for node in order]
 
@@ -129,7 +129,7 @@ def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr
         partition_by=list(partition),
         order=exp.Order(expressions=list(order)),
     )
-    return exp.alias_(window, "_rank")
+    return exp.alias_(window, "_rank", copy=False)
 
 
 def with_ctes(query: exp.Select, ctes: Iterable[Named]) -> exp.Select:

@@ -86,7 +86,7 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
 def _training_set(plan: Plan) -> exp.Select:
     spine = plan.spine
     entity_columns = [column(name, "spine") for name in spine.columns if name != spine.order_by]
-    query = exp.select(*entity_columns, copy=False).from_("spine")
+    query = exp.select(*entity_columns, copy=False).from_(cte("spine"), copy=False)
     for join in plan.joins:
         query = query.select(*_outputs(join), copy=False)
         query = query.join(
@@ -103,8 +103,8 @@ def _training_set(plan: Plan) -> exp.Select:
 
 def _back_on_the_spine(join: ViewJoin) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
-        yield column(spine_key, "spine").eq(column(key, join.cte))
-    yield column("_instant", "spine").eq(column("_instant", join.cte))
+        yield exp.EQ(this=column(spine_key, "spine"), expression=column(key, join.cte))
+    yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", join.cte))
 
 
 def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:

@@ -51,6 +51,8 @@ class DuckDBWarehouse:
         with _translated("configure the session"):
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET default_null_order = 'nulls_last'")
+            # A long query would draw a bar on standard output, among the data.
+            connection.execute("SET enable_progress_bar = false")
 
     @classmethod
     def from_profile(cls, profile: Profile, *, write: bool = False) -> Self:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from featurestore.sql.expressions import Named, as_name, column, not_null
+from featurestore.sql.expressions import Named, as_name, column, cte, not_null
 from featurestore.sql.plan import ViewJoin
 
 __all__ = ["asked", "picked"]
@@ -29,7 +29,8 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
         for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
     ]
     needed = (*dict.fromkeys(join.spine_keys), "_instant")
-    query = exp.select(*keys, column("_instant", table), copy=False).from_("spine").distinct()
+    query = exp.select(*keys, column("_instant", table), copy=False)
+    query = query.from_(cte("spine"), copy=False).distinct(copy=False)
     query = query.where(*not_null(needed, table), copy=False)
     query.add_comments([f"{', '.join(names)}: the keys and instants asked for, each once"])
     return join.asked, query
@@ -39,6 +40,7 @@ def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
     """Return the first of the ranked candidates, under the join's own name."""
     names = (*join.keys, "_instant", "_event_timestamp", *join.features)
     query = exp.select(*(column(name) for name in names), copy=False)
-    query = query.from_(candidates.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+    ranked = candidates.subquery("ranked", copy=False)
+    query = query.from_(ranked, copy=False).where(column("_rank").eq(1), copy=False)
     query.add_comments([comment])
     return join.cte, query

@@ -41,7 +41,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         *(column(feature, "history") for feature in join.features),
         ranked(partition, newest_first(view, dialect, "history", event=True)),
         copy=False,
-    ).from_(cte(join.asked, "asked"))
+    ).from_(cte(join.asked, "asked"), copy=False)
     candidates = candidates.join(
         relation(view.relation, dialect, "history"),
         on=both(_known(join, dialect, as_known)),
