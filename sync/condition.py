@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.keys import book
+from sync.canaries import canaries_agree
 from sync.context import Publication
 from sync.state import ViewState
 
@@ -40,12 +41,14 @@ class OnlineBook:
         schema: The fingerprint of the schema in force.
         as_of: The instant for which the rows were the newest.
         synced_at: The clock when they were all there.
+        whole: Whether every part of a cluster still has what it had then.
     """
 
     epoch: str | None = None
     schema: str | None = None
     as_of: datetime | None = None
     synced_at: datetime | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,13 @@ def read_book(client: redis.Redis, project: str, view: str) -> OnlineBook:
     pipeline.hget(book(project, "schema", view), "current")
     fields, current = pipeline.execute()
     texts = {_text(name): _text(value) for name, value in fields.items()}
+    epoch = texts.get("epoch")
     return OnlineBook(
-        epoch=texts.get("epoch"),
+        epoch=epoch,
         schema=None if current is None else _text(current),
         as_of=_moment(texts, "as_of"),
         synced_at=_moment(texts, "synced_at"),
+        whole=epoch is None or canaries_agree(client, project, view, epoch),
     )
 
 
@@ -136,4 +141,5 @@ def _causes(
             Condition.FOREIGN,
             "the online store was restored, or published to from another warehouse",
         ),
+        (not online.whole, Condition.LOST, "a part of the online store lost what it had"),
     ]

@@ -19,7 +19,7 @@ from sync.state import State
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["Context", "Publication", "silent"]
+__all__ = ["Context", "Publication", "columns_of", "silent"]
 
 
 def silent(event: ProgressEvent) -> None:
@@ -63,6 +63,15 @@ class Context:
         return book(self.project, "schema", view)
 
 
+def columns_of(layout: str) -> tuple[str, ...]:
+    """Return the names of the columns that were published by a layout.
+
+    >>> columns_of('{"columns": [["tailnum", "string"], ["seats", "int32"]]}')
+    ('tailnum', 'seats')
+    """
+    return tuple(name for name, _ in json.loads(layout).get("columns", ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """One view, and how it is published.
@@ -70,6 +79,7 @@ class Publication:
     Attributes:
         view: The feature view, with all types known.
         latest: The statement for its newest rows.
+        recent: The statement for those of entities with a recent event; empty to look at all.
         schema: How they are laid out.
         columns: The name and the warehouse's type of every column, in order.
     """
@@ -78,6 +88,7 @@ class Publication:
     latest: str
     schema: Schema
     columns: tuple[tuple[str, str], ...]
+    recent: str = ""
 
     @property
     def name(self) -> str:

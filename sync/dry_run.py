@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sync.condition import Condition
 from sync.context import Publication
@@ -18,7 +19,11 @@ __all__ = ["dry_run"]
 
 
 def dry_run(
-    survey: Survey, *, views: Sequence[str] | None = None, full: bool = False
+    survey: Survey,
+    *,
+    views: Sequence[str] | None = None,
+    full: bool = False,
+    since: datetime | None = None,
 ) -> SyncReport:
     """Count what a sync would write and delete, and the memory that its rows would take.
 
@@ -28,10 +33,11 @@ def dry_run(
         survey: Both sides.
         views: The views to publish; by default every one that is `online`.
         full: Publish every row, not only what changed.
+        since: Look for changes only at entities that have an event since then.
     """
     started = time.monotonic()
     chosen = [
-        publication_of(view, survey.warehouse, survey.now)
+        publication_of(view, survey.warehouse, survey.now, since)
         for view in chosen_views(survey.registry, views)
     ]
     reports = [_would_sync(survey, publication, full=full) for publication in chosen]
@@ -66,7 +72,9 @@ def _in_full(survey: Survey, publication: Publication, newest: str, reason: str)
 
 def _changes(survey: Survey, publication: Publication, newest: str) -> ViewReport:
     rows, event = survey.state.summary(publication.view, newest)
-    changes = survey.state.difference(publication.view, f"SELECT * FROM {newest}")
+    looked_at = publication.recent or f"SELECT * FROM {newest}"
+    whole = not publication.recent
+    changes = survey.state.difference(publication.view, looked_at, whole=whole)
     counts = survey.state.counts(f"(\n{changes}\n) AS changes")
     written, deleted = counts.get("upsert", 0), counts.get("delete", 0)
     return ViewReport(publication.name, rows, written + deleted, written, deleted, 0, 0.0, event)

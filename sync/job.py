@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
+from sync.canaries import set_canaries, swap_canaries
 from sync.condition import Condition, examine
 from sync.context import Context, Publication, silent
-from sync.lock import sync_lock
+from sync.lock import lock_lost, sync_lock
 from sync.publish import publish_changes, publish_everything
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
@@ -38,6 +39,7 @@ def run_sync(
     *,
     views: Sequence[str] | None = None,
     full: bool = False,
+    since: datetime | None = None,
     now: datetime | None = None,
     state_schema: str = "main",
     progress: Callable[[ProgressEvent], None] | None = None,
@@ -53,6 +55,8 @@ def run_sync(
         views: The views to publish; by default every one that is `online`, and then the rows of
             views that are no longer published are removed too.
         full: Publish every row, not only what changed.
+        since: Look for changes only at entities that have an event since then; what changed before,
+            or was deleted, is left to a run without it.
         now: The moment for which rows are the newest; by default the clock's.
         state_schema: The warehouse schema for the tables of what was published.
         progress: Called as the work goes on.
@@ -63,7 +67,9 @@ def run_sync(
     """
     started = time.monotonic()
     as_of = now or datetime.now(UTC)
-    chosen = [publication_of(view, warehouse, as_of) for view in chosen_views(registry, views)]
+    chosen = [
+        publication_of(view, warehouse, as_of, since) for view in chosen_views(registry, views)
+    ]
     project = registry.project
     with sync_lock(client, project) as lease:
         state = State(warehouse, state_schema, project)
@@ -82,7 +88,8 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
         report = _publish_in_full(context, publication, found.reason)
     else:
         report = _publish_changes(context, publication)
-    context.state.confirm(publication.name, context.now)
+    if report.full or not publication.recent:
+        context.state.confirm(publication.name, context.now)
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -106,7 +113,8 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
 
 def _publish_changes(context: Context, publication: Publication) -> ViewReport:
     state, view = context.state, publication.view
-    changes = state.find_changes(view, publication.latest)
+    looked_at = publication.recent or publication.latest
+    changes = state.find_changes(view, looked_at, whole=not publication.recent)
     counts = state.counts(changes)
     written = deleted = skipped = 0
     if counts:
@@ -141,11 +149,16 @@ def _forget_old_schemas(context: Context, publication: Publication) -> None:
 def _unseal(context: Context, publication: Publication) -> None:
     """Take the epoch from Redis before its rows change: a half-done publication has none."""
     context.lease.run("HDEL", [context.view_book(publication.name)], "epoch")
+    set_canaries(context.client, context.project, publication.name, context.lease.token)
 
 
 def _seal(context: Context, publication: Publication) -> str:
     """Give Redis a new epoch: from here on it holds what the warehouse's table says."""
     epoch = secrets.token_hex(8)
+    if not swap_canaries(
+        context.client, context.project, publication.name, context.lease.token, epoch
+    ):
+        raise lock_lost()
     sealed = {
         "epoch": epoch,
         "as_of": context.now.isoformat(),

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import SyncError, SyncLocked
 from featurestore.online.keys import book
+from featurestore.online.redis_store import is_cluster
+from sync.fences import fence_number, give_back
 
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["LEASE_SECONDS", "Lease", "lock_lost", "sync_lock"]
+__all__ = ["LEASE_SECONDS", "Lease", "lock_key", "lock_lost", "sync_lock"]
 
 LEASE_SECONDS = 60.0
 
@@ -35,12 +37,26 @@ return redis.call(unpack(command))
 
 
 class Lease:
-    """A lock that is held, and renewed in the background as long as the process lives."""
+    """A lock that is held, and renewed in the background as long as the process lives.
 
-    def __init__(self, client: redis.Redis, key: str, token: str, seconds: float) -> None:
+    Args:
+        client: The online store.
+        project: The dbt project.
+        token: The lock's value, which no other holder has.
+        seconds: How long it outlives its holder.
+
+    Attributes:
+        project: The dbt project.
+        token: The lock's value.
+        number: What fences in a cluster are compared with; greater than that of any holder before.
+    """
+
+    def __init__(self, client: redis.Redis, project: str, token: str, seconds: float) -> None:
+        self.project = project
+        self.token = token
+        self.number = fence_number(client, project) if is_cluster(client) else 0
         self._client = client
-        self._key = key
-        self._token = token
+        self._key = lock_key(project)
         self._seconds = seconds
         self._done = threading.Event()
         self._lost = threading.Event()
@@ -50,7 +66,7 @@ class Lease:
     @property
     def held(self) -> tuple[bytes, bytes]:
         """The lock's key and token, for commands that the server shall refuse without it."""
-        return self._key.encode(), self._token.encode()
+        return self._key.encode(), self.token.encode()
 
     def check(self) -> None:
         """Make sure that the lock is still held.
@@ -76,7 +92,7 @@ class Lease:
 
         every = [self._key, *keys]
         try:
-            return self._client.eval(_GUARDED, len(every), *every, self._token, command, *arguments)
+            return self._client.eval(_GUARDED, len(every), *every, self.token, command, *arguments)
         except redis.exceptions.ResponseError as error:
             if "LOCKLOST" in str(error):
                 raise lock_lost() from None
@@ -86,7 +102,8 @@ class Lease:
         """Give the lock back, if it is still held."""
         self._done.set()
         self._thread.join()
-        self._client.eval(_RELEASE, 1, self._key, self._token)
+        if self._client.eval(_RELEASE, 1, self._key, self.token) and self.number:
+            give_back(self._client, self.project, self.number)
 
     def _keep(self) -> None:
         import redis.exceptions
@@ -94,12 +111,17 @@ class Lease:
         milliseconds = str(int(self._seconds * 1000))
         while not self._done.wait(self._seconds / 3):
             try:
-                held = self._client.eval(_RENEW, 1, self._key, self._token, milliseconds)
+                held = self._client.eval(_RENEW, 1, self._key, self.token, milliseconds)
             except redis.exceptions.RedisError:
                 continue
             if not held:
                 self._lost.set()
                 return
+
+
+def lock_key(project: str) -> str:
+    """Return the key of a project's lock."""
+    return book(project, "lock")
 
 
 def lock_lost() -> SyncError:
@@ -127,7 +149,7 @@ def sync_lock(
     """
     import redis.exceptions
 
-    key = book(project, "lock")
+    key = lock_key(project)
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     token = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC#{secrets.token_hex(8)}"
     if not client.set(key, token, nx=True, px=int(seconds * 1000)):
@@ -137,7 +159,7 @@ def sync_lock(
             f" {found.decode(errors='replace').partition('#')[0]}.",
             remedy=f"Wait for it; the lock of one that died frees itself within {seconds:.0f} s.",
         )
-    lease = Lease(client, key, token, seconds)
+    lease = Lease(client, project, token, seconds)
     try:
         yield lease
     finally:

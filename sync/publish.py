@@ -34,7 +34,7 @@ def publish_everything(context: Context, publication: Publication, rows: int) ->
     encoder = _encoder(context, publication)
     expiry = expiry_shift(publication.view.ttl, context.now)
     table = context.state.published(publication.name)
-    with publishing(context.client, context.lease.held) as publisher:
+    with publishing(context.client, context.lease) as publisher:
         for batch in _batches(context, f"SELECT * FROM {table}"):
             keys, values = encoder.keys(batch), _values(encoder, publication, batch)
             publisher.overwrite(keys, values, expiry)
@@ -59,7 +59,7 @@ def publish_changes(
     encoder = _encoder(context, publication)
     expiry = expiry_shift(publication.view.ttl, context.now)
     rows = sum(counts.values())
-    with publishing(context.client, context.lease.held) as publisher:
+    with publishing(context.client, context.lease) as publisher:
         for batch in _batches(context, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
             publisher.delete(encoder.keys(batch), _previous(publication, batch))
             _tell(context, publication, publisher, rows)

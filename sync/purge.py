@@ -16,7 +16,8 @@ from featurestore.online.keys import book, row_prefix, view_of
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.context import Context
-from sync.lock import sync_lock
+from sync.fences import remove_fences
+from sync.lock import lock_key, sync_lock
 from sync.removal import remove_view
 from sync.rows import row_keys
 from sync.selection import published_names
@@ -140,7 +141,8 @@ def _all_rows(project: str) -> str:
 
 def _remove_books(context: Context) -> None:
     """Remove what is left of the project's books; the lock goes when it is given back."""
-    lock = book(context.project, "lock").encode()
+    lock = lock_key(context.project).encode()
     left = context.client.scan_iter(match=f"{book(context.project, '')}*", count=2_000)
     for key in [key for key in left if key != lock]:
         context.lease.run("DEL", [key])
+    remove_fences(context.client, context.project)

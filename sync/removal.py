@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from sync.canaries import remove_canaries
 from sync.context import Context, Publication
+from sync.publisher import publishing
 from sync.rows import row_keys
 from sync.unknown import groups, unknown_keys
 
@@ -18,7 +22,7 @@ def delete_orphans(context: Context, publication: Publication) -> int:
     """Delete the rows of a view that are not among its published ones; return their number."""
     table = context.state.published(publication.name)
     orphans = unknown_keys(context.client, context.warehouse, context.project, publication, table)
-    return sum(_unlink(context, keys) for keys in groups(orphans))
+    return _unlink(context, orphans)
 
 
 def remove_view(context: Context, view: str) -> int:
@@ -28,16 +32,15 @@ def remove_view(context: Context, view: str) -> int:
     half is neither taken for published nor forgotten.
     """
     context.state.drop(view)
-    rows = row_keys(context.client, context.project, view)
-    deleted = sum(_unlink(context, keys) for keys in groups(rows))
-    # One by one: the books of a view need not lie in one slot of a cluster.
-    context.lease.run("DEL", [context.view_book(view)])
-    context.lease.run("DEL", [context.schema_book(view)])
+    deleted = _unlink(context, row_keys(context.client, context.project, view))
+    context.lease.run("DEL", [context.view_book(view), context.schema_book(view)])
+    remove_canaries(context.client, context.project, view)
     context.lease.run("SREM", [context.views_book], view)
     return deleted
 
 
-def _unlink(context: Context, keys: list[bytes]) -> int:
-    # A script takes some thousands of arguments at the most.
-    parts = [keys[start : start + 1_000] for start in range(0, len(keys), 1_000)]
-    return sum(int(context.lease.run("UNLINK", part)) for part in parts)
+def _unlink(context: Context, keys: Iterator[bytes]) -> int:
+    with publishing(context.client, context.lease) as publisher:
+        for group in groups(keys):
+            publisher.unlink(group)
+    return publisher.applied

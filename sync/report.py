@@ -65,6 +65,7 @@ class SyncReport:
         seconds: How long it took.
         views: One report per view, by name.
         dry_run: Whether it only says what a sync would do.
+        personal_data: The features published that are personal data, as the caller allowed.
     """
 
     project: str
@@ -72,6 +73,7 @@ class SyncReport:
     seconds: float
     views: tuple[ViewReport, ...]
     dry_run: bool = False
+    personal_data: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for JSON."""

@@ -1,24 +1,47 @@
 """The scripts that the server runs, atomically, for many rows at once.
 
-KEYS is the lock, then the rows. ARGV is the lock's token, then the shift that turns an event into a
-row's remaining seconds (empty: none), then the values of each row, column by column. Bytes 10
-to 25 of a row are its event and created timestamps; see docs/reference/online-format.md. The answer
-is the number of rows written or deleted, and of those refused because the server holds newer ones.
+KEYS is a guard, then the rows. ARGV is what the guard is compared with, then the shift that turns
+an event into a row's remaining seconds (empty: none), then the values of each row, by column.
+Bytes 10 to 25 of a row are its event and created timestamps; see docs/reference/online-format.md.
+The answer is the number of rows written or deleted, and of those refused because the server holds
+newer ones.
+
+The guard of one server is the lock itself, which must hold the writer's token. In a cluster a
+script sees one slot only, so there it is the slot's fence: a number that a writer's own must not be
+below.
 """
 
 from __future__ import annotations
 
-__all__ = ["LOST", "SCRIPTS", "Script"]
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
 
-Script = str
+__all__ = ["LOST", "Guard", "scripts"]
 
 LOST = -1
 """The first number of the answer when the lock is no longer held; then nothing was written."""
 
-_GUARD = """
+_LOCK = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1, 0} end
+"""
+
+_FENCE = """
+local fence = redis.call('GET', KEYS[1])
+if fence and tonumber(fence) > tonumber(ARGV[1]) then return {-1, 0} end
+"""
+
+_COUNTERS = """
 local n, applied, refused = #KEYS - 1, 0, 0
 """
+
+
+class Guard(Enum):
+    """What stands between a writer that has lost its lock and the rows."""
+
+    LOCK = _LOCK
+    FENCE = _FENCE
+
 
 # Seconds, as a number: a text of milliseconds would cost a third more.
 _SET = """
@@ -91,8 +114,21 @@ end
 return {applied, refused}
 """
 
-SCRIPTS: dict[str, Script] = {
-    "overwrite": _GUARD + _SET + _OVERWRITE,
-    "newest": _GUARD + _SET + _COMPARE + _NEWEST,
-    "delete": _GUARD + _COMPARE + _DELETE,
-}
+_UNLINK = """
+for i = 1, n do applied = applied + redis.call('UNLINK', KEYS[i + 1]) end
+return {applied, refused}
+"""
+
+_BODIES: Mapping[str, str] = MappingProxyType(
+    {
+        "overwrite": _SET + _OVERWRITE,
+        "newest": _SET + _COMPARE + _NEWEST,
+        "delete": _COMPARE + _DELETE,
+        "unlink": _UNLINK,
+    }
+)
+
+
+def scripts(guard: Guard) -> dict[str, str]:
+    """Return every script by name, behind a guard."""
+    return {name: guard.value + _COUNTERS + body for name, body in _BODIES.items()}

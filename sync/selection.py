@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,22 @@ def chosen_views(registry: Registry, views: Sequence[str] | None) -> list[Featur
     return list(chosen.values())
 
 
-def publication_of(view: FeatureView, warehouse: Warehouse, now: datetime) -> Publication:
-    """Return how a view is published as of a moment, checked against its table."""
+def publication_of(
+    view: FeatureView, warehouse: Warehouse, now: datetime, since: datetime | None = None
+) -> Publication:
+    """Return how a view is published as of a moment, checked against its table.
+
+    Args:
+        view: The feature view.
+        warehouse: Where its table is.
+        now: The moment.
+        since: Look for changes only at entities that have an event since then.
+    """
     typed = with_types(view, warehouse)
-    return published(typed, latest_rows(typed, warehouse.dialect, now), warehouse)
+    found = published(typed, latest_rows(typed, warehouse.dialect, now), warehouse)
+    if since is None:
+        return found
+    return replace(found, recent=latest_rows(typed, warehouse.dialect, now, since=since))
 
 
 def published_names(client: redis.Redis, state: State, project: str) -> set[str]:

@@ -155,19 +155,21 @@ class State:
         """
         self._warehouse.execute(f"CREATE OR REPLACE TABLE {self.published(view.name)} AS {latest}")
 
-    def find_changes(self, view: FeatureView, latest: str) -> str:
+    def find_changes(self, view: FeatureView, latest: str, *, whole: bool = True) -> str:
         """Compare the newest rows with the published ones.
 
         Args:
             view: The feature view.
             latest: The statement for its newest rows.
+            whole: Whether these are all; else no row is taken for deleted.
 
         Returns:
             The name of a table with the view's columns, `_op` (`upsert` or `delete`) and the
             timestamps of the row that was published before, if there was one.
         """
+        difference = self.difference(view, latest, whole=whole)
         self._warehouse.execute(f"DROP TABLE IF EXISTS {_CHANGES}")
-        self._warehouse.execute(f"CREATE TEMP TABLE {_CHANGES} AS\n{self.difference(view, latest)}")
+        self._warehouse.execute(f"CREATE TEMP TABLE {_CHANGES} AS\n{difference}")
         return _CHANGES
 
     def apply_changes(self, view: FeatureView, epoch: str, layout: str) -> None:
@@ -202,7 +204,7 @@ class State:
         rows = self._rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
         return {row["op"]: row["n"] for row in rows}
 
-    def difference(self, view: FeatureView, latest: str) -> str:
+    def difference(self, view: FeatureView, latest: str, *, whole: bool = True) -> str:
         """Write the query for what `find_changes` finds."""
         keys = _names(view.join_keys)
         columns = [
@@ -229,9 +231,10 @@ class State:
         shown = ",\n  ".join(
             [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
         )
+        join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
         return (
             f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
-            f"FULL OUTER JOIN {self.published(view.name)} AS published ON {on}\nWHERE {differing}"
+            f"{join} {self.published(view.name)} AS published ON {on}\nWHERE {differing}"
         )
 
     def _write(self, view: str, epoch: str, layout: str, *, dirty: bool) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from featurestore.definitions import FeatureView, Freshness
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
-from featurestore.online.keys import book
 from sync.condition import Condition
 from sync.context import Publication
 from sync.facts import newest_event, published_facts
+from sync.lock import lock_key
 from sync.rows import key_of, sampled_memory
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.survey import Survey
@@ -133,7 +133,7 @@ def status_of(
 
 
 def _running(survey: Survey) -> str:
-    holder: Any = survey.client.get(book(survey.project, "lock")) or b""
+    holder: Any = survey.client.get(lock_key(survey.project)) or b""
     return str(holder.decode(errors="replace")).partition("#")[0]
 
 

@@ -43,4 +43,4 @@ class Shop:
 
 def schema_book(view: str) -> str:
     """Return where a view's schemas are, as the page on the online format says."""
-    return f"fs-meta:{PROJECT}:schema:{view}"
+    return f"fs-meta:{{{PROJECT}}}:schema:{view}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import duckdb
 import pyarrow as pa
-import redis
 
 from featurestore import FeatureStore
 from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.redis_store import client
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import manifest_json, model
 
@@ -254,8 +254,9 @@ def assert_parity(
 
 def rows_in_redis(url: str, project: str) -> set[str]:
     """Return the keys of all rows of a project."""
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        return set(client.scan_iter(match=f"fs:{quote(project, safe='')}:*", count=1000))
+    with closing(client(url)) as connection:
+        found = connection.scan_iter(match=f"fs:{quote(project, safe='')}:*", count=1000)
+        return {key.decode() for key in found}
 
 
 def _assert_view(

@@ -145,7 +145,7 @@ def test_the_size_of_a_value_is_exact(project, redis_server, redis_client):
 
     store = project.store(redis_server)
     store.sync()
-    books = redis_client.hgetall("fs-meta:shop:schema:many_types")
+    books = redis_client.hgetall("fs-meta:{shop}:schema:many_types")
     schema = Schema.from_json(books[books[b"current"]])
     with store.warehouse() as warehouse:
         rows = warehouse.stream("SELECT * FROM many_types ORDER BY number").read_all().to_pylist()

@@ -574,11 +574,11 @@ def test_the_keys_are_those_of_the_page(shop, redis_client):
     """A sync leaves rows, two books per view, one for all; rows expire a day after their ttl."""
     shop.publish([model(PLANE, COLUMNS, ttl="2 hours")], PLANES)
     rows = {f"fs:shop:{PLANE}:{{{name}}}".encode() for name in ("N1", "N2", "N3")}
-    view_book, schemas = f"fs-meta:shop:view:{PLANE}", schema_book(PLANE)
+    view_book, schemas = f"fs-meta:{{shop}}:view:{PLANE}", schema_book(PLANE)
     book = {name.decode(): text.decode() for name, text in redis_client.hgetall(view_book).items()}
     day = timedelta(days=1) // timedelta(milliseconds=1)
 
-    books = {view_book.encode(), schemas.encode(), b"fs-meta:shop:views"}
+    books = {view_book.encode(), schemas.encode(), b"fs-meta:{shop}:views"}
     assert rows | books == set(redis_client.scan_iter())
     assert {"epoch", "as_of", "synced_at"} == set(book)
     assert NOW == datetime.fromisoformat(book["as_of"])

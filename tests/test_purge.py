@@ -53,7 +53,7 @@ def test_a_view_is_purged(project, redis_server, redis_client):
 
     assert {"plane_status": 2} == purged(store.purge("plane_status"))
     assert others == set(redis_client.scan_iter())
-    assert {b"route_load", b"weather"} == redis_client.smembers("fs-meta:shop:views")
+    assert {b"route_load", b"weather"} == redis_client.smembers("fs-meta:{shop}:views")
     assert [(True, "")] == [
         found for view, found in reasons(store.sync()).items() if view == "plane_status"
     ]
@@ -64,7 +64,7 @@ def test_a_view_is_purged(project, redis_server, redis_client):
 def test_a_project_is_purged(project, redis_server, redis_client):
     """All that it has in Redis is gone, what no book knows included."""
     redis_client.set("fs:shop:forgotten:{1}", b"")
-    redis_client.set("fs-meta:shop:forgotten", b"")
+    redis_client.set("fs-meta:{shop}:forgotten", b"")
     store = project.store(redis_server)
     found = purged(store.purge())
 
@@ -147,7 +147,7 @@ def test_a_sync_at_work_is_not_disturbed(project, redis_server, redis_client):
         project.store(redis_server).purge()
     assert 4 == len(rows_in_redis(redis_server, "shop"))
     project.store(redis_server).purge()
-    assert not redis_client.exists("fs-meta:shop:lock")
+    assert not redis_client.exists("fs-meta:{shop}:lock")
 
 
 def test_a_purge_that_fails_is_healed(project, redis_server, redis_client):

@@ -140,7 +140,7 @@ def test_a_flushed_store(status, sync, redis_client):
 def test_another_warehouses_publication(status, sync, redis_client):
     """It is an error: readers are served what this warehouse never said."""
     sync()
-    redis_client.hset("fs-meta:shop:view:route_load", "epoch", "another")
+    redis_client.hset("fs-meta:{shop}:view:route_load", "epoch", "another")
     assert (Condition.FOREIGN, "error") == _state(status()["route_load"])
 
 
@@ -148,7 +148,7 @@ def test_books_that_cannot_be_read(status, sync, redis_client):
     """What somebody else wrote there is foreign, and no reason to break."""
     sync()
     strange = {"epoch": b"\xff", "as_of": "yesterday"}
-    redis_client.hset("fs-meta:shop:view:route_load", mapping=strange)
+    redis_client.hset("fs-meta:{shop}:view:route_load", mapping=strange)
     found = status()["route_load"]
     assert (Condition.FOREIGN, None) == (found.state, found.as_of)
 

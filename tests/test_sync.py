@@ -562,7 +562,7 @@ def test_projects_in_one_redis_never_touch_each_other(tmp_path, redis_server, re
 
     def of_others():
         keys = sorted(redis_client.keys())
-        mine = (prefix, prefix.replace(b"fs:", b"fs-meta:", 1))
+        mine = (prefix, f"fs-meta:{{{quote(first, safe='')}}}:".encode())
         return {key: redis_client.dump(key) for key in keys if not key.startswith(mine)}
 
     before = of_others()

@@ -132,7 +132,7 @@ class World:
         """Lose the server's book and a row with it, as it loses its last seconds."""
         name = step.view.name
         rows = sorted(self.client.scan_iter(match=f"fs:shop:{name}:*"))
-        self.client.delete(f"fs-meta:shop:view:{name}", *rows[:1])
+        self.client.delete(f"fs-meta:{{shop}}:view:{name}", *rows[:1])
 
     def ttl(self, step: Step) -> None:
         """Declare another ttl."""

@@ -20,7 +20,7 @@ from featurestore.errors import OnlineStoreUnavailable, WarehouseError
 from tests.sync_project import NOW, SyncProject, View, assert_parity
 
 ROOT = Path(__file__).parents[1]
-LOCK = "fs-meta:shop:lock"
+LOCK = "fs-meta:{shop}:lock"
 BOOKS = 3
 ENTITIES = 30_000
 KILLS = 12

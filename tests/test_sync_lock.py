@@ -17,7 +17,7 @@ from featurestore.errors import SyncError, SyncLocked
 from sync.lock import sync_lock
 from tests.sync_project import ROUTES, WEATHER, SyncProject, assert_parity, day, rows_in_redis
 
-LOCK = "fs-meta:shop:lock"
+LOCK = "fs-meta:{shop}:lock"
 ROWS = 10_000
 HOLDER = """
 import sys, time, redis

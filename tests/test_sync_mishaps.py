@@ -57,7 +57,7 @@ def test_without_the_lock_nothing_is_sealed(project, redis_server, redis_client)
 
     def progress(event):
         time.sleep(0.2)
-        redis_client.set("fs-meta:shop:lock", "another's")
+        redis_client.set("fs-meta:{shop}:lock", "another's")
 
     with pytest.raises(SyncError, match="lock was lost"):
         project.store(redis_server).sync(progress=progress)
@@ -102,7 +102,7 @@ def test_a_removed_view_comes_back_with_a_dump(project, redis_server, redis_clie
 
 def test_a_lost_schema_is_announced_anew(project, redis_server, redis_client):
     """Without the schema readers are blind; the next sync sees to it."""
-    redis_client.delete("fs-meta:shop:schema:plane_status")
+    redis_client.delete("fs-meta:{shop}:schema:plane_status")
     heals(project, redis_server)
 
 

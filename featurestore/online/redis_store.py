@@ -5,88 +5,150 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
+from featurestore.online.redis_url import Endpoint, address, parse_url
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
-__all__ = ["DEFAULT_URL", "address", "async_client", "client", "connect_redis", "translated"]
+__all__ = [
+    "aclose",
+    "address",
+    "async_client",
+    "client",
+    "close",
+    "connect_redis",
+    "is_cluster",
+    "many",
+    "translated",
+]
 
-DEFAULT_URL = "redis://localhost:6379/0"
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
-
-
-def address(url: str | None) -> str:
-    """Return the server's address as it may be shown: without user and password.
-
-    >>> address("redis://admin:secret@cache.internal:6380/2")
-    'cache.internal:6380/2'
-    """
-    parts = urlsplit(url or DEFAULT_URL)
-    if "@" in parts.path:
-        # A secret with an unescaped slash: there is no telling where it ends.
-        return "the given URL"
-    if parts.scheme == "unix":
-        return parts.path
-    return f"{parts.hostname or 'localhost'}:{_port(parts)}{parts.path.rstrip('/')}"
-
-
-def _port(parts: Any) -> int:
-    try:
-        return parts.port or 6379
-    except ValueError:
-        return 6379
+_RETRIES = 3
 
 
 def client(url: str | None) -> redis.Redis:
     """Return a client; it connects when it is first used.
 
     Args:
-        url: `redis://`, `rediss://` (TLS) or `unix://`, with user, password and database.
+        url: See `redis_url`.
 
     Raises:
         OnlineStoreError: The URL cannot be understood.
     """
-    import redis
+    import redis.cluster
+    import redis.sentinel
+    from redis.backoff import ExponentialWithJitterBackoff
+    from redis.retry import Retry
 
-    with _readable(url):
-        return redis.Redis.from_url(url or DEFAULT_URL, **_options(), retry=_retry())
+    endpoint = parse_url(url)
+    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES)
+    made: redis.Redis = _made(endpoint, redis, retry)
+    return made
 
 
 def async_client(url: str | None) -> redis.asyncio.Redis:
     """Return a client for an event loop; see `client`."""
     import redis.asyncio
+    import redis.asyncio.cluster
+    import redis.asyncio.sentinel
     from redis.asyncio.retry import Retry
     from redis.backoff import ExponentialWithJitterBackoff
 
-    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3)
-    with _readable(url):
-        return redis.asyncio.Redis.from_url(url or DEFAULT_URL, **_options(), retry=retry)
+    endpoint = parse_url(url)
+    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES)
+    made: redis.asyncio.Redis = _made(endpoint, redis.asyncio, retry)
+    return made
 
 
-def _retry() -> Any:
-    from redis.backoff import ExponentialWithJitterBackoff
-    from redis.retry import Retry
-
-    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3)
+_TIMEOUTS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": _ANSWER_SECONDS}
 
 
-def _options() -> dict[str, Any]:
-    return {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": _ANSWER_SECONDS}
+def _made(endpoint: Endpoint, package: Any, retry: Any) -> Any:
+    """Return a client of the kind that the URL names, blocking or not by the package."""
+    options = {**_TIMEOUTS, "retry": retry}
+    with _readable(endpoint):
+        if endpoint.kind == "cluster":
+            return _cluster(endpoint, package.cluster, options)
+        if endpoint.kind == "sentinel":
+            return _sentinels(endpoint, package.sentinel.Sentinel, options)
+        return package.Redis.from_url(endpoint.url, **options)
+
+
+def _cluster(endpoint: Endpoint, package: Any, options: dict[str, Any]) -> Any:
+    nodes = [package.ClusterNode(host, port) for host, port in endpoint.hosts]
+    settings = _settings(endpoint)
+    if endpoint.url.startswith("rediss:"):
+        settings["ssl"] = True
+    # A part of the cluster that is down concerns those alone who ask for its keys.
+    return package.RedisCluster(
+        startup_nodes=nodes, require_full_coverage=False, **settings, **options
+    )
+
+
+def _sentinels(endpoint: Endpoint, sentinels: Any, options: dict[str, Any]) -> Any:
+    settings = _settings(endpoint)
+    secret = settings.pop("sentinel_password", None)
+    if endpoint.url.startswith("rediss:"):
+        settings["ssl"] = True
+    watchers = sentinels(
+        endpoint.hosts, sentinel_kwargs={**_TIMEOUTS, "password": secret}, **options
+    )
+    return watchers.master_for(endpoint.master, **settings)
+
+
+def _settings(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what a URL says beside the host, as the arguments of a client."""
+    from redis.connection import parse_url as parsed
+
+    settings: dict[str, Any] = parsed(endpoint.url)  # type: ignore[no-untyped-call]
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in ("host", "port", "connection_class")
+        and not (endpoint.kind == "cluster" and name == "db")
+    }
+
+
+def is_cluster(client: Any) -> bool:
+    """Whether a client is of a cluster, where commands with many keys cannot cross slots."""
+    return hasattr(client, "nodes_manager")
+
+
+def many(client: Any) -> Any:
+    """Return the client's method for reading many keys in one round trip, to each node it takes."""
+    return client.mget_nonatomic if is_cluster(client) else client.mget
+
+
+def close(client: Any) -> None:
+    """Close a client, and the connections to sentinels that it has for itself."""
+    client.close()
+    for sentinel in _sentinels_of(client):
+        sentinel.close()
+
+
+async def aclose(client: Any) -> None:
+    """Close a client of an event loop; see `close`."""
+    await client.aclose()
+    for sentinel in _sentinels_of(client):
+        await sentinel.aclose()
+
+
+def _sentinels_of(client: Any) -> list[Any]:
+    pool = getattr(client, "connection_pool", None)
+    return list(getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()))
 
 
 @contextmanager
-def _readable(url: str | None) -> Iterator[None]:
+def _readable(endpoint: Endpoint) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        scheme = (url or "").partition("://")[0]
         raise OnlineStoreError(
-            f"The online store's URL, which begins with '{scheme[:10]}', cannot be understood.",
+            f"The online store's URL for {address(endpoint.url)} cannot be understood: {error}.",
             remedy="Write it as redis://[user:password@]host:port/database.",
         ) from error
 
@@ -101,13 +163,15 @@ def connect_redis(url: str | None) -> Iterator[redis.Redis]:
     Raises:
         OnlineStoreUnavailable: The server does not answer, or turns the connection away.
     """
-    connected = client(url)
+    with translated(url):
+        # A client of a cluster connects when it is made.
+        connected = client(url)
     try:
         with translated(url):
             connected.ping()
             yield connected
     finally:
-        connected.close()
+        close(connected)
 
 
 @contextmanager
@@ -126,6 +190,16 @@ def translated(url: str | None) -> Iterator[None]:
         raise OnlineStoreUnavailable(
             f"The online store at {address(url)} cannot be reached: {_reason(error)}.",
             remedy="Start it, or set FEATURESTORE_REDIS_URL (--redis-url on the command line).",
+        ) from error
+    except (failures.MovedError, failures.ClusterCrossSlotError) as error:
+        raise OnlineStoreError(
+            f"The online store at {address(url)} is a node of a Redis Cluster.",
+            remedy="Write its URL as redis+cluster://host:port.",
+        ) from error
+    except (failures.RedisClusterException, failures.ClusterDownError) as error:
+        raise OnlineStoreUnavailable(
+            f"The cluster at {address(url)} cannot be used: {_reason(error)}.",
+            remedy="Check `cluster info` on one of its nodes.",
         ) from error
     except failures.RedisError as error:
         raise OnlineStoreError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from featurestore.definitions import FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
+from featurestore.governance import refuse_unpublished
 from featurestore.online.codec import Schema
 from featurestore.online.keys import entity_key, is_null, key_writer, row_prefix
 from featurestore.registry import Registry
@@ -122,6 +123,7 @@ def plan_views(
     for member in members:
         view = registry.view(member.view)
         schema = schemas[view.name]
+        refuse_unpublished(view, member.features, dict(schema.features))
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         _claim(names, member.name, taken)

@@ -28,13 +28,16 @@ from featurestore.sql.instants import instant, instant_literal, minus
 __all__ = ["latest_rows"]
 
 
-def latest_rows(view: FeatureView, dialect: str, now: datetime) -> str:
+def latest_rows(
+    view: FeatureView, dialect: str, now: datetime, *, since: datetime | None = None
+) -> str:
     """Write the statement for the newest row per entity.
 
     Args:
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
         now: The moment; rows known later, or older than the ttl by then, are left out.
+        since: Leave out entities without an event since then; of the others it is the same row.
 
     Returns:
         One SELECT of the join keys, the event and the created timestamp, and all features.
@@ -62,10 +65,10 @@ def latest_rows(view: FeatureView, dialect: str, now: datetime) -> str:
     query = exp.select(*(column(name) for name in names), copy=False)
     query = query.from_(ranked_rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
     query.add_comments([f"{view.name}: the row at that instant, ties decided"])
-    return render(with_ctes(query, [("newest", _newest(view, dialect, now))]), dialect)
+    return render(with_ctes(query, [("newest", _newest(view, dialect, now, since))]), dialect)
 
 
-def _newest(view: FeatureView, dialect: str, now: datetime) -> exp.Select:
+def _newest(view: FeatureView, dialect: str, now: datetime, since: datetime | None) -> exp.Select:
     """Return the newest instant of each entity: few columns, and no sorting."""
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
@@ -80,6 +83,8 @@ def _newest(view: FeatureView, dialect: str, now: datetime) -> exp.Select:
     )
     if view.ttl is not None:
         query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
+    if since is not None:
+        query = query.where(at.copy() >= instant_literal(since, dialect), copy=False)
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
     else:

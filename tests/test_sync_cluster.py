@@ -1,0 +1,275 @@
+"""Three real masters: what one server promises, a cluster promises too."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from redis.crc import key_slot
+
+from featurestore.errors import FeatureStoreError, OnlineStoreUnavailable, SyncError, SyncLocked
+from featurestore.online.redis_store import client
+from sync.cluster import ClusterSender
+from sync.fences import fence_key
+from sync.lock import lock_key, sync_lock
+from sync.protocol import Rows
+from sync.publisher import publishing
+from sync.slots import SLOTS, slot_tags
+from tests.cluster_fixture import running_cluster, until
+from tests.sync_project import (
+    PLANES,
+    ROUTES,
+    WEATHER,
+    SyncProject,
+    assert_parity,
+    day,
+    rows_in_redis,
+)
+
+PLANES_COUNT = 600
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Run a cluster, whose nodes a test may kill if it starts them again."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path, cluster):
+    """Return a project whose rows lie on every node, and an empty cluster."""
+    for node in cluster.nodes:
+        node.client().flushall()
+    made = SyncProject(tmp_path, PLANES, ROUTES, WEATHER, memory=True)
+    rows = [(f"N{n}", day(3), day(2), float(n), n, "x") for n in range(PLANES_COUNT)]
+    made.insert(PLANES, *rows)
+    made.insert(ROUTES, *[("JFK", flight, day(3), 1.5) for flight in range(200)])
+    made.insert(WEATHER, (day(3), 10.0, True))
+    return made
+
+
+def planes(report):
+    """Return the report of the planes alone."""
+    return next(view for view in report.views if view.view == "plane_status")
+
+
+def test_a_cluster_is_synced_read_verified_and_purged(project, cluster):
+    """The whole life of rows, spread over three nodes."""
+    store = project.store(cluster.url)
+    first = planes(store.sync())
+    assert (PLANES_COUNT, True) == (first.written, first.full)
+    assert_parity(project, cluster.url)
+    spread = [
+        len(list(node.client().scan_iter("fs:shop:plane_status:*"))) for node in cluster.nodes
+    ]
+    assert PLANES_COUNT == sum(spread)
+    assert all(spread)
+
+    again = planes(store.sync())
+    assert (0, False) == (again.changed, again.full)
+    project.execute(
+        "UPDATE plane_status SET delay = 99, written_at = now()::TIMESTAMP WHERE seats < 50",
+        "DELETE FROM plane_status WHERE seats >= 550",
+    )
+    changed = planes(store.sync())
+    assert (50, 50, 0) == (changed.written, changed.deleted, changed.skipped)
+    assert_parity(project, cluster.url)
+    assert store.verify(sample="all").good
+    assert all(view.rows for view in store.status().views)
+
+    store.sync(full=True)
+    assert_parity(project, cluster.url)
+    store.purge()
+    assert not rows_in_redis(cluster.url, "shop")
+    assert 0 == sum(node.client().dbsize() for node in cluster.nodes)
+
+
+async def test_a_cluster_is_read_asynchronously(project, cluster):
+    """The same values, in one call for keys of many slots."""
+    project.store(cluster.url).sync()
+    async with project.store(cluster.url) as store:
+        keys = [{"tailnum": f"N{n}"} for n in (0, 7, 599, 10_000)]
+        asked = await store.get_online_features_async(["plane_status:delay"], keys)
+        blocking = store.get_online_features(["plane_status:delay"], keys)
+    assert [0.0, 7.0, 599.0, None] == asked.values["delay"]
+    assert blocking.to_dict() == asked.to_dict()
+
+
+def test_a_slot_on_the_move_loses_nothing(project, cluster):
+    """Rows are written and read while their slot is half here and half there."""
+    store = project.store(cluster.url)
+    store.sync()
+    slot = key_slot(b"fs:shop:plane_status:{N7}")
+    source = cluster.owner(slot)
+    target = (source + 1) % 3
+    moving = cluster.moving(slot, target)
+    next(moving)
+    assert_parity(project, cluster.url)
+
+    project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
+    outcome = []
+    syncing = threading.Thread(target=lambda: outcome.append(store.sync()))
+    syncing.start()
+    time.sleep(0.5)
+    next(moving)
+    assert not list(moving)
+    syncing.join()
+
+    assert PLANES_COUNT == planes(outcome[0]).written
+    assert target == cluster.owner(slot)
+    assert_parity(project, cluster.url)
+    cluster.move(slot, source)
+    assert_parity(project, cluster.url)
+
+
+def test_a_client_that_knows_the_old_place_of_a_slot_follows(project, cluster):
+    """A store that read before a slot moved, reads after."""
+    with project.store(cluster.url) as store:
+        store.sync()
+        ask = (["plane_status:delay"], [{"tailnum": "N7"}])
+        before = store.get_online_features(*ask).to_dict()
+        slot = key_slot(b"fs:shop:plane_status:{N7}")
+        source = cluster.owner(slot)
+        cluster.move(slot, (source + 1) % 3)
+        assert before == store.get_online_features(*ask).to_dict()
+        cluster.move(slot, source)
+
+
+def test_a_node_that_comes_back_empty_is_noticed(project, cluster):
+    """Its rows are gone, though the book of the publication lies on another node."""
+    store = project.store(cluster.url)
+    store.sync()
+    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(book + 1) % 3]
+    lost.client().flushall()
+    assert "lost" in {view.state for view in store.status().views}
+
+    report = planes(store.sync())
+    assert report.full
+    assert "lost what it had" in report.reason
+    assert_parity(project, cluster.url)
+    assert not planes(store.sync()).full
+
+
+def test_a_node_that_is_down_fails_the_sync_and_the_next_heals(project, cluster, monkeypatch):
+    """Nothing is half-done for good, and the error says which service is to blame."""
+    monkeypatch.setattr("sync.cluster._PATIENCE_SECONDS", 1.0)
+    store = project.store(cluster.url)
+    store.sync()
+    project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
+    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(book + 1) % 3]
+    lost.stop()
+    try:
+        with pytest.raises(FeatureStoreError) as error:
+            store.sync()
+        assert 3 == error.value.exit_code
+    finally:
+        lost.start()
+        until(cluster.settled, "the cluster, with the node that came back")
+    assert planes(store.sync()).full
+    assert_parity(project, cluster.url)
+
+
+def test_a_node_lost_in_the_middle_is_noticed_at_the_end(project, cluster, monkeypatch):
+    """A sync whose first rows vanish while it writes the last does not call itself done."""
+    store = project.store(cluster.url)
+    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(book + 1) % 3]
+    send = ClusterSender.send
+
+    def send_and_lose(self, rows):
+        yield from send(self, rows)
+        lost.client().flushall()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClusterSender, "send", send_and_lose)
+        with pytest.raises(SyncError, match="lost while syncing"):
+            store.sync()
+    assert planes(store.sync()).full
+    assert_parity(project, cluster.url)
+
+
+def test_a_holder_that_never_gave_the_lock_back_is_fenced_out(project, cluster):
+    """What it sent late is refused, in whichever slot."""
+    with client(cluster.url) as connection:
+        holding = sync_lock(connection, "shop")
+        zombie = holding.__enter__()
+        keys = [f"fs:shop:plane_status:{{N{n}}}".encode() for n in range(50)]
+        with publishing(connection, zombie) as publisher:
+            publisher.unlink(keys[:1])
+        connection.delete(lock_key("shop"))
+
+        project.store(cluster.url).sync()
+        with (
+            pytest.raises(SyncError, match="another sync took over"),
+            publishing(connection, zombie) as publisher,
+        ):
+            publisher.unlink(keys)
+        holding.__exit__(None, None, None)
+        assert_parity(project, cluster.url)
+        assert connection.get(fence_key("shop", SLOTS - 1))
+
+
+def test_no_fence_is_needed_where_locks_are_given_back(project, cluster):
+    """One sync after another leaves no fences."""
+    store = project.store(cluster.url)
+    store.sync()
+    store.sync(full=True)
+    with client(cluster.url) as connection:
+        assert not list(connection.scan_iter("fs-guard:shop:fence:*"))
+
+
+def test_two_syncs_of_a_cluster_do_not_meet(project, cluster):
+    """The second says who holds the lock."""
+    with (
+        client(cluster.url) as connection,
+        sync_lock(connection, "shop"),
+        pytest.raises(SyncLocked, match="at work"),
+    ):
+        project.store(cluster.url).sync()
+
+
+def test_an_older_writer_loses_at_the_nodes(project, cluster):
+    """The newest event wins, whoever writes last."""
+    project.store(cluster.url).sync()
+    key = b"fs:shop:plane_status:{N7}"
+    with client(cluster.url) as connection, sync_lock(connection, "shop") as lease:
+        held = connection.get(key)
+        older = held[:9] + bytes(16) + held[25:]
+        with publishing(connection, lease) as publisher:
+            publisher.write_newest([key], [older], [b""], b"")
+        assert (0, 1) == (publisher.applied, publisher.refused)
+        assert held == connection.get(key)
+
+
+def test_a_node_asked_as_one_server_says_how_to_write_the_url(project, cluster):
+    """MOVED is a word for programs."""
+    project.store(cluster.url).sync()
+    url = f"redis://127.0.0.1:{cluster.nodes[0].port}"
+    rows = [{"tailnum": f"N{n}"} for n in range(20)]
+    with pytest.raises(FeatureStoreError, match=r"redis\+cluster://"):
+        project.store(url).get_online_features(["plane_status:delay"], rows)
+
+
+def test_a_cluster_that_is_not_there_is_one_line(project):
+    """As for one server."""
+    with pytest.raises(OnlineStoreUnavailable, match="cannot be") as error:
+        project.store("redis+cluster://127.0.0.1:1").sync()
+    assert 3 == error.value.exit_code
+
+
+def test_every_slot_has_a_tag():
+    """Tags are short, and in their slots."""
+    tags = slot_tags()
+    assert [key_slot(f"x{{{tag}}}".encode()) for tag in tags] == list(range(SLOTS))
+    assert max(map(len, tags)) <= 6
+
+
+def test_rows_are_cut_and_picked():
+    """Keys and columns stay side by side."""
+    rows = Rows("newest", [b"a", b"b", b"c"], ([b"1", b"2", b"3"],), b"x")
+    assert Rows("newest", [b"b", b"c"], ([b"2", b"3"],), b"x") == rows.cut(1, 3)
+    assert Rows("newest", [b"c", b"a"], ([b"3", b"1"],), b"x") == rows.picked([2, 0])
