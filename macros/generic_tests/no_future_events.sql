@@ -13,6 +13,6 @@ select {{ column }}
 
 from {{ model }}
 
-where {{ featurestore._epoch(column) }} > {{ featurestore._epoch(bound) }}
+where {{ featurestore._epoch_microseconds(column) }} > {{ featurestore._epoch_microseconds(bound) }}
 
 {% endmacro %}

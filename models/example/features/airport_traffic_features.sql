@@ -47,19 +47,18 @@ changes as (
 
 rolled as (
 
-    select distinct
-        airport,
-        observed_at,
-        {{ featurestore.trailing_window('count(departure_delay)', 'airport', 'observed_at', '1 hour') }}
-            as departures_1h,
-        {{ featurestore.trailing_window('avg(departure_delay)', 'airport', 'observed_at', '1 hour') }}
-            as dep_delay_avg_1h,
-        {{ featurestore.trailing_window('count(arrival_delay)', 'airport', 'observed_at', '1 hour') }}
-            as arrivals_1h,
-        {{ featurestore.trailing_window('avg(arrival_delay)', 'airport', 'observed_at', '1 hour') }}
-            as arr_delay_avg_1h
-
-    from changes
+    {{ featurestore.rolling_features(
+        'changes',
+        join_keys='airport',
+        event_timestamp='observed_at',
+        windows='1 hour',
+        aggregates={
+            'departures': 'count(departure_delay)',
+            'dep_delay_avg': 'avg(departure_delay)',
+            'arrivals': 'count(arrival_delay)',
+            'arr_delay_avg': 'avg(arrival_delay)',
+        },
+    ) | indent(4) }}
 
 )
 

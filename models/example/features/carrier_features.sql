@@ -63,16 +63,18 @@ filled as (
 
 rolled as (
 
-    select
-        *,
-        {{ featurestore.trailing_window('sum(flight_count)', 'carrier', 'as_of_date', '7 days') }}
-            as flight_count_7d,
-        {{ featurestore.trailing_window('sum(late_count)', 'carrier', 'as_of_date', '7 days') }}
-            as late_count_7d,
-        {{ featurestore.trailing_window('sum(arrival_delay_sum)', 'carrier', 'as_of_date', '7 days') }}
-            as arrival_delay_sum_7d
-
-    from filled
+    {{ featurestore.rolling_features(
+        'filled',
+        join_keys='carrier',
+        event_timestamp='as_of_date',
+        windows='7 days',
+        aggregates={
+            'flight_count': 'sum(flight_count)',
+            'late_count': 'sum(late_count)',
+            'arrival_delay_sum': 'sum(arrival_delay_sum)',
+        },
+        columns=['carrier_name', 'flight_count', 'arrival_delay_sum'],
+    ) | indent(4) }}
 
 ),
 

@@ -12,47 +12,23 @@ planes as (
 
 ),
 
-landings as (
-
-    select *
-    from flights
-    where tailnum is not null and arrived_at is not null
-
-),
-
+-- The last landing's own columns: of two reported for one instant, of the one that left last.
 rolled as (
 
-    select
-        tailnum,
-        arrived_at as observed_at,
-
-        {{ featurestore.trailing_window('avg(arrival_delay)', 'tailnum', 'arrived_at', '7 days') }}
-            as arr_delay_avg_7d,
-        {{ featurestore.trailing_window('avg(arrival_delay)', 'tailnum', 'arrived_at', '30 days') }}
-            as arr_delay_avg_30d,
-        {{ featurestore.trailing_window('avg(departure_delay)', 'tailnum', 'arrived_at', '7 days') }}
-            as dep_delay_avg_7d,
-        {{ featurestore.trailing_window('avg(departure_delay)', 'tailnum', 'arrived_at', '30 days') }}
-            as dep_delay_avg_30d,
-        {{ featurestore.trailing_window('count(*)', 'tailnum', 'arrived_at', '7 days') }}
-            as flight_count_7d,
-        {{ featurestore.trailing_window('count(*)', 'tailnum', 'arrived_at', '30 days') }}
-            as flight_count_30d,
-        {{ featurestore.trailing_window('count_if(arrived_late)', 'tailnum', 'arrived_at', '7 days') }}
-            as late_count_7d,
-        {{ featurestore.trailing_window('count_if(arrived_late)', 'tailnum', 'arrived_at', '30 days') }}
-            as late_count_30d,
-
-        ----------  the last landing; of two reported for one instant, the one that left last
-        row_number() over last_landing as landing_rank,
-        arrived_late as last_arrived_late,
-        departure_date as last_departure_date
-
-    from landings
-    window last_landing as (
-        partition by tailnum, arrived_at
-        order by departed_at desc, carrier, flight
-    )
+    {{ featurestore.rolling_features(
+        'flights',
+        join_keys='tailnum',
+        event_timestamp='arrived_at',
+        windows=['7 days', '30 days'],
+        aggregates={
+            'arr_delay_avg': 'avg(arrival_delay)',
+            'dep_delay_avg': 'avg(departure_delay)',
+            'flight_count': 'count(*)',
+            'late_count': 'count_if(arrived_late)',
+        },
+        columns=['arrived_late', 'departure_date'],
+        order_by='departed_at desc, carrier, flight',
+    ) | indent(4) }}
 
 ),
 
@@ -61,7 +37,7 @@ joined as (
     select
         ----------  keys and timestamps
         rolled.tailnum,
-        rolled.observed_at,
+        rolled.arrived_at as observed_at,
 
         ----------  rolling
         rolled.arr_delay_avg_7d,
@@ -74,8 +50,8 @@ joined as (
         cast(rolled.late_count_30d / rolled.flight_count_30d as decimal(5, 4)) as late_share_30d,
 
         ----------  the last landing
-        rolled.last_arrived_late,
-        rolled.last_departure_date,
+        rolled.arrived_late as last_arrived_late,
+        rolled.departure_date as last_departure_date,
 
         ----------  the plane itself
         planes.manufacturer,
@@ -85,7 +61,6 @@ joined as (
 
     from rolled
     left join planes on rolled.tailnum = planes.tailnum
-    where rolled.landing_rank = 1
 
 )
 

@@ -6,49 +6,32 @@ flights as (
 
 ),
 
-landings as (
-
-    select *
-    from flights
-    where arrived_at is not null
-
-),
-
-{%- set route = ['origin', 'dest'] %}
-
 rolled as (
 
-    select
-        origin,
-        dest,
-        arrived_at as observed_at,
-        distance,
-
-        {{ featurestore.trailing_window('avg(arrival_delay)', route, 'arrived_at', '7 days') }}
-            as arr_delay_avg_7d,
-        {{ featurestore.trailing_window('max(arrival_delay)', route, 'arrived_at', '7 days') }}
-            as arr_delay_max_7d,
-        {{ featurestore.trailing_window('count(*)', route, 'arrived_at', '7 days') }}
-            as flight_count_7d,
-        {{ featurestore.trailing_window('avg(air_time)', route, 'arrived_at', '30 days') }}
-            as air_time_avg_30d,
-        {{ featurestore.trailing_window('count_if(arrived_late)', route, 'arrived_at', '30 days') }}
-            as late_count_30d,
-        {{ featurestore.trailing_window('count(*)', route, 'arrived_at', '30 days') }}
-            as flight_count_30d
-
-    from landings
+    {{ featurestore.rolling_features(
+        'flights',
+        join_keys=['origin', 'dest'],
+        event_timestamp='arrived_at',
+        windows='7 days',
+        aggregates={
+            'arr_delay_avg': 'avg(arrival_delay)',
+            'arr_delay_max': 'max(arrival_delay)',
+            'flight_count': {'expression': 'count(*)', 'windows': ['7 days', '30 days']},
+            'air_time_avg': {'expression': 'avg(air_time)', 'windows': '30 days'},
+            'late_count': {'expression': 'count_if(arrived_late)', 'windows': '30 days'},
+        },
+        columns='distance',
+    ) | indent(4) }}
 
 ),
 
--- Flights that land at one instant see the same windows: their rows are one.
 final as (
 
-    select distinct
+    select
         ----------  keys and timestamps
         origin,
         dest,
-        observed_at,
+        arrived_at as observed_at,
 
         ----------  rolling
         arr_delay_avg_7d,

@@ -1,0 +1,55 @@
+{#- The columns that rolling_features makes, in the order of the aggregates and then of the windows:
+    a list of {name, expression, window}. -#}
+{%- macro _rolling_columns(windows, aggregates) -%}
+    {%- if aggregates is not mapping or not aggregates -%}
+        {{ exceptions.raise_compiler_error(
+            "rolling_features: aggregates is " ~ aggregates ~ ". Make it a mapping of names to "
+            ~ "aggregates, such as {'amount_sum': 'sum(amount)'}."
+        ) }}
+    {%- endif -%}
+    {%- set features = [] -%}
+    {%- for name, aggregate in aggregates.items() -%}
+        {%- set own = aggregate if aggregate is mapping else {'expression': aggregate} -%}
+        {%- if not own.get('expression') -%}
+            {{ exceptions.raise_compiler_error(
+                "rolling_features: the aggregate '" ~ name ~ "' is " ~ aggregate ~ ". Write it as "
+                ~ "'sum(amount)', or as {'expression': 'sum(amount)', 'windows': ['7 days']}."
+            ) }}
+        {%- endif -%}
+        {%- set lengths = own.get('windows', windows) -%}
+        {%- if not lengths -%}
+            {{ exceptions.raise_compiler_error(
+                "rolling_features: the aggregate '" ~ name ~ "' has no window. Give some: "
+                ~ "windows=['1 hour', '7 days']."
+            ) }}
+        {%- endif -%}
+        {%- for length in ([lengths] if lengths is string else lengths) -%}
+            {%- do features.append({
+                'name': featurestore._quoted(name ~ '_' ~ featurestore._abbreviated(length)),
+                'expression': own['expression'],
+                'window': length,
+            }) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(features) }}
+{%- endmacro -%}
+
+{#- '7 days' as `7d`. -#}
+{%- macro _abbreviated(duration) -%}
+    {%- set parts = featurestore._duration(duration) -%}
+    {{ return(parts[0] ~ parts[1][0]) }}
+{%- endmacro -%}
+
+{#- '7 days' as `last_7_days`. -#}
+{%- macro _window_name(duration) -%}
+    {%- set parts = featurestore._duration(duration) -%}
+    {{ return('last_' ~ parts[0] ~ '_' ~ parts[1] ~ ('' if parts[0] == 1 else 's')) }}
+{%- endmacro -%}
+
+{%- macro _refuse_duplicates(what, names) -%}
+    {%- for name in names if names.count(name) > 1 -%}
+        {{ exceptions.raise_compiler_error(
+            what ~ ": two columns would have the name '" ~ name ~ "'. Give one of them another."
+        ) }}
+    {%- endfor -%}
+{%- endmacro -%}

@@ -1,0 +1,1 @@
+{{ featurestore.latest_per_entity(source('raw', 'events'), 'customer', 'happened_at') }}

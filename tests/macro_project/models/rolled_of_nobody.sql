@@ -1,0 +1,3 @@
+{{ featurestore.rolling_features(
+    source('raw', 'events'), [], 'happened_at', ['2 weeks'], {'event_count': 'count(*)'}
+) }}
