@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -70,16 +72,16 @@ def consumer(tmp_path_factory):
 def test_the_project_builds_without_a_warning(consumer):
     """A project with this package is built and tested, and dbt has nothing to say about it."""
     assert "Installed from <local" in consumer.deps
-    assert re.search(r"Done\. PASS=4 WARN=0 ERROR=0 SKIP=0", consumer.build)
+    assert re.search(r"Done\. PASS=14 WARN=0 ERROR=0 SKIP=0", consumer.build)
     assert "[WARNING]" not in consumer.build
     assert "Deprecat" not in consumer.build
 
 
 def test_only_its_own_resources_are_listed(consumer):
-    """`dbt ls` shows the project's two models and two tests, and nothing of the package."""
+    """`dbt ls` shows the project's seeds, models and tests, and nothing of the package."""
     listed = consumer.listed.split()
 
-    assert 4 == len(listed)
+    assert 3 + 6 + 5 == len(listed)
     assert [] == [name for name in listed if not name.startswith("shop.")]
 
 
@@ -97,10 +99,11 @@ def test_the_groups_of_the_example_stay_empty(consumer):
 
 
 def test_no_relation_of_the_package_is_built(consumer):
-    """The warehouse holds the project's two tables and nothing else."""
-    tables = consumer.query("select table_name from information_schema.tables order by all")
+    """The warehouse holds the project's own tables and nothing else."""
+    tables = consumer.query("select table_name from information_schema.tables")
+    files = [*consumer.folder.glob("seeds/*"), *consumer.folder.glob("models/*/*.sql")]
 
-    assert [("customer_features",), ("stg_shop__orders",)] == tables
+    assert {file.stem for file in files} - {"careless_features"} == {name for (name,) in tables}
 
 
 def test_the_macros_come_along(consumer):
@@ -111,10 +114,78 @@ def test_the_macros_come_along(consumer):
 
 
 def test_the_window_is_open_at_its_start(consumer):
-    """A row exactly one hour old is out of a window of one hour, a row half an hour old is in."""
-    rows = consumer.query("select customer_id, amount_1h from customer_features order by all")
+    """A row exactly as old as the window is out; rows at one instant are all in."""
+    columns = "customer_id, spent_1h, spent_30d, order_count_30d"
+    rows = consumer.query(f"select {columns} from customer_features order by all")
 
-    assert [(1, 10), (1, 30), (1, 60), (2, 80)] == rows
+    assert [
+        (1, 10, 10, 1),
+        (1, 30, 30, 2),
+        (1, 60, 70, 3),
+        (2, 80, 80, 1),
+        (3, 5, 5, 1),
+        (3, 6, 11, 2),
+        (3, 7, 13, 2),
+        (5, 17, 17, 2),
+    ] == rows
+
+
+FEATURES = ["customer_features:spent_30d", "customer_features:order_count_30d"]
+NOW = datetime(2024, 5, 20, tzinfo=UTC)
+EXPECTED = {
+    1: (Decimal("70.00"), 3),
+    2: (Decimal("80.00"), 1),
+    3: (Decimal("13.00"), 2),
+    4: (None, None),
+    5: (Decimal("17.00"), 2),
+}
+"""What each customer spent and ordered, as known in May; the fourth never came."""
+
+
+def test_its_features_take_less_than_ten_lines(consumer):
+    """All that the project says about features is one short yml."""
+    said = [
+        path
+        for path in consumer.folder.glob("models/**/*.yml")
+        if "featurestore:" in path.read_text(encoding="utf-8")
+    ]
+    lines = said[0].read_text(encoding="utf-8").splitlines()
+
+    assert ["customer_features.yml"] == [path.name for path in said]
+    assert 9 >= len(lines)
+
+
+def test_its_features_are_trained_on(consumer):
+    """The customers get what was known then: on the first of May less than later."""
+    job = FeatureStore(consumer.folder).get_historical_features(
+        "select customer_id, instant as event_timestamp from stg_customers cross join"
+        " (values (timestamp '2024-05-01 10:59:59'), (timestamp '2024-05-20')) as t (instant)",
+        FEATURES,
+    )
+    rows = [
+        (row["customer_id"], row["event_timestamp"].day, row["spent_30d"], row["order_count_30d"])
+        for row in job.to_arrow().to_pylist()
+    ]
+    early = {1: (Decimal("30.00"), 2), 3: (Decimal("11.00"), 2)}
+
+    assert sorted(
+        [(customer, 20, *EXPECTED[customer]) for customer in EXPECTED]
+        + [(customer, 1, *early.get(customer, (None, None))) for customer in EXPECTED]
+    ) == sorted(rows)
+
+
+def test_its_features_are_synced(consumer, redis_server, redis_client):
+    """A sync publishes them, and the online store gives what the training set had."""
+    store = FeatureStore(consumer.folder, redis_url=redis_server, now=NOW)
+
+    store.sync()
+    served = store.get_online_features(
+        FEATURES, entity_rows=[{"customer_id": customer} for customer in EXPECTED]
+    ).to_dict()
+
+    assert list(EXPECTED.values()) == list(
+        zip(served["spent_30d"], served["order_count_30d"], strict=True)
+    )
 
 
 def test_the_registry_sees_the_project_alone(consumer):
@@ -148,4 +219,4 @@ def test_a_bad_window_is_a_clear_error(consumer, tmp_path):
 
     assert 2 == result.returncode
     assert "Compilation Error in model fortnightly" in result.stdout
-    assert "'2 fortnights' is no length of a window. Write it as '7 days'" in result.stdout
+    assert "'2 fortnights' is no duration. Write it as '7 days'" in result.stdout

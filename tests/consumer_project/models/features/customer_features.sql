@@ -1,21 +1,7 @@
-with
-
-orders as (
-
-    select * from {{ ref('stg_shop__orders') }}
-
-),
-
-rolled as (
-
-    select
-        customer_id,
-        ordered_at,
-        {{ featurestore.trailing_window('sum(amount)', 'customer_id', 'ordered_at', '1 hour') }}
-            as amount_1h
-
-    from orders
-
-)
-
-select * from rolled
+{{ featurestore.rolling_features(
+    ref('orders'),
+    join_keys='customer_id',
+    event_timestamp='ordered_at',
+    windows=['1 hour', '30 days'],
+    aggregates={'spent': 'sum(amount)', 'order_count': 'count(*)'},
+) }}

@@ -1,0 +1,142 @@
+"""The dbt package in the project's list of packages."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from featurestore import __version__
+from featurestore.errors import FeatureStoreError
+from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml, read_text
+
+__all__ = ["Package", "add_package", "default_package", "read_package"]
+
+Package = Mapping[str, str]
+"""The item of the list: `local`, or `git` with its `revision`."""
+
+_FORMS = "Write local:PATH, or git:URL@REVISION."
+_FILES = ("packages.yml", "dependencies.yml")
+
+
+def default_package(project: Path) -> Package:
+    """Return the copy that came with this installation.
+
+    Args:
+        project: The folder of the dbt project.
+    """
+    here = Path(__file__).parents[1]
+    packaged = here / "_dbt"
+    source = packaged if packaged.is_dir() else here.parent
+    return {"local": Path(os.path.relpath(source, project.resolve())).as_posix()}
+
+
+def read_package(text: str, project: Path) -> Package:
+    """Read `local:PATH` or `git:URL@REVISION`.
+
+    Args:
+        text: The option.
+        project: The folder that a path starts from.
+
+    Raises:
+        FeatureStoreError: It is neither, or there is no dbt package at the path.
+
+    >>> read_package("git:https://example.com/featurestore.git@v1.2", Path())
+    {'git': 'https://example.com/featurestore.git', 'revision': 'v1.2'}
+    """
+    kind, _, source = text.partition(":")
+    if kind == "git" and source:
+        return _git(source)
+    if kind == "local" and source:
+        if not (project / source / "dbt_project.yml").is_file():
+            raise FeatureStoreError(
+                f"There is no dbt_project.yml in {project / source}.",
+                remedy="A local path starts from the dbt project's folder.",
+            )
+        return {"local": source}
+    raise FeatureStoreError(f"'{text}' is no package.", remedy=_FORMS)
+
+
+def _git(source: str) -> Package:
+    # git@host:owner/name has an @ of its own; a revision has no colon.
+    found = re.fullmatch(r"(?P<git>.+)@(?P<revision>[^@:]+)", source)
+    has_revision = found is not None and not re.match(r"\w+://[^/]*$", found["git"])
+    if found is None or not has_revision:
+        return {"git": source, "revision": f"v{__version__}"}
+    return {"git": found["git"], "revision": found["revision"]}
+
+
+def add_package(project: Path, package: Package) -> Step | None:
+    """Return the step that adds the package; None where the project has it.
+
+    Args:
+        project: The folder of the dbt project.
+        package: What to add.
+
+    Raises:
+        FeatureStoreError: The list of packages cannot be read.
+    """
+    listed = {name: load_yaml(project / name).get("packages") or [] for name in _FILES}
+    if any(_is_ours(item, project) for items in listed.values() for item in items):
+        return None
+    has_dependencies = (project / "dependencies.yml").is_file()
+    has_packages = (project / "packages.yml").is_file()
+    name = "dependencies.yml" if has_dependencies and not has_packages else "packages.yml"
+    before = read_text(project / name)
+    after = _with_item(before, package)
+    if after is None or not _adds_it(before, after, package):
+        return Paste(f"in {name}, at the end of `packages:`", "\n".join(_item(package, 2)) + "\n")
+    return Edit(Path(name), before, after)
+
+
+def _is_ours(item: Any, project: Path) -> bool:
+    if not isinstance(item, dict):
+        return False
+    if "local" in item:
+        named = load_yaml(project / str(item["local"]) / "dbt_project.yml").get("name")
+        return bool(named == "featurestore")
+    source = str(item.get("git") or item.get("package") or "")
+    return re.split(r"[/:]", source.rstrip("/").removesuffix(".git"))[-1] == "featurestore"
+
+
+def _item(package: Package, indent: int) -> list[str]:
+    import yaml
+
+    lines = yaml.safe_dump(dict(package), sort_keys=False, width=1000).splitlines()
+    marks = ["- ", *["  "] * (len(lines) - 1)]
+    return [f"{' ' * indent}{mark}{line}" for mark, line in zip(marks, lines, strict=True)]
+
+
+def _with_item(before: str, package: Package) -> str | None:
+    """Add the item below the last of the list; None where the list is not written line by line."""
+    lines = before.splitlines()
+    starts = [at for at, line in enumerate(lines) if re.match(r"packages\s*:", line)]
+    if not starts:
+        head = [*lines, *([""] if lines else []), "packages:"]
+        return "\n".join([*head, *_item(package, 2)]) + "\n"
+    if not re.fullmatch(r"packages\s*:\s*(#.*)?", lines[starts[0]]):
+        return None
+    indent, last = 2, starts[0]
+    for at in range(starts[0] + 1, len(lines)):
+        line = lines[at]
+        if re.match(r"[^\s#-]", line):
+            break
+        if mark := re.match(r"(\s*)- ", line):
+            indent = len(mark[1]) if last == starts[0] else indent
+        if line.strip() and not line.lstrip().startswith("#"):
+            last = at
+    return "\n".join([*lines[: last + 1], *_item(package, indent), *lines[last + 1 :]]) + "\n"
+
+
+def _adds_it(before: str, after: str, package: Package) -> bool:
+    """Whether the new text means the old, with the package, and nothing else."""
+    import yaml
+
+    old = yaml.safe_load(before) or {}
+    wanted = {**old, "packages": [*(old.get("packages") or []), dict(package)]}
+    try:
+        return bool(yaml.safe_load(after) == wanted)
+    except yaml.YAMLError:
+        return False

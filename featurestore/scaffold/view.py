@@ -1,0 +1,218 @@
+"""The yml that tags a model as a feature view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from featurestore.durations import parse_duration
+from featurestore.errors import FeatureStoreError, UnknownModel, did_you_mean
+from featurestore.manifest import META_KEY, load_manifest
+from featurestore.profile import Project, load_profile
+from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml
+
+__all__ = ["Tag", "columns_of", "model_names", "tag_model"]
+
+_YML = (".yml", ".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What the user says about a model.
+
+    Attributes:
+        model: The model's name.
+        entities: Entity name to join key columns.
+        event_timestamp: The column since when a row is true.
+        ttl: The greatest age of a row, as text.
+        features: The columns to document as features.
+    """
+
+    model: str
+    entities: Mapping[str, tuple[str, ...]]
+    event_timestamp: str
+    ttl: str | None = None
+    features: tuple[str, ...] = ()
+
+    @property
+    def join_keys(self) -> list[str]:
+        """Return the join key columns of all entities, each once."""
+        return list(dict.fromkeys(key for keys in self.entities.values() for key in keys))
+
+
+def model_names(project: Project) -> list[str]:
+    """Return the names of the project's models, from their files."""
+    return sorted({path.stem for path in _files(project, (".sql", ".py"))})
+
+
+def columns_of(project: Project, model: str) -> tuple[str, ...]:
+    """Return the columns of a model's table; none where it is not built, or not to be reached."""
+    from featurestore.warehouse import connect
+
+    try:
+        relation = load_manifest(project.manifest_path).model(model).relation_name
+        with connect(load_profile(project)) as warehouse:
+            return tuple(warehouse.columns(relation)) if relation else ()
+    except FeatureStoreError:
+        return ()
+
+
+def tag_model(project: Project, tag: Tag, columns: Sequence[str] = ()) -> list[Step]:
+    """Return the steps that make a model a feature view; none where it is one.
+
+    Args:
+        project: The dbt project.
+        tag: What to say about the model.
+        columns: The columns of its table, where they are known.
+
+    Raises:
+        FeatureStoreError: The model, a column or the ttl is wrong, or no feature is known.
+    """
+    path = _model_file(project, tag.model)
+    found = _entry(project, tag.model)
+    if found is not None and META_KEY in _meta(found[1]):
+        return []
+    _check(tag, columns)
+    if found is not None:
+        return list(_pastes(found[0], found[1], tag, columns))
+    return [_new_file(project, path, tag, columns)]
+
+
+def _files(project: Project, suffixes: Sequence[str]) -> Iterator[Path]:
+    raw = load_yaml(project.folder / "dbt_project.yml")
+    for folder in raw.get("model-paths") or ["models"]:
+        for path in sorted((project.folder / str(folder)).rglob("*")):
+            if path.suffix in suffixes and path.is_file():
+                yield path
+
+
+def _model_file(project: Project, model: str) -> Path:
+    for path in _files(project, (".sql", ".py")):
+        if path.stem == model:
+            return path
+    raise UnknownModel(model, model_names(project), where=f"the models of {project.name}")
+
+
+def _entry(project: Project, model: str) -> tuple[str, dict[str, Any]] | None:
+    """Return where a model is described, as `file:line`, and how."""
+    for path in _files(project, _YML):
+        for entry in load_yaml(path).get("models") or []:
+            if isinstance(entry, dict) and entry.get("name") == model:
+                name = path.relative_to(project.folder).as_posix()
+                return f"{name}:{_line(path, model)}", entry
+    return None
+
+
+def _line(path: Path, model: str) -> int:
+    named = re.compile(rf"\s*-?\s*\{{?\s*name:\s*['\"]?{re.escape(model)}['\"]?\s*(#.*|[,}}].*)?$")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if named.match(line)), 1)
+
+
+def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = entry.get("config") or {}
+    return {**(entry.get("meta") or {}), **(config.get("meta") or {})}
+
+
+def _check(tag: Tag, columns: Sequence[str]) -> None:
+    if tag.ttl is not None:
+        try:
+            parse_duration(tag.ttl)
+        except ValueError as error:
+            raise FeatureStoreError(f"The ttl is wrong: {error}.") from None
+    if not _features(tag, columns):
+        raise FeatureStoreError(
+            f"Nothing says which columns of '{tag.model}' are features.",
+            remedy="Name them with --feature; or run `dbt build` first, and all are taken.",
+        )
+    for name in (*tag.join_keys, tag.event_timestamp, *tag.features):
+        if columns and name not in columns:
+            raise FeatureStoreError(
+                f"The model '{tag.model}' has no column '{name}'.",
+                remedy=did_you_mean(name, columns) or f"It has: {', '.join(columns)}.",
+            )
+
+
+def _features(tag: Tag, columns: Sequence[str]) -> list[str]:
+    known = {*tag.join_keys, tag.event_timestamp}
+    return [name for name in (tag.features or columns) if name not in known]
+
+
+def _documented(tag: Tag, columns: Sequence[str]) -> list[str]:
+    return [*tag.join_keys, tag.event_timestamp, *_features(tag, columns)]
+
+
+def _new_file(project: Project, model: Path, tag: Tag, columns: Sequence[str]) -> Step:
+    path = model.with_name(f"{tag.model}__features.yml")
+    lines = [f"  - name: {tag.model}"]
+    for key, block in _blocks(tag, _documented(tag, columns)):
+        lines += [f"    {key}:", *_indented(block, 6)]
+    text = "\n".join(["models:", *lines]) + "\n"
+    if path.exists():
+        return Paste(f"in {path.relative_to(project.folder).as_posix()}, under `models:`", text)
+    return Edit(path.relative_to(project.folder), "", text)
+
+
+def _blocks(tag: Tag, documented: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return what a model's entry needs, by the key it stands under."""
+    return [
+        ("config", ["meta:", *_indented(_tagged(tag), 2)]),
+        ("data_tests", _tests(tag)),
+        ("columns", [f"- name: {name}" for name in documented]),
+    ]
+
+
+def _tagged(tag: Tag) -> list[str]:
+    entities = {name: list(keys) for name, keys in tag.entities.items()}
+    short = {name: keys[0] if len(keys) == 1 else keys for name, keys in entities.items()}
+    lines = [f"entities: {_flow(short)}", f"event_timestamp: {_flow(tag.event_timestamp)}"]
+    if tag.ttl is not None:
+        lines.append(f"ttl: {_flow(tag.ttl)}")
+    return [f"{META_KEY}:", *_indented(lines, 2)]
+
+
+def _tests(tag: Tag) -> list[str]:
+    event = {"event_timestamp": tag.event_timestamp}
+    keys = tag.join_keys[0] if len(tag.join_keys) == 1 else tag.join_keys
+    return [
+        "- featurestore.unique_entity_timestamp:",
+        f"    arguments: {_flow({'join_keys': keys, **event})}",
+        "- featurestore.no_future_events:",
+        f"    arguments: {_flow(event)}",
+    ]
+
+
+def _pastes(
+    where: str, entry: Mapping[str, Any], tag: Tag, columns: Sequence[str]
+) -> Iterator[Paste]:
+    described = {column.get("name") for column in entry.get("columns") or []}
+    missing = [name for name in _documented(tag, columns) if name not in described]
+    model = f"`- name: {tag.model}`"
+    for key, block in _blocks(tag, missing):
+        if not block:
+            continue
+        present = entry.get(key) or {}
+        if key == "config" and isinstance(present, dict) and "meta" in present:
+            yield Paste(f"at {where}, {model}, under its `config: meta:`", _text(block[1:], 6))
+        elif present:
+            yield Paste(f"at {where}, {model}, under its `{key}:`", _text(block, 6))
+        else:
+            yield Paste(f"at {where}, {model}", _text([f"{key}:", *_indented(block, 2)], 4))
+
+
+def _text(lines: Sequence[str], indent: int) -> str:
+    return "\n".join(_indented(lines, indent)) + "\n"
+
+
+def _indented(lines: Sequence[str], by: int) -> list[str]:
+    return [f"{' ' * by}{line}" for line in lines]
+
+
+def _flow(value: Any) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("\n").removesuffix("\n...")
