@@ -1,16 +1,16 @@
-"""What there is: `list`, `show`, `validate`."""
+"""What there is: `list`, `show`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.cli.options import AsFormat, Format, ProjectDir, Target, open_store
-from featurestore.cli.output import complain, note, plain, print_json, print_table, stdout
+from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
+from featurestore.cli.output import note, plain, print_json, print_table, stdout
 from featurestore.definitions import FeatureRef
 from featurestore.durations import format_duration
 from featurestore.errors import RegistryError, did_you_mean
@@ -216,36 +216,6 @@ def _entity_facts(registry: Registry, entity: Entity) -> _Described:
     return {"kind": "entity", "join_keys": _keys(entity), "types": types, "views": views}, None
 
 
-def validate(
-    project_dir: ProjectDir = Path(),
-    target: Target = None,
-    connect: Annotated[
-        bool, typer.Option(help="Compare the definitions with the warehouse's tables.")
-    ] = True,
-    format_: AsFormat = Format.TABLE,
-) -> None:
-    """Check every definition, and report all problems together.
-
-    Example: featurestore validate --no-connect
-    """
-    store = open_store(project_dir, target)
-    problems = store.validate(connect=connect)
-    if format_ is Format.JSON:
-        fields = ("path", "resource", "message", "remedy")
-        print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
-    for problem in problems if format_ is Format.TABLE else ():
-        complain(str(problem))
-    if problems:
-        raise typer.Exit(1)
-    if format_ is Format.TABLE:
-        registry = store.registry
-        features = [name for view in registry.feature_views.values() for name in view.features]
-        note(
-            f"All good: {_counted(registry.feature_views, 'feature view')},"
-            f" {_counted(features, 'feature')}, {_counted(registry.feature_services, 'service')}."
-        )
-
-
 def _entities(view: FeatureView) -> dict[str, list[str]]:
     return {entity.name: _keys(entity) for entity in view.entities}
 
@@ -273,15 +243,6 @@ def _first_sentence(text: str) -> str:
     return f"{sentence}." if stop else line
 
 
-def _counted(things: Sized, noun: str) -> str:
-    """Write a number with its noun.
-
-    >>> _counted(["flight_delay"], "service"), _counted([], "service")
-    ('1 service', '0 services')
-    """
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
 def _shown(value: Any) -> str:
     """Write lists and mappings the way a person would."""
     if isinstance(value, Mapping):
@@ -291,4 +252,4 @@ def _shown(value: Any) -> str:
     return plain(value)
 
 
-COMMANDS = (list_, show, validate)
+COMMANDS = (list_, show)

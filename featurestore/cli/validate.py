@@ -1,0 +1,171 @@
+"""What is wrong: `validate`, for the definitions, their SQL and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.options import ProjectDir, Target, open_store
+from featurestore.cli.output import complain, note, print_json, stderr, stdout
+from featurestore.errors import FeatureStoreError, Problem
+
+if TYPE_CHECKING:
+    from featurestore.lint.linter import LintReport
+    from featurestore.store import FeatureStore
+
+__all__ = ["COMMANDS"]
+
+
+class ReportFormat(StrEnum):
+    """How problems are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def validate(
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    connect: Annotated[
+        bool, typer.Option(help="Compare the definitions with the warehouse's tables.")
+    ] = True,
+    lint: Annotated[
+        bool | None,
+        typer.Option(
+            "--lint/--no-lint",
+            help="Read the compiled SQL for leakage; by default that of what dbt has compiled.",
+            show_default=False,
+        ),
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(metavar="FS001,...", help="The rules of the lint to run; else all."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    format_: Annotated[
+        ReportFormat,
+        typer.Option("--format", help="For people, for machines, or as notes on a pull request."),
+    ] = ReportFormat.TABLE,
+) -> None:
+    """Check every definition and its SQL, and report all problems together.
+
+    Example: featurestore validate --no-connect
+    """
+    if lint is False and select is not None:
+        raise FeatureStoreError(
+            f"--select {select} names rules of the lint, and --no-lint turns it off.",
+            remedy="Leave out either.",
+        )
+    store = open_store(project_dir, target)
+    report = None if lint is False else _linted(store, lint, select)
+    found = [*store.validate(connect=connect, lint=False), *(report.problems if report else ())]
+    _WRITERS[format_](sorted(found))
+    if report and report.uncompiled:
+        note(
+            f"Not linted: {_counted(report.uncompiled, 'feature view')} without compiled SQL in the"
+            " manifest. Run `dbt compile`."
+        )
+    if any(strict or problem.severity == "error" for problem in found):
+        raise typer.Exit(1)
+    if format_ is ReportFormat.TABLE:
+        note(_summary(store, found))
+
+
+def _linted(store: FeatureStore, lint: bool | None, select: str | None) -> LintReport:
+    codes = None if select is None else [code for code in select.split(",") if code.strip()]
+    with _bar() as progress:
+        required = bool(lint) or codes is not None
+        return store.lint(select=codes, progress=progress, required=required)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show a bar on a terminal; a log gets nothing until the end."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task("")
+
+        def show(view: str, number: int, count: int) -> None:
+            bar.update(task, description=view, completed=number - 1, total=count)
+
+        yield show
+
+
+def _write_lines(found: Sequence[Problem]) -> None:
+    for problem in found:
+        if problem.severity == "error":
+            complain(str(problem))
+        else:
+            note(f"Warning: {problem}")
+
+
+def _write_json(found: Sequence[Problem]) -> None:
+    print_json([asdict(problem) for problem in found])
+
+
+def _write_github(found: Sequence[Problem]) -> None:
+    """Write the commands by which a GitHub workflow annotates files.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    for problem in found:
+        line = f",line={problem.line}" if problem.line else ""
+        title = _escaped(f"{problem.resource} {problem.code}".strip(), properties=True)
+        text = " ".join(part for part in (problem.message, problem.remedy) if part)
+        place = _escaped(problem.path, properties=True)
+        stdout.print(
+            f"::{problem.severity} file={place}{line},title={title}::{_escaped(text)}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _escaped(text: str, *, properties: bool = False) -> str:
+    """Write a text so that it stays on one line and ends no property.
+
+    >>> _escaped("50%, a:b", properties=True)
+    '50%25%2C a%3Ab'
+    """
+    marks = "%\r\n:," if properties else "%\r\n"
+    return "".join(f"%{ord(mark):02X}" if mark in marks else mark for mark in text)
+
+
+_WRITERS = {
+    ReportFormat.TABLE: _write_lines,
+    ReportFormat.JSON: _write_json,
+    ReportFormat.GITHUB: _write_github,
+}
+
+
+def _summary(store: FeatureStore, found: Sequence[Problem]) -> str:
+    registry = store.registry
+    features = [name for view in registry.feature_views.values() for name in view.features]
+    verdict = f"No error, {_counted(found, 'warning')}" if found else "All good"
+    return (
+        f"{verdict}: {_counted(registry.feature_views, 'feature view')},"
+        f" {_counted(features, 'feature')}, {_counted(registry.feature_services, 'service')}."
+    )
+
+
+def _counted(things: Sized, noun: str) -> str:
+    """Write a number with its noun.
+
+    >>> _counted(["flight_delay"], "service"), _counted([], "service")
+    ('1 service', '0 services')
+    """
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+COMMANDS = (validate,)

@@ -1,0 +1,36 @@
+"""Which function stands for which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from featurestore.lint.clocks import clock_or_chance
+from featurestore.lint.grain import untested_grain
+from featurestore.lint.joins import unbounded_joins
+from featurestore.lint.labels import label_as_feature
+from featurestore.lint.model import Found, LintedView
+from featurestore.lint.periods import known_at_the_end, start_of_period
+from featurestore.lint.picks import arbitrary_picks
+from featurestore.lint.totals import totals_under_early_timestamps
+from featurestore.lint.windows import future_windows, unordered_windows
+
+__all__ = ["CHECKS", "VERSION"]
+
+VERSION = "1"
+"""Goes up when a rule finds something else than before, so that kept results are not used."""
+
+Check = Callable[[LintedView], Iterator[Found]]
+
+CHECKS: Mapping[str, Check] = {
+    "FS001": future_windows,
+    "FS002": unordered_windows,
+    "FS003": clock_or_chance,
+    "FS004": unbounded_joins,
+    "FS005": totals_under_early_timestamps,
+    "FS006": start_of_period,
+    "FS007": known_at_the_end,
+    "FS008": label_as_feature,
+    "FS009": arbitrary_picks,
+    "FS010": untested_grain,
+}
+"""The check of each rule, by its code."""

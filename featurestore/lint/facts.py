@@ -1,0 +1,190 @@
+"""What a manifest knows of the tables, tests and services around a feature view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from featurestore.definitions import FeatureService, FeatureView
+from featurestore.errors import NotCompiled
+from featurestore.lint.blocks import read_query
+from featurestore.lint.model import TableFacts
+from featurestore.manifest import CompiledNode, DataTest, Manifest, Node, Source
+from featurestore.registry import Registry
+from featurestore.sql.compiled import parsed
+
+__all__ = ["Facts"]
+
+_TIME_TYPE = re.compile(r"\b(date|time|datetime|timestamp)", re.IGNORECASE)
+_SETS = ("combination_of_columns", "column_list", "column_names", "columns")
+
+
+class Facts:
+    """Reads a manifest for the lint, each node once.
+
+    Args:
+        manifest: The manifest.
+        registry: The registry, for the services.
+    """
+
+    def __init__(self, manifest: Manifest, registry: Registry) -> None:
+        self._manifest = manifest
+        self.dialect = manifest.dialect
+        self._services = tuple(registry.feature_services.values())
+        self._nodes: dict[str, CompiledNode] = {}
+        self._facts: dict[str, TableFacts] = {}
+
+    def node(self, unique_id: str) -> CompiledNode:
+        """Return a node with its SQL."""
+        if unique_id not in self._nodes:
+            self._nodes[unique_id] = self._manifest.compiled(unique_id)
+        return self._nodes[unique_id]
+
+    def material(self, view: FeatureView) -> list[str]:
+        """Return all that the findings of a view depend on, beside its definition."""
+        node = self.node(view.unique_id)
+        texts = [node.compiled_code or "", node.raw_code, str(node.config.materialized)]
+        for near in self._near(node):
+            texts += _declared(near)
+            if isinstance(near, CompiledNode):
+                texts.append(near.compiled_code or "")
+                texts += [text for far in self._near(near) for text in _declared(far)]
+            texts.append(repr(sorted(map(sorted, self._grains_of(near)))))
+        texts += [repr(service) for service in self.services(view)]
+        return [*texts, repr(sorted(map(sorted, self.grains(view))))]
+
+    def tables(self, view: FeatureView) -> dict[str, TableFacts]:
+        """Return what is known of each table that a view reads, by its name in lower case."""
+        return {
+            table_name(near.relation_name): self._table(near)
+            for near in self._near(self.node(view.unique_id))
+            if near.relation_name
+        }
+
+    def services(self, view: FeatureView) -> list[FeatureService]:
+        """Return the services that take a view and have a label."""
+        names = (view.name, view.name.partition(".v")[0])
+        return [
+            service
+            for service in self._services
+            if service.label and any(member.view in names for member in service.members)
+        ]
+
+    def grains(self, view: FeatureView) -> list[frozenset[str]]:
+        """Return the sets of columns that something holds unique in a view."""
+        node = self.node(view.unique_id)
+        found = self._grains_of(node)
+        if node.resource_type == "snapshot":
+            # dbt keeps one row per key and start of validity.
+            found = [grain | {view.event_timestamp.name.lower()} for grain in found]
+        return found
+
+    def _near(self, node: CompiledNode) -> list[CompiledNode | Source]:
+        found: list[CompiledNode | Source] = []
+        for unique_id in node.depends_on.nodes:
+            if unique_id in self._manifest.sources:
+                found.append(self._manifest.sources[unique_id])
+            elif unique_id.split(".")[0] in ("model", "snapshot", "seed"):
+                try:
+                    found.append(self.node(unique_id))
+                except KeyError:
+                    continue
+        return found
+
+    def _table(self, near: CompiledNode | Source) -> TableFacts:
+        if near.unique_id not in self._facts:
+            self._facts[near.unique_id] = TableFacts(
+                columns=frozenset(map(str.lower, near.columns)) | self._selected(near),
+                times=frozenset(
+                    column.name.lower()
+                    for column in near.columns.values()
+                    if _TIME_TYPE.search(column.data_type or "")
+                ),
+                unique=frozenset(
+                    name for grain in self._grains_of(near) if len(grain) == 1 for name in grain
+                ),
+            )
+        return self._facts[near.unique_id]
+
+    def _selected(self, near: CompiledNode | Source) -> frozenset[str]:
+        """Return the columns that a model's SQL gives, as far as it names them."""
+        if isinstance(near, Source) or not near.compiled_code:
+            return frozenset()
+        declared = {
+            table_name(far.relation_name): frozenset(map(str.lower, far.columns))
+            for far in self._near(near)
+            if far.relation_name
+        }
+        try:
+            tree = parsed(near, self.dialect)
+        except NotCompiled:
+            return frozenset()
+        return read_query(tree, lambda table: declared.get(table, frozenset())).names()
+
+    def _grains_of(self, near: CompiledNode | Source) -> list[frozenset[str]]:
+        found = [_lower(_tested(test)) for test in self._tests.get(near.unique_id, ())]
+        if isinstance(near, Node):
+            found += [
+                _lower(constraint.columns or ())
+                for constraint in near.constraints or ()
+                if constraint.type in ("primary_key", "unique")
+            ]
+            key = near.config.unique_key
+            found.append(_lower(key if isinstance(key, list) else [key] if key else ()))
+        return [grain for grain in found if grain]
+
+    @cached_property
+    def _tests(self) -> Mapping[str, Sequence[DataTest]]:
+        found: dict[str, list[DataTest]] = {}
+        for test in self._manifest.data_tests():
+            if test.attached_node and test.test_metadata:
+                found.setdefault(test.attached_node, []).append(test)
+        return found
+
+
+def table_name(relation: str | None) -> str:
+    """Write the name of a relation without quotes.
+
+    >>> table_name('"warehouse"."main"."Orders"'), table_name("`p.d`.`orders`")
+    ('warehouse.main.orders', 'p.d.orders')
+    """
+    return re.sub(r'["`\[\]]', "", relation or "").lower()
+
+
+def _declared(near: CompiledNode | Source) -> list[str]:
+    return [
+        near.relation_name or "",
+        *(f"{column.name} {column.data_type}" for column in near.columns.values()),
+    ]
+
+
+def _lower(names: Iterable[Any]) -> frozenset[str]:
+    return frozenset(str(name).strip('"`').lower() for name in names)
+
+
+def _tested(test: DataTest) -> list[str]:
+    """Return the columns that a test holds unique together; none if it is another test."""
+    metadata = test.test_metadata
+    if metadata is None:
+        return []
+    given = metadata.kwargs
+    if metadata.name == "unique_entity_timestamp":
+        return [*_listed(given.get("join_keys")), *_listed(given.get("event_timestamp"))]
+    if metadata.name == "unique":
+        return _names(test.column_name or given.get("column_name"))
+    if "unique" in metadata.name or "primary_key" in metadata.name:
+        return next((_listed(given[key]) for key in _SETS if given.get(key)), [])
+    return []
+
+
+def _names(expression: Any) -> list[str]:
+    """Return the columns of what `unique` is given: a column, or columns that are concatenated."""
+    words: Iterator[str] = iter(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", str(expression or "")))
+    functions = {"concat", "concat_ws", "cast", "as", "text", "varchar", "string", "coalesce"}
+    return [word for word in words if word.lower() not in functions]
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)] if value else []

@@ -1,0 +1,94 @@
+"""FS004: rows of another event table, joined without a bound in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from featurestore.lint.blocks import Block, Source, Step, columns_in, local
+from featurestore.lint.bounds import free_sources
+from featurestore.lint.model import Found, Hop, LintedView, columns_of
+from featurestore.lint.totals import aggregates, is_total
+
+__all__ = ["unbounded_joins"]
+
+
+def unbounded_joins(view: LintedView) -> Iterator[Found]:
+    """Yield each join through which rows of any time reach a feature."""
+    seen = set()
+    for path in view.paths:
+        used = list(view.companions(path))
+        for hop in path:
+            steps = [step for at, step in used if at is hop]
+            above = _sums_above(path, used, hop)
+            for alias, source in free_sources(view, hop).items():
+                if id(source) not in seen and _lets_in(view, steps, alias, source, above):
+                    seen.add(id(source))
+                    yield Found(_join_of(hop.block, source), f"'{alias}' has rows of any time")
+
+
+def _sums_above(path: list[Hop], used: list[tuple[Hop, Step]], hop: Hop) -> bool:
+    """Say whether the rows of a block are aggregated after it."""
+    above = path[: path.index(hop)]
+    return any(at in above and any(aggregates(step.expression)) for at, step in used)
+
+
+def _lets_in(view: LintedView, steps: list[Step], alias: str, source: Source, above: bool) -> bool:
+    tables = view.tables_under(source)
+    if not any(map(view.is_event_table, tables)) or _is_first(view, source):
+        return False
+    if any(is_total(view, block) for block in source.blocks):
+        return False
+    summed = any(_sums(step, alias) for step in steps)
+    taken = any(alias in {a for a, _ in columns_of(step.block, step.expression)} for step in steps)
+    return summed or (taken and (above or bool(tables & view.event_tables)))
+
+
+def _sums(step: Step, alias: str) -> bool:
+    """Say whether an expression aggregates rows of a source, which then has many per row."""
+    for node in local(step.expression):
+        if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window):
+            aliases = {a for a, _ in columns_of(step.block, node)}
+            if alias in aliases or (not aliases and isinstance(node, exp.Count)):
+                return True
+    return False
+
+
+def _is_first(view: LintedView, source: Source) -> bool:
+    """Say whether a source has but the first row of each entity, which no later row changes."""
+    return any(_takes_first(view, block) for block in source.blocks)
+
+
+def _takes_first(view: LintedView, block: Block) -> bool:
+    orders = [
+        window.args["order"]
+        for step in _row_choices(view, block)
+        for window in local(step)
+        if isinstance(window, exp.Window) and window.args.get("order") is not None
+    ]
+    if block.select.args.get("distinct") is not None and block.select.args.get("order"):
+        # DISTINCT ON sorts by its keys first.
+        orders.append(block.select.args["order"])
+    return any(_ascends(view, block, order) for order in orders)
+
+
+def _row_choices(view: LintedView, block: Block) -> Iterator[exp.Expr]:
+    for clause in ("qualify", "where"):
+        if (condition := block.select.args.get(clause)) is None:
+            continue
+        yield condition
+        origins = [o for column in columns_in(condition) for _, o in block.resolve(column)]
+        yield from (step.expression for step in view.reach(origins))
+
+
+def _ascends(view: LintedView, block: Block, order: exp.Expr) -> bool:
+    return not any(
+        item.args.get("desc") and any(view.maybe_time(block, c) for c in columns_in(item))
+        for item in order.expressions
+    )
+
+
+def _join_of(block: Block, source: Source) -> exp.Expr:
+    joins: list[exp.Expr] = block.select.args.get("joins") or []
+    return next((join for join in joins if join.this is source.node), source.node)

@@ -1,0 +1,66 @@
+-- title: self-join without a time
+select o.customer_id, o.ordered_at, count(p.order_id) as orders, sum(p.amount) as total
+from orders o
+left join orders p on p.customer_id = o.customer_id
+group by o.customer_id, o.ordered_at
+
+-- title: another event table without a time
+select o.customer_id, o.ordered_at, count(v.url) as views
+from orders o
+left join page_views v on v.customer_id = o.customer_id
+group by 1, 2
+
+-- title: only the lower end is bounded
+select o.customer_id, o.ordered_at, count(p.payment_id) as payments
+from orders o
+left join payments p
+    on p.customer_id = o.customer_id and p.paid_at >= o.ordered_at
+group by 1, 2
+
+-- title: the bound lies in the days to come
+select o.customer_id, o.ordered_at, sum(p.amount) as paid
+from orders o
+left join payments p
+    on p.customer_id = o.customer_id and p.paid_at <= o.ordered_at + interval '7' day
+group by 1, 2
+
+-- title: between, on the wrong side
+select o.customer_id, o.ordered_at, sum(p.amount) as paid
+from orders o
+left join payments p
+    on p.customer_id = o.customer_id
+    and p.paid_at between o.ordered_at and o.ordered_at + interval '30' day
+group by 1, 2
+
+-- title: an old comma join
+select o.customer_id, o.ordered_at, max(p.amount) as largest
+from orders o, payments p
+where p.customer_id = o.customer_id
+group by o.customer_id, o.ordered_at
+
+-- title: through CTEs with stars
+with o as (select * from orders), v as (select * from page_views where device = 'web'),
+joined as (
+    select o.customer_id, o.ordered_at, v.url
+    from o left join v using (customer_id)
+)
+select customer_id, ordered_at, count(url) as web_views
+from joined
+group by 1, 2
+
+-- title: the newest row of all on each row
+with newest as (
+    select * from orders
+    qualify row_number() over (partition by customer_id order by ordered_at desc, order_id desc) = 1
+)
+select o.customer_id, o.ordered_at, n.status as last_status
+from orders o
+join newest n on n.customer_id = o.customer_id
+
+-- title: a spine that is not compared with the events
+with spine as (select c.customer_id, d.day as as_of from customers c cross join days d)
+select s.customer_id, s.as_of, count(o.order_id) as orders_so_far
+from spine s
+left join orders o on o.customer_id = s.customer_id
+group by 1, 2
+-- event_timestamp: as_of

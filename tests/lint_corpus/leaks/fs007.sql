@@ -1,0 +1,19 @@
+-- title: a trip's fare at its start
+select driver_id, started_at, date_diff('minute', started_at, ended_at) as duration
+from trips
+-- keys: driver_id
+-- event_timestamp: started_at
+-- dialects: duckdb, snowflake
+
+-- title: a delay on arrival at the scheduled departure
+select tailnum, scheduled_departure_at, arrival_delay
+from flights
+-- keys: tailnum
+-- event_timestamp: scheduled_departure_at
+
+-- title: an arrival at the departure, renamed
+with flown as (select * from flights)
+select tailnum, departed_at as event_at, arrived_at as landed
+from flown
+-- keys: tailnum
+-- event_timestamp: event_at
