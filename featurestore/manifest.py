@@ -111,6 +111,7 @@ class Node(_Struct, frozen=True, kw_only=True):
     access: str | None = None
     version: Any = None
     latest_version: Any = None
+    deprecation_date: str | None = None
     checksum: Checksum | None = None
 
     @property
@@ -250,6 +251,10 @@ class Manifest:
         self._nodes = file.nodes
         self._sources = file.sources
         self._disabled = file.disabled or {}
+
+    def __contains__(self, unique_id: str) -> bool:
+        """Whether there is a node or a source of this id."""
+        return unique_id in self._nodes or unique_id in self._sources
 
     @property
     def dialect(self) -> str:

@@ -1,0 +1,124 @@
+"""Who depends on a column: keys, features and labels, and the services that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from featurestore.definitions import FeatureService, FeatureView
+from featurestore.lineage.flows import ColumnId
+from featurestore.lineage.graph import LineageGraph
+from featurestore.lineage.labels import label_column
+from featurestore.manifest import Manifest
+from featurestore.registry import Registry
+
+__all__ = ["Hit", "hits", "services_of"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hit:
+    """A column of a feature view, or a label, that depends on the column asked for.
+
+    Attributes:
+        name: `view:column`; of a label, `model.column`.
+        kind: `feature`, `key`, `timestamp` or `label`.
+        how: `direct`, `indirect`, or `possible` where the way there could not be traced.
+        services: The services that take it.
+        owner: Who answers for the view.
+        reason: Why it is only possible.
+    """
+
+    name: str
+    kind: str
+    how: str
+    services: tuple[str, ...] = ()
+    owner: str = ""
+    reason: str = ""
+
+
+def hits(
+    graph: LineageGraph, manifest: Manifest, registry: Registry, column: ColumnId
+) -> list[Hit]:
+    """Return all that depends on a column, directly, indirectly or possibly.
+
+    Args:
+        graph: The lineage of the project's features and labels.
+        manifest: dbt's manifest.
+        registry: Its registry.
+        column: The column that may change or go.
+    """
+    every = {edge.target for edge in graph.downstream(column, indirect=True)} | {column}
+    direct = {edge.target for edge in graph.downstream(column)} | {column}
+    behind = _untraced_behind(graph, manifest, column.node)
+    found = []
+    for end, hit in _ends(manifest, registry):
+        upstream = {end} | {edge.source for edge in graph.upstream(end, indirect=True)}
+        if end in every:
+            found.append(_as(hit, "direct" if end in direct else "indirect"))
+        elif reasons := sorted(behind[one] for one in upstream & behind.keys()):
+            found.append(_as(hit, "possible", reasons[0]))
+    return found
+
+
+def _as(hit: Hit, how: str, reason: str = "") -> Hit:
+    return Hit(hit.name, hit.kind, how, hit.services, hit.owner, reason)
+
+
+def services_of(registry: Registry, view: str, feature: str) -> list[FeatureService]:
+    """Return the services that take a feature."""
+    return [
+        service
+        for service in registry.feature_services.values()
+        if any(m.view == view and feature in m.features for m in service.members)
+    ]
+
+
+def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hit]]:
+    for view in registry.feature_views.values():
+        for name, kind in _parts(view):
+            services = _names(services_of(registry, view.name, name)) or (
+                () if kind == "feature" else _names(_users(registry, view))
+            )
+            hit = Hit(f"{view.name}:{name}", kind, "", services, view.owner)
+            yield ColumnId(view.unique_id, name.lower()), hit
+    for service in registry.feature_services.values():
+        label = label_column(manifest, service)
+        if label is not None:
+            yield label, Hit(service.label, "label", "", (service.name,), service.owner)
+
+
+def _parts(view: FeatureView) -> Iterator[tuple[str, str]]:
+    keys = {column.name for column in view.join_keys}
+    for column in view.columns:
+        yield column.name, "key" if column.name in keys else "timestamp"
+    for name in view.feature_names:
+        yield name, "feature"
+
+
+def _users(registry: Registry, view: FeatureView) -> list[FeatureService]:
+    services = registry.feature_services.values()
+    return [s for s in services if any(member.view == view.name for member in s.members)]
+
+
+def _names(services: Iterable[FeatureService]) -> tuple[str, ...]:
+    return tuple(service.name for service in services)
+
+
+def _untraced_behind(graph: LineageGraph, manifest: Manifest, node: str) -> Mapping[ColumnId, str]:
+    """Return the untraced columns of models that, by dbt's own graph, are built from a node."""
+    built = _descendants(manifest, node)
+    columns = (column for column in graph.columns if column.node in built)
+    return {column: why for column in columns if (why := graph.why_untraced(column))}
+
+
+def _descendants(manifest: Manifest, node: str) -> set[str]:
+    readers: dict[str, list[str]] = {}
+    for unique_id in manifest.model_ids.values():
+        for needed in manifest.compiled(unique_id).depends_on.nodes:
+            readers.setdefault(needed, []).append(unique_id)
+    found, waiting = {node}, [node]
+    while waiting:
+        new = [reader for reader in readers.get(waiting.pop(), ()) if reader not in found]
+        found.update(new)
+        waiting += new
+    return found

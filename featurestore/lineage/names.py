@@ -1,0 +1,67 @@
+"""Names as the warehouse compares them: which spellings mean one column or one table."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
+from sqlglot.errors import SqlglotError
+
+__all__ = ["Names"]
+
+
+class Names:
+    """The rules of one dialect.
+
+    Args:
+        dialect: Its name.
+
+    Example:
+        >>> Names("snowflake").of(exp.to_identifier("Delay", quoted=False))
+        'delay'
+        >>> Names("snowflake").of(exp.to_identifier("Delay", quoted=True))
+        '"Delay"'
+        >>> Names("duckdb").of(exp.to_identifier("Delay", quoted=True))
+        'delay'
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+        self._known: dict[str, tuple[str, ...]] = {"": ()}
+        strategy = Dialect.get_or_raise(dialect).normalization_strategy
+        self._exact = strategy is NormalizationStrategy.CASE_SENSITIVE
+        self._own_case = {
+            NormalizationStrategy.LOWERCASE: str.lower,
+            NormalizationStrategy.UPPERCASE: str.upper,
+        }.get(strategy)
+
+    def of(self, identifier: exp.Expr | str) -> str:
+        """Return the name that every spelling of an identifier shares."""
+        if isinstance(identifier, str):
+            return identifier if self._exact else identifier.lower()
+        name = identifier.name
+        if self._exact:
+            return name
+        quoted = bool(identifier.args.get("quoted"))
+        if quoted and self._own_case and self._own_case(name) != name:
+            return f'"{name}"'
+        return name.lower()
+
+    def table(self, table: exp.Table) -> tuple[str, ...]:
+        """Return the parts of a table's name; of a table function, the call as one part."""
+        if isinstance(table.this, exp.Identifier):
+            return tuple(self.of(part) for part in table.parts)
+        return (table.this.sql(self.dialect, comments=False),)
+
+    def relation(self, text: str) -> tuple[str, ...]:
+        """Return the parts of a `relation_name` of dbt; none if it cannot be read."""
+        if text not in self._known:
+            self._known[text] = self._parsed(text)
+        return self._known[text]
+
+    def _parsed(self, text: str) -> tuple[str, ...]:
+        try:
+            found = sqlglot.parse_one(f"SELECT 1 FROM {text}", dialect=self.dialect).find(exp.Table)
+        except SqlglotError:
+            return ()
+        return self.table(found) if found else ()
