@@ -1,10 +1,11 @@
-"""Writes the reference pages that the code itself knows best: the command line and the meta keys.
+"""Writes the reference pages that the code itself knows best: command line, meta keys, macros.
 
 Run it with `make docs`; a test fails while a page is stale.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from featurestore.services import MEMBER_KEYS, SERVICE_KEYS
 from featurestore.views import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
 
 REFERENCE = Path(__file__).parent / "reference"
+MACROS = Path(__file__).parents[1] / "macros"
 
 
 _CLI = (
@@ -27,6 +29,15 @@ _CLI = (
 _DURATIONS = (
     "`30 days`, `1 hour 30 minutes`, `500 milliseconds`, or dbt's own `{count: 30, period: day}`.\n"
     "A month or a year has no fixed length and is refused."
+)
+_MACROS = (
+    "How to install the package and where to begin:"
+    " [how to use it as a dbt package](../how-to/use-as-a-dbt-package.md).\n"
+    "Columns are given by name, as text; relations as `ref('...')`, or as the name of a CTE."
+)
+_TESTS = (
+    "They stand under `data_tests:` of a model, or of a column where they take `column_name`, as\n"
+    "`featurestore.<name>:` with their `arguments:`."
 )
 
 
@@ -83,7 +94,53 @@ def _table(keys: Mapping[str, str]) -> str:
     return "\n".join(["| key | meaning |", "| --- | --- |", *rows])
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "meta.md": meta_page}
+def macros_page() -> str:
+    """Return the page of the dbt package's macros, from their yml and their signatures."""
+    import yaml
+
+    documented = yaml.safe_load((MACROS / "_macros.yml").read_text(encoding="utf-8"))["macros"]
+    signatures = _signatures()
+    parts = ["# The macros of the dbt package", _MACROS, "## Features"]
+    parts += [_macro(macro, signatures) for macro in documented if not _is_test(macro)]
+    parts += ["## Generic tests", _TESTS]
+    parts += [_macro(macro, signatures) for macro in documented if _is_test(macro)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _is_test(macro: Mapping[str, Any]) -> bool:
+    return str(macro["name"]).startswith("test_")
+
+
+def _signatures() -> dict[str, dict[str, str]]:
+    """Return the default of each argument of each macro, empty where there is none."""
+    found = {}
+    for path in sorted(MACROS.rglob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        for kind, name, arguments in re.findall(r"{%-?\s*(macro|test)\s+(\w+)\(([^)]*)\)", text):
+            pairs = [argument.strip().partition("=") for argument in arguments.split(",")]
+            prefix = "test_" if kind == "test" else ""
+            found[prefix + name] = {argument: default for argument, _, default in pairs}
+    return found
+
+
+def _macro(macro: Mapping[str, Any], signatures: Mapping[str, Mapping[str, str]]) -> str:
+    defaults = signatures[macro["name"]]
+    rows = ["| argument | meaning |", "| --- | --- |"]
+    for argument in macro["arguments"]:
+        if argument["name"] == "model":
+            continue  # dbt gives it
+        name, text = argument["name"], " ".join(argument["description"].split())
+        optional = "" if not defaults[name] or "efault" in text else " Optional."
+        rows.append(f"| `{name}` | {text}{optional} |")
+    title = f"### {macro['name'].removeprefix('test_')}"
+    return "\n\n".join([title, " ".join(macro["description"].split()), "\n".join(rows)])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "macros.md": macros_page,
+    "meta.md": meta_page,
+}
 
 
 def main() -> None:

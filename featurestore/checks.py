@@ -64,7 +64,10 @@ def _described(view: FeatureView, warehouse: Warehouse) -> Mapping[str, DataType
 
 
 def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
-    declared: tuple[Column | Feature, ...] = (*view.columns, *view.features)
+    # All that a statement names: those that decide ties too, whoever may see them.
+    declared: dict[Column | Feature, None] = dict.fromkeys(
+        (*view.columns, *view.features, *view.ties)
+    )
     for column in declared:
         where = f"column '{column.name}'"
         if column.name not in found:
@@ -107,6 +110,7 @@ def _typed(view: FeatureView, found: Mapping[str, DataType]) -> FeatureView:
             for entity in view.entities
         ),
         features=tuple(_feature(feature, found) for feature in view.features),
+        ties=tuple(_feature(feature, found) for feature in view.ties),
         event_timestamp=_column(view.event_timestamp, found),
         created_timestamp=_column(created, found) if created else None,
     )

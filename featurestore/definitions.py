@@ -77,12 +77,21 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of a feature view that a model may learn from."""
+    """One column of a feature view that a model may learn from.
+
+    Attributes:
+        name: The column's name in the warehouse.
+        data_type: Its type; None until the warehouse has been asked, when dbt does not declare it.
+        description: What it means.
+        tags: dbt's tags of the column.
+        pii: Whether it is personal data, which is had only where it is allowed.
+    """
 
     name: str
     data_type: DataType | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
+    pii: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -132,6 +141,8 @@ class FeatureView:
         path: The file that declares it, for messages.
         entities: What it describes; empty for global features.
         features: Every feature, in the order of the declaration.
+        ties: The features that decide between rows of one instant, where some are withheld from
+            `features`; empty where none is. So the same row wins whoever may see which feature.
         event_timestamp: The column since when a row is true and, after `available_after`, knowable.
         created_timestamp: The column that says when a row was written, if there is one.
         available_after: The delay between an event and its row being known.
@@ -139,6 +150,7 @@ class FeatureView:
         online: Whether the sync job publishes it.
         freshness: How old its newest event, and what is online, may be.
         owner: Name or mail of the dbt group's owner.
+        ignore: Why a rule of the lint does not hold here, by the rule's code.
     """
 
     name: str
@@ -159,6 +171,8 @@ class FeatureView:
     access: str = ""
     tags: tuple[str, ...] = ()
     version: str = ""
+    ties: tuple[Feature, ...] = ()
+    ignore: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def join_keys(self) -> tuple[Column, ...]:
@@ -222,6 +236,7 @@ class FeatureService:
         members: What it takes of each view, in the order of the declaration.
         label: The column to predict, as `model.column`; empty when the service names none.
         owner: Name or mail of the exposure's owner.
+        group: The dbt group it belongs to; empty when it names none.
     """
 
     name: str
@@ -232,3 +247,4 @@ class FeatureService:
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    group: str = ""

@@ -135,15 +135,26 @@ class Problem:
         resource: The model or exposure, as dbt names it.
         message: What is wrong, with the offending value.
         remedy: What to do about it.
+        line: The line of the file, counted from 1; 0 where none is known.
+        code: The rule of the lint that found it; empty for a definition.
+        severity: `error`, or `warning` for what works and may still be wrong.
+        snippet: The offending SQL.
     """
 
     path: str
     resource: str
     message: str
     remedy: str = ""
+    line: int = 0
+    code: str = ""
+    severity: str = "error"
+    snippet: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.resource}: {self.message} {self.remedy}".strip()
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        code = f"{self.code} " if self.code else ""
+        snippet = f" Found: {self.snippet}" if self.snippet else ""
+        return f"{place}: {self.resource}: {code}{self.message} {self.remedy}".strip() + snippet
 
 
 class DefinitionProblems(RegistryError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from featurestore.definitions import Freshness
 from featurestore.durations import parse_duration
 from featurestore.errors import FeatureStoreError, UnsupportedDialect
+from featurestore.governance import AllowPii, as_published, publishable
 from featurestore.profile import Profile
 from featurestore.registry import Registry
 
@@ -56,16 +58,23 @@ class Operations(ABC):
         views: Sequence[str] | None = None,
         *,
         full: bool = False,
+        since: datetime | timedelta | None = None,
         dry_run: bool = False,
         progress: Callable[[ProgressEvent], None] | None = None,
+        allow_pii: AllowPii = False,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 
         Args:
             views: The feature views to publish; by default every one that is `online`.
             full: Publish all rows and drop what no longer exists, instead of what changed.
+            since: Look for changes only at entities that have an event since this moment, or since
+                so long ago. Cheaper on a long history; what changed before, or was deleted, is left
+                to the next run without it.
             dry_run: Write nothing, and say what would be done and the memory it would take.
             progress: Called as the work goes on.
+            allow_pii: The features declared `pii: true` that may be published: references, or True
+                for all. Any other is not published, and is removed if it was.
 
         Returns:
             What was done, per view.
@@ -74,23 +83,27 @@ class Operations(ABC):
             SyncError: The sync could not finish; the next run heals it.
             UnsupportedDialect: The warehouse is none that a sync can work with.
         """
+        registry, personal = publishable(self._publishable(), allow_pii, views)
+        recent = self._moment(since, full=full)
         if dry_run:
-            return self._dry_run(views, full=full)
+            report = self._dry_run(registry, views, full=full, since=recent)
+            return replace(report, personal_data=personal)
         from featurestore.online.redis_store import connect_redis
         from sync.job import run_sync
 
-        registry = self._publishable()
         with self.warehouse(write=True) as warehouse, connect_redis(self._redis_url) as redis:
-            return run_sync(
+            report = run_sync(
                 registry,
                 warehouse,
                 redis,
                 views=views,
                 full=full,
+                since=recent,
                 now=self.now(),
                 state_schema=self._state_schema,
                 progress=progress,
             )
+        return replace(report, personal_data=personal)
 
     def status(
         self,
@@ -157,22 +170,44 @@ class Operations(ABC):
                 return plan_purge(registry, redis, state, view)
             return purge(registry, warehouse, redis, state, view)
 
-    def _dry_run(self, views: Sequence[str] | None, *, full: bool) -> SyncReport:
+    def _dry_run(
+        self,
+        registry: Registry,
+        views: Sequence[str] | None,
+        *,
+        full: bool,
+        since: datetime | None,
+    ) -> SyncReport:
         from sync.dry_run import dry_run
 
         with self._survey() as survey:
-            return dry_run(survey, views=views, full=full)
+            surveyed = replace(survey, registry=registry)
+            return dry_run(surveyed, views=views, full=full, since=since)
+
+    def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:
+        if since is not None and full:
+            raise FeatureStoreError(
+                "A sync is either full or looks at what is new since a time.",
+                remedy="Leave out one of them.",
+            )
+        if isinstance(since, timedelta):
+            return self.now() - since
+        return since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
 
     @contextmanager
     def _survey(self) -> Iterator[Survey]:
-        """Open both sides for looking at them."""
+        """Open both sides for looking at them; personal data counts where it was published."""
         from featurestore.online.redis_store import connect_redis
+        from sync.context import columns_of
         from sync.state import State
         from sync.survey import Survey
 
         registry = self._publishable()
         with self.warehouse() as warehouse, connect_redis(self._redis_url) as redis:
             state = State(warehouse, self._state_schema, registry.project, write=False)
+            books = {view: state.read(view) for view in state.views()}
+            columns = {view: columns_of(book.layout) for view, book in books.items() if book}
+            registry = as_published(registry, columns)
             yield Survey(registry, warehouse, redis, state, self.now())
 
     def _publishable(self) -> Registry:

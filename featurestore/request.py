@@ -23,7 +23,12 @@ __all__ = ["Request", "request_of"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asks of a training set; see `FeatureStore.get_historical_features`."""
+    """What the caller asks of a training set; see `FeatureStore.get_historical_features`.
+
+    Attributes:
+        personal_data: The features taken that are personal data, as the caller allowed.
+        withheld: Those that a `*` would have meant, and that were left out.
+    """
 
     entity_frame: EntityFrame
     members: Sequence[ServiceMember]
@@ -32,6 +37,8 @@ class Request:
     feature_timestamps: bool = False
     as_known: bool = False
     strategy: str | None = None
+    personal_data: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as plain values; `entities` is None for a data frame."""
@@ -45,6 +52,8 @@ class Request:
             "feature_timestamps": self.feature_timestamps,
             "as_known": self.as_known,
             "strategy": self.strategy,
+            "personal_data": list(self.personal_data),
+            "withheld": list(self.withheld),
         }
 
 
@@ -69,6 +78,8 @@ def request_of(card: Card, dialect: str) -> Request:
         )
         for member in content.pop("members")
     ]
+    for name in ("personal_data", "withheld"):
+        content[name] = tuple(content.get(name, ()))
     frame = EntityFrame(source, is_query) if source is not None else _entities_of(card, dialect)
     return Request(frame, members, **content)
 

@@ -21,6 +21,7 @@ __all__ = ["MEMBER_KEYS", "SERVICE_KEYS", "feature_service", "group_references"]
 SERVICE_KEYS = {
     "features": "The features used: `view:feature`, `view:*`, or a mapping for an aliased view.",
     "label": "The column to predict, as `model.column`.",
+    "group": "The dbt group it belongs to; it may use views that are `access: private` to it.",
 }
 """The keys under an exposure's `featurestore` meta, each with its meaning."""
 
@@ -69,6 +70,7 @@ def feature_service(
         description=(exposure.description or "").strip(),
         owner=str(exposure.owner),
         tags=tuple(str(tag) for tag in exposure.tags or ()),
+        group=str(meta.get("group") or exposure.config.group or ""),
     )
 
 
@@ -88,7 +90,10 @@ def group_references(
 
 
 def _written_out(feature: str, view: FeatureView) -> tuple[str, ...]:
-    return view.feature_names if feature == ALL_FEATURES else (feature,)
+    # Personal data is had by its name only.
+    if feature == ALL_FEATURES:
+        return tuple(known.name for known in view.features if not known.pii)
+    return (feature,)
 
 
 def _merged(members: list[ServiceMember]) -> list[ServiceMember]:

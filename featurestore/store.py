@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from featurestore.definitions import FeatureRef, ServiceMember
 from featurestore.errors import EntityFrameError, Problem, did_you_mean
+from featurestore.governance import AllowPii, granted
 from featurestore.manifest import Manifest, load_manifest
 from featurestore.operations import Operations
 from featurestore.profile import Profile, Project, load_profile, load_project
@@ -18,6 +19,9 @@ from featurestore.registry import Registry, build_registry
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from featurestore.impact.changes import Change
+    from featurestore.lineage.graph import LineageGraph
+    from featurestore.lint.linter import LintReport
     from featurestore.online.client import OnlineClient
     from featurestore.online.response import OnlineResponse
     from featurestore.training import TrainingJob
@@ -112,19 +116,109 @@ class FeatureStore(Operations):
 
         return connect(self.profile, write=write)
 
-    def validate(self, *, connect: bool = True) -> list[Problem]:
+    def validate(self, *, connect: bool = True, lint: bool | None = None) -> list[Problem]:
         """Return everything that is wrong with the project's features.
 
         Args:
             connect: Whether to compare the definitions with the warehouse's tables too.
+            lint: Whether to read the SQL for leakage too; by default that of the models that dbt
+                has compiled.
+
+        Raises:
+            NotCompiled: `lint` is true, and dbt has compiled no feature view.
         """
-        problems = list(self.declared.problems)
+        problems = [*self.declared.problems, *self._governance()]
+        if lint is not False:
+            problems += self.lint(required=lint is True).problems
         if connect:
             from featurestore.checks import check_views
 
             with self.warehouse() as warehouse:
                 problems += check_views(self.declared.feature_views.values(), warehouse)
         return sorted(problems)
+
+    def _governance(self) -> list[Problem]:
+        from featurestore.duplicates import duplicate_problems
+        from featurestore.governance import access_problems, naming_problems, naming_rules
+
+        rules = naming_rules(self._project_dir)
+        found = [*access_problems(self.declared), *naming_problems(self.declared, rules)]
+        if not self.declared.problems:
+            found += duplicate_problems(self.registry, self.lineage())
+        return found
+
+    def lint(
+        self,
+        *,
+        select: Sequence[str] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+        required: bool = True,
+    ) -> LintReport:
+        """Read the compiled SQL of every feature view for values from the future.
+
+        Args:
+            select: The codes of the rules, such as `FS001`; by default all.
+            progress: Told the name of each view, its number and the count of all.
+            required: Whether it is an error that dbt has compiled no feature view.
+
+        Raises:
+            FeatureStoreError: There is no rule of a selected code.
+            NotCompiled: Nothing is compiled, and it is required.
+        """
+        from featurestore.cache import ResultCache
+        from featurestore.lint.linter import lint_project
+
+        cache = ResultCache(self.project.target_path / "featurestore", "lint")
+        report = lint_project(
+            self.manifest,
+            self.declared,
+            self.project.folder,
+            cache,
+            select=select,
+            progress=progress,
+        )
+        return report.checked() if required else report
+
+    def lineage(self, progress: Callable[[str], None] | None = None) -> LineageGraph:
+        """Trace every feature, key, timestamp and label back to the columns of the sources.
+
+        Args:
+            progress: Told the name of each model when its SQL has been read.
+
+        Raises:
+            DefinitionProblems: Anything is declared wrongly.
+        """
+        from featurestore.cache import ResultCache
+        from featurestore.lineage.graph import build_lineage
+
+        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
+            return build_lineage(self.manifest, self.registry, cache=cache, progress=progress)
+
+    def diff(
+        self, state: str | Path, progress: Callable[[str], None] | None = None
+    ) -> tuple[list[Change], str]:
+        """Compare the project with another state of it, such as production's.
+
+        Args:
+            state: The other manifest, or the folder in which it lies.
+            progress: Told the name of each model when its SQL has been read.
+
+        Returns:
+            What is different here, the most harmful first; and a remark where the SQL could not be
+            compared.
+
+        Raises:
+            ManifestError: A manifest is missing or cannot be read.
+            DefinitionProblems: Anything is declared wrongly in this project.
+        """
+        from featurestore.cache import ResultCache
+        from featurestore.impact.compare import compare
+        from featurestore.impact.state import State, load_state, remark
+
+        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
+            old = load_state(Path(state), cache)
+            new = State(self.manifest, self.registry, cache, progress)
+            return compare(old, new, self.now()), remark(old, new)
 
     def get_historical_features(
         self,
@@ -140,6 +234,7 @@ class FeatureStore(Operations):
         feature_timestamps: bool = False,
         as_known: bool = False,
         strategy: str | None = None,
+        allow_pii: AllowPii = False,
     ) -> TrainingJob:
         """Join features to entity rows as they were known at each row's instant.
 
@@ -161,12 +256,15 @@ class FeatureStore(Operations):
             as_known: Leave out rows that were written after the entity row's instant, so that a
                 backfill cannot leak; each view must declare a `created_timestamp`.
             strategy: A shape of join to insist on, such as `window`.
+            allow_pii: The features declared `pii: true` that may be had: references, or True for
+                all. Without it `view:*` leaves them out; what was allowed is written on the card.
 
         Returns:
             A job that has been checked against the warehouse, and is built on request.
 
         Raises:
-            RegistryError: A name is unknown, or the project's definitions have problems.
+            RegistryError: A name is unknown, personal data is named and not allowed, or the
+                project's definitions have problems.
             PlanError: The entity frame lacks a column, or names collide.
             WarehouseError: The warehouse cannot be reached, or a table is not built.
         """
@@ -174,9 +272,9 @@ class FeatureStore(Operations):
         from featurestore.request import Request
         from featurestore.training import TrainingJob
 
-        members = self.registry.members(features, feature_service)
+        grant = granted(self.registry, features, feature_service, allow_pii)
         if entity_df is None:
-            entity_df = self._own_entities(members, start, end, every, event_timestamp)
+            entity_df = self._own_entities(grant.members, start, end, every, event_timestamp)
         elif (start, end, every) != (None, None, None):
             raise EntityFrameError(
                 "An entity frame has its own instants: start, end and every go without one.",
@@ -184,12 +282,14 @@ class FeatureStore(Operations):
             )
         request = Request(
             entity_frame=read_entity_frame(entity_df, self._relation),
-            members=members,
+            members=grant.members,
             event_timestamp=event_timestamp,
             full_feature_names=full_feature_names,
             feature_timestamps=feature_timestamps,
             as_known=as_known,
             strategy=strategy,
+            personal_data=grant.personal,
+            withheld=grant.withheld,
         )
         return TrainingJob(self.registry, self.warehouse, request, self.project)
 

@@ -99,6 +99,11 @@ class TrainingJob:
             joins.append(join)
         return replace(plan, joins=tuple(joins))
 
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The personal data that a `view:*` of the request left out."""
+        return self._request.withheld
+
     def to_sql(self) -> str:
         """Return the statement, formatted; a data frame stands in it as `entity_df`."""
         return self._sql

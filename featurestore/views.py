@@ -17,10 +17,11 @@ from featurestore.definitions import (
 )
 from featurestore.durations import parse_duration
 from featurestore.errors import Problem, did_you_mean
+from featurestore.lint.codes import wrong_code
 from featurestore.manifest import META_KEY, MISSPELLINGS, Group, ManifestColumn, Node
 from featurestore.types import DataType, Kind, UnknownType, parse_type
 
-__all__ = ["COLUMN_KEYS", "FRESHNESS_KEYS", "VIEW_KEYS", "Notes", "feature_view"]
+__all__ = ["COLUMN_KEYS", "FRESHNESS_KEYS", "HOW_TO_USE", "VIEW_KEYS", "Notes", "feature_view"]
 
 VIEW_KEYS = {
     "entities": "Entity name to join key column, or to a list of columns of a composite key.",
@@ -31,8 +32,13 @@ VIEW_KEYS = {
     "online": "Whether the sync publishes the view to the online store; default true.",
     "freshness": "The ages at which `featurestore status` speaks up: `warn_after`, `error_after`;"
     " default: the model's `freshness`.",
+    "ignore": "Rules of the lint that are wrong about this view, each with the reason:"
+    ' `{FS003: "the report prints its own date"}`.',
 }
 """The keys under a model's `featurestore` meta, each with its meaning."""
+
+HOW_TO_USE = "#### How to use the feature view"
+"""What the catalog's block in a model's description begins with: there its own words end."""
 
 FRESHNESS_KEYS = {
     "warn_after": "The age of the newest event, or of what is online, that is worth a warning.",
@@ -40,7 +46,10 @@ FRESHNESS_KEYS = {
 }
 """The keys under `freshness`, each with its meaning."""
 
-COLUMN_KEYS = {"feature": "False leaves a documented column out of the features."}
+COLUMN_KEYS = {
+    "feature": "False leaves a documented column out of the features.",
+    "pii": "True marks personal data: not published, and in no training set, unless allowed.",
+}
 """The keys under a column's `featurestore` meta, each with its meaning."""
 
 
@@ -120,12 +129,13 @@ def feature_view(
         ttl=_duration("ttl", meta, notes),
         online=_boolean("online", meta, True, notes),
         freshness=_freshness(meta, node, notes),
-        description=(node.description or "").strip(),
+        description=(node.description or "").partition(HOW_TO_USE)[0].strip(),
         owner=str(groups[group].owner) if group in groups else "",
         group=group,
         access=node.config.access or node.access or "",
         tags=_words(node.config.tags or node.tags),
         version="" if node.version is None else str(node.version),
+        ignore=_ignored(meta.get("ignore"), notes),
     )
     return _with_features(view, node, types, notes)
 
@@ -251,6 +261,20 @@ def _freshness(meta: Mapping[str, Any], node: Node, notes: Notes) -> Freshness:
     return Freshness(*(_duration(key, declared, notes) for key in FRESHNESS_KEYS))
 
 
+def _ignored(declared: Any, notes: Notes) -> dict[str, str]:
+    if declared is None:
+        return {}
+    if not isinstance(declared, dict):
+        notes.add(f"ignore is {declared!r}.", 'Write `ignore: {FS003: "why it is right here"}`.')
+        return {}
+    for code, reason in declared.items():
+        if remedy := wrong_code(str(code)):
+            notes.add(f"ignore has '{code}', which is no rule of the lint.", remedy)
+        elif not isinstance(reason, str) or not reason.strip():
+            notes.add(f"ignore has no reason for {code}.", "Say in a sentence why it is right.")
+    return {str(code): str(reason or "") for code, reason in declared.items()}
+
+
 def _is_given(value: Any) -> bool:
     return not isinstance(value, dict) or value.get("count") is not None
 
@@ -273,6 +297,7 @@ def _with_features(
             types[column.name],
             (column.description or "").strip(),
             _words(column.tags or (column.config and column.config.tags)),
+            _is_personal(column, notes),
         )
         for column in node.columns.values()
         if _is_feature(column, taken, notes)
@@ -283,7 +308,17 @@ def _with_features(
             "Document the columns that are features.",
         )
     _note_reserved([*view.columns, *features], notes)
+    _note_personal_keys(node, taken, notes)
     return replace(view, features=features)
+
+
+def _note_personal_keys(node: Node, taken: set[str], notes: Notes) -> None:
+    for column in node.columns.values():
+        if column.name in taken and _is_personal(column, notes):
+            notes.add(
+                f"column '{column.name}' is a key or a timestamp and cannot be withheld as `pii`.",
+                "Take a surrogate or hashed key in the model, or remove `pii: true`.",
+            )
 
 
 def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
@@ -293,6 +328,14 @@ def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
                 f"column '{column.name}' has a name that generated statements use themselves.",
                 "Rename it in the model.",
             )
+
+
+def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
+    own = column.all_meta.get(META_KEY)
+    value = own.get("pii", False) if isinstance(own, dict) else False
+    if not isinstance(value, bool):
+        notes.add(f"column '{column.name}': pii is {value!r}.", "Write true or false.")
+    return value is not False
 
 
 def _is_feature(column: ManifestColumn, taken: set[str], notes: Notes) -> bool:

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from featurestore.cli import catalog, demo, online, operations, training
+from featurestore.cli import (
+    catalog,
+    demo,
+    docs,
+    impact,
+    init,
+    lineage,
+    online,
+    operations,
+    training,
+    validate,
+)
 from featurestore.cli.output import complain
 from featurestore.errors import FeatureStoreError
 
@@ -46,7 +57,7 @@ app = typer.Typer(
     help="A dbt-and-SQL, warehouse-native feature store.",
     epilog="Start with: featurestore demo",
 )
-for module in (catalog, training, online, operations, demo):
+for module in (init, catalog, validate, training, online, operations, lineage, impact, docs, demo):
     for command in module.COMMANDS:
         name = command.__name__.removesuffix("_").removesuffix("_command")
         app.command(name)(command)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featurestore.cli.options import (
+    AllowPii,
     AsFormat,
     Features,
     Format,
@@ -23,6 +24,7 @@ from featurestore.cli.options import (
     Target,
     bytes_shown,
     key_values,
+    moment_or_age,
     open_store,
 )
 from featurestore.cli.output import note, print_json, print_table, stderr
@@ -55,6 +57,13 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="Publish every row, not only what changed.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Look only at entities with an event since this time, or age such as '2 hours'.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing, and say what would be done.")
     ] = False,
@@ -62,6 +71,7 @@ def sync(
         bool,
         typer.Option("--quiet", "-q", help="Print nothing; with --format json, one line of it."),
     ] = False,
+    allow_pii: AllowPii = None,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -74,7 +84,14 @@ def sync(
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
     with progress_shown(wanted=not quiet) as progress:
-        report = store.sync(views, full=full, dry_run=dry_run, progress=progress)
+        report = store.sync(
+            views,
+            full=full,
+            since=moment_or_age(since),
+            dry_run=dry_run,
+            progress=progress,
+            allow_pii=allow_pii or False,
+        )
     if format_ is Format.JSON and quiet:
         typer.echo(_one_line(report))
     elif format_ is Format.JSON:
@@ -111,6 +128,8 @@ def print_report(report: SyncReport) -> None:
     for view in report.views:
         if view.reason:
             note(f"{view.view}: {done} in full, because {view.reason}.")
+    if report.personal_data:
+        note(f"Personal data {done}, as allowed: {', '.join(report.personal_data)}.")
     if report.dry_run:
         memory = bytes_shown(sum(view.memory or 0 for view in report.views))
         note(f"Nothing was written. All rows together would take about {memory} of Redis' memory.")

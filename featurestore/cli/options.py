@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from featurestore.durations import parse_duration
 from featurestore.errors import EntityFrameError, FeatureStoreError
 from featurestore.values import parse_instant
 
@@ -76,6 +78,14 @@ FullNames = Annotated[
 ]
 
 
+AllowPii = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-pii", metavar="VIEW:FEATURE", help="Personal data to include, by name; recorded."
+    ),
+]
+
+
 def open_store(
     project_dir: Path,
     target: str | None = None,
@@ -101,6 +111,18 @@ def moment(text: str) -> datetime:
         raise FeatureStoreError(
             f"'{text}' is no time.", remedy="Write it as 2013-12-01T12:00, in UTC."
         ) from None
+
+
+def moment_or_age(text: str | None) -> datetime | timedelta | None:
+    """Read an option that is a time, or how long ago one was: `2013-12-01T12:00`, `2 hours`."""
+    if text is None:
+        return None
+    for read in (parse_duration, parse_instant):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    raise typer.BadParameter(
+        f"'{text}' is neither a time nor a duration; write 2013-12-01T12:00, or '2 hours'"
+    )
 
 
 def key_values(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.options import (
+    AllowPii,
     AsFormat,
     Features,
     Format,
@@ -74,6 +75,7 @@ def sql(
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
     strategy: Strategy = None,
+    allow_pii: AllowPii = None,
     now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
@@ -95,7 +97,9 @@ def sql(
         feature_timestamps=feature_timestamps,
         as_known=as_known,
         strategy=strategy,
+        allow_pii=allow_pii or False,
     )
+    _note_withheld(job)
     if explain:
         _explain(job, format_)
     else:
@@ -150,6 +154,7 @@ def train(
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
     strategy: Strategy = None,
+    allow_pii: AllowPii = None,
     now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
@@ -175,7 +180,9 @@ def train(
         feature_timestamps=feature_timestamps,
         as_known=as_known,
         strategy=strategy,
+        allow_pii=allow_pii or False,
     )
+    _note_withheld(job)
     if output is not None:
         note(f"Wrote {_write(job, output):,} rows to {output}, and their card beside it.")
     if table is not None:
@@ -184,6 +191,11 @@ def train(
         _write_model(job, dbt_model)
     if output is None and table is None and dbt_model is None:
         _preview(job, format_)
+
+
+def _note_withheld(job: TrainingJob) -> None:
+    if job.withheld:
+        note(f"Left out as personal data: {', '.join(job.withheld)}; --allow-pii includes it.")
 
 
 def _check(differences: list[str]) -> None:

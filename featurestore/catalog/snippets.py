@@ -1,0 +1,87 @@
+"""Code to copy: how a feature, or a whole view, is used in Python, in SQL and at the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from featurestore.definitions import Feature, FeatureView
+from featurestore.sql.expressions import as_name
+
+__all__ = ["newest_rows_sql", "python_snippet", "reading_snippet", "training_command"]
+
+
+def python_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
+    """Return how to build a training set with some features of a view."""
+    listed = list(features)
+    references = [f"{view.name}:{feature.name}" for feature in listed]
+    personal = [f"{view.name}:{feature.name}" for feature in listed if feature.pii]
+    keys = ", ".join(_name(key.name) for key in view.join_keys)
+    columns = f"{keys}, event_timestamp" if keys else "event_timestamp"
+    lines = [
+        "from featurestore import FeatureStore",
+        "",
+        "store = FeatureStore()",
+        "training_set = store.get_historical_features(",
+        f"    entity_df={_text(f'select {columns} from my_labels')},",
+        f"    features={_list(references)},",
+        *([f"    allow_pii={_list(personal)},"] if personal else []),
+        ").to_df()",
+    ]
+    return "\n".join(lines)
+
+
+def reading_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
+    """Return how to read the newest values online; empty for a view that is not published."""
+    if not view.online:
+        return ""
+    references = [f"{view.name}:{feature.name}" for feature in features]
+    row = ", ".join(f"{_text(key.name)}: ..." for key in view.join_keys)
+    lines = [
+        "values = store.get_online_features(",
+        f"    features={_list(references)},",
+        f"    entity_rows=[{{{row}}}],",
+        ").to_dict()",
+    ]
+    return "\n".join(lines)
+
+
+def newest_rows_sql(view: FeatureView, features: Iterable[Feature], source: str) -> str:
+    """Return a query for the newest row of each entity, as any warehouse reads it.
+
+    Args:
+        view: The feature view.
+        features: The features to select.
+        source: What to select from.
+    """
+    keys = [_name(key.name) for key in view.join_keys]
+    event = _name(view.event_timestamp.name)
+    columns = [*keys, event, *(_name(feature.name) for feature in features)]
+    partition = f"partition by {', '.join(keys)} " if keys else ""
+    return "\n".join(
+        [
+            f"select {', '.join(columns)}",
+            "from (",
+            f"    select *, row_number() over ({partition}order by {event} desc) as newest",
+            f"    from {source}",
+            ") as history",
+            "where newest = 1",
+        ]
+    )
+
+
+def training_command(view: FeatureView) -> str:
+    """Return the command that prints the point-in-time join with a view."""
+    return f"featurestore sql ref:my_labels -f '{view.name}:*'"
+
+
+def _name(name: str) -> str:
+    return as_name(name).sql()
+
+
+def _text(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(_text, texts))}]"

@@ -1,0 +1,102 @@
+"""The catalog: `docs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.options import Now, ProjectDir, Target, open_store
+from featurestore.cli.output import note, print_diff
+from featurestore.errors import FeatureStoreError
+
+if TYPE_CHECKING:
+    from featurestore.store import FeatureStore
+
+__all__ = ["COMMANDS"]
+
+
+def docs(
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit with 1 if the docs blocks are stale."),
+    ] = False,
+    connect: Annotated[
+        bool, typer.Option(help="Read statistics of the features from the warehouse.")
+    ] = True,
+    overview: Annotated[
+        bool, typer.Option(help="Write the first page of dbt docs, the block `__overview__`.")
+    ] = True,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.md",
+            help="The docs blocks; else the file written before, else"
+            " models/featurestore_catalog.md.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="The page; else catalog.html in dbt's target."),
+    ] = None,
+    now: Now = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+) -> None:
+    """Write the catalog: blocks for dbt docs, and a page to search the features.
+
+    Example: featurestore docs --check
+    """
+    from featurestore.catalog.blocks import MARK, catalog_markdown
+    from featurestore.catalog.files import (
+        blocks_path,
+        difference,
+        refuse_second_overview,
+        write_file,
+    )
+
+    store = open_store(project_dir, target, now=now)
+    text = catalog_markdown(store.registry, overview=overview)
+    path = markdown or blocks_path(project_dir)
+    if overview:
+        refuse_second_overview(project_dir, path)
+    changed = difference(path, text)
+    if check:
+        _check(path, changed)
+        return
+    page = _page(store, connect=connect)
+    if changed:
+        write_file(path, text, mark=MARK)
+    note(f"Wrote {path}; `dbt docs generate` shows it." if changed else f"{path} is up to date.")
+    target_page = html or store.project.target_path / "catalog.html"
+    write_file(target_page, page)
+    note(f"Wrote {target_page}.")
+
+
+def _check(path: Path, changed: str) -> None:
+    if changed:
+        print_diff(changed)
+        raise FeatureStoreError(
+            f"{path} is stale: the project's features have changed since it was written.",
+            remedy="Run `featurestore docs`, and commit the file.",
+        )
+    note(f"{path} is up to date.")
+
+
+def _page(store: FeatureStore, *, connect: bool) -> str:
+    from featurestore.catalog.measure import measure
+    from featurestore.catalog.page import Measured, catalog_page
+    from featurestore.lineage.graph import build_lineage
+
+    registry, measured = store.registry, Measured()
+    if connect:
+        with store.warehouse() as warehouse:
+            registry, measured = measure(registry, warehouse)
+        for view, failure in measured.failures.items():
+            note(f"No statistics of {view}: {failure}")
+    graph = build_lineage(store.manifest, registry)
+    return catalog_page(registry, graph, measured, store.now())
+
+
+COMMANDS = (docs,)
