@@ -18,7 +18,8 @@ from featurestore.definitions import FeatureView
 from featurestore.entity_frame import EntityFrame
 from featurestore.errors import EntityFrameError, PlanError
 from featurestore.files import whole_file
-from featurestore.manifest import Manifest, Node
+from featurestore.manifest import Manifest
+from featurestore.nodes import Node
 from featurestore.sql.dialects import grammar
 from featurestore.sql.plan import Plan
 from featurestore.sql.point_in_time import point_in_time

@@ -12,20 +12,15 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from featurestore.errors import ManifestInvalid, ManifestNotFound, UnknownModel
+from featurestore.nodes import CompiledNode, DataTest, ManifestFile, Metadata, Node, Source
 
 __all__ = [
-    "CompiledNode",
-    "DataTest",
-    "Exposure",
     "Manifest",
-    "ManifestColumn",
-    "Node",
-    "Source",
     "load_manifest",
 ]
 
@@ -36,200 +31,6 @@ MODEL_TYPES = ("model", "snapshot", "seed")
 
 _MARKS = tuple(f'"{name}"'.encode() for name in (META_KEY, *MISSPELLINGS))
 _VERSION = re.compile(r"/manifest/v(\d+)\.json$")
-
-
-class _Struct(msgspec.Struct, frozen=True, kw_only=True):
-    """Unknown fields are ignored; a field that is missing or null has its default."""
-
-
-class ColumnConfig(_Struct, frozen=True, kw_only=True):
-    """The `config` of a column."""
-
-    meta: dict[str, Any] | None = None
-    tags: Any = None
-
-
-class ManifestColumn(_Struct, frozen=True, kw_only=True):
-    """A column that a yml documents; it need not exist in the SQL."""
-
-    name: str
-    description: str | None = None
-    data_type: str | None = None
-    meta: dict[str, Any] | None = None
-    tags: Any = None
-    config: ColumnConfig | None = None
-
-    @property
-    def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
-        return {**(self.meta or {}), **((self.config and self.config.meta) or {})}
-
-
-class Constraint(_Struct, frozen=True, kw_only=True):
-    """A constraint on a model."""
-
-    type: str = ""
-    columns: list[str] | None = None
-
-
-class NodeConfig(_Struct, frozen=True, kw_only=True):
-    """The `config` of a model or an exposure."""
-
-    meta: dict[str, Any] | None = None
-    tags: Any = None
-    materialized: str | None = None
-    group: str | None = None
-    access: str | None = None
-    event_time: str | None = None
-    unique_key: Any = None
-    freshness: Any = None
-
-
-class Checksum(_Struct, frozen=True, kw_only=True):
-    """What dbt hashed of a model's SQL file."""
-
-    checksum: str = ""
-
-
-class Node(_Struct, frozen=True, kw_only=True):
-    """A model, a snapshot or a seed."""
-
-    unique_id: str
-    name: str
-    resource_type: str
-    package_name: str = ""
-    relation_name: str | None = None
-    original_file_path: str = ""
-    patch_path: str | None = None
-    description: str | None = None
-    columns: dict[str, ManifestColumn] = {}
-    constraints: list[Constraint] | None = None
-    config: NodeConfig = NodeConfig()
-    meta: dict[str, Any] | None = None
-    tags: Any = None
-    group: str | None = None
-    access: str | None = None
-    version: Any = None
-    latest_version: Any = None
-    deprecation_date: str | None = None
-    checksum: Checksum | None = None
-
-    @property
-    def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
-        return {**(self.meta or {}), **(self.config.meta or {})}
-
-    @property
-    def path(self) -> str:
-        """The file that declares the model, else the one that defines it."""
-        return (self.patch_path or "").partition("://")[2] or self.original_file_path
-
-    @property
-    def qualified_name(self) -> str:
-        """The name, with `.v<n>` when the model is versioned, as `dbt ls` writes it."""
-        return self.name if self.version is None else f"{self.name}.v{self.version}"
-
-
-class DependsOn(_Struct, frozen=True, kw_only=True):
-    """What a node reads, by unique id."""
-
-    nodes: list[str] = []
-
-
-class CompiledNode(Node, frozen=True, kw_only=True):
-    """A node with its SQL, which only those who read SQL decode."""
-
-    alias: str = ""
-    raw_code: str = ""
-    compiled_code: str | None = None
-    depends_on: DependsOn = DependsOn()
-
-
-class Source(_Struct, frozen=True, kw_only=True):
-    """A table that dbt reads and does not make."""
-
-    unique_id: str
-    source_name: str
-    name: str
-    relation_name: str | None = None
-    original_file_path: str = ""
-    description: str | None = None
-    columns: dict[str, ManifestColumn] = {}
-
-
-class TestMetadata(_Struct, frozen=True, kw_only=True):
-    """Which generic test it is, and what it was given."""
-
-    name: str = ""
-    namespace: str | None = None
-    kwargs: dict[str, Any] = {}
-
-
-class DataTest(_Struct, frozen=True, kw_only=True):
-    """A data test; a singular one has no metadata and is attached to nothing."""
-
-    unique_id: str
-    name: str
-    attached_node: str | None = None
-    column_name: str | None = None
-    test_metadata: TestMetadata | None = None
-
-
-class Owner(_Struct, frozen=True, kw_only=True):
-    """Who answers for a group or an exposure."""
-
-    name: str | list[str] | None = None
-    email: str | list[str] | None = None
-
-    def __str__(self) -> str:
-        who = self.name or self.email or ""
-        return ", ".join(who) if isinstance(who, list) else who
-
-
-class Exposure(_Struct, frozen=True, kw_only=True):
-    """A use of the project's models outside dbt."""
-
-    unique_id: str
-    name: str
-    type: str = ""
-    label: str | None = None
-    original_file_path: str = ""
-    description: str | None = None
-    owner: Owner = Owner()
-    meta: dict[str, Any] | None = None
-    tags: Any = None
-    config: NodeConfig = NodeConfig()
-
-    @property
-    def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
-        return {**(self.meta or {}), **(self.config.meta or {})}
-
-
-class Group(_Struct, frozen=True, kw_only=True):
-    """A dbt group."""
-
-    name: str
-    owner: Owner = Owner()
-
-
-class Metadata(_Struct, frozen=True, kw_only=True):
-    """What the manifest says of itself."""
-
-    dbt_schema_version: str = ""
-    dbt_version: str = ""
-    generated_at: str = ""
-    adapter_type: str | None = None
-    project_name: str | None = None
-
-
-class _File(_Struct, frozen=True, kw_only=True):
-    metadata: Metadata | None = None
-    nodes: dict[str, msgspec.Raw] = {}
-    disabled: dict[str, list[msgspec.Raw]] | None = {}
-    sources: dict[str, msgspec.Raw] = {}
-    exposures: dict[str, Exposure] = {}
-    groups: dict[str, Group] = {}
 
 
 _T = TypeVar("_T")
@@ -243,7 +44,7 @@ class Manifest:
         file: Its decoded outer structure.
     """
 
-    def __init__(self, path: Path, file: _File) -> None:
+    def __init__(self, path: Path, file: ManifestFile) -> None:
         self.path = path
         self.metadata = file.metadata or Metadata()
         self.exposures = tuple(file.exposures.values())
@@ -368,7 +169,7 @@ def load_manifest(path: Path) -> Manifest:
 
 def _decode_file(path: Path, data: bytes) -> Manifest:
     try:
-        file = msgspec.json.decode(data, type=_File)
+        file = msgspec.json.decode(data, type=ManifestFile)
     except msgspec.ValidationError as error:
         raise _invalid(path, f"it is not a manifest ({error})") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

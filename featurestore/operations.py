@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,12 +12,11 @@ from featurestore.definitions import Freshness
 from featurestore.durations import parse_duration
 from featurestore.errors import FeatureStoreError, UnsupportedDialect
 from featurestore.governance import AllowPii, as_published, publishable
-from featurestore.profile import Profile
+from featurestore.open_project import OpenProject
 from featurestore.registry import Registry
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
-    from featurestore.warehouse.protocol import Warehouse
     from sync.purge import PurgeReport
     from sync.report import ProgressEvent, SyncReport
     from sync.status import StatusReport
@@ -30,28 +28,8 @@ __all__ = ["Operations"]
 _PUBLISHABLE = ("duckdb",)
 
 
-class Operations(ABC):
+class Operations(OpenProject):
     """What `FeatureStore` does with the online store as a whole: fill, watch, check, empty it."""
-
-    _redis_url: str | None
-
-    @property
-    @abstractmethod
-    def registry(self) -> Registry:
-        """The registry."""
-
-    @property
-    @abstractmethod
-    def profile(self) -> Profile:
-        """The connection that dbt uses."""
-
-    @abstractmethod
-    def warehouse(self, *, write: bool = False) -> Warehouse:
-        """Open the warehouse."""
-
-    @abstractmethod
-    def now(self) -> datetime:
-        """Return the moment at which the store stands."""
 
     def sync(
         self,

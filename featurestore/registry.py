@@ -25,7 +25,8 @@ from featurestore.errors import (
     UnknownFeatureService,
     UnknownFeatureView,
 )
-from featurestore.manifest import Manifest, Node, load_manifest
+from featurestore.manifest import Manifest, load_manifest
+from featurestore.nodes import Node
 from featurestore.services import feature_service, group_references
 from featurestore.views import Notes, feature_view
 

@@ -13,7 +13,8 @@ from featurestore.definitions import (
     ServiceMember,
 )
 from featurestore.errors import RegistryError, did_you_mean
-from featurestore.manifest import META_KEY, Exposure
+from featurestore.manifest import META_KEY
+from featurestore.nodes import Exposure
 from featurestore.views import Notes
 
 __all__ = ["MEMBER_KEYS", "SERVICE_KEYS", "feature_service", "group_references"]

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from featurestore.definitions import FeatureRef, ServiceMember
-from featurestore.errors import EntityFrameError, Problem, did_you_mean
+from featurestore.errors import EntityFrameError, did_you_mean
 from featurestore.governance import AllowPii, granted
-from featurestore.manifest import Manifest, load_manifest
+from featurestore.inspections import Inspections
 from featurestore.operations import Operations
-from featurestore.profile import Profile, Project, load_profile, load_project
-from featurestore.registry import Registry, build_registry
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from featurestore.impact.changes import Change
-    from featurestore.lineage.graph import LineageGraph
-    from featurestore.lint.linter import LintReport
     from featurestore.online.client import OnlineClient
     from featurestore.online.response import OnlineResponse
     from featurestore.training import TrainingJob
-    from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["FeatureStore"]
 
 
-class FeatureStore(Operations):
+class FeatureStore(Inspections, Operations):
     """A dbt project as a feature store.
 
     Nothing is read before it is needed, and the warehouse is open only while a method runs.
@@ -51,174 +45,6 @@ class FeatureStore(Operations):
         training_set = job.to_df()
         ```
     """
-
-    def __init__(
-        self,
-        project_dir: str | Path = ".",
-        target: str | None = None,
-        *,
-        redis_url: str | None = None,
-        now: datetime | None = None,
-    ) -> None:
-        self._project_dir = Path(project_dir).resolve()
-        self._target = target
-        self._redis_url = redis_url
-        self._now = now
-
-    @cached_property
-    def project(self) -> Project:
-        """What dbt_project.yml says.
-
-        Raises:
-            ProfileError: The folder is no dbt project.
-        """
-        return load_project(self._project_dir)
-
-    @cached_property
-    def profile(self) -> Profile:
-        """The connection that dbt uses.
-
-        Raises:
-            ProfileError: The profile or the target cannot be found.
-        """
-        return load_profile(self.project, self._target)
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """The manifest that dbt wrote.
-
-        Raises:
-            ManifestError: It is missing or cannot be read.
-        """
-        return load_manifest(self.project.manifest_path)
-
-    @cached_property
-    def declared(self) -> Registry:
-        """The registry as it is declared, problems included."""
-        return build_registry(self.manifest)
-
-    @property
-    def registry(self) -> Registry:
-        """The registry: `.entities`, `.feature_views`, `.feature_services`.
-
-        Raises:
-            DefinitionProblems: Anything is declared wrongly; all of it is listed.
-        """
-        return self.declared.checked()
-
-    def warehouse(self, *, write: bool = False) -> Warehouse:
-        """Open the warehouse; close it after use.
-
-        Args:
-            write: Whether tables are to be written.
-        """
-        from featurestore.warehouse import connect
-
-        return connect(self.profile, write=write)
-
-    def validate(self, *, connect: bool = True, lint: bool | None = None) -> list[Problem]:
-        """Return everything that is wrong with the project's features.
-
-        Args:
-            connect: Whether to compare the definitions with the warehouse's tables too.
-            lint: Whether to read the SQL for leakage too; by default that of the models that dbt
-                has compiled.
-
-        Raises:
-            NotCompiled: `lint` is true, and dbt has compiled no feature view.
-        """
-        problems = [*self.declared.problems, *self._governance()]
-        if lint is not False:
-            problems += self.lint(required=lint is True).problems
-        if connect:
-            from featurestore.checks import check_views
-
-            with self.warehouse() as warehouse:
-                problems += check_views(self.declared.feature_views.values(), warehouse)
-        return sorted(problems)
-
-    def _governance(self) -> list[Problem]:
-        from featurestore.duplicates import duplicate_problems
-        from featurestore.governance import access_problems, naming_problems, naming_rules
-
-        rules = naming_rules(self._project_dir)
-        found = [*access_problems(self.declared), *naming_problems(self.declared, rules)]
-        if not self.declared.problems:
-            found += duplicate_problems(self.registry, self.lineage())
-        return found
-
-    def lint(
-        self,
-        *,
-        select: Sequence[str] | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
-        required: bool = True,
-    ) -> LintReport:
-        """Read the compiled SQL of every feature view for values from the future.
-
-        Args:
-            select: The codes of the rules, such as `FS001`; by default all.
-            progress: Told the name of each view, its number and the count of all.
-            required: Whether it is an error that dbt has compiled no feature view.
-
-        Raises:
-            FeatureStoreError: There is no rule of a selected code.
-            NotCompiled: Nothing is compiled, and it is required.
-        """
-        from featurestore.cache import ResultCache
-        from featurestore.lint.linter import lint_project
-
-        cache = ResultCache(self.project.target_path / "featurestore", "lint")
-        report = lint_project(
-            self.manifest,
-            self.declared,
-            self.project.folder,
-            cache,
-            select=select,
-            progress=progress,
-        )
-        return report.checked() if required else report
-
-    def lineage(self, progress: Callable[[str], None] | None = None) -> LineageGraph:
-        """Trace every feature, key, timestamp and label back to the columns of the sources.
-
-        Args:
-            progress: Told the name of each model when its SQL has been read.
-
-        Raises:
-            DefinitionProblems: Anything is declared wrongly.
-        """
-        from featurestore.cache import ResultCache
-        from featurestore.lineage.graph import build_lineage
-
-        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
-            return build_lineage(self.manifest, self.registry, cache=cache, progress=progress)
-
-    def diff(
-        self, state: str | Path, progress: Callable[[str], None] | None = None
-    ) -> tuple[list[Change], str]:
-        """Compare the project with another state of it, such as production's.
-
-        Args:
-            state: The other manifest, or the folder in which it lies.
-            progress: Told the name of each model when its SQL has been read.
-
-        Returns:
-            What is different here, the most harmful first; and a remark where the SQL could not be
-            compared.
-
-        Raises:
-            ManifestError: A manifest is missing or cannot be read.
-            DefinitionProblems: Anything is declared wrongly in this project.
-        """
-        from featurestore.cache import ResultCache
-        from featurestore.impact.compare import compare
-        from featurestore.impact.state import State, load_state, remark
-
-        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
-            old = load_state(Path(state), cache)
-            new = State(self.manifest, self.registry, cache, progress)
-            return compare(old, new, self.now()), remark(old, new)
 
     def get_historical_features(
         self,
@@ -420,10 +246,6 @@ class FeatureStore(Operations):
     async def __aexit__(self, *error: object) -> None:
         """Close the connections to the online store."""
         await self.aclose()
-
-    def now(self) -> datetime:
-        """Return the moment at which the store stands: the clock's, unless one was given."""
-        return self._now or datetime.now(UTC)
 
     @cached_property
     def _online(self) -> OnlineClient:

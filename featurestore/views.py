@@ -18,7 +18,8 @@ from featurestore.definitions import (
 from featurestore.durations import parse_duration
 from featurestore.errors import Problem, did_you_mean
 from featurestore.lint.codes import wrong_code
-from featurestore.manifest import META_KEY, MISSPELLINGS, Group, ManifestColumn, Node
+from featurestore.manifest import META_KEY, MISSPELLINGS
+from featurestore.nodes import Group, ManifestColumn, Node
 from featurestore.types import DataType, Kind, UnknownType, parse_type
 
 __all__ = ["COLUMN_KEYS", "FRESHNESS_KEYS", "HOW_TO_USE", "VIEW_KEYS", "Notes", "feature_view"]

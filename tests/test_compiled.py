@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from featurestore.errors import NotCompiled
-from featurestore.manifest import CompiledNode, load_manifest
+from featurestore.manifest import load_manifest
+from featurestore.nodes import CompiledNode
 from featurestore.sql.compiled import parsed
 from tests.example_fixture import ExampleProject
 

@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "featurestore.errors",
         "featurestore.cache",
         "featurestore.files",
+        "featurestore.nodes",
         "featurestore.lint.codes",
         "featurestore.types",
         "featurestore.durations",
@@ -36,7 +37,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "featurestore.dbt_model",
     ),
     ("featurestore.card", "featurestore.request", "featurestore.training", "sync"),
-    ("featurestore.operations",),
+    ("featurestore.open_project",),
+    ("featurestore.inspections", "featurestore.operations"),
     ("featurestore.store",),
     ("featurestore.cli", "sync.__main__"),
 )
@@ -182,7 +184,7 @@ def test_only_the_command_line_speaks(module):
     [
         ("duckdb", {"featurestore.warehouse.duckdb"}),
         ("redis", {"featurestore.online", "sync", "featurestore.cli"}),
-        ("msgspec", {"featurestore.manifest", "featurestore.online", "sync"}),
+        ("msgspec", {"featurestore.manifest", "featurestore.nodes", "featurestore.online", "sync"}),
         ("pandas", {"featurestore.training", "featurestore.online.response"}),
         ("polars", {"featurestore.training", "featurestore.online.response"}),
         ("dbt", set()),

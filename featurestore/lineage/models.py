@@ -14,7 +14,8 @@ from featurestore.lineage.flows import ROWS, ColumnId, Flow, Relation, Rest, Row
 from featurestore.lineage.names import Names
 from featurestore.lineage.scopes import column_of, unknown
 from featurestore.lineage.stored import dumped, loaded
-from featurestore.manifest import CompiledNode, Manifest
+from featurestore.manifest import Manifest
+from featurestore.nodes import CompiledNode
 from featurestore.sql.compiled import parsed
 
 __all__ = ["Progress", "Tracer"]

@@ -11,7 +11,8 @@ from featurestore.definitions import FeatureService, FeatureView
 from featurestore.errors import NotCompiled
 from featurestore.lint.blocks import read_query
 from featurestore.lint.model import TableFacts
-from featurestore.manifest import CompiledNode, DataTest, Manifest, Node, Source
+from featurestore.manifest import Manifest
+from featurestore.nodes import CompiledNode, DataTest, Node, Source
 from featurestore.registry import Registry
 from featurestore.sql.compiled import parsed
 

@@ -20,7 +20,7 @@ from featurestore.lint.blocks import (
     local,
     read_query,
 )
-from featurestore.manifest import CompiledNode
+from featurestore.nodes import CompiledNode
 
 __all__ = ["Found", "Hop", "LintedView", "TableFacts"]
 

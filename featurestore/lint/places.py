@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from featurestore.manifest import CompiledNode
+from featurestore.nodes import CompiledNode
 
 __all__ = ["compiled_line", "file_line", "place", "snippet"]
 
