@@ -17,12 +17,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.page import write_table
 from benchmarks.point_in_time.contenders import CONTENDERS
 from benchmarks.point_in_time.data import SIZES, SPILL, Size, make
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "reference" / "performance.md"
-BEGIN, END = "<!-- point-in-time: begin -->", "<!-- point-in-time: end -->"
 OURS, FEAST = "featurestore", "Feast, DuckDB store"
 _MINUTES = 10
 
@@ -107,14 +106,6 @@ def _cell(result: Result | None, ours: Result) -> str:
     return f"{result.seconds / ours.seconds:.2f} ({result.peak_mb / ours.peak_mb:.2f})"
 
 
-def write(text: str) -> None:
-    """Put the table into its place on the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,7 +125,7 @@ def main() -> None:
     text = table(results)
     print(text)
     if options.write:
-        write(text)
+        write_table("point-in-time", text)
 
 
 if __name__ == "__main__":
