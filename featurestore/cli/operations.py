@@ -20,7 +20,7 @@ from featurestore.cli.options import (
     bytes_shown,
     open_store,
 )
-from featurestore.cli.output import note, plain, print_json, print_table
+from featurestore.cli.output import note, plain, print_json, print_table, working
 from featurestore.durations import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def status(
     """
     limits = _optional_duration(warn_after), _optional_duration(error_after)
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
-    report = store.status(views, warn_after=limits[0], error_after=limits[1])
+    with working("Looking at both sides"):
+        report = store.status(views, warn_after=limits[0], error_after=limits[1])
     if format_ is Format.JSON:
         print_json(report.to_dict())
     else:
@@ -147,7 +148,8 @@ def verify(
     Example: featurestore verify --view plane_features --all
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
-    report = store.verify(views, sample="all" if all_ else sample)
+    with working("Reading back"):
+        report = store.verify(views, sample="all" if all_ else sample)
     if format_ is Format.JSON:
         print_json(report.to_dict())
     else:
@@ -218,7 +220,8 @@ def purge(
     Example: featurestore purge --view plane_features --yes
     """
     store = open_store(project_dir, target, redis_url=redis_url)
-    report = store.purge(view, dry_run=not yes)
+    with working("Removing" if yes else "Counting"):
+        report = store.purge(view, dry_run=not yes)
     if format_ is Format.JSON:
         print_json(report.to_dict())
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "print_table",
     "stderr",
     "stdout",
+    "working",
 ]
 
 stdout = Console(highlight=False, soft_wrap=False)
@@ -40,6 +42,18 @@ def complain(message: str) -> None:
 def note(message: str) -> None:
     """Write a word to the person at the terminal, beside the data."""
     stderr.print(escape(message))
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is being waited for, and since when; a log gets nothing of it."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    shown = stderr.is_terminal
+    with Progress(*columns, console=stderr, transient=True, disable=not shown) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 def print_table(

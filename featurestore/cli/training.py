@@ -23,7 +23,14 @@ from featurestore.cli.options import (
     open_store,
     optional_moment,
 )
-from featurestore.cli.output import note, print_diff, print_json, print_sql, print_table
+from featurestore.cli.output import (
+    note,
+    print_diff,
+    print_json,
+    print_sql,
+    print_table,
+    working,
+)
 from featurestore.definitions import FeatureRef
 from featurestore.errors import EntityFrameError, FeatureStoreError
 from featurestore.values import parse_values
@@ -107,7 +114,8 @@ def sql(
 
 
 def _explain(job: TrainingJob, format_: Format) -> None:
-    reports = job.explain()
+    with working("Counting"):
+        reports = job.explain()
     if format_ is Format.JSON:
         print_json([{**asdict(r), "match_rate": r.match_rate, "remark": r.remark} for r in reports])
         return
@@ -166,7 +174,9 @@ def train(
     """
     store = open_store(project_dir, target, now=now)
     if check is not None:
-        _check(store.check_training_set(check))
+        with working("Building the training set again"):
+            differences = store.check_training_set(check)
+        _check(differences)
         return
     job = store.get_historical_features(
         _entity_source(entities),
@@ -184,9 +194,13 @@ def train(
     )
     _note_withheld(job)
     if output is not None:
-        note(f"Wrote {_write(job, output):,} rows to {output}, and their card beside it.")
+        with working(f"Writing {output}"):
+            rows = _write(job, output)
+        note(f"Wrote {rows:,} rows to {output}, and their card beside it.")
     if table is not None:
-        note(f"Wrote {job.to_table(table):,} rows to the table {table}, and their card.")
+        with working(f"Writing the table {table}"):
+            rows = job.to_table(table)
+        note(f"Wrote {rows:,} rows to the table {table}, and their card.")
     if dbt_model is not None:
         _write_model(job, dbt_model)
     if output is None and table is None and dbt_model is None:
@@ -219,7 +233,8 @@ def _write(job: TrainingJob, output: Path) -> int:
 
 
 def _preview(job: TrainingJob, format_: Format) -> None:
-    result = job.to_arrow()
+    with working("Building the training set"):
+        result = job.to_arrow()
     if format_ is Format.JSON:
         print_json(result.to_pylist())
         return
