@@ -21,7 +21,8 @@ __all__ = ["canaries_agree", "remove_canaries", "set_canaries", "swap_canaries"]
 
 _EVERY = 64
 _SWAP = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local held = redis.call('GET', KEYS[1])
+if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """

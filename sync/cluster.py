@@ -1,21 +1,23 @@
 """Sends rows to a cluster: to each node its own, one command per slot, all nodes at once.
 
-What a node refuses because slots are on the move, or cannot take because it is down, is sent again
-by the client, which knows how to follow; for a while, until the run is given up.
+Rows are collected first, since a command for one row costs as much as one for many. What a node
+refuses because slots are on the move, or cannot take because it is down, is sent again by the
+client, which knows how to follow; for a while, until the run is given up.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sync.fences import fence_key
 from sync.lock import Lease
+from sync.patience import patiently, rearranging, unreachable
 from sync.protocol import Rows, packed
 from sync.scripts import Guard, scripts
 from sync.slots import by_slot
@@ -25,17 +27,35 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterSender", "sending_to_cluster"]
 
+_ROWS_AT_ONCE = 65_536
+_BYTES_AT_ONCE = 32 * 2**20
 _COMMANDS_AT_ONCE = 512
-_PATIENCE_SECONDS = 30.0
-_PAUSE_SECONDS = 0.2
+
+_Group = tuple[int, Rows]
+"""A slot, and rows that lie in it."""
 
 
 @dataclass
 class _Node:
-    """A connection to one node, with the rows that it is to be sent."""
+    """A connection to one node, with the rows that it is to be sent.
 
+    Attributes:
+        pool: Where the connection is from; the client may forget the node meanwhile.
+        connection: The connection.
+        queue: What is to be sent.
+        awaited: What was sent, and is not answered.
+    """
+
+    pool: Any
     connection: Any
-    queue: deque[tuple[int, Rows]] = field(default_factory=deque)
+    queue: deque[_Group] = field(default_factory=deque)
+    awaited: deque[_Group] = field(default_factory=deque)
+
+    def give_back(self, *, clean: bool) -> None:
+        """Give the connection back; one with answers outstanding is of no use to anybody."""
+        if not clean:
+            self.connection.disconnect()
+        self.pool.release(self.connection)
 
 
 class ClusterSender:
@@ -48,13 +68,14 @@ class ClusterSender:
 
     def __init__(self, client: Any, lease: Lease) -> None:
         self._client = client
-        self._project = lease.project
+        self._lease = lease
         self._number = b"%d" % lease.number
         self._scripts = scripts(Guard.FENCE)
         self._shas = {
             name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode()
             for name, text in self._scripts.items()
         }
+        self._collected: list[Rows] = []
         self._nodes: dict[str, _Node] = {}
 
     def load_scripts(self) -> None:
@@ -64,134 +85,111 @@ class ClusterSender:
 
     def send(self, rows: Rows) -> Iterator[Sequence[int]]:
         """Send rows; see `Sender`."""
-        failed = self._assign(rows)
-        while any(node.queue for node in self._nodes.values()):
-            sent = {name: self._send_some(name, failed) for name in list(self._nodes)}
-            for name, awaited in sent.items():
-                yield from self._receive(name, awaited, failed)
-        if failed:
-            yield from self._follow(failed)
+        if self._collected and not rows.continues(self._collected[0]):
+            yield from self.finish()
+        self._collected.append(rows)
+        count = sum(len(each.keys) for each in self._collected)
+        size = sum(each.size for each in self._collected)
+        if count >= _ROWS_AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield from self.finish()
 
     def finish(self) -> Iterator[Sequence[int]]:
-        """Wait for nothing: every answer has come."""
-        return iter(())
+        """Send what was collected, and wait for all answers; see `Sender`."""
+        if not self._collected:
+            return
+        rows, self._collected = Rows.joined(self._collected), []
+        failed = self._assign(rows)
+        while any(node.queue for node in self._nodes.values()):
+            for name in list(self._nodes):
+                self._send_some(name, failed)
+            yield from self._receive_all(failed)
+        yield from self._follow(failed)
 
-    def close(self, *, clean: bool) -> None:
-        """Give the connections back; after an error answers may be outstanding, so they end."""
-        for name, node in self._nodes.items():
-            if not clean:
-                node.connection.disconnect()
-            self._pool(name).release(node.connection)
+    def close(self) -> None:
+        """Give the connections back."""
+        for node in self._nodes.values():
+            if node.awaited:
+                self._lease.doubt()
+            node.give_back(clean=not node.awaited)
         self._nodes.clear()
 
-    def _assign(self, rows: Rows) -> list[tuple[int, Rows]]:
+    def _assign(self, rows: Rows) -> list[_Group]:
         """Queue rows at the nodes that have their slots; return those of which none has it."""
-        import redis.exceptions as failures
-
         failed = []
         for slot, indices in by_slot(rows.keys).items():
             group = (slot, rows.picked(indices))
             try:
                 self._node(slot).queue.append(group)
-            except (failures.SlotNotCoveredError, failures.ConnectionError, failures.TimeoutError):
+            except unreachable():
                 failed.append(group)
         return failed
 
     def _node(self, slot: int) -> _Node:
-        name = self._client.nodes_manager.get_node_from_slot(slot).name
-        if name not in self._nodes:
-            self._nodes[name] = _Node(self._pool(name).get_connection())
-        return self._nodes[name]
+        node = self._client.nodes_manager.get_node_from_slot(slot)
+        if node.name not in self._nodes:
+            pool = self._client.get_redis_connection(node).connection_pool
+            self._nodes[node.name] = _Node(pool, pool.get_connection())
+        return self._nodes[node.name]
 
-    def _pool(self, name: str) -> Any:
-        node = self._client.get_node(node_name=name)
-        return self._client.get_redis_connection(node).connection_pool
-
-    def _send_some(self, name: str, failed: list[tuple[int, Rows]]) -> list[tuple[int, Rows]]:
-        import redis.exceptions as failures
-
+    def _send_some(self, name: str, failed: list[_Group]) -> None:
         node = self._nodes[name]
         part = [node.queue.popleft() for _ in range(min(_COMMANDS_AT_ONCE, len(node.queue)))]
         commands = [packed(self._shas[rows.script], self._fence(slot), rows) for slot, rows in part]
+        node.awaited.extend(part)
         try:
             if commands:
                 node.connection.send_packed_command([b"".join(commands)])
-        except (failures.ConnectionError, failures.TimeoutError):
-            self._lose(name, part, failed)
-            return []
-        return part
+        except unreachable():
+            self._lose(name, failed)
+
+    def _receive_all(self, failed: list[_Group]) -> Iterator[Sequence[int]]:
+        """Yield all answers; an error comes after them, so that nothing stays on its way."""
+        errors: list[Exception] = []
+        for name in list(self._nodes):
+            yield from self._receive(name, failed, errors)
+        if errors:
+            raise errors[0]
 
     def _receive(
-        self, name: str, awaited: list[tuple[int, Rows]], failed: list[tuple[int, Rows]]
+        self, name: str, failed: list[_Group], errors: list[Exception]
     ) -> Iterator[Sequence[int]]:
         import redis.exceptions as failures
 
-        for position, group in enumerate(awaited):
+        node = self._nodes[name]
+        while node.awaited:
             try:
-                answer: Sequence[int] = self._nodes[name].connection.read_response()
-            except _passing():
-                failed.append(group)
-            except (failures.ConnectionError, failures.TimeoutError):
-                self._lose(name, awaited[position:], failed)
+                answer: Sequence[int] = node.connection.read_response()
+            except rearranging():
+                failed.append(node.awaited.popleft())
+            except unreachable():
+                self._lose(name, failed)
                 return
+            except failures.ResponseError as error:
+                node.awaited.popleft()
+                errors.append(error)
             else:
+                node.awaited.popleft()
                 yield answer
 
-    def _lose(
-        self, name: str, part: Sequence[tuple[int, Rows]], failed: list[tuple[int, Rows]]
-    ) -> None:
+    def _lose(self, name: str, failed: list[_Group]) -> None:
         """Give up a node's connection; what it was to be sent is sent again another way."""
         node = self._nodes.pop(name)
-        node.connection.disconnect()
-        self._pool(name).release(node.connection)
-        failed += [*part, *node.queue]
+        self._lease.doubt()
+        failed += [*node.awaited, *node.queue]
+        node.give_back(clean=False)
 
-    def _follow(self, failed: Sequence[tuple[int, Rows]]) -> Iterator[Sequence[int]]:
+    def _follow(self, failed: Sequence[_Group]) -> Iterator[Sequence[int]]:
         """Send again what failed, wherever its slot is by now."""
-        given_up = time.monotonic() + _PATIENCE_SECONDS
         for slot, rows in failed:
-            yield self._until(given_up, slot, rows)
-            given_up = time.monotonic() + _PATIENCE_SECONDS
-
-    def _until(self, given_up: float, slot: int, rows: Rows) -> Sequence[int]:
-        import redis.exceptions as failures
-
-        curable: tuple[type[Exception], ...] = (
-            *_passing(),
-            failures.RedisClusterException,
-            failures.ClusterError,
-            failures.ConnectionError,
-            failures.TimeoutError,
-        )
-        script = self._scripts[rows.script]
-        arguments = rows.arguments(self._fence(slot))
-        while True:
-            try:
-                answer: Sequence[int] = self._client.execute_command("EVAL", script, *arguments)
-            except curable:
-                if time.monotonic() > given_up:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return answer
+            # The client repeats by itself what was not answered, and does not tell.
+            self._lease.doubt()
+            words = "EVAL", self._scripts[rows.script], *rows.arguments(self._fence(slot))
+            yield patiently(
+                partial(self._client.execute_command, *words), (*rearranging(), *unreachable())
+            )
 
     def _fence(self, slot: int) -> tuple[bytes, bytes]:
-        return fence_key(self._project, slot), self._number
-
-
-def _passing() -> tuple[type[Exception], ...]:
-    """Return the errors of a cluster that is being rearranged."""
-    import redis.exceptions as failures
-
-    return (
-        failures.MovedError,
-        failures.AskError,
-        failures.TryAgainError,
-        failures.ClusterDownError,
-        failures.MasterDownError,
-        failures.ReadOnlyError,
-        failures.NoScriptError,
-    )
+        return fence_key(self._lease.project, slot), self._number
 
 
 @contextmanager
@@ -204,9 +202,7 @@ def sending_to_cluster(client: redis.Redis, lease: Lease) -> Iterator[ClusterSen
     """
     sender = ClusterSender(client, lease)
     sender.load_scripts()
-    clean = False
     try:
         yield sender
-        clean = True
     finally:
-        sender.close(clean=clean)
+        sender.close()

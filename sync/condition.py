@@ -16,7 +16,9 @@ from sync.state import ViewState
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["Condition", "Diagnosis", "OnlineBook", "examine", "read_book"]
+__all__ = ["PART_LOST", "Condition", "Diagnosis", "OnlineBook", "examine", "read_book"]
+
+PART_LOST = "a part of the online store lost what it had"
 
 
 class Condition(StrEnum):
@@ -141,5 +143,5 @@ def _causes(
             Condition.FOREIGN,
             "the online store was restored, or published to from another warehouse",
         ),
-        (not online.whole, Condition.LOST, "a part of the online store lost what it had"),
+        (not online.whole, Condition.LOST, PART_LOST),
     ]

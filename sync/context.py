@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ class Context:
         state: What was published.
         now: The moment for which rows are the newest.
         progress: Called as the work goes on.
+        begun: The servers' histories at the begin.
     """
 
     project: str
@@ -48,6 +49,7 @@ class Context:
     state: State
     now: datetime
     progress: Callable[[ProgressEvent], None] = silent
+    begun: frozenset[str] = frozenset()
 
     def view_book(self, view: str) -> str:
         """Return the key of what Redis knows about a view's publication."""
@@ -94,6 +96,18 @@ class Publication:
     def name(self) -> str:
         """The view's name."""
         return self.view.name
+
+    def seen_from(self, published: datetime | None, now: datetime) -> Publication:
+        """Return it with all entities looked at where a run goes back in time.
+
+        What was published of later moments lies at entities without a recent event too.
+
+        Args:
+            published: The moment of the last publication.
+            now: The moment of this one.
+        """
+        goes_back = published is not None and now < published
+        return replace(self, recent="") if goes_back else self
 
     @property
     def layout(self) -> str:

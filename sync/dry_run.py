@@ -56,6 +56,7 @@ def _would_sync(survey: Survey, publication: Publication, *, full: bool) -> View
     if full or found.condition is not Condition.OK:
         report = _in_full(survey, publication, newest, found.reason)
     else:
+        publication = publication.seen_from(found.online.as_of, survey.now)
         report = _changes(survey, publication, newest)
     each = memory_of(survey.project, publication, survey.sample(newest))
     memory = round(each * report.rows_read)

@@ -15,6 +15,7 @@ from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
 from featurestore.online.keys import encoded, entity_key, key_writer, row_prefix
 from featurestore.online.wire import WireType, wire_type
+from sync.scalars import no_bytes, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,8 @@ class Encoder:
             for (name, kind), write in zip(self._schema.keys, self._writers, strict=True)
         ]
         join: Any = pc.binary_join_element_wise
-        keys = join(f"{self._prefix}{{", join(*texts, ","), "}", "")
+        tag = join(*texts, text(","))
+        keys = join(text(f"{self._prefix}{{"), tag, text("}"), text(""))
         whole: list[bytes] = keys.cast(pa.binary()).to_pylist()
         return whole
 
@@ -102,7 +104,7 @@ class Encoder:
         )
         blocks = [header, _present(columns, count)]
         blocks += [
-            _fixed(name, column, kind, count)
+            _fixed(name, column, kind)
             for (name, _), column, kind in zip(
                 self._schema.features, columns, self._types, strict=True
             )
@@ -119,19 +121,20 @@ def _texts(column: pa.Array[Any], kind: str, write: Callable[[Any], str]) -> pa.
     if kind.startswith(("int", "uint")):
         return column.cast(pa.string())
     if kind == "string":
-        text = column.cast(pa.string())
-        if not pc.any(pc.match_substring_regex(text, "[^A-Za-z0-9_.~-]")).as_py():
-            return text
+        plain = column.cast(pa.string())
+        if not pc.any(pc.match_substring_regex(plain, "[^A-Za-z0-9_.~-]")).as_py():
+            return plain
     return pa.array([encoded(write(value)) for value in column.to_pylist()], pa.string())
 
 
 def micros(column: pa.Array[Any]) -> np.ndarray:
     """Return instants as microseconds since 1970, UTC; one that is NULL becomes `NO_CREATED`."""
+    import numpy as np
     import pyarrow as pa
 
     naive = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-    whole: np.ndarray = naive.cast(pa.int64()).fill_null(NO_CREATED).to_numpy(zero_copy_only=False)
-    return whole
+    whole = _raw(naive).view(np.int64).reshape(-1)
+    return np.where(_valid(column), whole, NO_CREATED) if column.null_count else whole
 
 
 def _big_endian(values: np.ndarray) -> np.ndarray:
@@ -146,30 +149,23 @@ def _present(columns: Sequence[pa.Array[Any]], count: int) -> np.ndarray:
     present = np.ones((count, len(columns)), np.bool_)
     for index, column in enumerate(columns):
         if column.null_count:
-            present[:, index] = column.is_valid().to_numpy(zero_copy_only=False)
+            present[:, index] = _valid(column)
     return np.packbits(present, axis=1, bitorder="little")
 
 
-def _fixed(name: str, column: pa.Array[Any], kind: WireType, count: int) -> np.ndarray:
-    import numpy as np
+def _fixed(name: str, column: pa.Array[Any], kind: WireType) -> np.ndarray:
     import pyarrow as pa
 
-    assert kind.width is not None  # noqa: S101, the caller chose by it
-    if kind.code == "16s":
-        raw = _bytes_of(column.buffers()[1])[column.offset * 16 :][: count * 16]
-        block: np.ndarray = raw.reshape(count, 16)
-        if column.null_count:
-            block = block * column.is_valid().to_numpy(zero_copy_only=False)[:, None]
-        return block
     if kind.name == "bool":
         column = column.cast(pa.uint8())
     elif kind.name == "date":
         column = column.cast(pa.int32())
-    elif kind.convert is not None:
+    elif kind.convert is not None and kind.code != "16s":
         column = column.cast(pa.int64())
-    _check_range(name, column, kind)
-    values = column.fill_null(0).to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(values).view(np.uint8).reshape(count, kind.width)
+    if kind.code != "16s":
+        _check_range(name, column, kind)
+    block = _raw(column)
+    return block * _valid(column)[:, None] if column.null_count else block
 
 
 def _check_range(name: str, column: pa.Array[Any], kind: WireType) -> None:
@@ -207,10 +203,29 @@ def _ragged(column: pa.Array[Any], kind: WireType) -> _Ragged:
         return _Ragged(np.frombuffer(b"".join(pieces), np.uint8), lengths)
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.large_string())
-    flat = column.cast(pa.large_binary()).fill_null(b"")
+    empty: Any = no_bytes()
+    flat = column.cast(pa.large_binary()).fill_null(empty)
     _, offsets, data = flat.buffers()
     bounds = _bytes_of(offsets).view(np.int64)[flat.offset : flat.offset + len(flat) + 1]
     return _Ragged(_bytes_of(data)[bounds[0] : bounds[-1]], np.diff(bounds))
+
+
+def _raw(column: pa.Array[Any]) -> np.ndarray:
+    """Return the bytes of each value of a fixed width, without pandas, which pyarrow would load."""
+    width = column.type.bit_width // 8
+    start = column.offset * width
+    return _bytes_of(column.buffers()[1])[start : start + len(column) * width].reshape(-1, width)
+
+
+def _valid(column: pa.Array[Any]) -> np.ndarray:
+    """Return which values are not NULL."""
+    import numpy as np
+
+    bitmap = column.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(column), np.bool_)
+    bits = np.unpackbits(_bytes_of(bitmap), bitorder="little")
+    return bits[column.offset : column.offset + len(column)].view(np.bool_)
 
 
 def _bytes_of(buffer: Any) -> np.ndarray:
@@ -281,6 +296,6 @@ def _scalar(element: WireType, value: Any) -> bytes:
     if element.convert is None:
         return struct.pack(f"<{element.code}", value)
     block: np.ndarray = _fixed(
-        element.name, pa.array([value], to_arrow_type(element.name)), element, 1
+        element.name, pa.array([value], to_arrow_type(element.name)), element
     )
     return block.tobytes()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.canaries import set_canaries, swap_canaries
-from sync.condition import Condition, examine
+from sync.condition import PART_LOST, Condition, examine
 from sync.context import Context, Publication, silent
+from sync.histories import check_histories, histories
 from sync.lock import lock_lost, sync_lock
 from sync.publish import publish_changes, publish_everything
 from sync.removal import delete_orphans, has_rows, remove_view
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     import redis
 
 __all__ = ["run_sync"]
+
+# Where the books may not tell of somebody whose writes are still on their way.
+_LATE_WRITERS = {Condition.INTERRUPTED, Condition.LOST, Condition.FOREIGN}
 
 
 def run_sync(
@@ -73,7 +77,9 @@ def run_sync(
     project = registry.project
     with sync_lock(client, project) as lease:
         state = State(warehouse, state_schema, project)
-        context = Context(project, warehouse, client, lease, state, as_of, progress or silent)
+        begun = histories(client)
+        told = progress or silent
+        context = Context(project, warehouse, client, lease, state, as_of, told, begun)
         reports = [_sync_view(context, publication, full=full) for publication in chosen]
         if views is None:
             reports += _remove_others(context, chosen)
@@ -84,10 +90,13 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
     started = time.monotonic()
     state = context.state.read(publication.name)
     found = examine(context.client, context.project, publication, state)
+    if found.condition in _LATE_WRITERS:
+        context.lease.keep_others_out()
     if full or found.condition is not Condition.OK:
         report = _publish_in_full(context, publication, found.reason)
     else:
-        report = _publish_changes(context, publication)
+        publication = publication.seen_from(found.online.as_of, context.now)
+        report = _publish_changes(context, publication, found.online.epoch or "")
     if report.full or not publication.recent:
         context.state.confirm(publication.name, context.now)
     return replace(report, seconds=time.monotonic() - started)
@@ -111,7 +120,7 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
     )
 
 
-def _publish_changes(context: Context, publication: Publication) -> ViewReport:
+def _publish_changes(context: Context, publication: Publication, epoch: str) -> ViewReport:
     state, view = context.state, publication.view
     looked_at = publication.recent or publication.latest
     changes = state.find_changes(view, looked_at, whole=not publication.recent)
@@ -119,7 +128,8 @@ def _publish_changes(context: Context, publication: Publication) -> ViewReport:
     written = deleted = skipped = 0
     if counts:
         state.mark_dirty(view.name, publication.layout)
-        _unseal(context, publication)
+        if not _unseal(context, publication, epoch):
+            return _publish_in_full(context, publication, PART_LOST)
         written, deleted, skipped = publish_changes(context, publication, changes, counts)
         state.apply_changes(view, _seal(context, publication), publication.layout)
     rows, newest = state.summary(view)
@@ -146,10 +156,20 @@ def _forget_old_schemas(context: Context, publication: Publication) -> None:
         context.lease.run("HDEL", [key], *old)
 
 
-def _unseal(context: Context, publication: Publication) -> None:
-    """Take the epoch from Redis before its rows change: a half-done publication has none."""
+def _unseal(context: Context, publication: Publication, epoch: str | None = None) -> bool:
+    """Take the epoch from Redis before its rows change: a half-done publication has none.
+
+    Args:
+        context: The run.
+        publication: The view.
+        epoch: What is there, where other rows of it are to stay; return whether it is everywhere.
+    """
     context.lease.run("HDEL", [context.view_book(publication.name)], "epoch")
-    set_canaries(context.client, context.project, publication.name, context.lease.token)
+    view = context.client, context.project, publication.name
+    if epoch is not None:
+        return swap_canaries(*view, epoch, context.lease.token)
+    set_canaries(*view, context.lease.token)
+    return True
 
 
 def _seal(context: Context, publication: Publication) -> str:
@@ -166,6 +186,8 @@ def _seal(context: Context, publication: Publication) -> str:
     }
     fields = [part for pair in sealed.items() for part in pair]
     context.lease.run("HSET", [context.view_book(publication.name)], *fields)
+    # Last: a server that takes another's place from here on has the epoch, or lacks it too.
+    check_histories(context.client, context.begun)
     return epoch
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from featurestore.errors import SyncError, SyncLocked
 from featurestore.online.keys import book
 from featurestore.online.redis_store import is_cluster
-from sync.fences import fence_number, give_back
+from sync.fences import give_back, next_number, raise_fences
+from sync.patience import patiently, rearranging
 
 if TYPE_CHECKING:
     import redis
@@ -54,7 +55,9 @@ class Lease:
     def __init__(self, client: redis.Redis, project: str, token: str, seconds: float) -> None:
         self.project = project
         self.token = token
-        self.number = fence_number(client, project) if is_cluster(client) else 0
+        self.number = 0
+        self._fenced = not is_cluster(client)
+        self._doubtful = False
         self._client = client
         self._key = lock_key(project)
         self._seconds = seconds
@@ -62,6 +65,27 @@ class Lease:
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="sync-lease", daemon=True)
         self._thread.start()
+
+    def take_number(self) -> None:
+        """Have a number, where one is needed; keep a holder before away who may be about."""
+        if not is_cluster(self._client):
+            return
+        number = patiently(lambda: next_number(self._client, self.project), rearranging())
+        self.number = number.value
+        if not number.alone:
+            self._doubtful = True
+            self.keep_others_out()
+            self._doubtful = False
+
+    def keep_others_out(self) -> None:
+        """Have whatever a holder before has sent refused in every slot of a cluster."""
+        if not self._fenced:
+            raise_fences(self._client, self.project, self.number)
+            self._fenced = True
+
+    def doubt(self) -> None:
+        """Note that something sent was not answered, so that it may be done when nobody expects."""
+        self._doubtful = True
 
     @property
     def held(self) -> tuple[bytes, bytes]:
@@ -91,8 +115,9 @@ class Lease:
         import redis.exceptions
 
         every = [self._key, *keys]
+        words = [*every, self.token, command, *arguments]
         try:
-            return self._client.eval(_GUARDED, len(every), *every, self.token, command, *arguments)
+            return patiently(lambda: self._client.eval(_GUARDED, len(every), *words), rearranging())
         except redis.exceptions.ResponseError as error:
             if "LOCKLOST" in str(error):
                 raise lock_lost() from None
@@ -102,7 +127,8 @@ class Lease:
         """Give the lock back, if it is still held."""
         self._done.set()
         self._thread.join()
-        if self._client.eval(_RELEASE, 1, self._key, self.token) and self.number:
+        held = self._client.eval(_RELEASE, 1, self._key, self.token)
+        if held and self.number and not self._doubtful:
             give_back(self._client, self.project, self.number)
 
     def _keep(self) -> None:
@@ -152,8 +178,10 @@ def sync_lock(
     key = lock_key(project)
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     token = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC#{secrets.token_hex(8)}"
-    if not client.set(key, token, nx=True, px=int(seconds * 1000)):
-        found: Any = client.get(key) or b"another process"
+    taken = client.set(key, token, nx=True, px=int(seconds * 1000))
+    found: Any = token.encode() if taken else client.get(key) or b"another process"
+    # A client that missed the answer asks again, and then finds its own.
+    if found != token.encode():
         raise SyncLocked(
             f"Another sync of project '{project}' is at work:"
             f" {found.decode(errors='replace').partition('#')[0]}.",
@@ -161,6 +189,7 @@ def sync_lock(
         )
     lease = Lease(client, project, token, seconds)
     try:
+        lease.take_number()
         yield lease
     finally:
         # A lock that cannot be given back expires; what ended the block is the thing to tell.

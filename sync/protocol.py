@@ -28,6 +28,25 @@ class Rows:
     columns: tuple[Sequence[bytes], ...] = ()
     expiry: bytes = b""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """Return rows of several, for the same script and with the same expiry, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        keys = list(chain.from_iterable(part.keys for part in parts))
+        columns = zip(*(part.columns for part in parts), strict=True)
+        merged = tuple(list(chain.from_iterable(column)) for column in columns)
+        return replace(parts[0], keys=keys, columns=merged)
+
+    def continues(self, other: Rows) -> bool:
+        """Whether rows may be joined with others."""
+        return (self.script, self.expiry) == (other.script, other.expiry)
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are, about."""
+        return sum(map(len, chain(self.keys, *self.columns)))
+
     def cut(self, start: int, end: int) -> Rows:
         """Return some of the rows that lie side by side."""
         part = slice(start, end)

@@ -22,6 +22,7 @@ from sync.removal import remove_view
 from sync.rows import row_keys
 from sync.selection import published_names
 from sync.state import State
+from sync.walk import keys_with
 
 if TYPE_CHECKING:
     import redis
@@ -130,7 +131,7 @@ def _names(registry: Registry, client: redis.Redis, state: State, view: str | No
 
 def _found_in_rows(client: redis.Redis, project: str) -> Iterator[str]:
     """Yield the views that have rows, whether or not any book knows them."""
-    for key in client.scan_iter(match=f"{_all_rows(project)}*", count=2_000):
+    for key in keys_with(client, _all_rows(project)):
         yield view_of(key, project)
 
 

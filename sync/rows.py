@@ -9,6 +9,7 @@ from featurestore.online.codec import HEADER, Schema
 from featurestore.online.keys import entity_key, from_text, key_writer, row_prefix, split_key
 from featurestore.online.wire import WireType, wire_type
 from sync.context import Publication
+from sync.walk import keys_with
 
 if TYPE_CHECKING:
     import redis
@@ -33,7 +34,7 @@ _LENGTH_BYTES = 4
 def row_keys(client: redis.Redis, project: str, view: str) -> Iterator[bytes]:
     """Yield the keys of a view's rows; one may come twice while the server rearranges them."""
     # The prefix is percent-encoded, so nothing in it is special in a pattern.
-    yield from client.scan_iter(match=f"{row_prefix(project, view)}*", count=2_000)
+    yield from keys_with(client, row_prefix(project, view))
 
 
 def key_of(project: str, publication: Publication, row: Mapping[str, Any]) -> str:

@@ -6,22 +6,35 @@ import threading
 import time
 
 import pytest
+import redis
 from redis.crc import key_slot
 
-from featurestore.errors import FeatureStoreError, OnlineStoreUnavailable, SyncError, SyncLocked
-from featurestore.online.redis_store import client
+from featurestore.errors import (
+    FeatureStoreError,
+    OnlineStoreError,
+    OnlineStoreUnavailable,
+    SyncError,
+    SyncLocked,
+)
+from featurestore.online.keys import book as book_of
+from featurestore.online.redis_store import address, client
 from sync.cluster import ClusterSender
+from sync.condition import PART_LOST
 from sync.fences import fence_key
 from sync.lock import lock_key, sync_lock
-from sync.protocol import Rows
+from sync.protocol import Rows, packed
 from sync.publisher import publishing
+from sync.scripts import LOST
 from sync.slots import SLOTS, slot_tags
+from sync.state import State
+from sync.walk import keys_with
 from tests.cluster_fixture import running_cluster, until
 from tests.sync_project import (
     PLANES,
     ROUTES,
     WEATHER,
     SyncProject,
+    View,
     assert_parity,
     day,
     rows_in_redis,
@@ -124,6 +137,64 @@ def test_a_slot_on_the_move_loses_nothing(project, cluster):
     assert_parity(project, cluster.url)
 
 
+async def test_two_views_of_an_entity_are_read_while_their_slot_moves(project, cluster):
+    """Both rows lie in one slot, one already there and one still here."""
+    seats = View("plane_seats", {"tailnum": "VARCHAR"}, {"rows": "INTEGER"})
+    project.declare(PLANES, ROUTES, WEATHER, seats)
+    project.create(seats)
+    project.insert(seats, ("N7", day(3), 30))
+    ask = (["plane_status:delay", "plane_seats:rows"], [{"tailnum": "N7"}])
+    async with project.store(cluster.url) as store:
+        store.sync()
+        slot = key_slot(b"fs:shop:plane_status:{N7}")
+        source = cluster.owner(slot)
+        moving = cluster.moving(slot, (source + 1) % 3)
+        next(moving), next(moving)
+        found = store.get_online_features(*ask)
+        assert [[7.0], [30]] == [found.values["delay"], found.values["rows"]]
+        assert found.to_dict() == (await store.get_online_features_async(*ask)).to_dict()
+        assert not list(moving)
+        cluster.move(slot, source)
+
+
+def test_rows_that_move_while_they_are_walked_are_found(project, cluster, monkeypatch):
+    """From a node that is yet to be walked to one that was: neither shows them."""
+    project.store(cluster.url).sync()
+    expected = rows_in_redis(cluster.url, "shop")
+    slot = key_slot(b"fs:shop:plane_status:{N7}")
+    source = cluster.owner(slot)
+    target = (source + 1) % 3
+
+    def walk(_self, match, count):
+        for index in (target, 3 - source - target, source):
+            if index == source:
+                cluster.move(slot, target)
+            yield from cluster.nodes[index].client().scan_iter(match, count)
+
+    monkeypatch.setattr("redis.cluster.RedisCluster.scan_iter", walk, raising=False)
+    with client(cluster.url) as connection:
+        found = {key.decode() for key in keys_with(connection, "fs:shop:")}
+    assert expected == found
+    cluster.move(slot, source)
+
+
+def test_the_books_may_move_during_a_sync(project, cluster):
+    """The lock and what it guards are half here and half there, for a moment."""
+    store = project.store(cluster.url)
+    store.sync()
+    project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
+    slot = key_slot(b"fs-meta:{shop}:views")
+    source = cluster.owner(slot)
+    moving = cluster.moving(slot, (source + 1) % 3)
+    next(moving), next(moving)
+    finishing = threading.Timer(1.0, lambda: list(moving))
+    finishing.start()
+    assert (PLANES_COUNT, False) == (planes(report := store.sync()).written, planes(report).full)
+    finishing.join()
+    assert_parity(project, cluster.url)
+    cluster.move(slot, source)
+
+
 def test_a_client_that_knows_the_old_place_of_a_slot_follows(project, cluster):
     """A store that read before a slot moved, reads after."""
     with project.store(cluster.url) as store:
@@ -155,7 +226,7 @@ def test_a_node_that_comes_back_empty_is_noticed(project, cluster):
 
 def test_a_node_that_is_down_fails_the_sync_and_the_next_heals(project, cluster, monkeypatch):
     """Nothing is half-done for good, and the error says which service is to blame."""
-    monkeypatch.setattr("sync.cluster._PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("sync.patience._PATIENCE_SECONDS", 1.0)
     store = project.store(cluster.url)
     store.sync()
     project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
@@ -170,6 +241,29 @@ def test_a_node_that_is_down_fails_the_sync_and_the_next_heals(project, cluster,
         lost.start()
         until(cluster.settled, "the cluster, with the node that came back")
     assert planes(store.sync()).full
+    assert_parity(project, cluster.url)
+
+
+def test_a_part_lost_before_the_first_write_is_noticed(project, cluster, monkeypatch):
+    """While the warehouse looks for changes, what nobody changes may go."""
+    store = project.store(cluster.url)
+    store.sync()
+    project.execute(
+        "UPDATE plane_status SET delay = 9, written_at = now()::TIMESTAMP WHERE seats = 1"
+    )
+    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    find = State.find_changes
+
+    def find_and_lose(self, *args, **options):
+        found = find(self, *args, **options)
+        cluster.nodes[(book + 1) % 3].client().flushall()
+        return found
+
+    monkeypatch.setattr(State, "find_changes", find_and_lose)
+    report = planes(store.sync(views=["plane_status"]))
+    assert (True, PART_LOST) == (report.full, report.reason)
+    monkeypatch.undo()
+    store.sync()
     assert_parity(project, cluster.url)
 
 
@@ -211,6 +305,119 @@ def test_a_holder_that_never_gave_the_lock_back_is_fenced_out(project, cluster):
         holding.__exit__(None, None, None)
         assert_parity(project, cluster.url)
         assert connection.get(fence_key("shop", SLOTS - 1))
+
+
+def test_what_was_sent_twice_may_come_late(project, cluster, monkeypatch):
+    """A connection breaks, the rows go another way; after the next sync the first are there too."""
+    store = project.store(cluster.url)
+    sent = []
+
+    def record(sha, guard, rows):
+        sent.append((rows.keys[0], packed(sha, guard, rows)))
+        return sent[-1][1]
+
+    def lose(self, name, failed, _errors):
+        self._lose(name, failed)
+        yield from ()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sync.cluster.packed", record)
+        patch.setattr(ClusterSender, "_receive", lose)
+        store.sync()
+    project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
+    store.sync()
+    for key, command in sent[::20]:
+        node = cluster.nodes[cluster.owner(key_slot(key))].client()
+        connection = node.connection_pool.get_connection()
+        connection.send_packed_command([command])
+        assert [LOST, 0] == connection.read_response()
+        connection.disconnect()
+    assert_parity(project, cluster.url)
+
+
+def test_a_publication_that_is_not_whole_raises_fences(project, cluster):
+    """The book of the lock's holders may be lost with the publication's own."""
+    store = project.store(cluster.url)
+    store.sync()
+    with client(cluster.url) as connection:
+        with sync_lock(connection, "shop") as before:
+            pass
+        for node in cluster.nodes:
+            node.client().flushall()
+        store.sync()
+        keys = [f"fs:shop:plane_status:{{N{n}}}".encode() for n in range(50)]
+        with pytest.raises(SyncError, match="lock"), publishing(connection, before) as publisher:
+            publisher.unlink(keys)
+    assert_parity(project, cluster.url)
+
+
+def test_a_node_without_memory_fails_the_sync_and_the_next_heals(project, cluster, monkeypatch):
+    """All answers come in before the error is told, so that nothing is still on its way."""
+    store = project.store(cluster.url)
+    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    full = cluster.nodes[(book + 1) % 3].client()
+    finish = ClusterSender.finish
+
+    def fill(self):
+        full.config_set("maxmemory", 1)
+        yield from finish(self)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(ClusterSender, "finish", fill)
+            with pytest.raises(FeatureStoreError, match="maxmemory"):
+                store.sync()
+    finally:
+        full.config_set("maxmemory", 0)
+    store.sync()
+    with client(cluster.url) as connection:
+        held = [connection.get(book_of("shop", name)) for name in ("holders", "returned")]
+    assert held[0] == held[1]
+    assert_parity(project, cluster.url)
+
+
+def test_connections_end_though_the_client_forgot_their_node(project, cluster):
+    """A node whose last slot has gone is none that the client knows."""
+    with client(cluster.url) as connection, sync_lock(connection, "shop") as lease:
+        with publishing(connection, lease) as publisher:
+            publisher.unlink([f"x{{{n}}}".encode() for n in range(50)])
+            publisher.finish()
+            known = dict(connection.nodes_manager.nodes_cache)
+            connection.nodes_manager.nodes_cache.clear()
+        connection.nodes_manager.nodes_cache.update(known)
+
+
+def test_a_lock_whose_answer_was_missed_is_held(project, cluster, monkeypatch):
+    """The client asks again by itself, and is told that somebody has it: itself."""
+    with client(cluster.url) as connection:
+        take = connection.set
+
+        def take_and_miss(*args, **options):
+            take(*args, **options)
+
+        monkeypatch.setattr(connection, "set", take_and_miss)
+        with sync_lock(connection, "shop") as lease:
+            assert lease.token.encode() == connection.get(lock_key("shop"))
+
+
+@pytest.mark.parametrize("given", ["s3cret", "wr0ng"])
+def test_a_cluster_asks_for_a_password(project, cluster, given):
+    """At every node; and it is never told."""
+    nodes = [node.client() for node in cluster.nodes]
+    for node in nodes:
+        node.config_set("requirepass", "s3cret")
+    url = cluster.url.replace("://", f"://:{given}@")
+    try:
+        if given == "s3cret":
+            project.store(url).sync()
+            assert_parity(project, url)
+        else:
+            with pytest.raises(OnlineStoreUnavailable) as error:
+                project.store(url).sync()
+            assert given not in str(error.value)
+    finally:
+        for node in cluster.nodes:
+            redis.Redis(port=node.port, password="s3cret").config_set("requirepass", "")
 
 
 def test_no_fence_is_needed_where_locks_are_given_back(project, cluster):
@@ -273,3 +480,13 @@ def test_rows_are_cut_and_picked():
     rows = Rows("newest", [b"a", b"b", b"c"], ([b"1", b"2", b"3"],), b"x")
     assert Rows("newest", [b"b", b"c"], ([b"2", b"3"],), b"x") == rows.cut(1, 3)
     assert Rows("newest", [b"c", b"a"], ([b"3", b"1"],), b"x") == rows.picked([2, 0])
+    assert rows == Rows.joined([rows.cut(0, 1), rows.cut(1, 3)])
+    assert not rows.continues(Rows("newest", [], (), b"y"))
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret@[::1", "redis+cluster://:s3cret@[::1:7000"])
+def test_half_an_ipv6_address_is_one_line(url):
+    """The brackets are missed, and the password is not shown."""
+    with pytest.raises(OnlineStoreError, match="brackets") as error:
+        client(url)
+    assert "s3cret" not in str(error.value) + address(url)

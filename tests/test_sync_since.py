@@ -83,6 +83,18 @@ def test_the_lag_counts_from_the_last_run_that_looked_at_everything(project, red
     assert timedelta(hours=6) == view.lag
 
 
+def test_a_run_that_goes_back_in_time_looks_at_everything(project, redis_server):
+    """What was published of later moments is not left behind at entities without a recent event."""
+    then = NOW - timedelta(days=3)
+    project.insert(PLANES, ("N1", day(20), day(19), 5.0, 5, "old"))
+    project.store(redis_server).sync()
+    (dry,) = project.store(redis_server, then).sync(since=timedelta(days=3), dry_run=True).views
+    (report,) = project.store(redis_server, then).sync(since=timedelta(days=3)).views
+    assert (2, 1, 1) == (report.changed, report.written, report.deleted)
+    assert (2, 1, 1) == (dry.changed, dry.written, dry.deleted)
+    assert_parity(project, redis_server, then)
+
+
 def test_full_and_since_exclude_each_other(project, redis_server):
     """One looks at everything, the other does not."""
     with pytest.raises(FeatureStoreError, match="either full or"):
