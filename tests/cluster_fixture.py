@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,11 +142,20 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """Run three masters for the length of a block."""
+def running_cluster(
+    folder: Path, announced: Callable[[int], int] | None = None
+) -> Iterator[Cluster]:
+    """Run three masters for the length of a block.
+
+    Args:
+        folder: Where they may write.
+        announced: Gives the port by which clients are to reach a node, from its own.
+    """
     options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
     options += ("--cluster-node-timeout", "2000", "--appendonly", "no")
     nodes = [Server(folder / str(index), free_port(), options) for index in range(3)]
+    for node in nodes if announced else ():
+        node.options += ("--cluster-announce-port", str(announced(node.port)))
     with ExitStack() as stack:
         for node in nodes:
             stack.callback(node.stop)

@@ -90,6 +90,20 @@ async def test_a_server_that_is_down_is_unavailable_to_the_asynchronous_client(s
     assert SECRET not in told(error)
 
 
+def test_sentinels_that_are_down_are_told_in_a_short_line(shop):
+    """The master is named, and not what the client has tried."""
+    url, where = dead("redis+sentinel")
+
+    with pytest.raises(OnlineStoreUnavailable) as error:
+        shop(url).open().sync()
+
+    assert f"The online store at {where} cannot be reached: No master found for '3'." == (
+        error.value.message
+    )
+    assert "Check the master's name, and that one of its Sentinels is up." == error.value.remedy
+    assert SECRET not in told(error)
+
+
 def test_a_server_that_goes_away_and_comes_back_is_found_again(shop, short_folder):
     """An open store outlives its server: it fails while there is none, and reads again after."""
     path = short_folder / "s.sock"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
+from featurestore.online.redis_options import checked_options
 from featurestore.online.redis_url import Endpoint, address, parse_url
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ __all__ = [
     "connect_redis",
     "is_cluster",
     "many",
+    "servers",
     "translated",
 ]
 
@@ -64,12 +67,14 @@ def async_client(url: str | None) -> redis.asyncio.Redis:
     return made
 
 
+_NO = ("0", "f", "false", "n", "no")
 _TIMEOUTS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": _ANSWER_SECONDS}
 
 
 def _made(endpoint: Endpoint, package: Any, retry: Any) -> Any:
     """Return a client of the kind that the URL names, blocking or not by the package."""
     options = {**_TIMEOUTS, "retry": retry}
+    checked_options(endpoint)
     with _readable(endpoint):
         if endpoint.kind == "cluster":
             return _cluster(endpoint, package.cluster, options)
@@ -85,18 +90,24 @@ def _cluster(endpoint: Endpoint, package: Any, options: dict[str, Any]) -> Any:
         settings["ssl"] = True
     # A part of the cluster that is down concerns those alone who ask for its keys.
     return package.RedisCluster(
-        startup_nodes=nodes, require_full_coverage=False, **settings, **options
+        startup_nodes=nodes, require_full_coverage=False, **{**options, **settings}
     )
 
 
 def _sentinels(endpoint: Endpoint, sentinels: Any, options: dict[str, Any]) -> Any:
+    from redis.backoff import NoBackoff
+
     settings = _settings(endpoint)
-    secret = settings.pop("sentinel_password", None)
+    own = {name: settings.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    secured = str(settings.pop("sentinel_ssl", True)).lower() not in _NO
     if endpoint.url.startswith("rediss:"):
         settings["ssl"] = True
-    watchers = sentinels(
-        endpoint.hosts, sentinel_kwargs={**_TIMEOUTS, "password": secret}, **options
-    )
+        if secured:
+            own |= {name: value for name, value in settings.items() if name.startswith("ssl")}
+    # One that does not answer is no loss: the next is asked, and then all of them again.
+    once = type(options["retry"])(NoBackoff(), 0)
+    asking = {**_TIMEOUTS, "retry": once, **own}
+    watchers = sentinels(endpoint.hosts, sentinel_kwargs=asking, **options)
     return watchers.master_for(endpoint.master, **settings)
 
 
@@ -118,9 +129,51 @@ def is_cluster(client: Any) -> bool:
     return hasattr(client, "nodes_manager")
 
 
+def servers(client: Any) -> list[Any]:
+    """Return a client for each server that takes writes, as they are by now."""
+    if not is_cluster(client):
+        return [client]
+    client.nodes_manager.initialize()
+    return [client.get_redis_connection(node) for node in client.get_primaries()]
+
+
 def many(client: Any) -> Any:
-    """Return the client's method for reading many keys in one round trip, to each node it takes."""
-    return client.mget_nonatomic if is_cluster(client) else client.mget
+    """Return what reads many keys in one round trip, to each node it takes."""
+    if not is_cluster(client):
+        return client.mget
+    from redis.asyncio.cluster import RedisCluster
+
+    return partial(_aread if isinstance(client, RedisCluster) else _read, client)
+
+
+def _read(client: Any, keys: Sequence[Any]) -> list[Any]:
+    """Read keys slot by slot; one by one while some of a slot's are here and some are there."""
+    import redis.exceptions as failures
+
+    try:
+        found: list[Any] = client.mget_nonatomic(keys)
+    except (failures.TryAgainError, failures.ClusterError):
+        rows = _one_by_one(client, keys).execute()
+        found = [row for (row,) in rows]
+    return found
+
+
+async def _aread(client: Any, keys: Sequence[Any]) -> list[Any]:
+    import redis.exceptions as failures
+
+    try:
+        found: list[Any] = await client.mget_nonatomic(keys)
+    except (failures.TryAgainError, failures.ClusterError):
+        rows = await _one_by_one(client, keys).execute()
+        found = [row for (row,) in rows]
+    return found
+
+
+def _one_by_one(client: Any, keys: Sequence[Any]) -> Any:
+    pipeline = client.pipeline()
+    for key in keys:
+        pipeline.execute_command("MGET", key)
+    return pipeline
 
 
 def close(client: Any) -> None:
@@ -147,10 +200,12 @@ def _readable(endpoint: Endpoint) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        # A port that is no number may be a password whose host was forgotten.
+        told = _reason(error) if "Invalid value" in str(error) else "that is no host and port"
         raise OnlineStoreError(
-            f"The online store's URL for {address(endpoint.url)} cannot be understood: {error}.",
+            f"The online store's URL for {address(endpoint.url)} cannot be understood: {told}.",
             remedy="Write it as redis://[user:password@]host:port/database.",
-        ) from error
+        ) from None
 
 
 @contextmanager
@@ -189,14 +244,14 @@ def translated(url: str | None) -> Iterator[None]:
     except (failures.ConnectionError, failures.TimeoutError) as error:
         raise OnlineStoreUnavailable(
             f"The online store at {address(url)} cannot be reached: {_reason(error)}.",
-            remedy="Start it, or set FEATURESTORE_REDIS_URL (--redis-url on the command line).",
+            remedy=_remedy(error, url),
         ) from error
     except (failures.MovedError, failures.ClusterCrossSlotError) as error:
         raise OnlineStoreError(
             f"The online store at {address(url)} is a node of a Redis Cluster.",
             remedy="Write its URL as redis+cluster://host:port.",
         ) from error
-    except (failures.RedisClusterException, failures.ClusterDownError) as error:
+    except (failures.TryAgainError, failures.ClusterError, failures.RedisClusterException) as error:
         raise OnlineStoreUnavailable(
             f"The cluster at {address(url)} cannot be used: {_reason(error)}.",
             remedy="Check `cluster info` on one of its nodes.",
@@ -207,5 +262,34 @@ def translated(url: str | None) -> Iterator[None]:
         ) from error
 
 
+_START = "Start it, or set FEATURESTORE_REDIS_URL (--redis-url on the command line)."
+_CLIENT = "ssl_certfile=/path/to/client.pem&ssl_keyfile=/path/to/client.key"
+_REMEDIES = {
+    "Hostname mismatch": "Use a name in the URL that is in the server's certificate.",
+    "IP address mismatch": "Use a name in the URL that is in the server's certificate.",
+    "CERTIFICATE_VERIFY_FAILED": "Name the authority that signed the server's certificate:"
+    " rediss://...?ssl_ca_certs=/path/to/ca.pem.",
+    "CERTIFICATE_REQUIRED": f"Give the client's own certificate: rediss://...?{_CLIENT}.",
+    "No master found": "Check the master's name, and that one of its Sentinels is up.",
+    "WRONG_VERSION_NUMBER": "The server speaks no TLS here: let the URL begin with redis://.",
+}
+# What comes of a server that waits for the rest of a command, and of one that waits for TLS.
+_SILENT = ("Timeout connecting", "closed by server", "reset by peer", "violation of protocol")
+_UNSURE = {
+    True: "Start it; or, if it speaks no TLS, let the URL begin with redis://; or, if it wants a"
+    f" certificate of the client, add ?{_CLIENT}.",
+    False: "Start it; or, if it speaks TLS, let the URL begin with rediss://.",
+}
+
+
+def _remedy(error: Exception, url: str | None) -> str:
+    text = str(error)
+    known = next((remedy for sign, remedy in _REMEDIES.items() if sign in text), None)
+    if known is None and any(sign in text for sign in _SILENT):
+        return _UNSURE[(url or "").startswith("rediss")]
+    return known or _START
+
+
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    # Of a master that is not found, the client goes on to tell all that it knows of itself.
+    return " ".join(str(error).partition(" : <")[0].split()).rstrip(".")

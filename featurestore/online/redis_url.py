@@ -5,7 +5,7 @@
     redis+cluster://[user:password@]host:port,...     Redis Cluster; rediss+cluster:// with TLS
     redis+sentinel://host:port,.../name/database      the master that sentinels know by that name
 
-Options go behind a `?`, as redis-py has them; for sentinels also `sentinel_password`.
+Options go behind a `?`; see `redis_options`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ _SCHEMES = {
     "rediss+sentinel": ("rediss", "sentinel"),
 }
 _PORTS = {"sentinel": 26379}
+_FORMS = {
+    "": "redis://[user:password@]host:port/database",
+    "cluster": "redis+cluster://[user:password@]host:port,host:port",
+    "sentinel": "redis+sentinel://host:port,host:port/<master>/<database>",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +69,20 @@ def parse_url(url: str | None) -> Endpoint:
     if "://" not in given or scheme not in _SCHEMES:
         raise _unreadable(given)
     plain, kind = _SCHEMES[scheme]
-    if not kind:
-        return Endpoint(given)
-    parts = urlsplit(given)
-    user, at, listed = parts.netloc.rpartition("@")
     try:
+        parts = urlsplit(given)
+        if not kind:
+            return Endpoint(given)
+        user, at, listed = parts.netloc.rpartition("@")
         hosts = tuple(_host(text, _PORTS.get(kind, 6379)) for text in listed.split(","))
-    except ValueError as error:
-        raise _unreadable(given) from error
+    except ValueError:
+        # What is no port may be a password, which a traceback would show.
+        raise _unreadable(given) from None
     master, _, database = parts.path.strip("/").partition("/")
     if kind == "sentinel" and not master:
         raise OnlineStoreError(
             f"The online store's URL for {address(given)} does not name the sentinels' master.",
-            remedy="Write it as redis+sentinel://host:port,host:port/<master>/<database>.",
+            remedy=f"Write it as {_FORMS[kind]}.",
         )
     rest = {"cluster": parts.path, "sentinel": f"/{database}" if database else ""}[kind]
     query = f"?{parts.query}" if parts.query else ""
@@ -98,10 +104,16 @@ def address(url: str | None) -> str:
     'cache.internal:6380/2'
     >>> address("redis+cluster://admin:secret@a:7000,b:7001")
     'a:7000,b:7001'
+    >>> address("redis+cluster://:secret@[2001:db8::1]:7000,[2001:db8::2]")
+    '[2001:db8::1]:7000,[2001:db8::2]:6379'
     """
-    parts = urlsplit(url or DEFAULT_URL)
-    if "@" in parts.path:
-        # A secret with an unescaped slash: there is no telling where it ends.
+    try:
+        parts = urlsplit(url or DEFAULT_URL)
+    except ValueError:
+        # A bracket of an IPv6 address that is missing.
+        return "the given URL"
+    if "@" in parts.path + parts.query + parts.fragment:
+        # A secret with an unescaped `/`, `?` or `#`: there is no telling where it ends.
         return "the given URL"
     if parts.scheme == "unix":
         return parts.path
@@ -115,13 +127,14 @@ def _shown(text: str, default: int) -> str:
         host, port = _host(text, default)
     except ValueError:
         return f"{text.partition(':')[0]}:{default}"
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _unreadable(url: str) -> OnlineStoreError:
     scheme = url.partition("://")[0][:20] if "://" in url else url[:10]
+    form = _FORMS.get(_SCHEMES.get(scheme, ("", ""))[1], _FORMS[""])
     return OnlineStoreError(
         f"The online store's URL, which begins with '{scheme}', cannot be understood.",
-        remedy=did_you_mean(scheme, _SCHEMES)
-        or "Write it as redis://[user:password@]host:port/database.",
+        remedy=(scheme not in _SCHEMES and did_you_mean(scheme, _SCHEMES))
+        or f"Write it as {form}; an IPv6 address stands in brackets.",
     )
