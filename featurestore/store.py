@@ -203,7 +203,7 @@ class FeatureStore(Inspections, Operations):
         Returns:
             One row per entity row, in order, with a status for each value.
         """
-        members = self.registry.members(features, feature_service)
+        members = self._online.members(features, feature_service)
         return self._online.get(members, entity_rows, full_feature_names=full_feature_names)
 
     async def get_online_features_async(
@@ -215,7 +215,7 @@ class FeatureStore(Inspections, Operations):
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read as `get_online_features` does, without blocking the event loop."""
-        members = self.registry.members(features, feature_service)
+        members = self._online.members(features, feature_service)
         return await self._online.get_async(
             members, entity_rows, full_feature_names=full_feature_names
         )

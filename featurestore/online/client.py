@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from featurestore.definitions import ServiceMember
 from featurestore.errors import OnlineStoreError
 from featurestore.governance import refuse_unpublished
-from featurestore.online.codec import Decoder, Row, Schema, fingerprint_of
+from featurestore.online.codec import HEAD, VERSION, Decoder, Schema, fingerprint_of
 from featurestore.online.keys import book
 from featurestore.online.redis_store import (
     aclose,
@@ -21,14 +22,15 @@ from featurestore.online.redis_store import (
     many,
     translated,
 )
-from featurestore.online.request import ViewPlan, ViewRead, columns_of, plan_views
-from featurestore.online.response import Found, OnlineResponse, respond
+from featurestore.online.request import ViewPlan, ViewRead, columns_of, plan_views, reads_of
+from featurestore.online.response import Answer, OnlineResponse, respond
 from featurestore.registry import Registry
 
 __all__ = ["OnlineClient"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SHAPES = 1000
 
 
 class OnlineClient:
@@ -49,9 +51,26 @@ class OnlineClient:
         self._now = now
         self._layouts: dict[str, _Layouts] = {}
         self._plans: dict[tuple[Any, ...], list[ViewPlan]] = {}
+        self._members: dict[tuple[Any, ...], tuple[ServiceMember, ...]] = {}
         self._sync: Any = None
         self._async: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def members(
+        self, features: str | Sequence[str] | None, feature_service: str | None
+    ) -> tuple[ServiceMember, ...]:
+        """Resolve a request; one that was resolved before is remembered.
+
+        Raises:
+            RegistryError: Both or neither are given, or a name is unknown.
+        """
+        listed = features if features is None or isinstance(features, str) else tuple(features)
+        shape = (listed, feature_service)
+        members = self._members.get(shape)
+        if members is None:
+            members = self._registry.members(listed, feature_service)
+            _remember(self._members, shape, members)
+        return members
 
     def get(
         self,
@@ -72,9 +91,10 @@ class OnlineClient:
                 reads, columns = self._plan(members, entity_rows, full_feature_names)
                 keys = _distinct(reads)
                 raw = dict(zip(keys, many(connection)(keys), strict=True)) if keys else {}
-                found = self._outdated(reads, raw)
+                answers = [self._answer(read, raw) for read in reads]
+                found = _outdated(answers)
                 if not found - set(stale):
-                    return self._respond(reads, columns, raw)
+                    return respond(columns, answers, (self._now() - _EPOCH) // _MICROSECOND)
                 # The sync has announced a new layout since: the keys may be written anew too.
                 stale = sorted(found)
 
@@ -96,9 +116,10 @@ class OnlineClient:
                 reads, columns = self._plan(members, entity_rows, full_feature_names)
                 keys = _distinct(reads)
                 raw = dict(zip(keys, await many(connection)(keys), strict=True)) if keys else {}
-                found = self._outdated(reads, raw)
+                answers = [self._answer(read, raw) for read in reads]
+                found = _outdated(answers)
                 if not found - set(stale):
-                    return self._respond(reads, columns, raw)
+                    return respond(columns, answers, (self._now() - _EPOCH) // _MICROSECOND)
                 stale = sorted(found)
 
     def close(self) -> None:
@@ -162,44 +183,38 @@ class OnlineClient:
                 list(columns),
                 full_feature_names=full_feature_names,
             )
-            self._plans[shape] = plans
-        return [ViewRead(plan, plan.keys_of(columns, count)) for plan in plans], columns
+            _remember(self._plans, shape, plans)
+        return reads_of(plans, columns, count), columns
 
-    def _outdated(self, reads: Iterable[ViewRead], raw: Mapping[str, bytes | None]) -> set[str]:
-        """Return the views of which a value has a layout that is not known yet."""
-        return {
-            read.plan.view.name
-            for read in reads
-            for key in read.keys
-            if key and (value := raw[key]) and not self._layouts[read.plan.view.name].knows(value)
-        }
+    def _answer(self, read: ViewRead, raw: Mapping[Any, bytes | None]) -> Answer:
+        rows = [*map(raw.get, read.keys)]
+        return Answer(read, rows, self._layouts[read.plan.view.name].of(rows))
 
-    def _respond(
-        self,
-        reads: Sequence[ViewRead],
-        columns: dict[str, list[Any]],
-        raw: Mapping[str, bytes | None],
-    ) -> OnlineResponse:
-        now = (self._now() - _EPOCH) // _MICROSECOND
-        found = [self._found(read, raw) for read in reads]
-        return respond(columns, reads, found, now)
 
-    def _found(self, read: ViewRead, raw: Mapping[str, bytes | None]) -> list[Found | None]:
-        layouts = self._layouts[read.plan.view.name]
-        decoded: dict[str, Found | None] = {}
-        for key in read.keys:
-            if key and key not in decoded:
-                value = raw[key]
-                decoded[key] = layouts.decode(value) if value else None
-        return [decoded[key] if key else None for key in read.keys]
+def _remember(known: dict[Any, Any], shape: tuple[Any, ...], made: Any) -> None:
+    """Keep what was made for a shape of request; asking for ever new ones does not fill memory."""
+    if len(known) >= _SHAPES:
+        known.clear()
+    known[shape] = made
 
 
 def _shape(member: ServiceMember) -> tuple[Any, ...]:
     return member.view, member.alias, member.features, *member.entities.items()
 
 
-def _distinct(reads: Iterable[ViewRead]) -> list[str]:
-    return list(dict.fromkeys(key for read in reads for key in read.keys if key))
+def _outdated(answers: Iterable[Answer]) -> set[str]:
+    """Return the views of which a value has a layout that is not known yet."""
+    return {answer.read.plan.view.name for answer in answers if None in answer.decoders.values()}
+
+
+def _distinct(reads: Iterable[ViewRead]) -> list[str | None]:
+    keys = dict.fromkeys(chain.from_iterable(read.keys for read in reads))
+    keys.pop(None, None)
+    return [*keys]
+
+
+def _head(name: bytes) -> bytes:
+    return bytes([VERSION]) + bytes.fromhex(name.decode())
 
 
 class _Layouts:
@@ -213,19 +228,20 @@ class _Layouts:
     def read(cls, schemas: Mapping[bytes, bytes]) -> _Layouts:
         current = schemas[b"current"]
         known = {
-            bytes.fromhex(name.decode()): Decoder(Schema.from_json(text))
+            _head(name): Decoder(Schema.from_json(text))
             for name, text in schemas.items()
             if name != b"current"
         }
-        return cls(known[bytes.fromhex(current.decode())].schema, known)
+        return cls(known[_head(current)].schema, known)
 
-    def knows(self, raw: bytes) -> bool:
-        return fingerprint_of(raw) in self._decoders
+    def of(self, rows: Sequence[bytes | None]) -> dict[bytes, Decoder | None]:
+        """Return what reads some rows, by their heads; None for a layout that is not known.
 
-    def decode(self, raw: bytes) -> Found | None:
-        decoder = self._decoders.get(fingerprint_of(raw))
-        if decoder is None:
-            # Written and purged between two answers; there is no saying what its bytes mean.
-            return None
-        row: Row = decoder.decode(raw)
-        return Found(row, decoder.schema)
+        Raises:
+            OnlineStoreError: Something is no row of this format.
+        """
+        heads = {row[:HEAD] for row in rows if row}
+        if not heads <= self._decoders.keys():
+            for row in filter(None, rows):
+                fingerprint_of(row)
+        return {head: self._decoders.get(head) for head in heads}

@@ -14,19 +14,35 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
 from featurestore.online.wire import WireType, wire_type
 
-__all__ = ["HEADER", "NO_CREATED", "VERSION", "Decoder", "Row", "Schema", "fingerprint_of"]
+__all__ = [
+    "HEAD",
+    "HEADER",
+    "NO_CREATED",
+    "VERSION",
+    "Decoder",
+    "Reader",
+    "Row",
+    "Schema",
+    "events_of",
+    "fingerprint_of",
+]
 
 VERSION = 1
 NO_CREATED = -(2**63)
 HEADER = struct.Struct(">B8sqq")
+HEAD = 9
+"""The bytes that say how to read the others: the version, and the fingerprint of the schema."""
+_EVENT = slice(9, 17)
+_NOWHERE: frozenset[int] = frozenset()
 _LENGTH = struct.Struct("<I")
 
 
@@ -75,13 +91,11 @@ class Row:
         event: The event timestamp in microseconds since 1970, UTC.
         created: The created timestamp likewise; None where the view has none.
         values: The features' values in the schema's order.
-        complete: Whether none of them is NULL.
     """
 
     event: int
     created: int | None
     values: tuple[Any, ...]
-    complete: bool = False
 
 
 def fingerprint_of(raw: bytes) -> bytes:
@@ -95,7 +109,19 @@ def fingerprint_of(raw: bytes) -> bytes:
             f"A value of {len(raw)} bytes in the online store is not in format {VERSION}.",
             remedy="Publish it anew with `featurestore sync --full`.",
         )
-    return raw[1:9]
+    return raw[1:HEAD]
+
+
+def events_of(rows: Sequence[Any]) -> tuple[int, ...]:
+    """Return the event timestamps of rows, in microseconds since 1970, UTC.
+
+    Raises:
+        OnlineStoreError: One of them is no row of this format.
+    """
+    if min(map(len, rows)) < HEADER.size:
+        for raw in rows:
+            fingerprint_of(raw)
+    return struct.unpack(f">{len(rows)}q", b"".join([raw[_EVENT] for raw in rows]))
 
 
 class Decoder:
@@ -107,21 +133,7 @@ class Decoder:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        types = [wire_type(name) for _, name in schema.features]
-        self._bitmap = (len(types) + 7) // 8
-        self._complete = (1 << len(types)) - 1
-        fixed = [index for index, kind in enumerate(types) if kind.width is not None]
-        varying = [index for index, kind in enumerate(types) if kind.width is None]
-        self._struct = struct.Struct("<" + "".join(types[index].code for index in fixed))
-        self._varying = [types[index] for index in varying]
-        self._converted = [
-            (place, convert)
-            for place, index in enumerate(fixed)
-            if (convert := types[index].convert) is not None
-        ]
-        # Where each feature stands among the values as they are read: fixed ones, then varying.
-        places = {index: place for place, index in enumerate((*fixed, *varying))}
-        self._places = [places[index] for index in range(len(types))]
+        self._all = Reader(schema, range(len(schema.features)))
 
     def decode(self, raw: bytes) -> Row:
         """Read one row.
@@ -133,55 +145,124 @@ class Decoder:
             OnlineStoreError: The bytes are cut short.
         """
         fingerprint_of(raw)
+        values = tuple([column[0] for column in self._all.columns([raw])[0]])
+        _, _, event, created = HEADER.unpack_from(raw)
+        return Row(event, None if created == NO_CREATED else created, values)
+
+
+class Reader:
+    """Reads some features of rows of one schema, column by column; made once per request's shape.
+
+    Args:
+        schema: What was published.
+        wanted: Where the features stand in the schema; the others are skipped.
+    """
+
+    def __init__(self, schema: Schema, wanted: Sequence[int]) -> None:
+        types = [wire_type(name) for _, name in schema.features]
+        asked = set(wanted)
+        self._start = HEADER.size + (len(types) + 7) // 8
+        self._masks = [1 << index for index in wanted]
+        self._all = sum({*self._masks})
+        # Of a row without NULLs, as the sync writes it: what is quickly seen needs no look at bits.
+        self._complete = {((1 << len(types)) - 1).to_bytes(self._start - HEADER.size, "little")}
+        fixed = [(index, kind) for index, kind in enumerate(types) if kind.width is not None]
+        # What nobody asked for is padding: `struct` steps over it without making a value.
+        codes = [kind.code if index in asked else f"{kind.width}x" for index, kind in fixed]
+        self._struct = struct.Struct("<" + "".join(codes))
+        self._end = self._start + self._struct.size
+        varying = [(index, kind) for index, kind in enumerate(types) if kind.width is None]
+        last = max((n for n, (index, _) in enumerate(varying) if index in asked), default=-1)
+        self._steps = [index in asked for index, _ in varying[: last + 1]]
+        self._varying = [kind for index, kind in varying if index in asked]
+        taken = [index for index, _ in (*fixed, *varying) if index in asked]
+        # Where each feature stands among the columns as they are read: fixed ones, then varying.
+        self._places = [taken.index(index) for index in wanted]
+        self._fixed = any(index in asked for index, _ in fixed)
+        converts = [(place, types[i].convert) for place, i in enumerate(taken) if types[i].width]
+        self._converts = [(place, convert) for place, convert in converts if convert is not None]
+
+    def columns(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], frozenset[int]]:
+        """Read rows, of which there is at least one.
+
+        Returns:
+            The values of each feature, and which of the features are NULL somewhere.
+
+        Raises:
+            OnlineStoreError: A row is cut short, or damaged otherwise.
+        """
         try:
-            _, _, event, created = HEADER.unpack_from(raw)
-            position = HEADER.size + self._bitmap
-            present = int.from_bytes(raw[HEADER.size : position], "little")
-            values = self._values(raw, position, present)
+            read = self._read(rows)
         except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
+            if len(rows) > 1:
+                for raw in rows:
+                    self.columns([raw])
             raise OnlineStoreError(
-                f"A value of {len(raw)} bytes in the online store cannot be read: {error}.",
+                f"A value of {len(rows[0])} bytes in the online store cannot be read: {error}.",
                 remedy="Publish it anew with `featurestore sync --full`.",
             ) from error
-        created = None if created == NO_CREATED else created
-        return Row(event, created, values, complete=present == self._complete)
+        columns = [read[place] for place in self._places]
+        bitmap = slice(HEADER.size, self._start)
+        bitmaps = {raw[bitmap] for raw in rows}
+        if bitmaps == self._complete:
+            return columns, _NOWHERE
+        everywhere = reduce(and_, map(_bits, bitmaps))
+        if everywhere & self._all == self._all:
+            return columns, _NOWHERE
+        present = [_bits(raw[bitmap]) for raw in rows]
+        sparse = [index for index, mask in enumerate(self._masks) if not everywhere & mask]
+        for index in sparse:
+            columns[index] = _without(columns[index], present, self._masks[index])
+        return columns, frozenset(sparse)
 
-    def _values(self, raw: bytes, position: int, present: int) -> tuple[Any, ...]:
-        read: list[Any] = [*self._struct.unpack_from(raw, position)]
-        for place, convert in self._converted:
-            read[place] = convert(read[place])
-        position += self._struct.size
-        for kind in self._varying:
-            (length,) = _LENGTH.unpack_from(raw, position)
-            position += _LENGTH.size
-            # One that is NULL has no bytes, which are no list either.
-            read.append(_varying(kind, _slice(raw, position, length)) if length else _empty(kind))
-            position += length
-        if present == self._complete:
-            return tuple([read[place] for place in self._places])
-        return tuple(
-            [
-                read[place] if present >> index & 1 else None
-                for index, place in enumerate(self._places)
+    def _read(self, rows: Sequence[bytes]) -> list[list[Any]]:
+        if min(map(len, rows)) < self._end:
+            raise IndexError("it is cut short")
+        columns: list[list[Any]] = []
+        if self._fixed:
+            start, end = self._start, self._end
+            whole = b"".join([raw[start:end] for raw in rows])
+            columns += map(list, zip(*self._struct.iter_unpack(whole), strict=True))
+            for place, convert in self._converts:
+                columns[place] = [convert(value) for value in columns[place]]
+        if self._varying:
+            count = len(self._varying)
+            pieces = self._pieces(rows)
+            columns += [
+                _converted(kind, pieces[place::count]) for place, kind in enumerate(self._varying)
             ]
-        )
+        return columns
+
+    def _pieces(self, rows: Sequence[bytes]) -> list[bytes]:
+        """Cut out the features whose length varies, row by row, up to the last that is wanted."""
+        pieces: list[bytes] = []
+        take, length_of = pieces.append, _LENGTH.unpack_from
+        for raw in rows:
+            end = self._end
+            for asked in self._steps:
+                start = end + 4
+                end = start + length_of(raw, end)[0]
+                if asked:
+                    take(raw[start:end])
+            if end > len(raw):
+                raise IndexError("it is cut short")
+        return pieces
 
 
-def _empty(kind: WireType) -> Any:
-    return None if kind.convert is None else kind.convert(b"")
+def _bits(bitmap: bytes) -> int:
+    return int.from_bytes(bitmap, "little")
 
 
-def _slice(raw: bytes, start: int, length: int) -> bytes:
-    if start + length > len(raw):
-        raise IndexError("it is cut short")
-    return raw[start : start + length]
+def _without(column: list[Any], present: Sequence[int], mask: int) -> list[Any]:
+    return [value if bits & mask else None for value, bits in zip(column, present, strict=True)]
 
 
-def _varying(kind: WireType, raw: bytes) -> Any:
+def _converted(kind: WireType, column: list[bytes]) -> list[Any]:
     if kind.element is None:
-        convert: Callable[[bytes], Any] | None = kind.convert
-        return raw if convert is None else convert(raw)
-    return _list(kind.element, raw)
+        convert: Callable[[bytes], Any] = kind.convert or bytes
+        return [*map(convert, column)]
+    # One that is NULL has no bytes, which are no list either.
+    return [_list(kind.element, raw) if raw else None for raw in column]
 
 
 def _list(element: WireType, raw: bytes) -> list[Any]:
@@ -190,18 +271,26 @@ def _list(element: WireType, raw: bytes) -> list[Any]:
     position = _LENGTH.size + (count + 7) // 8
     if position > len(raw):
         raise IndexError("a list is cut short")
-    present = int.from_bytes(raw[_LENGTH.size : position], "little")
-    values: list[Any] = [None] * count
-    for index in range(count):
-        if not present >> index & 1:
-            continue
-        if element.width is None:
-            (length,) = _LENGTH.unpack_from(raw, position)
-            position += _LENGTH.size
-            values[index] = _varying(element, _slice(raw, position, length))
-        else:
-            length = element.width
-            (value,) = struct.unpack(f"<{element.code}", _slice(raw, position, length))
-            values[index] = value if element.convert is None else element.convert(value)
-        position += length
-    return values
+    present = _bits(raw[_LENGTH.size : position]) & ((1 << count) - 1)
+    elements = _elements(element, raw, position, present.bit_count())
+    if present.bit_count() == count:
+        return elements
+    following = iter(elements)
+    return [next(following) if present >> index & 1 else None for index in range(count)]
+
+
+def _elements(element: WireType, raw: bytes, position: int, count: int) -> list[Any]:
+    if element.width is not None:
+        values = struct.unpack_from("<" + element.code * count, raw, position)
+        return [*values] if element.convert is None else [*map(element.convert, values)]
+    pieces = []
+    for _ in range(count):
+        (length,) = _LENGTH.unpack_from(raw, position)
+        start = position + _LENGTH.size
+        position = start + length
+        if position > len(raw):
+            raise IndexError("a list is cut short")
+        pieces.append(raw[start:position])
+    if element.element is None:
+        return _converted(element, pieces)
+    return [_list(element.element, piece) for piece in pieces]

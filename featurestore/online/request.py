@@ -3,56 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from featurestore.definitions import FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.governance import refuse_unpublished
-from featurestore.online.codec import Schema
-from featurestore.online.keys import entity_key, is_null, key_writer, row_prefix
+from featurestore.online.codec import Decoder, Reader, Schema
+from featurestore.online.keys import encoded, entity_key, is_null, key_writer, row_prefix
 from featurestore.registry import Registry
 
-__all__ = ["ViewPlan", "ViewRead", "columns_of", "plan_views"]
+__all__ = ["JoinKeys", "ViewPlan", "ViewRead", "ViewReader", "columns_of", "plan_views", "reads_of"]
 
-
+_MICROSECOND = timedelta(microseconds=1)
+_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 Write = Callable[[Any], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class JoinKeys:
+    """The join keys of one or more views that ask for them alike.
+
+    Attributes:
+        columns: The entity rows' column of each, its type, and what writes its values.
+    """
+
+    columns: tuple[tuple[str, str, Write], ...]
+
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[str | None]:
+        """Return the end of each entity row's key, in order; None where a join key is NULL."""
+        if not self.columns:
+            return [entity_key("", ())] * count
+        if not count:
+            return []
+        texts = [_texts(columns[name], kind, write) for name, kind, write in self.columns]
+        if len(texts) == 1:
+            return [None if text is None else f"{{{text}}}" for text in texts[0]]
+        return [None if None in row else f"{{{','.join(row)}}}" for row in zip(*texts, strict=True)]
+
+
+def _texts(values: Sequence[Any], kind: str, write: Write) -> list[Any]:
+    """Return the text of each value as it stands in a key; None for NULL."""
+    types = {*map(type, values)}
+    if types == {int} and kind in _INTEGERS:
+        return [*map(str, values)]
+    if types == {str} and kind == "string":
+        together = "".join(values)
+        if together.isascii() and together.isalnum():
+            return list(values)
+    return [None if is_null(value) else encoded(write(value)) for value in values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ViewPlan:
     """What is read of one view by requests of one shape.
 
     Attributes:
         view: The feature view.
-        schema: How its rows are published now.
-        features: The features taken.
+        wanted: The features taken, each with its published type; None where it has none.
         names: The name of each in the result.
+        types: The published type of each, by that name.
+        ttl: After how many microseconds a row has expired; None for never.
         prefix: What its keys begin with.
-        keys: The entity rows' column of each join key, and what writes its values.
+        keys: Its join keys.
     """
 
     view: FeatureView
-    schema: Schema
-    features: tuple[str, ...]
+    wanted: tuple[tuple[str, str | None], ...]
     names: tuple[str, ...]
+    types: Mapping[str, str]
+    ttl: int | None
     prefix: str
-    keys: tuple[tuple[str, Write], ...]
+    keys: JoinKeys
+    _readers: dict[Decoder, ViewReader] = field(default_factory=dict, repr=False)
 
-    def keys_of(self, columns: Mapping[str, Sequence[Any]], count: int) -> tuple[str | None, ...]:
-        """Return the key of each entity row, in order; None where a join key is NULL."""
-        if not self.keys:
-            return (entity_key(self.prefix, ()),) * count
-        if not count:
-            return ()
-        texts = [
-            [None if is_null(value) else write(value) for value in columns[name]]
-            for name, write in self.keys
-        ]
-        return tuple(
-            None if None in row else entity_key(self.prefix, row)
-            for row in zip(*texts, strict=True)
-        )
+    def reader(self, decoder: Decoder) -> ViewReader:
+        """Return what reads the features from rows of one schema."""
+        found = self._readers.get(decoder)
+        if found is None:
+            found = self._readers[decoder] = ViewReader.of(self.wanted, decoder.schema)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ViewReader:
+    """Reads the features of a plan from rows of one schema.
+
+    Attributes:
+        reader: Reads those that the schema has.
+        lacking: Which of the features it has not, or not with the type that is wanted.
+    """
+
+    reader: Reader
+    lacking: tuple[int, ...]
+
+    @classmethod
+    def of(cls, wanted: Sequence[tuple[str, str | None]], schema: Schema) -> ViewReader:
+        """Find the features; one that was retyped since has no value of its new type."""
+        places = {feature: index for index, feature in enumerate(schema.features)}
+        found = [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
+        there = [place for place in found if place is not None]
+        lacking = tuple(index for index, place in enumerate(found) if place is None)
+        return cls(Reader(schema, there), lacking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +118,20 @@ class ViewRead:
     """
 
     plan: ViewPlan
-    keys: tuple[str | None, ...]
+    keys: Sequence[str | None]
+
+
+def reads_of(
+    plans: Sequence[ViewPlan], columns: Mapping[str, Sequence[Any]], count: int
+) -> list[ViewRead]:
+    """Return what a request reads of each view; join keys that views share are written once."""
+    tags = {keys: keys.tags(columns, count) for keys in dict.fromkeys(p.keys for p in plans)}
+    reads = []
+    for plan in plans:
+        prefix = plan.prefix
+        found = [None if tag is None else prefix + tag for tag in tags[plan.keys]]
+        reads.append(ViewRead(plan, found))
+    return reads
 
 
 def columns_of(
@@ -120,17 +186,33 @@ def plan_views(
     """
     taken = dict.fromkeys(columns, "the entity rows")
     plans = []
+    shared: dict[tuple[tuple[str, str], ...], JoinKeys] = {}
     for member in members:
         view = registry.view(member.view)
         schema = schemas[view.name]
-        refuse_unpublished(view, member.features, dict(schema.features))
+        published = dict(schema.features)
+        refuse_unpublished(view, member.features, published)
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         _claim(names, member.name, taken)
-        stored = row_prefix(registry.project, view.name)
-        keys = _keys(view, schema, member, columns)
-        plans.append(ViewPlan(view, schema, tuple(member.features), names, stored, keys))
+        wanted = tuple((feature, published.get(feature)) for feature in member.features)
+        asked = _keys(view, schema, member, columns)
+        plans.append(
+            ViewPlan(
+                view=view,
+                wanted=wanted,
+                names=names,
+                types={name: kind or "null" for name, (_, kind) in zip(names, wanted, strict=True)},
+                ttl=None if view.ttl is None else view.ttl // _MICROSECOND,
+                prefix=row_prefix(registry.project, view.name),
+                keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
+            )
+        )
     return plans
+
+
+def _with_writer(key: tuple[str, str]) -> tuple[str, str, Write]:
+    return *key, key_writer(*key)
 
 
 def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
@@ -145,7 +227,8 @@ def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
 
 def _keys(
     view: FeatureView, schema: Schema, member: ServiceMember, columns: Sequence[str]
-) -> tuple[tuple[str, Write], ...]:
+) -> tuple[tuple[str, str], ...]:
+    """Return the entity rows' column of each join key, and its type."""
     given = member.key_names(view)
     keys = []
     for key, kind in schema.keys:
@@ -156,5 +239,5 @@ def _keys(
                 f" have {', '.join(columns)}.",
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
-        keys.append((name, key_writer(name, kind)))
+        keys.append((name, kind))
     return tuple(keys)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import EntityFrameError, MissingExtra, NameCollision
-from featurestore.online.codec import Row, Schema
-from featurestore.online.request import ViewRead
+from featurestore.errors import (
+    EntityFrameError,
+    FeatureStoreError,
+    MissingExtra,
+    NameCollision,
+    UnknownFeature,
+)
+from featurestore.online.codec import HEAD, Decoder, events_of
+from featurestore.online.request import ViewRead, ViewReader
 from featurestore.online.wire import to_arrow_type
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Found", "OnlineResponse", "Status", "respond"]
+__all__ = ["Answer", "OnlineResponse", "Status", "respond"]
 
-_MICROSECOND = timedelta(microseconds=1)
+# `null` is a feature that has not been published yet: it has no values, so nothing to convert.
+_NUMBER = re.compile(r"bool|u?int\d+|float\d+|decimal\(.*\)|null")
 
 
 class Status(StrEnum):
@@ -35,12 +44,24 @@ class Status(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A row that was found, and the schema that it was published by."""
+# Looking up a member of an enum takes longer than reading a value does.
+_PRESENT, _NULL, _NOT_FOUND = Status.PRESENT, Status.NULL, Status.NOT_FOUND
 
-    row: Row
-    schema: Schema
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows that were found of one view.
+
+    Attributes:
+        read: What was read.
+        rows: The row of each entity row, or nothing.
+        decoders: What reads them, by the first bytes of a row; None for a layout that nobody has
+            announced.
+    """
+
+    read: ViewRead
+    rows: Sequence[bytes | None]
+    decoders: Mapping[bytes, Decoder | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,51 @@ class OnlineResponse:
         columns |= {name: pd.Series(values, dtype=object) for name, values in self.values.items()}
         return pd.DataFrame(columns)
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features' names in order, which is the order of a training set's columns too."""
+        return tuple(self.values)
+
+    def to_matrix(self, columns: Sequence[str] | None = None) -> npt.NDArray[np.float64]:
+        """Return the features as numbers, for a model: a row per entity row, a column per feature.
+
+        A value that is missing, for whatever reason, is NaN. Booleans are 0 and 1; integers beyond
+        2**53 and decimals are rounded to the nearest float.
+
+        Args:
+            columns: The features to take, in this order, such as a model's `feature_names_in_`; by
+                default `feature_names`.
+
+        Raises:
+            MissingExtra: numpy is not installed.
+            UnknownFeature: One of `columns` is no feature of this response.
+            FeatureStoreError: A feature is no number.
+        """
+        try:
+            import numpy as np
+        except ImportError:
+            raise MissingExtra("numpy", "pandas", purpose="to_matrix()") from None
+        names = self.feature_names if columns is None else [str(name) for name in columns]
+        for name in names:
+            if name not in self.values:
+                raise UnknownFeature(name, self.values, where="the response")
+        _refuse_text({name: self.types[name] for name in names})
+        count = len(next(iter((self.values or self.entities).values()), ()))
+        matrix = np.empty((count, len(names)), np.float64)
+        for place, name in enumerate(names):
+            matrix[:, place] = np.array(self.values[name], np.float64)
+        return matrix
+
+
+def _refuse_text(types: Mapping[str, str]) -> None:
+    text = [f"'{name}' ({kind})" for name, kind in types.items() if not _NUMBER.fullmatch(kind)]
+    if text:
+        raise FeatureStoreError(
+            f"A matrix holds numbers, and {', '.join(text)} {'is' if len(text) == 1 else 'are'}"
+            " none.",
+            remedy="Leave what is no number out of the request, or encode it in the model.",
+        )
+
 
 def _entity_array(name: str, values: Sequence[Any]) -> pa.Array[Any]:
     import pyarrow as pa
@@ -128,110 +194,104 @@ def _feature_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
     return decimals
 
 
-def respond(
-    columns: dict[str, list[Any]],
-    reads: Sequence[ViewRead],
-    found: Sequence[Sequence[Found | None]],
-    now: int,
-) -> OnlineResponse:
+def respond(columns: dict[str, list[Any]], answers: Sequence[Answer], now: int) -> OnlineResponse:
     """Make the response from the rows that were found.
 
     Args:
         columns: The entity rows.
-        reads: What was read of each view.
-        found: For each read, the row of each entity row, or None.
+        answers: What was found of each view.
         now: The moment against which ttls are held, in microseconds since 1970.
+
+    Raises:
+        OnlineStoreError: A row is cut short, or damaged otherwise.
     """
     values: dict[str, list[Any]] = {}
     statuses: dict[str, list[Status]] = {}
     types: dict[str, str] = {}
-    for read, rows in zip(reads, found, strict=True):
-        published = dict(read.plan.schema.features)
-        wanted = [(feature, published.get(feature)) for feature in read.plan.features]
-        types |= {
-            name: kind or "null" for name, (_, kind) in zip(read.plan.names, wanted, strict=True)
-        }
-        ttl = None if read.plan.view.ttl is None else read.plan.view.ttl // _MICROSECOND
-        oldest = None if ttl is None else now - ttl
-        cells = _columns(rows, wanted, oldest)
-        values |= {name: column for name, (column, _) in zip(read.plan.names, cells, strict=True)}
-        statuses |= {name: column for name, (_, column) in zip(read.plan.names, cells, strict=True)}
+    for answer in answers:
+        plan = answer.read.plan
+        types |= plan.types
+        oldest = None if plan.ttl is None else now - plan.ttl
+        found, why = _columns(answer, oldest)
+        values.update(zip(plan.names, found, strict=True))
+        statuses.update(zip(plan.names, why, strict=True))
     return OnlineResponse(columns, values, statuses, types)
 
 
-Column = tuple[list[Any], list[Status]]
+Columns = tuple[list[list[Any]], list[list[Status]]]
+"""The values of each feature, and their statuses."""
 
 
-def _columns(
-    rows: Sequence[Found | None], wanted: Sequence[tuple[str, str | None]], oldest: int | None
-) -> list[Column]:
-    """Return the values and the statuses of each feature."""
-    if _all_alike(rows, oldest):
-        return _transposed(rows, wanted)
-    columns: list[Column] = [([], []) for _ in wanted]
-    positions: dict[bytes, list[int | None]] = {}
-    for found in rows:
-        missing = _missing(found, oldest)
-        if found is None or missing is not None:
-            for values, statuses in columns:
-                values.append(None)
-                statuses.append(missing or Status.NOT_FOUND)
-            continue
-        fingerprint = found.schema.fingerprint
-        if fingerprint not in positions:
-            positions[fingerprint] = _positions(found.schema, wanted)
-        row = found.row.values  # noqa: PD011, a tuple
-        for (values, statuses), position in zip(columns, positions[fingerprint], strict=True):
-            value = None if position is None else row[position]
-            values.append(value)
-            statuses.append(_status(position, value))
-    return columns
-
-
-def _all_alike(rows: Sequence[Found | None], oldest: int | None) -> bool:
-    """Whether all rows were found, by one schema, and none has expired: the usual case."""
-    first = rows[0].schema if rows and rows[0] is not None else None
-    return first is not None and all(
-        found is not None
-        and found.schema is first
-        and (oldest is None or found.row.event >= oldest)
-        for found in rows
+def _columns(answer: Answer, oldest: int | None) -> Columns:
+    """Return the columns of a view; a row that several entity rows ask for is read once."""
+    keys = answer.read.keys
+    if len({*keys}) == len(keys):
+        return _distinct(answer, oldest)
+    once = dict(zip(keys, answer.rows, strict=True))
+    places = {key: place for place, key in enumerate(once)}
+    spread = [places[key] for key in keys]
+    found, why = _distinct(replace(answer, rows=[*once.values()]), oldest)
+    return (
+        [[column[place] for place in spread] for column in found],
+        [[column[place] for place in spread] for column in why],
     )
 
 
-def _transposed(
-    rows: Sequence[Found | None], wanted: Sequence[tuple[str, str | None]]
-) -> list[Column]:
-    found = [row for row in rows if row is not None]
-    by_feature = list(zip(*(row.row.values for row in found), strict=True))  # noqa: PD011
-    complete = all(row.row.complete for row in found)
-    columns: list[Column] = []
-    for position in _positions(found[0].schema, wanted):
-        if position is None:
-            columns.append(([None] * len(found), [Status.NOT_FOUND] * len(found)))
+def _distinct(answer: Answer, oldest: int | None) -> Columns:
+    plan, rows = answer.read.plan, answer.rows
+    alike = len(answer.decoders) == 1 and all(rows)
+    (decoder,) = answer.decoders.values() if alike else (None,)
+    if decoder and (oldest is None or min(events_of(rows)) >= oldest):
+        return _read(plan.reader(decoder), rows)
+    return _scattered(answer, oldest)
+
+
+def _read(reader: ViewReader, rows: Sequence[Any]) -> Columns:
+    """Read rows of one schema."""
+    count = len(rows)
+    values, sparse = reader.reader.columns(rows)
+    statuses = [[_PRESENT] * count for _ in values]
+    for index in sparse:
+        statuses[index] = [_NULL if value is None else _PRESENT for value in values[index]]
+    for index in reader.lacking:
+        values.insert(index, [None] * count)
+        statuses.insert(index, [_NOT_FOUND] * count)
+    return values, statuses
+
+
+def _scattered(answer: Answer, oldest: int | None) -> Columns:
+    """Read what there is of each row by its own schema, and say of the others why there is none."""
+    plan, count = answer.read.plan, len(answer.rows)
+    whole = [_whether(row, answer.decoders, oldest) for row in answer.rows]
+    values: list[list[Any]] = [[None] * count for _ in plan.wanted]
+    statuses = [[*whole] for _ in plan.wanted]
+    for head, decoder in answer.decoders.items():
+        places = [
+            place
+            for place, (row, status) in enumerate(zip(answer.rows, whole, strict=True))
+            if row and status is _PRESENT and row.startswith(head)
+        ]
+        if decoder is None or not places:
             continue
-        values = list(by_feature[position])
-        if complete:
-            columns.append((values, [Status.PRESENT] * len(found)))
-        else:
-            columns.append((values, [_status(position, value) for value in values]))
-    return columns
+        found, why = _read(plan.reader(decoder), [answer.rows[place] for place in places])
+        for columns, read in ((values, found), (statuses, why)):
+            _scatter(places, read, columns)
+    return values, statuses
 
 
-def _missing(found: Found | None, oldest: int | None) -> Status | None:
-    """Say why a row gives no values; None where it does."""
-    if found is None:
-        return Status.NOT_FOUND
-    return Status.EXPIRED if oldest is not None and found.row.event < oldest else None
+def _scatter(
+    places: Sequence[int], read: Sequence[Sequence[Any]], columns: Sequence[list[Any]]
+) -> None:
+    for some, column in zip(read, columns, strict=True):
+        for place, value in zip(places, some, strict=True):
+            column[place] = value
 
 
-def _status(position: int | None, value: Any) -> Status:
-    if position is None:
-        return Status.NOT_FOUND
-    return Status.NULL if value is None else Status.PRESENT
-
-
-def _positions(schema: Schema, wanted: Sequence[tuple[str, str | None]]) -> list[int | None]:
-    """Find features in a row; one that was retyped since has no value of its new type."""
-    places = {feature: index for index, feature in enumerate(schema.features)}
-    return [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
+def _whether(
+    row: bytes | None, decoders: Mapping[bytes, Decoder | None], oldest: int | None
+) -> Status:
+    """Say why a row gives no values; PRESENT where it does."""
+    if not row or decoders[row[:HEAD]] is None:
+        return _NOT_FOUND
+    expired = oldest is not None and events_of([row])[0] < oldest
+    return Status.EXPIRED if expired else _PRESENT

@@ -54,8 +54,8 @@ class WireType:
 
 def _instant(unit: str, *, zoned: bool) -> Convert:
     epoch = _EPOCH_UTC if zoned else _EPOCH
-    factor = 1_000_000 // _PER_SECOND[unit]
-    return lambda ticks: epoch + dt.timedelta(microseconds=ticks * factor)
+    step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
+    return lambda ticks: epoch + step * ticks
 
 
 def _date(days: int) -> dt.date:
@@ -91,7 +91,7 @@ _FIXED: dict[str, tuple[str, Convert | None]] = {
     **{f"timestamp[{unit}]": ("q", _instant(unit, zoned=False)) for unit in _PER_SECOND},
     **{f"timestamptz[{unit}]": ("q", _instant(unit, zoned=True)) for unit in _PER_SECOND},
 }
-_VARYING: dict[str, Convert] = {"string": lambda raw: raw.decode(), "bytes": bytes}
+_VARYING: dict[str, Convert] = {"string": bytes.decode, "bytes": bytes}
 
 
 @cache

@@ -1,0 +1,101 @@
+"""Deterministic data: the history of each view in one DuckDB file, and as Parquet for Feast.
+
+What an entity has does not depend on how many there are, so that runs of any size can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+HISTORY = 5
+NOW = datetime(2024, 2, 1, tzinfo=UTC)
+TTL_DAYS = 90
+SAMPLE = 100
+"""The first so many entities are read back, to see that all contenders wrote the same."""
+
+_NUMBER = "(hash(e, j, {view}, {n}) % 1000000)::BIGINT"
+FEATURES = {
+    **{f"i{n}": ("bigint", _NUMBER) for n in range(3)},
+    **{f"d{n}": ("double", f"{_NUMBER} / 1000.0") for n in range(3)},
+    "t0": ("varchar", f"'carrier ' || {_NUMBER} % 50"),
+    "t1": ("varchar", f"'tail number ' || {_NUMBER}"),
+    "at": ("timestamp", f"TIMESTAMP '2023-06-01' + to_seconds({_NUMBER} * 20)"),
+    "flag": ("boolean", f"{_NUMBER} % 2 = 0"),
+}
+
+
+def make(folder: Path, entities: int, views: int = 1, *, ttl: bool = False) -> None:
+    """Write a project and its warehouse, unless it is there already."""
+    if (folder / "done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+        con.execute("SET threads = 2; SET TimeZone = 'UTC'")
+        for view in range(views):
+            con.execute(f"CREATE TABLE v{view} AS {_rows(view, entities, 0, HISTORY)}")
+            con.execute(f"COPY v{view} TO '{folder}/v{view}.parquet'")
+    _project(folder, views, ttl=ttl)
+    (folder / "done").touch()
+
+
+def change(folder: Path, entities: int) -> int:
+    """Give every hundredth entity a newer row, another hundredth each time; return how many."""
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        hours = con.sql("SELECT max(date_diff('hour', TIMESTAMP '2024-01-01', seen_at)) FROM v0")
+        next_hour = hours.fetchall()[0][0] + 1
+        # Not the first ones, which are read back.
+        few = f"id >= {SAMPLE} AND id % 100 = {next_hour % 100}"
+        newer = f"SELECT * FROM ({_rows(0, entities, next_hour, next_hour + 1)}) WHERE {few}"
+        con.execute(f"INSERT INTO v0 {newer}")
+        return int(con.sql(f"SELECT count(*) FROM ({newer})").fetchall()[0][0])
+
+
+def _rows(view: int, entities: int, first: int, end: int) -> str:
+    features = ", ".join(
+        f"{text.format(view=view, n=n)} AS {name}"
+        for n, (name, (_, text)) in enumerate(FEATURES.items())
+    )
+    return f"""SELECT e::BIGINT AS id,
+      TIMESTAMP '2024-01-01' + to_hours(j::BIGINT) + to_seconds((e % 3600)::BIGINT) AS seen_at,
+      {features}
+    FROM range({first}, {end}) AS h(j), range({entities}) AS t(e)"""
+
+
+def _project(folder: Path, views: int, *, ttl: bool) -> None:
+    """Write the dbt artifacts that make the folder a feature project."""
+    (folder / "dbt_project.yml").write_text("name: bench\nversion: '1'\nprofile: bench\n")
+    (folder / "profiles.yml").write_text(
+        "bench: {target: dev, outputs: {dev: {type: duckdb, path: warehouse.duckdb,"
+        " config_options: {threads: 2}}}}\n"
+    )
+    manifest = {
+        "metadata": {
+            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+            "adapter_type": "duckdb",
+            "project_name": "bench",
+        },
+        "nodes": {f"model.bench.v{view}": _node(view, ttl=ttl) for view in range(views)},
+    }
+    (folder / "target").mkdir(exist_ok=True)
+    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _node(view: int, *, ttl: bool) -> dict[str, object]:
+    types = {"id": "bigint", "seen_at": "timestamp"}
+    types |= {name: kind for name, (kind, _) in FEATURES.items()}
+    meta = {"entities": {"entity": "id"}, "event_timestamp": "seen_at"}
+    if ttl:
+        meta["ttl"] = f"{TTL_DAYS} days"
+    return {
+        "unique_id": f"model.bench.v{view}",
+        "name": f"v{view}",
+        "resource_type": "model",
+        "relation_name": f'"warehouse"."main"."v{view}"',
+        "config": {"meta": {"featurestore": meta}, "materialized": "table"},
+        "columns": {name: {"name": name, "data_type": text} for name, text in types.items()},
+    }

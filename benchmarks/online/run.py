@@ -1,0 +1,58 @@
+"""Runs the benchmarks of the sync and of reading, and writes docs/reference/performance.md.
+
+Run it with: python -m benchmarks.online.run [sync] [reading] [--quick] [--rounds 3] [--write]
+
+Each run is a process of its own. The contenders take turns, so that a busy moment of the machine
+hits all of them, and medians are compared as ratios. They must agree on what they wrote and read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks.online import measure_reading, measure_sync
+from benchmarks.page import write_table
+
+PARTS = ("sync", "reading")
+SIZES = (250_000, 1_000_000)
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; else all")
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="numbers of entities")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round: does it run?")
+    parser.add_argument("--folder", type=Path, help="where to keep the data between runs")
+    parser.add_argument("--feast", help="a Python that has Feast; see feast_contender.py")
+    parser.add_argument(
+        "--feast-entities", type=int, default=250_000, help="the most that Feast is given"
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
+    options = parser.parse_args()
+    if options.quick:
+        options.sizes, options.rounds, options.feast_entities = [2_000, 8_000], 1, 2_000
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        for part in options.parts or PARTS:
+            text = _measure(part, options, folder)
+            print(f"{part}\n\n{text}\n")
+            if options.write:
+                write_table(part, text)
+
+
+def _measure(part: str, options: argparse.Namespace, folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    if part == "reading":
+        calls = 1 if options.quick else 10
+        return measure_reading.measure(options.rounds, calls, folder, options.feast)
+    return measure_sync.measure(
+        list(options.sizes), options.rounds, folder, options.feast, options.feast_entities
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The contenders of the sync: each fills Redis with the rows of one view, in its own process.
+
+Run one with: python -m benchmarks.online.sync_contenders NAME FOLDER URL
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from benchmarks.online.data import NOW
+from benchmarks.online.rows import pairs_of
+
+Run = Callable[[], int]
+"""Writes the rows, and returns how many."""
+Contender = Callable[[Path, str], Run]
+_CHUNK = 1 << 20
+_OK = b"+OK\r\n"
+SET_COMMAND = b"*3\r\n$3\r\nSET\r\n"
+
+
+def ours(*, full: bool) -> Contender:
+    """This project, as a user calls it."""
+
+    def prepare(folder: Path, url: str) -> Run:
+        # All libraries are loaded before the clock starts; Arrow loads pandas when it is there.
+        import jinja2  # noqa: F401
+        import pandas as pd  # noqa: F401
+        import pyarrow.compute  # noqa: F401
+        import redis.asyncio.cluster
+        import redis.sentinel  # noqa: F401
+        import sqlglot.dialects.duckdb  # noqa: F401
+        import yaml  # noqa: F401
+
+        import featurestore.warehouse.duckdb  # noqa: F401
+        import sync.job  # noqa: F401
+        from featurestore import FeatureStore
+
+        store = FeatureStore(folder, redis_url=url, now=NOW)
+
+        return lambda: sum(view.written for view in store.sync(full=full).views)
+
+    return prepare
+
+
+def bare_socket(folder: Path, url: str) -> Run:
+    """Send SET commands that are ready to be sent, and count the answers: no client can do less."""
+    address = urlsplit(url)
+    commands = (folder / "rows.resp").read_bytes()
+    rows = commands.count(SET_COMMAND)
+
+    def run() -> int:
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            reader = threading.Thread(target=_await, args=(connection, rows * len(_OK)))
+            reader.start()
+            connection.sendall(commands)
+            reader.join()
+        return rows
+
+    return run
+
+
+def _await(connection: socket.socket, size: int) -> None:
+    while size:
+        answers = connection.recv(_CHUNK)
+        # An error would have other letters, and a server that is gone sends none.
+        assert {*answers} <= {*_OK}, answers[:80]
+        assert answers
+        size -= len(answers)
+
+
+def redis_cli(folder: Path, url: str) -> Run:
+    """Send the same commands by `redis-cli --pipe`."""
+    rows = (folder / "rows.resp").read_bytes().count(SET_COMMAND)
+
+    def run() -> int:
+        with (folder / "rows.resp").open("rb") as commands:
+            subprocess.run(
+                [str(CLI), "-u", url, "--pipe"],
+                stdin=commands,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+        return rows
+
+    return run
+
+
+def redis_py(folder: Path, url: str) -> Run:
+    """Write keys and values that are ready with redis-py, ten thousand to a pipeline."""
+    parts = list(pairs_of(folder))
+
+    def run() -> int:
+        with redis.Redis.from_url(url) as client:
+            for keys, values in parts:
+                pipeline = client.pipeline(transaction=False)
+                for key, value in zip(keys, values, strict=True):
+                    pipeline.set(key, value)
+                pipeline.execute()
+        return sum(len(keys) for keys, _ in parts)
+
+    return run
+
+
+CLI = shutil.which("redis-cli") or shutil.which("valkey-cli")
+CONTENDERS: dict[str, Contender] = {
+    "full": ours(full=True),
+    "changes": ours(full=False),
+    "bare socket": bare_socket,
+    "redis-py": redis_py,
+    **({"redis-cli": redis_cli} if CLI else {}),
+}
+
+
+def main() -> None:
+    """Run one contender, and print its seconds and its peak memory as JSON."""
+    name, folder, url = sys.argv[1:4]
+    run = CONTENDERS[name](Path(folder), url)
+    start = time.perf_counter()
+    written = run()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "written": written}))
+
+
+if __name__ == "__main__":
+    main()
