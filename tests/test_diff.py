@@ -53,6 +53,30 @@ SAME = {
 }
 
 
+THIS = '"warehouse"."main"."plane_features"'
+INCREMENTS = {
+    "a filter": f"where observed_at > (select max(observed_at) from {THIS})",
+    "with another": f"where 1 = 1 and observed_at > (select max(observed_at) from {THIS})",
+    "rows not there": f"where not exists (select 1 from {THIS} as old where old.tailnum = tailnum)",
+}
+
+
+@pytest.mark.parametrize("title", INCREMENTS)
+def test_what_an_incremental_run_adds_is_no_change_of_logic(tmp_path, title):
+    """A pull request compiles in an empty schema; production does where the table is there."""
+    where, full = INCREMENTS[title], "where 1 = 1" if title == "with another" else ""
+    config = {"materialized": "incremental"}
+    states = [
+        state(tmp_path / name, features=f"{FEATURES} {rows}", config=config)
+        for name, rows in (("a", where), ("b", full))
+    ]
+
+    assert [] == compare(*states, NOW)
+    assert [("logic changed", "plane_features")] == kinds(
+        tmp_path, features=f"{FEATURES} where observed_at > (select max(observed_at) from other)"
+    )
+
+
 @pytest.mark.parametrize("title", SAME)
 def test_a_change_of_form_is_no_change(tmp_path, title):
     assert [] == kinds(tmp_path, **SAME[title])

@@ -195,6 +195,16 @@ def test_a_second_run_reads_no_sql(tmp_path, monkeypatch):
     assert [f"{FLIGHTS}.later"] == sources_of(third)
 
 
+@pytest.mark.parametrize("kept", [{}, {"columns": {}}, ["x"], 1, {"rows": "abcd", "columns": {}}])
+def test_kept_lineage_of_another_form_is_not_used(tmp_path, kept):
+    """A file that is JSON, and yet not what this version keeps, is as good as none."""
+    first = build_lineage(project(tmp_path), cache=(cache := ResultCache(tmp_path, "lineage")))
+    cache.save()
+    cache.path.write_text(json.dumps(dict.fromkeys(json.loads(cache.path.read_text()), kept)))
+
+    assert first == build_lineage(project(tmp_path), cache=ResultCache(tmp_path, "lineage"))
+
+
 def test_hits_of_a_source_column(tmp_path):
     exposures = [service("delays", ["plane_features:delay"], owner={"name": "Ann"})]
     read = project(tmp_path, exposures=exposures)
@@ -270,3 +280,16 @@ def test_the_command_line_draws(example_project, tmp_path):
 
     assert 0 == result.exit_code
     ET.parse(tmp_path / "a.svg")
+
+
+def test_a_key_is_called_a_key_and_a_column_a_column(example_project):
+    """What a column is stands behind its name, and an unknown one is no unknown feature."""
+
+    def said(*arguments: str) -> str:
+        result = cli(example_project, *arguments)
+        return " ".join(f"{result.output} {result.exception}".split())
+
+    assert "plane_features:tailnum key" in said("plane_features:tailnum")
+    assert "Unknown column 'tailnun' in stg_nycflights__flights" in said(
+        "--upstream", "stg_nycflights__flights.tailnun"
+    )

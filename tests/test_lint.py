@@ -396,3 +396,28 @@ def test_many_views_are_quick_the_second_time(store, tmp_path):
 
     assert 500 == len(report.linted) == len(kept)
     assert report == store(*views).lint()
+
+
+def test_lines_of_a_loop_and_of_a_macro_after_it_are_their_own():
+    """The lines that Jinja leaves blank or repeats do not move those behind them."""
+    raw = (
+        "{# two\n   lines #}\nselect\n  {% for i in range(2) %}\n  amount as a{{ i }},\n"
+        "  {% endfor %}\n  {{ total('amount') }} as total\nfrom {{ ref('orders') }}"
+    )
+    made = (
+        "\nselect\n  \n  amount as a0,\n  \n  amount as a1,\n  \n  \nsum(amount) over (\n"
+        "    partition by customer_id\n)\n as total\nfrom orders"
+    )
+    lines = {text: number for number, text in enumerate(made.split("\n"), start=1)}
+
+    assert [5, 5, 7, 8] == [
+        file_line(raw, made, lines[text])
+        for text in ("  amount as a0,", "  amount as a1,", "sum(amount) over (", "from orders")
+    ]
+
+
+def test_to_select_no_rule_is_an_error(store, run):
+    store()
+    code, _, said = run("--no-connect", "--select", " ,")
+
+    assert (1, "Error: No rule of the lint is selected. Name some, such as FS001.") == (code, said)

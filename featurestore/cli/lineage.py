@@ -81,7 +81,7 @@ def _show_feature(
     output: Path | None,
     format_: Format,
 ) -> None:
-    from featurestore.lineage.hits import services_of
+    from featurestore.lineage.hits import parts_of, services_of
     from featurestore.lineage.trees import upstream_tree
 
     columns = _columns_of(store, name)
@@ -97,9 +97,10 @@ def _show_feature(
     elif format_ is Format.JSON:
         print_json(_lineage_json(graph, name, columns, taken, indirect))
     else:
+        kinds = dict(parts_of(view))
         for feature, column in columns.items():
             tree = upstream_tree(graph, column, indirect=indirect)
-            tree.label, tree.notes = f"{view.name}:{feature}", ("feature",)
+            tree.label, tree.notes = f"{view.name}:{feature}", (kinds[feature],)
             shown = _rich(tree)
             for service in taken[column]:
                 shown.add(f"[dim]used by[/dim] {service} [dim]service[/dim]")

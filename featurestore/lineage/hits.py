@@ -12,7 +12,7 @@ from featurestore.lineage.labels import label_column
 from featurestore.manifest import Manifest
 from featurestore.registry import Registry
 
-__all__ = ["Hit", "hits", "services_of"]
+__all__ = ["Hit", "hits", "parts_of", "services_of"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +75,7 @@ def services_of(registry: Registry, view: str, feature: str) -> list[FeatureServ
 
 def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hit]]:
     for view in registry.feature_views.values():
-        for name, kind in _parts(view):
+        for name, kind in parts_of(view):
             services = _names(services_of(registry, view.name, name)) or (
                 () if kind == "feature" else _names(_users(registry, view))
             )
@@ -87,7 +87,8 @@ def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hi
             yield label, Hit(service.label, "label", "", (service.name,), service.owner)
 
 
-def _parts(view: FeatureView) -> Iterator[tuple[str, str]]:
+def parts_of(view: FeatureView) -> Iterator[tuple[str, str]]:
+    """Yield each column that a view declares, with what it is: a key, a timestamp or a feature."""
     keys = {column.name for column in view.join_keys}
     for column in view.columns:
         yield column.name, "key" if column.name in keys else "timestamp"

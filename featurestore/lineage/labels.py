@@ -79,9 +79,15 @@ def _nodes(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def unknown_column(column: ColumnId, known: list[str]) -> UnknownFeature:
+class UnknownColumn(UnknownFeature):
+    """The model or source has no column of this name."""
+
+    noun = "column"
+
+
+def unknown_column(column: ColumnId, known: list[str]) -> UnknownColumn:
     """Return the error for a column that its node does not have."""
-    return UnknownFeature(column.column, known, where=label_of(column.node))
+    return UnknownColumn(column.column, known, where=label_of(column.node))
 
 
 def label_column(manifest: Manifest, service: FeatureService) -> ColumnId | None:

@@ -11,6 +11,7 @@ from sqlglot import exp
 from featurestore.cache import ResultCache, checksum
 from featurestore.errors import NotCompiled
 from featurestore.lineage.flows import ROWS, ColumnId, Flow, Relation, Rest, Rows, digest
+from featurestore.lineage.incremental import without_own_rows
 from featurestore.lineage.names import Names
 from featurestore.lineage.scopes import column_of, unknown
 from featurestore.lineage.stored import dumped, loaded
@@ -23,7 +24,7 @@ __all__ = ["Progress", "Tracer"]
 Progress = Callable[[str], None]
 """Told the name of each model when it has been read."""
 
-_VERSION = "1"
+_VERSION = "2"
 _EPHEMERAL = "__dbt__cte__"
 _SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
 
@@ -132,8 +133,8 @@ class Tracer:
         if self._cache is None or not node.compiled_code:
             return self._read(node)
         key = self._key(node)
-        if (found := self._cache.get(key)) is not None:
-            return loaded(found)
+        if (found := loaded(self._cache.get(key))) is not None:
+            return found
         relation = self._read(node)
         self._cache.put(key, dumped(relation))
         return relation
@@ -174,6 +175,8 @@ class Tracer:
 
         own = self.names.relation(node.relation_name or "")
         by_name = self._by_name(node)
+        if node.config.materialized == "incremental" and own:
+            tree = without_own_rows(tree, lambda table: self.names.table(table) == own)
 
         def base(table: exp.Table) -> Relation | None:
             path = self.names.table(table)

@@ -23,14 +23,22 @@ def dumped(relation: Relation) -> dict[str, Any]:
     }
 
 
-def loaded(stored: dict[str, Any]) -> Relation:
-    """Read what `dumped` wrote.
+def loaded(stored: Any) -> Relation | None:
+    """Read what `dumped` wrote; None if it is nothing of the kind.
 
     >>> flow = Flow("t", frozenset({ColumnId("model.shop.a", "x")}))
     >>> relation = Relation({"x": flow}, Rows("r"), (Rest("source.shop.a.b"),))
     >>> loaded(dumped(relation)) == relation
     True
+    >>> loaded({"columns": {}})
     """
+    try:
+        return _loaded(stored)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _loaded(stored: dict[str, Any]) -> Relation:
     whole, bases, indirect, doubts = stored["rows"]
     return Relation(
         {name: _flow_of(flow) for name, flow in stored["columns"].items()},

@@ -10,7 +10,7 @@ from sqlglot import exp
 from featurestore.lint.blocks import Block, Source, local
 from featurestore.lint.model import Hop, LintedView, blocks_under, columns_of
 
-__all__ = ["free_sources", "is_bounded_by_constant", "is_bounded_outside"]
+__all__ = ["free_sources", "is_bounded_by_constant", "is_bounded_outside", "reaches_ahead"]
 
 _Columns = list[tuple[str, exp.Column]]
 _SIZES: dict[type[exp.Expr], bool] = {exp.LT: False, exp.LTE: False, exp.GT: True, exp.GTE: True}
@@ -20,20 +20,30 @@ _SUBS = (exp.Sub, exp.DateSub, exp.TimestampSub, exp.DatetimeSub)
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Columns of which `low` is at most `high`; `equal` if they are the same."""
+    """Columns of which `low` is at most `high`.
+
+    Attributes:
+        low: The columns of the lower side.
+        high: Those of the higher one.
+        equal: Whether both sides are the same.
+        ahead: Whether the bound lies behind the row's own instant.
+        both_ways: Whether a length is compared without its sign, so that it bounds no direction.
+    """
 
     low: _Columns
     high: _Columns
     equal: bool = False
     ahead: bool = False
+    both_ways: bool = False
 
 
-def free_sources(view: LintedView, hop: Hop) -> dict[str, Source]:
+def free_sources(view: LintedView, hop: Hop, *, dimensions: bool = False) -> dict[str, Source]:
     """Return the sources of which rows of any time meet a row of the event's source.
 
     Args:
         view: The feature view.
         hop: A block, and the source in it that the event timestamp is from.
+        dimensions: Whether to count tables that have one row for all the events of an entity.
     """
     if not hop.alias or len(hop.block.sources) < 2:  # noqa: PLR2004
         return {}
@@ -44,10 +54,20 @@ def free_sources(view: LintedView, hop: Hop) -> dict[str, Source]:
         for alias in hop.block.sources.keys() - held
         for comparison in comparisons
         if _bounds(view, hop.block, alias, held, comparison)
-        or _links(view, hop.block, alias, held, comparison)
+        or _links(view, hop.block, alias, held, comparison, dimensions=dimensions)
     }:
         held |= fresh
     return {alias: s for alias, s in hop.block.sources.items() if alias not in held}
+
+
+def reaches_ahead(view: LintedView, block: Block, alias: str) -> bool:
+    """Say whether a comparison asks for rows of a source that are later than those of another."""
+    return any(
+        not comparison.equal
+        and _any_time(view, block, [c for a, c in comparison.high if a == alias])
+        and _any_time(view, block, [c for a, c in comparison.low if a != alias])
+        for comparison in _comparisons(view, block)
+    )
 
 
 def is_bounded_outside(view: LintedView, source: Source) -> bool:
@@ -90,17 +110,24 @@ def _bounds(
         return any(a in wanted and view.maybe_time(block, c) for a, c in columns)
 
     low, high = comparison.low, comparison.high
-    if times(low, {alias}) and times(low, held):
-        return True  # A difference of the two is compared with a length.
-    if times(high, {alias}) and times(high, held):
-        return True
+    difference = (times(low, {alias}) and times(low, held)) or (
+        times(high, {alias}) and times(high, held)
+    )
+    if difference:
+        return not comparison.both_ways
     if comparison.equal and times(high, {alias}) and times(low, held):
         return True
     return times(low, {alias}) and times(high, held) and not comparison.ahead
 
 
 def _links(
-    view: LintedView, block: Block, alias: str, held: set[str], comparison: _Comparison
+    view: LintedView,
+    block: Block,
+    alias: str,
+    held: set[str],
+    comparison: _Comparison,
+    *,
+    dimensions: bool,
 ) -> bool:
     """Say whether an equality ties one event to another, rather than all of one entity."""
     if not comparison.equal or len(comparison.low) != 1 or len(comparison.high) != 1:
@@ -110,9 +137,9 @@ def _links(
         (left, one), (right, other) = (right, other), (left, one)
     if left != alias or right not in held:
         return False
-    return _is_unique(view, block, one) or not (
-        view.is_key(block, one) or view.is_key(block, other)
-    )
+    if not (view.is_key(block, one) or view.is_key(block, other)):
+        return True
+    return _is_unique(view, block, one) and (not dimensions or _is_unique(view, block, other))
 
 
 def _is_unique(view: LintedView, block: Block, column: exp.Column) -> bool:
@@ -168,7 +195,9 @@ def _read(view: LintedView, block: Block, node: exp.Expr) -> Iterator[_Compariso
 def _ordered(view: LintedView, block: Block, low: exp.Expr, high: exp.Expr) -> _Comparison:
     shifted = _shifts(high, _ADDS) or _shifts(low, _SUBS)
     ahead = shifted and not view.view.available_after and not view.is_shifted
-    return _Comparison(columns_of(block, low), columns_of(block, high), ahead=ahead)
+    both_ways = low.find(exp.Abs) is not None or high.find(exp.Abs) is not None
+    columns = columns_of(block, low), columns_of(block, high)
+    return _Comparison(*columns, ahead=ahead, both_ways=both_ways)
 
 
 def _shifts(expression: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> bool:

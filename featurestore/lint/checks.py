@@ -16,7 +16,7 @@ from featurestore.lint.windows import future_windows, unordered_windows
 
 __all__ = ["CHECKS", "VERSION"]
 
-VERSION = "1"
+VERSION = "2"
 """Goes up when a rule finds something else than before, so that kept results are not used."""
 
 Check = Callable[[LintedView], Iterator[Found]]

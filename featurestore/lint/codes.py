@@ -131,12 +131,16 @@ def known_codes(codes: Iterable[str]) -> tuple[str, ...]:
     """Return codes as they are written in the table.
 
     Raises:
-        FeatureStoreError: No rule has one of them.
+        FeatureStoreError: No rule has one of them, or there is none.
 
     >>> known_codes(["fs003"])
     ('FS003',)
     """
     found = tuple(code.strip().upper() for code in codes)
+    if not found:
+        raise FeatureStoreError(
+            "No rule of the lint is selected.", remedy=f"Name some, such as {next(iter(RULES))}."
+        )
     for code in found:
         if remedy := wrong_code(code):
             raise FeatureStoreError(f"There is no lint rule '{code}'.", remedy=remedy)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from sqlglot import exp
+
 from featurestore.definitions import FeatureService, FeatureView
 from featurestore.errors import NotCompiled
 from featurestore.lint.blocks import read_query
@@ -27,15 +29,17 @@ class Facts:
 
     Args:
         manifest: The manifest.
-        registry: The registry, for the services.
+        registry: The registry, for the views and the services.
     """
 
     def __init__(self, manifest: Manifest, registry: Registry) -> None:
         self._manifest = manifest
         self.dialect = manifest.dialect
         self._services = tuple(registry.feature_services.values())
+        self._views = {view.unique_id for view in registry.feature_views.values()}
         self._nodes: dict[str, CompiledNode] = {}
         self._facts: dict[str, TableFacts] = {}
+        self._trees: dict[str, exp.Query | None] = {}
 
     def node(self, unique_id: str) -> CompiledNode:
         """Return a node with its SQL."""
@@ -43,26 +47,42 @@ class Facts:
             self._nodes[unique_id] = self._manifest.compiled(unique_id)
         return self._nodes[unique_id]
 
+    def tree(self, node: CompiledNode) -> exp.Query | None:
+        """Return the SQL of a model that views read, None where it cannot be read."""
+        if node.unique_id not in self._trees:
+            try:
+                self._trees[node.unique_id] = parsed(node, self.dialect)
+            except NotCompiled:
+                self._trees[node.unique_id] = None
+        return self._trees[node.unique_id]
+
     def material(self, view: FeatureView) -> list[str]:
         """Return all that the findings of a view depend on, beside its definition."""
         node = self.node(view.unique_id)
         texts = [node.compiled_code or "", node.raw_code, str(node.config.materialized)]
-        for near in self._near(node):
-            texts += _declared(near)
-            if isinstance(near, CompiledNode):
-                texts.append(near.compiled_code or "")
-                texts += [text for far in self._near(near) for text in _declared(far)]
-            texts.append(repr(sorted(map(sorted, self._grains_of(near)))))
+        for behind in self._behind(node):
+            texts += _declared(behind)
+            if isinstance(behind, CompiledNode):
+                texts += [behind.compiled_code or "", behind.raw_code]
+            texts.append(repr(sorted(map(sorted, self._grains_of(behind)))))
         texts += [repr(service) for service in self.services(view)]
         return [*texts, repr(sorted(map(sorted, self.grains(view))))]
 
-    def tables(self, view: FeatureView) -> dict[str, TableFacts]:
-        """Return what is known of each table that a view reads, by its name in lower case."""
+    def tables(self, node: CompiledNode) -> dict[str, TableFacts]:
+        """Return what is known of each table that a model reads, by its name in lower case."""
         return {
             table_name(near.relation_name): self._table(near)
-            for near in self._near(self.node(view.unique_id))
+            for near in self._near(node)
             if near.relation_name
         }
+
+    def model(self, node: CompiledNode, table: str) -> CompiledNode | None:
+        """Return the model behind a table that a model reads, unless it is a feature view."""
+        for near in self._near(node):
+            if isinstance(near, CompiledNode) and table_name(near.relation_name) == table:
+                is_linted = near.resource_type != "model" or near.unique_id in self._views
+                return None if is_linted else near
+        return None
 
     def services(self, view: FeatureView) -> list[FeatureService]:
         """Return the services that take a view and have a label."""
@@ -94,8 +114,21 @@ class Facts:
                     continue
         return found
 
+    def _behind(self, node: CompiledNode) -> list[CompiledNode | Source]:
+        """Return all that a model is built from, in the order of the way there."""
+        found: dict[str, CompiledNode | Source] = {}
+        waiting: list[CompiledNode | Source] = [node]
+        for one in waiting:
+            new = self._near(one) if isinstance(one, CompiledNode) else []
+            waiting += [near for near in new if near.unique_id not in found]
+            found |= {near.unique_id: near for near in new}
+        return list(found.values())
+
     def _table(self, near: CompiledNode | Source) -> TableFacts:
         if near.unique_id not in self._facts:
+            is_history = near.unique_id.startswith("snapshot.")
+            # What a snapshot calls its unique key is unique at one time only.
+            grains = () if is_history else self._grains_of(near)
             self._facts[near.unique_id] = TableFacts(
                 columns=frozenset(map(str.lower, near.columns)) | self._selected(near),
                 times=frozenset(
@@ -103,9 +136,8 @@ class Facts:
                     for column in near.columns.values()
                     if _TIME_TYPE.search(column.data_type or "")
                 ),
-                unique=frozenset(
-                    name for grain in self._grains_of(near) if len(grain) == 1 for name in grain
-                ),
+                unique=frozenset(name for grain in grains if len(grain) == 1 for name in grain),
+                is_history=is_history,
             )
         return self._facts[near.unique_id]
 
@@ -118,9 +150,8 @@ class Facts:
             for far in self._near(near)
             if far.relation_name
         }
-        try:
-            tree = parsed(near, self.dialect)
-        except NotCompiled:
+        tree = self.tree(near)
+        if tree is None:
             return frozenset()
         return read_query(tree, lambda table: declared.get(table, frozenset())).names()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from featurestore.lint.blocks import Block, Source, Step, columns_in, local
-from featurestore.lint.bounds import free_sources
+from featurestore.lint.bounds import free_sources, reaches_ahead
 from featurestore.lint.model import Found, Hop, LintedView, columns_of
 from featurestore.lint.totals import aggregates, is_total
 
@@ -23,7 +23,10 @@ def unbounded_joins(view: LintedView) -> Iterator[Found]:
             steps = [step for at, step in used if at is hop]
             above = _sums_above(path, used, hop)
             for alias, source in free_sources(view, hop).items():
-                if id(source) not in seen and _lets_in(view, steps, alias, source, above):
+                if id(source) in seen or not _lets_in(view, steps, alias, source):
+                    continue
+                summed = above or any(_sums(step, alias) for step in steps)
+                if summed or _is_of_later(view, hop.block, alias, source):
                     seen.add(id(source))
                     yield Found(_join_of(hop.block, source), f"'{alias}' has rows of any time")
 
@@ -34,15 +37,23 @@ def _sums_above(path: list[Hop], used: list[tuple[Hop, Step]], hop: Hop) -> bool
     return any(at in above and any(aggregates(step.expression)) for at, step in used)
 
 
-def _lets_in(view: LintedView, steps: list[Step], alias: str, source: Source, above: bool) -> bool:
-    tables = view.tables_under(source)
-    if not any(map(view.is_event_table, tables)) or _is_first(view, source):
+def _lets_in(view: LintedView, steps: list[Step], alias: str, source: Source) -> bool:
+    if not any(map(view.is_event_table, view.tables_under(source))) or _is_first(view, source):
         return False
     if any(is_total(view, block) for block in source.blocks):
         return False
-    summed = any(_sums(step, alias) for step in steps)
     taken = any(alias in {a for a, _ in columns_of(step.block, step.expression)} for step in steps)
-    return summed or (taken and (above or bool(tables & view.event_tables)))
+    return taken or any(_sums(step, alias) for step in steps)
+
+
+def _is_of_later(view: LintedView, block: Block, alias: str, source: Source) -> bool:
+    """Say whether a single row of a source is surely, or for all we know, of a later time."""
+    tables = view.tables_under(source)
+    return (
+        bool(tables & view.event_tables)
+        or any(view.facts(table).is_history for table in tables)
+        or reaches_ahead(view, block, alias)
+    )
 
 
 def _sums(step: Step, alias: str) -> bool:

@@ -15,6 +15,7 @@ from featurestore.lint.codes import RULES, WARNING, known_codes
 from featurestore.lint.facts import Facts
 from featurestore.lint.model import Found, LintedView
 from featurestore.lint.places import place, snippet
+from featurestore.lint.upstream import CARRIED, carried, models_behind
 from featurestore.manifest import Manifest
 from featurestore.registry import Registry
 from featurestore.sql.compiled import parsed
@@ -136,12 +137,24 @@ def _findings(view: FeatureView, facts: Facts, project: Path) -> Iterator[Proble
         )
         return
     linted = LintedView(
-        view, node, tree, facts.tables(view), facts.services(view), facts.grains(view)
+        view,
+        node,
+        tree,
+        facts.tables(node),
+        facts.services(view),
+        facts.grains(view),
+        models_behind(view, node, facts),
     )
     found = {
         _problem(linted, code, one, facts.dialect, project)
         for code, check in CHECKS.items()
         for one in check(linted)
+    }
+    found |= {
+        _problem(behind, code, one, facts.dialect, project)
+        for behind in carried(linted)
+        for code in CARRIED
+        for one in CHECKS[code](behind)
     }
     yield from sorted(found)
 
@@ -150,7 +163,7 @@ def _problem(view: LintedView, code: str, found: Found, dialect: str, project: P
     rule = RULES[code]
     path, line = found.path or view.view.path, 0
     if found.node is not None:
-        path, line = place(view.node, found.node, project)
+        path, line = place(found.model or view.node, found.node, project)
     return Problem(
         path,
         view.view.name,

@@ -41,11 +41,13 @@ class TableFacts:
         columns: The documented columns, in lower case.
         times: Those whose type is a date or a timestamp.
         unique: Columns that a test or a constraint holds unique.
+        is_history: Whether it is a snapshot: what each row says is known from an instant on.
     """
 
     columns: frozenset[str] = frozenset()
     times: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,14 @@ class Found:
         detail: More than the rule's own message says: names and values.
         snippet: What to show when there is no node.
         path: The file to edit when there is no node; by default the yml of the view.
+        model: The model in whose SQL the node stands; by default that of the view.
     """
 
     node: exp.Expr | None
     detail: str = ""
     snippet: str = ""
     path: str = ""
+    model: CompiledNode | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +93,8 @@ class LintedView:
         tables: What is known of the tables in the warehouse, by name in lower case.
         services: The services that take it, and those whose label it has.
         grains: The column sets that a test or a constraint holds unique.
+        upstream: Gives the model behind a table, read for no columns in particular; None if the
+            table is no model of this project, or one that is linted for itself.
     """
 
     view: FeatureView
@@ -97,6 +103,7 @@ class LintedView:
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     services: Sequence[FeatureService] = ()
     grains: Sequence[frozenset[str]] = ()
+    upstream: Callable[[str], LintedView | None] = lambda _: None
 
     @cached_property
     def root(self) -> Source:
@@ -124,7 +131,7 @@ class LintedView:
 
     def outputs(self, names: Iterable[str]) -> list[Origin]:
         """Return what columns of the result stand for."""
-        return [origin for name in sorted(names) for origin in self.root.origins(name)]
+        return [origin for name in sorted(names) if name for origin in self.root.origins(name)]
 
     @cached_property
     def feature_steps(self) -> list[Step]:
@@ -173,6 +180,14 @@ class LintedView:
         for step in self.reach(start):
             found |= {o for o in self.feeding(step) if isinstance(o, Base)}
         return found
+
+    def through(self, origins: Iterable[Origin]) -> Iterator[tuple[LintedView, Step]]:
+        """Yield each expression that feeds some columns, those of the models upstream as well."""
+        start = list(origins)
+        yield from ((self, step) for step in self.reach(start))
+        for base in self.bases(start):
+            if (model := self.upstream(base.table)) is not None:
+                yield from model.through(model.root.origins(base.column))
 
     @cached_property
     def paths(self) -> list[list[Hop]]:
@@ -281,6 +296,7 @@ class LintedView:
         return (
             table in self.event_tables
             or bool(facts.times)
+            or facts.is_history
             or any(_SURELY_TIME.search(column) for column in facts.columns)
         )
 

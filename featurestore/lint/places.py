@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from sqlglot import exp
 
@@ -13,6 +15,9 @@ from featurestore.nodes import CompiledNode
 __all__ = ["compiled_line", "file_line", "place", "snippet"]
 
 _LONGEST = 100
+_LEAST_FIXED = 4
+_JINJA = re.compile(r"\{\{.*?\}\}")
+_Match = tuple[Literal["equal", "replace", "insert", "delete"], int, int, int, int]
 
 
 def place(node: CompiledNode, where: exp.Expr, project: Path) -> tuple[str, int]:
@@ -64,8 +69,11 @@ def file_line(raw: str, compiled: str, line: int) -> int:
     3
     """
     before = 0
-    for tag, start, end, raw_start, raw_end in _matches(raw, compiled):
+    own, made, matches = _matches(raw, compiled)
+    for tag, start, end, raw_start, raw_end in matches:
         if start <= line - 1 < end:
+            if tag != "equal" and own.count(made[line - 1]) == 1 and made[line - 1]:
+                return own.index(made[line - 1]) + 1
             offset = line - 1 - start
             last = max(raw_end - 1, raw_start)
             return (raw_start + offset if tag == "equal" else min(raw_start + offset, last)) + 1
@@ -74,9 +82,32 @@ def file_line(raw: str, compiled: str, line: int) -> int:
 
 
 @lru_cache(maxsize=1)
-def _matches(raw: str, compiled: str) -> list[tuple[str, int, int, int, int]]:
+def _matches(raw: str, compiled: str) -> tuple[list[str], list[str], list[_Match]]:
+    """Return the model's own lines, those of the SQL as they were written, and how they match.
+
+    A line of SQL that came from `from {{ ref('orders') }}` counts as that line.
+    """
     made, own = ([line.strip() for line in text.split("\n")] for text in (compiled, raw))
-    return list(difflib.SequenceMatcher(None, made, own, autojunk=False).get_opcodes())
+    patterns = [(line, pattern) for line in dict.fromkeys(own) if (pattern := _pattern(line))]
+    written = [
+        next((source for source, pattern in patterns if pattern.fullmatch(line)), line)
+        for line in made
+    ]
+    matcher = difflib.SequenceMatcher(None, written, own, autojunk=False)
+    return own, written, list(matcher.get_opcodes())
+
+
+def _pattern(line: str) -> re.Pattern[str] | None:
+    """Return what a line with Jinja in it may become; None if that could be almost anything.
+
+    >>> bool(_pattern("from {{ ref('orders') }}").fullmatch('from "shop"."orders"'))
+    True
+    >>> _pattern("{{ columns() }},")
+    """
+    fixed = _JINJA.split(line)
+    if len(fixed) == 1 or sum(map(str.isalnum, "".join(fixed))) < _LEAST_FIXED:
+        return None
+    return re.compile(".*".join(map(re.escape, fixed)))
 
 
 def _skipped(path: Path, raw: str) -> int:

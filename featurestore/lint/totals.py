@@ -20,10 +20,10 @@ def totals_under_early_timestamps(view: LintedView) -> Iterator[Found]:
     """Yield each aggregate that later rows change, though its row is stamped earlier."""
     seen: set[int] = set()
     for path in view.paths:
-        for node, why in (*_under_first(view, path), *_joined_back(view, path)):
-            if id(node) not in seen:
-                seen.add(id(node))
-                yield Found(node, why)
+        for found in (*_under_first(view, path), *_joined_back(view, path)):
+            if id(found.node) not in seen:
+                seen.add(id(found.node))
+                yield found
 
 
 def is_total(view: LintedView, block: Block) -> bool:
@@ -61,7 +61,7 @@ def _in_window(node: exp.Expr) -> bool:
     return isinstance(parent, exp.Window)
 
 
-def _under_first(view: LintedView, path: list[Hop]) -> Iterator[tuple[exp.Expr, str]]:
+def _under_first(view: LintedView, path: list[Hop]) -> Iterator[Found]:
     """Yield the aggregates that stand beside `min(ts)` as event timestamp."""
     last = path[-1]
     stamp = bare(last.expression)
@@ -71,22 +71,22 @@ def _under_first(view: LintedView, path: list[Hop]) -> Iterator[tuple[exp.Expr, 
         if hop is last:
             for node in aggregates(step.expression):
                 if not isinstance(node, _HARMLESS):
-                    yield node, f"the row is stamped {stamp.sql()}"
+                    yield Found(node, f"the row is stamped {stamp.sql()}")
 
 
-def _joined_back(view: LintedView, path: list[Hop]) -> Iterator[tuple[exp.Expr, str]]:
+def _joined_back(view: LintedView, path: list[Hop]) -> Iterator[Found]:
     used = list(view.companions(path))
     for hop in path:
         free = free_sources(view, hop)
+        every = free_sources(view, hop, dimensions=True)
         for step in (step for at, step in used if at is hop):
-            for alias, source in free.items():
-                yield from _from_source(view, step, alias, source)
+            for alias, source in every.items():
+                found = _from_source(view, step, alias, source)
+                yield from (one for one in found if alias in free or one.model is not view.node)
             yield from _from_subqueries(view, step)
 
 
-def _from_source(
-    view: LintedView, step: Step, alias: str, source: Source
-) -> Iterator[tuple[exp.Expr, str]]:
+def _from_source(view: LintedView, step: Step, alias: str, source: Source) -> Iterator[Found]:
     if is_bounded_by_constant(view, source):
         return
     origins = [
@@ -95,14 +95,16 @@ def _from_source(
         for name, origin in step.block.resolve(column)
         if name == alias
     ]
-    for below in view.reach(origins):
-        if is_total(view, below.block) and _is_of_events(view, below.block):
+    for model, below in view.through(origins):
+        if model is not view and is_bounded_by_constant(model, model.root):
+            continue
+        if is_total(model, below.block) and _is_of_events(model, below.block):
             for node in aggregates(below.expression):
                 if not isinstance(node, _HARMLESS):
-                    yield node, f"'{alias}' is joined to rows of any time"
+                    yield Found(node, f"'{alias}' is joined to rows of any time", model=model.node)
 
 
-def _from_subqueries(view: LintedView, step: Step) -> Iterator[tuple[exp.Expr, str]]:
+def _from_subqueries(view: LintedView, step: Step) -> Iterator[Found]:
     for query in local(step.expression):
         if not isinstance(query, exp.Query) or isinstance(query.parent, exp.Exists):
             continue
@@ -114,7 +116,7 @@ def _from_subqueries(view: LintedView, step: Step) -> Iterator[tuple[exp.Expr, s
                 for item in block.select.expressions:
                     for node in aggregates(item):
                         if not isinstance(node, _HARMLESS):
-                            yield node, "the subquery takes rows of any time"
+                            yield Found(node, "the subquery takes rows of any time")
 
 
 def _is_of_events(view: LintedView, block: Block) -> bool:

@@ -190,3 +190,12 @@ from orders o
 join stores s on s.store_id = o.store_id
 group by s.city, o.ordered_at
 -- keys: city
+
+-- title: the days before by a difference without sign, later rows kept out
+select o.customer_id, o.ordered_at, count(p.payment_id) as payments_before
+from orders o
+left join payments p
+    on p.customer_id = o.customer_id
+    and abs(extract(epoch from p.paid_at) - extract(epoch from o.ordered_at)) < 604800
+    and p.paid_at <= o.ordered_at
+group by o.customer_id, o.ordered_at

@@ -64,3 +64,25 @@ from spine s
 left join orders o on o.customer_id = s.customer_id
 group by 1, 2
 -- event_timestamp: as_of
+
+-- title: days before and after alike
+select o.customer_id, o.ordered_at, count(p.payment_id) as payments_around
+from orders o
+left join payments p
+    on p.customer_id = o.customer_id
+    and abs(extract(epoch from p.paid_at) - extract(epoch from o.ordered_at)) < 604800
+group by o.customer_id, o.ordered_at
+
+-- title: an asof join that looks ahead
+-- dialects: duckdb
+select o.customer_id, o.ordered_at, v.url as next_url
+from orders o
+asof left join page_views v on v.customer_id = o.customer_id and o.ordered_at <= v.viewed_at
+
+-- title: an asof join that looks ahead as Snowflake writes it
+-- dialect: snowflake
+select o.customer_id, o.ordered_at, v.url as next_url
+from orders as o
+asof join page_views as v
+    match_condition (o.ordered_at <= v.viewed_at)
+    on o.customer_id = v.customer_id
