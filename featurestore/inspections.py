@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +20,26 @@ __all__ = ["Inspections"]
 class Inspections(OpenProject):
     """What `FeatureStore` finds out about features without computing any; it only delegates."""
 
-    def validate(self, *, connect: bool = True, lint: bool | None = None) -> list[Problem]:
+    def validate(
+        self,
+        *,
+        connect: bool = True,
+        lint: bool | None = None,
+        naming: Mapping[str, str] | None = None,
+    ) -> list[Problem]:
         """Return everything that is wrong with the project's features.
 
         Args:
             connect: Whether to compare the definitions with the warehouse's tables too.
             lint: Whether to read the SQL for leakage too; by default that of the models that dbt
                 has compiled.
+            naming: Regular expressions for kinds of names, such as `{"view": "_features$"}`, before
+                those of the project; see `governance.naming_problems`.
 
         Raises:
             NotCompiled: `lint` is true, and dbt has compiled no feature view.
         """
-        problems = [*self.declared.problems, *self._governance()]
+        problems = [*self.declared.problems, *self._governance(naming or {})]
         if lint is not False:
             problems += self.lint(required=lint is True).problems
         if connect:
@@ -41,11 +49,11 @@ class Inspections(OpenProject):
                 problems += check_views(self.declared.feature_views.values(), warehouse)
         return sorted(problems)
 
-    def _governance(self) -> list[Problem]:
+    def _governance(self, naming: Mapping[str, str]) -> list[Problem]:
         from featurestore.duplicates import duplicate_problems
         from featurestore.governance import access_problems, naming_problems, naming_rules
 
-        rules = naming_rules(self._project_dir)
+        rules = {**naming_rules(self._project_dir), **naming}
         found = [*access_problems(self.declared), *naming_problems(self.declared, rules)]
         if not self.declared.problems:
             found += duplicate_problems(self.registry, self.lineage())

@@ -493,6 +493,34 @@ def test_validate_tells_all_of_it(tmp_path, capsys):
     assert "Warning: models/plane_features.yml: plane_features: feature 'delay' is computed" in said
 
 
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (["--naming", "view=_features$"], 0, ""),
+        (
+            ["--naming", "view=^agg_", "--naming", "feature=^f_"],
+            1,
+            "does not follow the rule '^f_'",
+        ),
+        (["--naming", "veiw=^agg_"], 1, "veiw"),
+        (["--naming", "agg_"], 2, "is no rule for names"),
+    ],
+)
+def test_a_rule_for_names_may_be_tried_out(tmp_path, capsys, given, code, said):
+    """It goes before the project's own for that kind of name."""
+    tiny_project(tmp_path, [_view()])
+    settings = "name: shop\nprofile: shop\nvars: {featurestore: {naming: {view: '^fct_'}}}\n"
+    (tmp_path / "dbt_project.yml").write_text(settings, encoding="utf-8")
+
+    found, _, err = _run(
+        capsys, "validate", "--no-connect", "--no-lint", *given, "--project-dir", str(tmp_path)
+    )
+
+    assert code == found
+    assert said in " ".join(err.split())
+    assert "'^fct_'" not in err
+
+
 @pytest.mark.parametrize("naming", ["3", "[a]"])
 def test_rules_that_are_no_rules(tmp_path, naming):
     """Rules of a wrong shape are told with the right one."""

@@ -48,6 +48,13 @@ def validate(
         str | None,
         typer.Option(metavar="FS001,...", help="The rules of the lint to run; else all."),
     ] = None,
+    naming: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=PATTERN",
+            help="A rule for names, such as 'view=_features$', before those of the project.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     format_: Annotated[
         ReportFormat,
@@ -65,7 +72,8 @@ def validate(
         )
     store = open_store(project_dir, target)
     report = None if lint is False else _linted(store, lint, select)
-    found = [*store.validate(connect=connect, lint=False), *(report.problems if report else ())]
+    problems = store.validate(connect=connect, lint=False, naming=_rules(naming))
+    found = [*problems, *(report.problems if report else ())]
     _WRITERS[format_](sorted(found))
     if report and report.uncompiled:
         note(
@@ -76,6 +84,16 @@ def validate(
         raise typer.Exit(1)
     if format_ is ReportFormat.TABLE:
         note(_summary(store, found))
+
+
+def _rules(naming: list[str] | None) -> dict[str, str]:
+    rules = {}
+    for text in naming or ():
+        kind, separator, pattern = text.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"'{text}' is no rule for names; write 'view=_features$'")
+        rules[kind.strip()] = pattern
+    return rules
 
 
 def _linted(store: FeatureStore, lint: bool | None, select: str | None) -> LintReport:
