@@ -10,6 +10,7 @@ from featurestore.errors import Problem
 from featurestore.open_project import OpenProject
 
 if TYPE_CHECKING:
+    from featurestore.cache import ResultCache
     from featurestore.impact.changes import Change
     from featurestore.lineage.graph import LineageGraph
     from featurestore.lint.linter import LintReport
@@ -26,6 +27,7 @@ class Inspections(OpenProject):
         connect: bool = True,
         lint: bool | None = None,
         naming: Mapping[str, str] | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> list[Problem]:
         """Return everything that is wrong with the project's features.
 
@@ -35,11 +37,12 @@ class Inspections(OpenProject):
                 has compiled.
             naming: Regular expressions for kinds of names, such as `{"view": "_features$"}`, before
                 those of the project; see `governance.naming_problems`.
+            progress: Told the name of each model when its SQL has been read for doubles.
 
         Raises:
             NotCompiled: `lint` is true, and dbt has compiled no feature view.
         """
-        problems = [*self.declared.problems, *self._governance(naming or {})]
+        problems = [*self.declared.problems, *self._governance(naming or {}, progress)]
         if lint is not False:
             problems += self.lint(required=lint is True).problems
         if connect:
@@ -49,14 +52,16 @@ class Inspections(OpenProject):
                 problems += check_views(self.declared.feature_views.values(), warehouse)
         return sorted(problems)
 
-    def _governance(self, naming: Mapping[str, str]) -> list[Problem]:
+    def _governance(
+        self, naming: Mapping[str, str], progress: Callable[[str], None] | None
+    ) -> list[Problem]:
         from featurestore.duplicates import duplicate_problems
         from featurestore.governance import access_problems, naming_problems, naming_rules
 
         rules = {**naming_rules(self._project_dir), **naming}
         found = [*access_problems(self.declared), *naming_problems(self.declared, rules)]
         if not self.declared.problems:
-            found += duplicate_problems(self.registry, self.lineage())
+            found += duplicate_problems(self.registry, self.lineage(progress))
         return found
 
     def lint(
@@ -77,15 +82,13 @@ class Inspections(OpenProject):
             FeatureStoreError: There is no rule of a selected code.
             NotCompiled: Nothing is compiled, and it is required.
         """
-        from featurestore.cache import ResultCache
         from featurestore.lint.linter import lint_project
 
-        cache = ResultCache(self.project.target_path / "featurestore", "lint")
         report = lint_project(
             self.manifest,
             self.declared,
             self.project.folder,
-            cache,
+            self._cache("lint"),
             select=select,
             progress=progress,
         )
@@ -100,10 +103,9 @@ class Inspections(OpenProject):
         Raises:
             DefinitionProblems: Anything is declared wrongly.
         """
-        from featurestore.cache import ResultCache
         from featurestore.lineage.graph import build_lineage
 
-        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
+        with self._cache("lineage") as cache:
             return build_lineage(self.manifest, self.registry, cache=cache, progress=progress)
 
     def diff(
@@ -123,11 +125,15 @@ class Inspections(OpenProject):
             ManifestError: A manifest is missing or cannot be read.
             DefinitionProblems: Anything is declared wrongly in this project.
         """
-        from featurestore.cache import ResultCache
         from featurestore.impact.compare import compare
         from featurestore.impact.state import State, load_state, remark
 
-        with ResultCache(self.project.target_path / "featurestore", "lineage") as cache:
+        with self._cache("lineage") as cache:
             old = load_state(Path(state), cache)
             new = State(self.manifest, self.registry, cache, progress)
             return compare(old, new, self.now()), remark(old, new)
+
+    def _cache(self, name: str) -> ResultCache:
+        from featurestore.cache import ResultCache
+
+        return ResultCache(self.project.target_path / "featurestore", name)

@@ -51,7 +51,6 @@ class Manifest:
         self.groups = {group.name: group for group in file.groups.values()}
         self._nodes = file.nodes
         self._sources = file.sources
-        self._disabled = file.disabled or {}
 
     def __contains__(self, unique_id: str) -> bool:
         """Whether there is a node or a source of this id."""
@@ -110,11 +109,6 @@ class Manifest:
             if kind in MODEL_TYPES and rest:
                 names[".".join(rest)] = unique_id
         return names
-
-    @cached_property
-    def disabled_names(self) -> frozenset[str]:
-        """The names of models that the project turns off."""
-        return frozenset(".".join(unique_id.split(".")[2:]) for unique_id in self._disabled)
 
     def model(self, name: str) -> Node:
         """Find a model, snapshot or seed by name; of a versioned one, the latest.

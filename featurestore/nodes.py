@@ -221,7 +221,6 @@ class ManifestFile(Struct, frozen=True, kw_only=True):
 
     metadata: Metadata | None = None
     nodes: dict[str, msgspec.Raw] = {}
-    disabled: dict[str, list[msgspec.Raw]] | None = {}
     sources: dict[str, msgspec.Raw] = {}
     exposures: dict[str, Exposure] = {}
     groups: dict[str, Group] = {}

@@ -98,6 +98,22 @@ class Registry:
         except KeyError:
             raise UnknownFeatureService(name, self.feature_services) from None
 
+    def services_using(self, view: str, feature: str | None = None) -> list[FeatureService]:
+        """Return the services that take anything of a view.
+
+        Args:
+            view: The view's full name, so with its version if it has one.
+            feature: The one feature that they have to take.
+        """
+        return [
+            service
+            for service in self.feature_services.values()
+            if any(
+                member.view == view and (feature is None or feature in member.features)
+                for member in service.members
+            )
+        ]
+
     def entity(self, name: str) -> Entity:
         """Find an entity.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from featurestore.cli import main
+from featurestore.manifest import load_manifest
 
 NOW = "2013-12-30T20:00"
 PLANE = "tailnum=N14228"
@@ -137,6 +140,37 @@ def test_validate_reports_every_problem(here, run, example_project, tmp_path, mo
     assert code == 1
     assert ["plane_features", "route_features"] == sorted(p["resource"] for p in problems)
     assert all("Did you mean 'ttl'?" in problem["remedy"] for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lineage", "plane_features:seats"],
+        ["diff", "--state", "target"],
+        ["validate", "--no-connect"],
+        ["docs", "--no-connect", "--no-overview"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_terminal_shows_which_model_is_read(
+    here, run, example_project, tmp_path, monkeypatch, arguments
+):
+    """Whoever waits for the SQL to be read sees a bar; a log gets nothing of it."""
+    models = load_manifest(example_project.manifest).model_ids
+    if arguments[0] == "docs":
+        files = ["--markdown", tmp_path / "blocks.md", "--html", tmp_path / "page.html"]
+        arguments = [*arguments, *files]
+    code, out, err = run(*arguments)
+    screen = Console(file=StringIO(), force_terminal=True, width=200)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("featurestore.cli.output.stderr", screen)
+    drawn = screen.file
+
+    assert (0, out) == run(*arguments)[:2]
+    assert "Reading models" in drawn.getvalue()
+    assert any(f"{name} " in drawn.getvalue() for name in models)
+    assert 0 == code
+    assert "Reading models" not in err
 
 
 def test_sql_prints_what_train_runs(here, run):

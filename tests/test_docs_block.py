@@ -82,6 +82,21 @@ def test_a_view_has_a_block_that_says_how_to_use_it():
         assert line in text.splitlines()
 
 
+def test_the_page_is_the_same_from_kept_lineage(tmp_path):
+    """The SQL is read once: the next page shows what was kept of it."""
+    sql = "select tailnum, observed_at, delay from warehouse.main.flights"
+    tiny_project(tmp_path, [model(node={"compiled_code": sql})])
+    kept = tmp_path / "target" / "featurestore" / "lineage.json"
+    page = tmp_path / "target" / "catalog.html"
+    assert 0 == docs(tmp_path, "--now", "2024-03-01")[0]
+    first, stored = page.read_text(encoding="utf-8"), kept.read_text(encoding="utf-8")
+    assert 0 == docs(tmp_path, "--now", "2024-03-01")[0]
+
+    assert "warehouse.main.flights" in first
+    assert first == page.read_text(encoding="utf-8")
+    assert stored == kept.read_text(encoding="utf-8")
+
+
 def test_the_python_of_a_block_runs(tmp_path):
     """The code to copy does what it says, but for the name of the labels."""
     columns = {"tailnum": "varchar", "event_timestamp": "timestamp"}

@@ -64,11 +64,11 @@ def test_a_version_is_named_as_dbt_names_it():
     assert "plane_features.v2" == found.model("plane_features").qualified_name
 
 
-def test_disabled_models_are_known_by_name():
-    """What the project turns off is no model, but its name can be explained."""
-    found = manifest(disabled=[model("old_features")])
+def test_a_disabled_model_is_none():
+    """What the project turns off is neither found by name nor listed."""
+    found = manifest(model(), disabled=[model("old_features")])
 
-    assert frozenset({"old_features"}) == found.disabled_names
+    assert {"plane_features"} == found.model_ids.keys()
     with pytest.raises(UnknownModel, match="'old_features'"):
         found.model("old_features")
 

@@ -12,6 +12,7 @@ from featurestore.errors import DefinitionProblems, RegistryError
 from tests.builders import COLUMNS, manifest_json, model, problems, registry, service
 
 CARRIERS = {"carrier": "varchar", "observed_at": "timestamp", "delay": "double", "late": "bigint"}
+LATEST = {"latest_version": 2}
 
 
 def two_views(**parts):
@@ -123,3 +124,34 @@ def test_the_problems_do_not_depend_on_the_order_of_the_manifest():
 
     assert problems(*models) == problems(*reversed(models))
     assert sorted(problems(*models)) == problems(*models)
+
+
+def test_who_uses_a_view_and_who_a_feature():
+    """A service uses a view of which it takes anything, under whatever name it takes it."""
+    aliased = {"view": "carrier_features", "alias": "rival", "features": ["late"]}
+    exposures = [
+        service("z", ["plane_features:delay", aliased]),
+        service("a", ["carrier_features:*"]),
+    ]
+    found = two_views(exposures=exposures).checked()
+
+    def names(*asked):
+        return [user.name for user in found.services_using(*asked)]
+
+    assert ["a", "z"] == names("carrier_features") == names("carrier_features", "late")
+    assert ["a"] == names("carrier_features", "delay")
+    assert ["z"] == names("plane_features", "delay")
+    assert [] == names("plane_features", "late") == names("rival") == names("no_features")
+
+
+def test_who_uses_a_version_of_a_view():
+    """Whoever names no version uses the latest one, and no other."""
+    versions = [
+        model(node={"unique_id": f"model.shop.plane_features.v{n}", "version": n, **LATEST})
+        for n in (1, 2)
+    ]
+    exposures = [service("now", ["plane_features:*"]), service("then", ["plane_features.v1:*"])]
+    found = registry(*versions, exposures=exposures).checked()
+
+    assert ["then"] == [user.name for user in found.services_using("plane_features.v1")]
+    assert ["now"] == [user.name for user in found.services_using("plane_features.v2", "delay")]

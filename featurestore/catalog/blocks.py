@@ -101,7 +101,7 @@ def _service_row(registry: Registry, service: FeatureService) -> tuple[str, ...]
 
 def how_to_use(registry: Registry, view: FeatureView) -> str:
     """Write what a view's page says about using it."""
-    users = [s for s in registry.feature_services.values() if _uses(s, view)]
+    users = registry.services_using(view.name)
     first = [feature for feature in view.features if not feature.pii][:1] or view.features[:1]
     ref = f"{{% raw %}}{{{{ ref('{_ref(view)}') }}}}{{% endraw %}}"
     reading = reading_snippet(view, first)
@@ -138,10 +138,6 @@ def _facts(view: FeatureView, users: Sequence[FeatureService]) -> Iterator[tuple
 def _entity(entity: Entity) -> str:
     keys = ", ".join(f"`{_plain(key.name)}`" for key in entity.join_keys)
     return f"{_plain(entity.name)} by {keys}"
-
-
-def _uses(service: FeatureService, view: FeatureView) -> bool:
-    return any(member.view == view.name for member in service.members)
 
 
 def _ref(view: FeatureView) -> str:

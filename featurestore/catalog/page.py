@@ -164,7 +164,7 @@ def _feature(
     feature: Feature,
     statistics: ViewStatistics | None,
 ) -> FeatureEntry:
-    users = tuple(s for s in registry.feature_services.values() if _takes(s, view, feature))
+    users = tuple(registry.services_using(view.name, feature.name))
     column = ColumnId(view.unique_id, feature.name.lower())
     found = statistics.features.get(feature.name) if statistics else None
     return FeatureEntry(
@@ -176,10 +176,6 @@ def _feature(
         _lineage(registry, graph, column, users),
         graph.why_untraced(column),
     )
-
-
-def _takes(service: FeatureService, view: FeatureView, feature: Feature) -> bool:
-    return any(m.view == view.name and feature.name in m.features for m in service.members)
 
 
 def _lineage(

@@ -157,7 +157,7 @@ def _view_facts(registry: Registry, view: FeatureView) -> _Described:
         "tags": list(view.tags),
         "relation": view.relation,
         "file": view.path,
-        "services": [s.name for s in registry.feature_services.values() if _uses(s, view.name)],
+        "services": [service.name for service in registry.services_using(view.name)],
     }
     features = [
         {
@@ -181,11 +181,7 @@ def _feature_facts(registry: Registry, reference: FeatureRef) -> _Described:
         "entities": _entities(view),
         "owner": view.owner,
         "tags": list(feature.tags),
-        "services": [
-            service.name
-            for service in registry.feature_services.values()
-            if any(m.view == view.name and feature.name in m.features for m in service.members)
-        ],
+        "services": [s.name for s in registry.services_using(view.name, feature.name)],
     }, None
 
 
@@ -226,10 +222,6 @@ def _keys(entity: Entity) -> list[str]:
 
 def _describes(view: FeatureView, entity: str) -> bool:
     return any(known.name == entity for known in view.entities)
-
-
-def _uses(service: FeatureService, view: str) -> bool:
-    return any(member.view == view for member in service.members)
 
 
 def _first_sentence(text: str) -> str:

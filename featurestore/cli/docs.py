@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.options import Now, ProjectDir, Target, open_store
-from featurestore.cli.output import note, print_diff
+from featurestore.cli.output import note, print_diff, reading_models
 from featurestore.errors import FeatureStoreError
 
 if TYPE_CHECKING:
@@ -87,7 +87,6 @@ def _check(path: Path, changed: str) -> None:
 def _page(store: FeatureStore, *, connect: bool) -> str:
     from featurestore.catalog.measure import measure
     from featurestore.catalog.page import Measured, catalog_page
-    from featurestore.lineage.graph import build_lineage
 
     registry, measured = store.registry, Measured()
     if connect:
@@ -95,7 +94,8 @@ def _page(store: FeatureStore, *, connect: bool) -> str:
             registry, measured = measure(registry, warehouse)
         for view, failure in measured.failures.items():
             note(f"No statistics of {view}: {failure}")
-    graph = build_lineage(store.manifest, registry)
+    with reading_models() as progress:
+        graph = store.lineage(progress)
     return catalog_page(registry, graph, measured, store.now())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featurestore.cli.options import ProjectDir, open_store
-from featurestore.cli.output import note, print_json, print_table, stderr, stdout
+from featurestore.cli.output import note, print_json, print_table, reading_models, stdout
 
 if TYPE_CHECKING:
     from featurestore.impact.changes import Change
@@ -49,13 +49,8 @@ def diff(
 
     Example: featurestore diff --state production/manifest.json --fail-on breaking
     """
-    from rich.progress import Progress
-
-    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task("Reading models", total=None)
-        changes, remark = open_store(project_dir).diff(
-            state, progress=lambda name: bar.update(task, advance=1, description=name)
-        )
+    with reading_models() as progress:
+        changes, remark = open_store(project_dir).diff(state, progress)
     if remark:
         note(remark)
     _WRITERS[format_](changes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
-from featurestore.cli.output import note, print_json, print_table, stderr, stdout
+from featurestore.cli.output import note, print_json, print_table, reading_models, stdout
 from featurestore.errors import FeatureStoreError, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,19 +58,12 @@ def lineage(
             f"'{output}' is no picture that can be drawn.", remedy="Name a file .svg or .html."
         )
     store = open_store(project_dir)
-    graph = _graph(store)
+    with reading_models() as progress:
+        graph = store.lineage(progress)
     if feature is not None:
         _show_feature(store, graph, feature, indirect, output, format_)
     elif upstream is not None:
         _show_hits(store, graph, upstream, indirect, output, format_)
-
-
-def _graph(store: FeatureStore) -> LineageGraph:
-    from rich.progress import Progress
-
-    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task("Reading models", total=None)
-        return store.lineage(progress=lambda name: bar.update(task, advance=1, description=name))
 
 
 def _show_feature(
@@ -81,13 +74,13 @@ def _show_feature(
     output: Path | None,
     format_: Format,
 ) -> None:
-    from featurestore.lineage.hits import parts_of, services_of
+    from featurestore.lineage.hits import parts_of
     from featurestore.lineage.trees import upstream_tree
 
     columns = _columns_of(store, name)
     view = store.registry.view(name.partition(":")[0])
     taken = {
-        column: [s.name for s in services_of(store.registry, view.name, feature)]
+        column: [s.name for s in store.registry.services_using(view.name, feature)]
         for feature, column in columns.items()
     }
     if output is not None:

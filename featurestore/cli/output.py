@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -25,6 +25,7 @@ __all__ = [
     "print_json",
     "print_sql",
     "print_table",
+    "reading_models",
     "stderr",
     "stdout",
     "working",
@@ -54,6 +55,19 @@ def working(what: str) -> Iterator[None]:
     with Progress(*columns, console=stderr, transient=True, disable=not shown) as progress:
         progress.add_task(what, total=None)
         yield
+
+
+@contextmanager
+def reading_models() -> Iterator[Callable[[str], None] | None]:
+    """Show which model is being read, told its name; a log gets nothing of it."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=stderr, transient=True) as bar:
+        task = bar.add_task("Reading models", total=None)
+        yield lambda name: bar.update(task, advance=1, description=name)
 
 
 def print_table(

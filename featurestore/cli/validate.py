@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.options import ProjectDir, Target, open_store
-from featurestore.cli.output import complain, note, print_json, stderr, stdout
+from featurestore.cli.output import complain, note, print_json, reading_models, stderr, stdout
 from featurestore.errors import FeatureStoreError, Problem
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def validate(
         )
     store = open_store(project_dir, target)
     report = None if lint is False else _linted(store, lint, select)
-    problems = store.validate(connect=connect, lint=False, naming=_rules(naming))
+    rules = _rules(naming)
+    with reading_models() as progress:
+        problems = store.validate(connect=connect, lint=False, naming=rules, progress=progress)
     found = [*problems, *(report.problems if report else ())]
     _WRITERS[format_](sorted(found))
     if report and report.uncompiled:

@@ -11,7 +11,6 @@ from featurestore.durations import format_duration
 from featurestore.impact.changes import Change, Effect
 from featurestore.impact.state import State
 from featurestore.lineage.graph import ColumnId
-from featurestore.lineage.hits import services_of
 from featurestore.lineage.labels import label_of
 
 __all__ = ["compare"]
@@ -171,7 +170,7 @@ class _Comparison:
             service.name: service
             for state in (self.new, self.old)
             for name in names
-            for service in services_of(state.registry, view.name, name)
+            for service in state.registry.services_using(view.name, name)
         }
         return [found[name] for name in sorted(found)]
 

@@ -36,6 +36,8 @@ __all__ = [
     "find_column",
 ]
 
+_UNDECLARED = "no source or model of the project; declare it as a source"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
@@ -176,6 +178,7 @@ def _traced(tracer: Tracer, waiting: list[ColumnId]) -> LineageGraph:
     while waiting:
         column = waiting.pop()
         if kind_of(column.node) == "table":
+            untraced[column.node] = _UNDECLARED
             continue
         texts[column], found, doubt = _parts(tracer, column)
         if doubt:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from featurestore.definitions import FeatureService, FeatureView
+from featurestore.definitions import FeatureView
 from featurestore.lineage.flows import ColumnId
 from featurestore.lineage.graph import LineageGraph
 from featurestore.lineage.labels import label_column
 from featurestore.manifest import Manifest
 from featurestore.registry import Registry
 
-__all__ = ["Hit", "hits", "parts_of", "services_of"]
+__all__ = ["Hit", "hits", "parts_of"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,22 +64,13 @@ def _as(hit: Hit, how: str, reason: str = "") -> Hit:
     return Hit(hit.name, hit.kind, how, hit.services, hit.owner, reason)
 
 
-def services_of(registry: Registry, view: str, feature: str) -> list[FeatureService]:
-    """Return the services that take a feature."""
-    return [
-        service
-        for service in registry.feature_services.values()
-        if any(m.view == view and feature in m.features for m in service.members)
-    ]
-
-
 def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hit]]:
     for view in registry.feature_views.values():
         for name, kind in parts_of(view):
-            services = _names(services_of(registry, view.name, name)) or (
-                () if kind == "feature" else _names(_users(registry, view))
-            )
-            hit = Hit(f"{view.name}:{name}", kind, "", services, view.owner)
+            # Whoever takes anything of a view needs its keys and timestamps.
+            services = registry.services_using(view.name, name if kind == "feature" else None)
+            names = tuple(service.name for service in services)
+            hit = Hit(f"{view.name}:{name}", kind, "", names, view.owner)
             yield ColumnId(view.unique_id, name.lower()), hit
     for service in registry.feature_services.values():
         label = label_column(manifest, service)
@@ -94,15 +85,6 @@ def parts_of(view: FeatureView) -> Iterator[tuple[str, str]]:
         yield column.name, "key" if column.name in keys else "timestamp"
     for name in view.feature_names:
         yield name, "feature"
-
-
-def _users(registry: Registry, view: FeatureView) -> list[FeatureService]:
-    services = registry.feature_services.values()
-    return [s for s in services if any(member.view == view.name for member in s.members)]
-
-
-def _names(services: Iterable[FeatureService]) -> tuple[str, ...]:
-    return tuple(service.name for service in services)
 
 
 def _untraced_behind(graph: LineageGraph, manifest: Manifest, node: str) -> Mapping[ColumnId, str]:

@@ -200,7 +200,6 @@ class Tracer:
         if not isinstance(table.this, exp.Identifier):
             return None
         name = ".".join(self.names.table(table))
-        self.untraced[name] = "no source or model of the project; declare it as a source"
         return Relation(
             {}, Rows(name, frozenset({ColumnId(name, ROWS)})), (Rest(node=name, text=name),)
         )

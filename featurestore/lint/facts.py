@@ -13,7 +13,7 @@ from featurestore.definitions import FeatureService, FeatureView
 from featurestore.errors import NotCompiled
 from featurestore.lint.blocks import read_query
 from featurestore.lint.model import TableFacts
-from featurestore.manifest import Manifest
+from featurestore.manifest import MODEL_TYPES, Manifest
 from featurestore.nodes import CompiledNode, DataTest, Node, Source
 from featurestore.registry import Registry
 from featurestore.sql.compiled import parsed
@@ -107,11 +107,8 @@ class Facts:
         for unique_id in node.depends_on.nodes:
             if unique_id in self._manifest.sources:
                 found.append(self._manifest.sources[unique_id])
-            elif unique_id.split(".")[0] in ("model", "snapshot", "seed"):
-                try:
-                    found.append(self.node(unique_id))
-                except KeyError:
-                    continue
+            elif unique_id.split(".")[0] in MODEL_TYPES and unique_id in self._manifest:
+                found.append(self.node(unique_id))
         return found
 
     def _behind(self, node: CompiledNode) -> list[CompiledNode | Source]:
