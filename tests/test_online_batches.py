@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.codec import Reader
+from featurestore.online.codec import HEAD, HEADER, VERSION, Reader, alike
 from tests.builders import Table, model
 from tests.online_project import NOW, Shop
 from tests.test_codec import cases, exactly
@@ -39,11 +39,49 @@ def test_one_row_cut_short_among_others_is_an_error(case, data):
     """The message says the length of the row that is broken, not of its neighbours."""
     rows = case.encoded()
     place = data.draw(st.integers(0, len(rows) - 1))
-    length = data.draw(st.integers(25, len(rows[place]) - 1))
+    length = data.draw(st.integers(0, len(rows[place]) - 1))
     rows[place] = rows[place][:length]
 
     with pytest.raises(OnlineStoreError, match=f"A value of {length} bytes"):
         Reader(case.schema, range(len(case.schema.features))).columns(rows)
+
+
+EVENTS = st.one_of(st.sampled_from([-(2**63), -1, 0, 1, 255, 256, 2**63 - 1]), st.integers(0, 600))
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"schema-1", b"schema-2"]), EVENTS), max_size=5))
+def test_rows_that_are_alike_tell_their_oldest(rows):
+    """One head, and no event before 1970: else a closer look is taken, row by row."""
+    raw = [HEADER.pack(VERSION, head, event, -event // 2) + b"rest" for head, event in rows]
+
+    found = alike(raw)
+
+    heads, events = {row[:HEAD] for row in raw}, [event for _, event in rows]
+    whole = len(heads) == 1 and min(events) >= 0
+    assert found == ((*heads, min(events)) if whole else None)
+    assert None is alike([*raw, None])
+    assert None is alike([*raw, b""])
+
+
+@pytest.mark.parametrize("events", [(-1, -2), (-1, 5)], ids=["all", "one"])
+@pytest.mark.parametrize("later", [0, 3, 8, 9])
+def test_rows_of_before_1970_are_as_old_as_they_are(tmp_path, redis_server, events, later):
+    """An event timestamp that is negative is held against the ttl as any other is."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    moments = [epoch + timedelta(hours=hours) for hours in events]
+    rows = [(number, moment, number, "x") for number, moment in enumerate(moments)]
+    view = model("ages", COLUMNS, entities={"one": "id"}, event_timestamp="seen_at", ttl="8 hours")
+    shop = Shop(tmp_path / "shop", redis_server)
+    shop.write([view], {"ages": Table(COLUMNS, rows)})
+    with shop.open(max(moments)) as store:
+        store.sync()
+
+    with shop.open(max(moments) + timedelta(hours=later)) as store:
+        found = store.get_online_features(["ages:n"], {"id": [0, 1]})
+
+    ages = [max(events) + later - event for event in events]
+    assert ["EXPIRED" if age > 8 else "PRESENT" for age in ages] == found.statuses["n"]
+    assert [None if age > 8 else n for n, age in enumerate(ages)] == found.values["n"]
 
 
 @pytest.fixture
@@ -82,6 +120,21 @@ def test_a_batch_gives_what_each_row_alone_gives(store, tmp_path, redis_server, 
     assert ("EXPIRED" in states) == (later > 0)
 
 
+def test_composite_keys_of_mixed_types_are_read_in_a_batch(tmp_path, redis_server):
+    """Integers stand beside texts that need an escape; NULLs and repeats among them."""
+    columns = {"id": "bigint", "place": "varchar", "seen_at": "timestamp", "n": "bigint"}
+    rows = [(1, "a", NEW, 10), (1, "b,c", NEW, 20), (-2, "a", NEW, 30)]
+    both = model("both", columns, entities={"pair": ["id", "place"]}, event_timestamp="seen_at")
+    store = Shop(tmp_path / "shop", redis_server).publish([both], {"both": Table(columns, rows)})
+    asked = {"id": [-2, 1, None, 1, 1, 1, -2], "place": ["a", "b,c", "a", "a", None, "c", "a"]}
+
+    found = store.get_online_features(["both:n"], asked)
+
+    assert [30, 20, None, 10, None, None, 30] == found.values["n"]
+    missing = [status == "NOT_FOUND" for status in found.statuses["n"]]
+    assert [False, False, True, False, True, True, False] == missing
+
+
 def test_a_row_asked_for_twice_is_not_one_object(tmp_path, redis_client, redis_server):
     """Changing the list of one entity row's statuses or values leaves the others alone."""
     shop = Shop(tmp_path / "shop", redis_server)
@@ -92,8 +145,10 @@ def test_a_row_asked_for_twice_is_not_one_object(tmp_path, redis_client, redis_s
 
     first = store.get_online_features(["ages:n", "ages:text"], {"id": [1, 1]})
     first.values["n"].clear()
+    assert ["PRESENT", "PRESENT"] == first.statuses["n"]
     first.statuses["n"].clear()
 
+    assert [] == first.statuses["n"]
     assert [2, 2] == [len(column) for column in (first.values["text"], first.statuses["text"])]
     assert [10, 10] == store.get_online_features(["ages:n"], {"id": [1, 1]}).values["n"]
 

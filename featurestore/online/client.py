@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from featurestore.definitions import ServiceMember
 from featurestore.errors import OnlineStoreError
 from featurestore.governance import refuse_unpublished
-from featurestore.online.codec import HEAD, VERSION, Decoder, Schema, fingerprint_of
+from featurestore.online.codec import HEAD, VERSION, Decoder, Schema, alike, fingerprint_of
 from featurestore.online.keys import book
+from featurestore.online.mget import amany, many
 from featurestore.online.redis_store import (
     aclose,
     address,
     async_client,
     client,
     close,
-    many,
     translated,
 )
-from featurestore.online.request import ViewPlan, ViewRead, columns_of, plan_views, reads_of
+from featurestore.online.request import Plan, Tags, ViewPlan, columns_of, plan_views
 from featurestore.online.response import Answer, OnlineResponse, respond
 from featurestore.registry import Registry
 
@@ -50,10 +49,12 @@ class OnlineClient:
         self._url = url
         self._now = now
         self._layouts: dict[str, _Layouts] = {}
-        self._plans: dict[tuple[Any, ...], list[ViewPlan]] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
         self._members: dict[tuple[Any, ...], tuple[ServiceMember, ...]] = {}
-        self._sync: Any = None
-        self._async: Any = None
+        self._ready: dict[int, Sequence[ServiceMember]] = {}
+        # Each a client, and what reads many keys by it.
+        self._sync: tuple[Any, Any] | None = None
+        self._async: tuple[Any, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def members(
@@ -80,23 +81,30 @@ class OnlineClient:
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values; see `FeatureStore.get_online_features`."""
-        with translated(self._url):
-            if self._sync is None:
-                self._sync = client(self._url)
-            connection = self._sync
-            stale = self._unknown(members)
-            while True:
-                for view in stale:
-                    self._learn(view, connection.hgetall(self._schemas_key(view)))
-                reads, columns = self._plan(members, entity_rows, full_feature_names)
-                keys = _distinct(reads)
-                raw = dict(zip(keys, many(connection)(keys), strict=True)) if keys else {}
-                answers = [self._answer(read, raw) for read in reads]
-                found = _outdated(answers)
-                if not found - set(stale):
-                    return respond(columns, answers, (self._now() - _EPOCH) // _MICROSECOND)
-                # The sync has announced a new layout since: the keys may be written anew too.
-                stale = sorted(found)
+        try:
+            return self._get(members, entity_rows, full_feature_names)
+        except Exception:
+            with translated(self._url):
+                raise
+
+    def _get(self, members: Sequence[ServiceMember], rows: Any, full: bool) -> OnlineResponse:
+        if self._sync is None:
+            connection: Any = client(self._url)
+            self._sync = connection, many(connection)
+        connection, read = self._sync
+        members = tuple(members)
+        stale = self._unknown(members)
+        while True:
+            for view in stale:
+                self._learn(view, connection.hgetall(self._schemas_key(view)))
+            plan, columns, tags = self._plan(members, rows, full)
+            keys = plan.keys_of(tags)
+            answers = self._answers(plan, tags, read(keys) if keys else ())
+            found = _outdated(answers)
+            if not found - set(stale):
+                return respond(plan, columns, answers, self._micros())
+            # The sync has announced a new layout since: the keys may be written anew too.
+            stale = sorted(found)
 
     async def get_async(
         self,
@@ -106,46 +114,63 @@ class OnlineClient:
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
-        self._of_this_loop()
-        connection = self._async
-        with translated(self._url):
-            stale = self._unknown(members)
-            while True:
-                for view in stale:
-                    self._learn(view, await connection.hgetall(self._schemas_key(view)))
-                reads, columns = self._plan(members, entity_rows, full_feature_names)
-                keys = _distinct(reads)
-                raw = dict(zip(keys, await many(connection)(keys), strict=True)) if keys else {}
-                answers = [self._answer(read, raw) for read in reads]
-                found = _outdated(answers)
-                if not found - set(stale):
-                    return respond(columns, answers, (self._now() - _EPOCH) // _MICROSECOND)
-                stale = sorted(found)
+        try:
+            return await self._aget(members, entity_rows, full_feature_names)
+        except Exception:
+            with translated(self._url):
+                raise
+
+    async def _aget(
+        self, members: Sequence[ServiceMember], rows: Any, full: bool
+    ) -> OnlineResponse:
+        connection, read = self._of_this_loop()
+        members = tuple(members)
+        stale = self._unknown(members)
+        while True:
+            for view in stale:
+                self._learn(view, await connection.hgetall(self._schemas_key(view)))
+            plan, columns, tags = self._plan(members, rows, full)
+            keys = plan.keys_of(tags)
+            answers = self._answers(plan, tags, await read(keys) if keys else ())
+            found = _outdated(answers)
+            if not found - set(stale):
+                return respond(plan, columns, answers, self._micros())
+            stale = sorted(found)
+
+    def _micros(self) -> int:
+        return (self._now() - _EPOCH) // _MICROSECOND
 
     def close(self) -> None:
         """Close the connections that blocking reads opened."""
         if self._sync is not None:
-            close(self._sync)
+            close(self._sync[0])
             self._sync = None
 
-    def _of_this_loop(self) -> None:
-        """Have a client of the running event loop: connections cannot be carried to another."""
+    def _of_this_loop(self) -> tuple[Any, Any]:
+        """Return a client of the running event loop: connections cannot be carried to another."""
         loop = asyncio.get_running_loop()
         if self._async is None or self._loop is not loop:
-            self._async, self._loop = async_client(self._url), loop
+            connection = async_client(self._url)
+            self._async, self._loop = (connection, amany(connection)), loop
+        return self._async
 
     async def close_async(self) -> None:
         """Close the connections that asynchronous reads opened."""
         if self._async is not None:
-            await aclose(self._async)
+            await aclose(self._async[0])
             self._async = None
 
     def _schemas_key(self, view: str) -> str:
         return book(self._registry.project, "schema", view)
 
-    def _unknown(self, members: Iterable[ServiceMember]) -> list[str]:
+    def _unknown(self, members: Sequence[ServiceMember]) -> list[str]:
+        if id(members) in self._ready:
+            return []
         views = dict.fromkeys(self._registry.view(member.view).name for member in members)
-        return [view for view in views if view not in self._layouts]
+        unknown = [view for view in views if view not in self._layouts]
+        if not unknown:
+            _remember(self._ready, id(members), members)
+        return unknown
 
     def _learn(self, view: str, schemas: Mapping[bytes, bytes]) -> None:
         if not schemas:
@@ -169,48 +194,40 @@ class OnlineClient:
         )
 
     def _plan(
-        self, members: Sequence[ServiceMember], entity_rows: Any, full_feature_names: bool
-    ) -> tuple[list[ViewRead], dict[str, list[Any]]]:
-        columns, count = columns_of(entity_rows)
-        shape = (*map(_shape, members), *columns, full_feature_names)
-        plans = self._plans.get(shape)
-        if plans is None:
+        self, members: Sequence[ServiceMember], rows: Any, full: bool
+    ) -> tuple[Plan, dict[str, list[Any]], list[Tags]]:
+        columns, count = columns_of(rows)
+        # A plan keeps its members, so that their id is nobody else's.
+        shape = (id(members), full, *columns)
+        plan = self._plans.get(shape)
+        if plan is None:
             schemas = {view: layouts.current for view, layouts in self._layouts.items()}
-            plans = plan_views(
-                self._registry,
-                schemas,
-                members,
-                list(columns),
-                full_feature_names=full_feature_names,
+            plan = plan_views(
+                self._registry, schemas, members, list(columns), full_feature_names=full
             )
-            _remember(self._plans, shape, plans)
-        return reads_of(plans, columns, count), columns
+            _remember(self._plans, shape, plan)
+        return plan, columns, plan.tags(columns, count)
 
-    def _answer(self, read: ViewRead, raw: Mapping[Any, bytes | None]) -> Answer:
-        rows = [*map(raw.get, read.keys)]
-        return Answer(read, rows, self._layouts[read.plan.view.name].of(rows))
+    def _answers(
+        self, plan: Plan, tags: Sequence[Tags], found: Sequence[bytes | None]
+    ) -> list[Answer]:
+        answers, end = [], 0
+        for view, asked in zip(plan.views, tags, strict=True):
+            start, end = end, end + len(asked.each)
+            answers.append(self._layouts[view.view.name].answer(view, asked, found[start:end]))
+        return answers
 
 
-def _remember(known: dict[Any, Any], shape: tuple[Any, ...], made: Any) -> None:
+def _remember(known: dict[Any, Any], shape: Any, made: Any) -> None:
     """Keep what was made for a shape of request; asking for ever new ones does not fill memory."""
     if len(known) >= _SHAPES:
         known.clear()
     known[shape] = made
 
 
-def _shape(member: ServiceMember) -> tuple[Any, ...]:
-    return member.view, member.alias, member.features, *member.entities.items()
-
-
 def _outdated(answers: Iterable[Answer]) -> set[str]:
     """Return the views of which a value has a layout that is not known yet."""
-    return {answer.read.plan.view.name for answer in answers if None in answer.decoders.values()}
-
-
-def _distinct(reads: Iterable[ViewRead]) -> list[str | None]:
-    keys = dict.fromkeys(chain.from_iterable(read.keys for read in reads))
-    keys.pop(None, None)
-    return [*keys]
+    return {answer.plan.view.name for answer in answers if None in answer.decoders.values()}
 
 
 def _head(name: bytes) -> bytes:
@@ -234,12 +251,20 @@ class _Layouts:
         }
         return cls(known[_head(current)].schema, known)
 
-    def of(self, rows: Sequence[bytes | None]) -> dict[bytes, Decoder | None]:
-        """Return what reads some rows, by their heads; None for a layout that is not known.
+    def answer(self, plan: ViewPlan, asked: Tags, rows: Sequence[bytes | None]) -> Answer:
+        """Find out what reads the rows of each key.
 
         Raises:
             OnlineStoreError: Something is no row of this format.
         """
+        head, oldest = alike(rows) or (b"", None)
+        decoder = self._decoders.get(head)
+        if decoder is not None:
+            return Answer(plan, asked, rows, {head: decoder}, oldest)
+        return Answer(plan, asked, rows, self._of(rows))
+
+    def _of(self, rows: Sequence[bytes | None]) -> dict[bytes, Decoder | None]:
+        """Return what reads some rows, by their heads; None for a layout that is not known."""
         heads = {row[:HEAD] for row in rows if row}
         if not heads <= self._decoders.keys():
             for row in filter(None, rows):

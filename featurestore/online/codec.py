@@ -14,14 +14,14 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.wire import WireType, wire_type
+from featurestore.online.wire import Convert, ConvertAll, WireType, wire_type
 
 __all__ = [
     "HEAD",
@@ -32,6 +32,7 @@ __all__ = [
     "Reader",
     "Row",
     "Schema",
+    "alike",
     "events_of",
     "fingerprint_of",
 ]
@@ -42,6 +43,8 @@ HEADER = struct.Struct(">B8sqq")
 HEAD = 9
 """The bytes that say how to read the others: the version, and the fingerprint of the schema."""
 _EVENT = slice(9, 17)
+_NEGATIVE = b"\x80"
+"""What the first byte of a negative number is at least."""
 _NOWHERE: frozenset[int] = frozenset()
 _LENGTH = struct.Struct("<I")
 
@@ -112,6 +115,26 @@ def fingerprint_of(raw: bytes) -> bytes:
     return raw[1:HEAD]
 
 
+def alike(rows: Sequence[Any]) -> tuple[bytes, int] | None:
+    """Return the head that all rows have, and the oldest of their event timestamps.
+
+    Bytes are compared from the left, where the head stands, and then the event timestamp: what the
+    least and the greatest row begin with, all between them begin with.
+
+    Returns:
+        The two; None where there is no row, where one is missing or has another head, and where
+        one is of before 1970: as bytes, negative numbers come last.
+    """
+    try:
+        least, greatest = min(rows), max(rows)
+        head = least[:HEAD]
+    except (TypeError, ValueError):
+        return None
+    if greatest[:HEAD] != head or greatest[HEAD:] >= _NEGATIVE or len(least) < HEADER.size:
+        return None
+    return head, int.from_bytes(least[_EVENT])
+
+
 def events_of(rows: Sequence[Any]) -> tuple[int, ...]:
     """Return the event timestamps of rows, in microseconds since 1970, UTC.
 
@@ -161,26 +184,32 @@ class Reader:
     def __init__(self, schema: Schema, wanted: Sequence[int]) -> None:
         types = [wire_type(name) for _, name in schema.features]
         asked = set(wanted)
-        self._start = HEADER.size + (len(types) + 7) // 8
+        start = HEADER.size + (len(types) + 7) // 8
+        self._bitmap = slice(HEADER.size, start)
         self._masks = [1 << index for index in wanted]
         self._all = sum({*self._masks})
         # Of a row without NULLs, as the sync writes it: what is quickly seen needs no look at bits.
-        self._complete = {((1 << len(types)) - 1).to_bytes(self._start - HEADER.size, "little")}
+        self._complete = ((1 << len(types)) - 1).to_bytes(start - HEADER.size, "little")
         fixed = [(index, kind) for index, kind in enumerate(types) if kind.width is not None]
-        # What nobody asked for is padding: `struct` steps over it without making a value.
-        codes = [kind.code if index in asked else f"{kind.width}x" for index, kind in fixed]
-        self._struct = struct.Struct("<" + "".join(codes))
-        self._end = self._start + self._struct.size
         varying = [(index, kind) for index, kind in enumerate(types) if kind.width is None]
         last = max((n for n, (index, _) in enumerate(varying) if index in asked), default=-1)
-        self._steps = [index in asked for index, _ in varying[: last + 1]]
-        self._varying = [kind for index, kind in varying if index in asked]
+        # Whether each is wanted, up to the last that is, and without it.
+        self._before = [index in asked for index, _ in varying[: max(last, 0)]]
+        self._varying = [_reads(kind) for index, kind in varying if index in asked]
+        # What nobody asked for is padding: `struct` steps over it without making a value.
+        codes = [kind.code if index in asked else f"{kind.width}x" for index, kind in fixed]
+        length = "I" if self._varying else ""
+        self._struct = struct.Struct(f"<{len(self._complete)}x{''.join(codes)}{length}")
+        self._end = HEADER.size + self._struct.size
         taken = [index for index, _ in (*fixed, *varying) if index in asked]
         # Where each feature stands among the columns as they are read: fixed ones, then varying.
         self._places = [taken.index(index) for index in wanted]
-        self._fixed = any(index in asked for index, _ in fixed)
-        converts = [(place, types[i].convert) for place, i in enumerate(taken) if types[i].width]
-        self._converts = [(place, convert) for place, convert in converts if convert is not None]
+        # Of one value, and of many at once.
+        self._converts = [
+            (place, convert, types[index].convert_all or _each(convert))
+            for place, index in enumerate(taken)
+            if types[index].width and (convert := types[index].convert)
+        ]
 
     def columns(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], frozenset[int]]:
         """Read rows, of which there is at least one.
@@ -192,61 +221,82 @@ class Reader:
             OnlineStoreError: A row is cut short, or damaged otherwise.
         """
         try:
-            read = self._read(rows)
+            columns, complete = self._row(rows[0]) if len(rows) == 1 else self._rows(rows)
         except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
             if len(rows) > 1:
                 for raw in rows:
                     self.columns([raw])
+            fingerprint_of(rows[0])
             raise OnlineStoreError(
                 f"A value of {len(rows[0])} bytes in the online store cannot be read: {error}.",
                 remedy="Publish it anew with `featurestore sync --full`.",
             ) from error
-        columns = [read[place] for place in self._places]
-        bitmap = slice(HEADER.size, self._start)
-        bitmaps = {raw[bitmap] for raw in rows}
-        if bitmaps == self._complete:
+        if complete:
             return columns, _NOWHERE
-        everywhere = reduce(and_, map(_bits, bitmaps))
+        everywhere = reduce(and_, map(_bits, {raw[self._bitmap] for raw in rows}))
         if everywhere & self._all == self._all:
             return columns, _NOWHERE
-        present = [_bits(raw[bitmap]) for raw in rows]
+        present = [_bits(raw[self._bitmap]) for raw in rows]
         sparse = [index for index, mask in enumerate(self._masks) if not everywhere & mask]
         for index in sparse:
             columns[index] = _without(columns[index], present, self._masks[index])
         return columns, frozenset(sparse)
 
-    def _read(self, rows: Sequence[bytes]) -> list[list[Any]]:
-        if min(map(len, rows)) < self._end:
+    def _row(self, raw: bytes) -> tuple[list[list[Any]], bool]:
+        """Read one row, as columns of one value each, and say whether it has no NULL."""
+        if len(raw) < self._end:
             raise IndexError("it is cut short")
-        columns: list[list[Any]] = []
-        if self._fixed:
-            start, end = self._start, self._end
-            whole = b"".join([raw[start:end] for raw in rows])
-            columns += map(list, zip(*self._struct.iter_unpack(whole), strict=True))
-            for place, convert in self._converts:
-                columns[place] = [convert(value) for value in columns[place]]
+        values = [*self._struct.unpack_from(raw, HEADER.size)]
         if self._varying:
-            count = len(self._varying)
-            pieces = self._pieces(rows)
-            columns += [
-                _converted(kind, pieces[place::count]) for place, kind in enumerate(self._varying)
-            ]
-        return columns
+            pieces = self._pieces((raw,), (values.pop(),))
+            values += [read(piece) for read, piece in zip(self._varying, pieces, strict=True)]
+        for place, convert, _ in self._converts:
+            values[place] = convert(values[place])
+        return [[values[place]] for place in self._places], raw[self._bitmap] == self._complete
 
-    def _pieces(self, rows: Sequence[bytes]) -> list[bytes]:
+    def _rows(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], bool]:
+        """Read rows, and say whether none of them has a NULL."""
+        part = slice(HEADER.size, self._end)
+        whole = b"".join([raw[part] for raw in rows])
+        if len(whole) != len(rows) * self._struct.size:
+            raise IndexError("it is cut short")
+        columns = [*map(list, zip(*self._struct.iter_unpack(whole), strict=True))]
+        if self._varying:
+            pieces, count = self._pieces(rows, columns.pop()), len(self._varying)
+            columns += [
+                [*map(read, pieces[place::count])] for place, read in enumerate(self._varying)
+            ]
+        for place, _, convert in self._converts:
+            columns[place] = convert(columns[place])
+        return [columns[place] for place in self._places], self._are_complete(whole, len(rows))
+
+    def _are_complete(self, whole: bytes, count: int) -> bool:
+        size = self._struct.size
+        for place, byte in enumerate(self._complete):
+            if whole[place::size].count(byte) != count:
+                return False
+        return True
+
+    def _pieces(self, rows: Sequence[bytes], lengths: Sequence[int]) -> list[bytes]:
         """Cut out the features whose length varies, row by row, up to the last that is wanted."""
         pieces: list[bytes] = []
-        take, length_of = pieces.append, _LENGTH.unpack_from
-        for raw in rows:
-            end = self._end
-            for asked in self._steps:
-                start = end + 4
-                end = start + length_of(raw, end)[0]
+        take, length_of, first, before = pieces.append, _LENGTH.unpack_from, self._end, self._before
+        for raw, length in zip(rows, lengths, strict=True):
+            end = first + length
+            start = first
+            for asked in before:
                 if asked:
                     take(raw[start:end])
+                start = end + 4
+                end = start + length_of(raw, end)[0]
             if end > len(raw):
                 raise IndexError("it is cut short")
+            take(raw[start:end])
         return pieces
+
+
+def _each(convert: Convert) -> ConvertAll:
+    return lambda column: [*map(convert, column)]
 
 
 def _bits(bitmap: bytes) -> int:
@@ -257,12 +307,13 @@ def _without(column: list[Any], present: Sequence[int], mask: int) -> list[Any]:
     return [value if bits & mask else None for value, bits in zip(column, present, strict=True)]
 
 
-def _converted(kind: WireType, column: list[bytes]) -> list[Any]:
+def _reads(kind: WireType) -> Convert:
+    """Return what turns the bytes of one value of a varying length into it."""
     if kind.element is None:
-        convert: Callable[[bytes], Any] = kind.convert or bytes
-        return [*map(convert, column)]
+        return kind.convert or bytes
+    element = kind.element
     # One that is NULL has no bytes, which are no list either.
-    return [_list(kind.element, raw) if raw else None for raw in column]
+    return lambda raw: _list(element, raw) if raw else None
 
 
 def _list(element: WireType, raw: bytes) -> list[Any]:
@@ -291,6 +342,6 @@ def _elements(element: WireType, raw: bytes, position: int, count: int) -> list[
         if position > len(raw):
             raise IndexError("a list is cut short")
         pieces.append(raw[start:position])
-    if element.element is None:
-        return _converted(element, pieces)
-    return [_list(element.element, piece) for piece in pieces]
+    if element.element is not None:
+        return [_list(element.element, piece) for piece in pieces]
+    return [*map(_reads(element), pieces)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
@@ -23,7 +22,6 @@ __all__ = [
     "close",
     "connect_redis",
     "is_cluster",
-    "many",
     "servers",
     "translated",
 ]
@@ -135,45 +133,6 @@ def servers(client: Any) -> list[Any]:
         return [client]
     client.nodes_manager.initialize()
     return [client.get_redis_connection(node) for node in client.get_primaries()]
-
-
-def many(client: Any) -> Any:
-    """Return what reads many keys in one round trip, to each node it takes."""
-    if not is_cluster(client):
-        return client.mget
-    from redis.asyncio.cluster import RedisCluster
-
-    return partial(_aread if isinstance(client, RedisCluster) else _read, client)
-
-
-def _read(client: Any, keys: Sequence[Any]) -> list[Any]:
-    """Read keys slot by slot; one by one while some of a slot's are here and some are there."""
-    import redis.exceptions as failures
-
-    try:
-        found: list[Any] = client.mget_nonatomic(keys)
-    except (failures.TryAgainError, failures.ClusterError):
-        rows = _one_by_one(client, keys).execute()
-        found = [row for (row,) in rows]
-    return found
-
-
-async def _aread(client: Any, keys: Sequence[Any]) -> list[Any]:
-    import redis.exceptions as failures
-
-    try:
-        found: list[Any] = await client.mget_nonatomic(keys)
-    except (failures.TryAgainError, failures.ClusterError):
-        rows = await _one_by_one(client, keys).execute()
-        found = [row for (row,) in rows]
-    return found
-
-
-def _one_by_one(client: Any, keys: Sequence[Any]) -> Any:
-    pipeline = client.pipeline()
-    for key in keys:
-        pipeline.execute_command("MGET", key)
-    return pipeline
 
 
 def close(client: Any) -> None:

@@ -14,11 +14,26 @@ from featurestore.online.codec import Decoder, Reader, Schema
 from featurestore.online.keys import encoded, entity_key, is_null, key_writer, row_prefix
 from featurestore.registry import Registry
 
-__all__ = ["JoinKeys", "ViewPlan", "ViewRead", "ViewReader", "columns_of", "plan_views", "reads_of"]
+__all__ = ["Plan", "Tags", "ViewPlan", "ViewReader", "columns_of", "plan_views"]
 
 _MICROSECOND = timedelta(microseconds=1)
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 Write = Callable[[Any], str]
+
+
+# Not frozen, as it is made for every request: that alone would take as long as reading a row.
+@dataclass(slots=True)
+class Tags:
+    """The ends of the keys that entity rows ask for.
+
+    Attributes:
+        each: Each of them once.
+        places: Which one each entity row asks for, by its place among them, and None where a join
+            key is NULL; None for all where the first row asks for the first one, and so on.
+    """
+
+    each: list[str]
+    places: list[int | None] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +46,17 @@ class JoinKeys:
 
     columns: tuple[tuple[str, str, Write], ...]
 
-    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[str | None]:
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> Tags:
+        """Return the ends of the keys that entity rows ask for."""
+        found = self._tags(columns, count)
+        once = {*found}
+        if len(once) == len(found) and None not in once:
+            return Tags(found, None)
+        each = [tag for tag in dict.fromkeys(found) if tag is not None]
+        places = {tag: place for place, tag in enumerate(each)}
+        return Tags(each, [places.get(tag) for tag in found])
+
+    def _tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Any]:
         """Return the end of each entity row's key, in order; None where a join key is NULL."""
         if not self.columns:
             return [entity_key("", ())] * count
@@ -40,18 +65,21 @@ class JoinKeys:
         texts = [_texts(columns[name], kind, write) for name, kind, write in self.columns]
         if len(texts) == 1:
             return [None if text is None else f"{{{text}}}" for text in texts[0]]
-        return [None if None in row else f"{{{','.join(row)}}}" for row in zip(*texts, strict=True)]
+        return [
+            None if None in row else f"{{{','.join(map(str, row))}}}"
+            for row in zip(*texts, strict=True)
+        ]
 
 
-def _texts(values: Sequence[Any], kind: str, write: Write) -> list[Any]:
-    """Return the text of each value as it stands in a key; None for NULL."""
+def _texts(values: Sequence[Any], kind: str, write: Write) -> Sequence[Any]:
+    """Return each value such that its text stands in a key; None for NULL."""
     types = {*map(type, values)}
     if types == {int} and kind in _INTEGERS:
-        return [*map(str, values)]
+        return values
     if types == {str} and kind == "string":
         together = "".join(values)
         if together.isascii() and together.isalnum():
-            return list(values)
+            return values
     return [None if is_null(value) else encoded(write(value)) for value in values]
 
 
@@ -108,30 +136,45 @@ class ViewReader:
         return cls(Reader(schema, there), lacking)
 
 
-@dataclass(frozen=True, slots=True)
-class ViewRead:
-    """What one request reads of one view.
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What requests of one shape read.
 
     Attributes:
-        plan: What is taken.
-        keys: The key of each entity row, in order; None where a join key is NULL.
+        members: What was asked for.
+        views: What is read of each view.
+        names: The name of each feature in the result.
+        types: The published type of each, by that name.
+        join_keys: Their join keys; those that views share, once.
     """
 
-    plan: ViewPlan
-    keys: Sequence[str | None]
+    members: Sequence[ServiceMember]
+    views: tuple[ViewPlan, ...]
+    names: tuple[str, ...]
+    types: Mapping[str, str]
+    join_keys: tuple[JoinKeys, ...]
 
+    @classmethod
+    def of(cls, members: Sequence[ServiceMember], views: Sequence[ViewPlan]) -> Plan:
+        """Put the plans of all views together."""
+        types: dict[str, str] = {}
+        for view in views:
+            types |= view.types
+        keys = dict.fromkeys(view.keys for view in views)
+        return cls(members, tuple(views), tuple(types), types, tuple(keys))
 
-def reads_of(
-    plans: Sequence[ViewPlan], columns: Mapping[str, Sequence[Any]], count: int
-) -> list[ViewRead]:
-    """Return what a request reads of each view; join keys that views share are written once."""
-    tags = {keys: keys.tags(columns, count) for keys in dict.fromkeys(p.keys for p in plans)}
-    reads = []
-    for plan in plans:
-        prefix = plan.prefix
-        found = [None if tag is None else prefix + tag for tag in tags[plan.keys]]
-        reads.append(ViewRead(plan, found))
-    return reads
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Tags]:
+        """Return the ends of the keys that are read of each view."""
+        tags = {keys: keys.tags(columns, count) for keys in self.join_keys}
+        return [tags[view.keys] for view in self.views]
+
+    def keys_of(self, tags: Sequence[Tags]) -> list[str]:
+        """Return the keys to read, one view after the other."""
+        keys: list[str] = []
+        for view, asked in zip(self.views, tags, strict=True):
+            prefix = view.prefix
+            keys += [prefix + tag for tag in asked.each]
+        return keys
 
 
 def columns_of(
@@ -153,8 +196,9 @@ def columns_of(
         return columns, len(next(iter(columns.values()), ()))
     rows = list(entity_rows)
     names = list(rows[0]) if rows else []
+    first = rows[0].keys() if rows else ()
     for number, row in enumerate(rows):
-        if row.keys() != rows[0].keys():
+        if row.keys() != first:
             raise EntityFrameError(
                 f"Entity row {number} has the keys {', '.join(row) or 'none'}, but row 0 has"
                 f" {', '.join(names) or 'none'}.",
@@ -170,7 +214,7 @@ def plan_views(
     columns: Sequence[str],
     *,
     full_feature_names: bool,
-) -> list[ViewPlan]:
+) -> Plan:
     """Check a request against the columns of the entity rows, and plan it.
 
     Args:
@@ -208,7 +252,7 @@ def plan_views(
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
             )
         )
-    return plans
+    return Plan.of(members, plans)
 
 
 def _with_writer(key: tuple[str, str]) -> tuple[str, str, Write]:

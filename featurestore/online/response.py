@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import (
@@ -17,7 +18,7 @@ from featurestore.errors import (
     UnknownFeature,
 )
 from featurestore.online.codec import HEAD, Decoder, events_of
-from featurestore.online.request import ViewRead, ViewReader
+from featurestore.online.request import Plan, Tags, ViewPlan, ViewReader
 from featurestore.online.wire import to_arrow_type
 
 if TYPE_CHECKING:
@@ -48,37 +49,52 @@ class Status(StrEnum):
 _PRESENT, _NULL, _NOT_FOUND = Status.PRESENT, Status.NULL, Status.NOT_FOUND
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen; see `Tags`.
+@dataclass(slots=True)
 class Answer:
     """The rows that were found of one view.
 
     Attributes:
-        read: What was read.
-        rows: The row of each entity row, or nothing.
+        plan: What is taken of them.
+        asked: Which keys were read.
+        rows: The row of each key, or nothing.
         decoders: What reads them, by the first bytes of a row; None for a layout that nobody has
             announced.
+        oldest: The least event timestamp, where each key has a row, and all have one known layout.
     """
 
-    read: ViewRead
+    plan: ViewPlan
+    asked: Tags
     rows: Sequence[bytes | None]
     decoders: Mapping[bytes, Decoder | None]
+    oldest: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OnlineResponse:
     """The newest values of some entities, a column per feature.
 
     Attributes:
         entities: The entity rows as given, by column.
         values: The values by the feature's name; None where there is none.
-        statuses: The status of each value, by the feature's name.
         types: The published type of each feature, by name.
+        _count: The number of entity rows.
+        _mixed: The statuses of those features whose values are not all PRESENT.
     """
 
     entities: Mapping[str, list[Any]]
     values: Mapping[str, list[Any]]
-    statuses: Mapping[str, list[Status]]
     types: Mapping[str, str]
+    _count: int = field(repr=False)
+    _mixed: Mapping[str, list[Status]] = field(repr=False)
+
+    @cached_property
+    def statuses(self) -> Mapping[str, list[Status]]:
+        """The status of each value, by the feature's name."""
+        return {
+            name: self._mixed[name] if name in self._mixed else [_PRESENT] * self._count
+            for name in self.values
+        }
 
     def to_dict(self, *, include_statuses: bool = False) -> dict[str, list[Any]]:
         """Return one list per column: the entity rows' columns, then the features.
@@ -194,10 +210,13 @@ def _feature_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
     return decimals
 
 
-def respond(columns: dict[str, list[Any]], answers: Sequence[Answer], now: int) -> OnlineResponse:
+def respond(
+    plan: Plan, columns: dict[str, list[Any]], answers: Sequence[Answer], now: int
+) -> OnlineResponse:
     """Make the response from the rows that were found.
 
     Args:
+        plan: What was read.
         columns: The entity rows.
         answers: What was found of each view.
         now: The moment against which ttls are held, in microseconds since 1970.
@@ -205,51 +224,52 @@ def respond(columns: dict[str, list[Any]], answers: Sequence[Answer], now: int) 
     Raises:
         OnlineStoreError: A row is cut short, or damaged otherwise.
     """
-    values: dict[str, list[Any]] = {}
-    statuses: dict[str, list[Status]] = {}
-    types: dict[str, str] = {}
+    values: list[list[Any]] = []
+    mixed: dict[str, list[Status]] = {}
     for answer in answers:
-        plan = answer.read.plan
-        types |= plan.types
-        oldest = None if plan.ttl is None else now - plan.ttl
-        found, why = _columns(answer, oldest)
-        values.update(zip(plan.names, found, strict=True))
-        statuses.update(zip(plan.names, why, strict=True))
-    return OnlineResponse(columns, values, statuses, types)
+        found, why = _columns(answer, now)
+        values += found
+        if why:
+            mixed |= zip(answer.plan.names, why, strict=True)
+    named = dict(zip(plan.names, values, strict=True))
+    count = len(values[0]) if values else 0
+    return OnlineResponse(columns, named, {**plan.types}, count, mixed)
 
 
 Columns = tuple[list[list[Any]], list[list[Status]]]
-"""The values of each feature, and their statuses."""
+"""The values of each feature, and their statuses; no statuses where all are PRESENT."""
 
 
-def _columns(answer: Answer, oldest: int | None) -> Columns:
+def _columns(answer: Answer, now: int) -> Columns:
     """Return the columns of a view; a row that several entity rows ask for is read once."""
-    keys = answer.read.keys
-    if len({*keys}) == len(keys):
-        return _distinct(answer, oldest)
-    once = dict(zip(keys, answer.rows, strict=True))
-    places = {key: place for place, key in enumerate(once)}
-    spread = [places[key] for key in keys]
-    found, why = _distinct(replace(answer, rows=[*once.values()]), oldest)
+    found, why = _distinct(answer, now)
+    places = answer.asked.places
+    if places is None:
+        return found, why
+    why = why or [[_PRESENT] * len(answer.rows)] * len(found)
     return (
-        [[column[place] for place in spread] for column in found],
-        [[column[place] for place in spread] for column in why],
+        [[None if place is None else column[place] for place in places] for column in found],
+        [[_NOT_FOUND if place is None else column[place] for place in places] for column in why],
     )
 
 
-def _distinct(answer: Answer, oldest: int | None) -> Columns:
-    plan, rows = answer.read.plan, answer.rows
-    alike = len(answer.decoders) == 1 and all(rows)
-    (decoder,) = answer.decoders.values() if alike else (None,)
-    if decoder and (oldest is None or min(events_of(rows)) >= oldest):
-        return _read(plan.reader(decoder), rows)
+def _distinct(answer: Answer, now: int) -> Columns:
+    """Return the columns of a view, a value for each key."""
+    plan = answer.plan
+    oldest = None if plan.ttl is None else now - plan.ttl
+    if answer.oldest is not None and (oldest is None or answer.oldest >= oldest):
+        (decoder,) = answer.decoders.values()
+        if decoder is not None:
+            return _read(plan.reader(decoder), answer.rows)
     return _scattered(answer, oldest)
 
 
 def _read(reader: ViewReader, rows: Sequence[Any]) -> Columns:
     """Read rows of one schema."""
-    count = len(rows)
     values, sparse = reader.reader.columns(rows)
+    if not sparse and not reader.lacking:
+        return values, []
+    count = len(rows)
     statuses = [[_PRESENT] * count for _ in values]
     for index in sparse:
         statuses[index] = [_NULL if value is None else _PRESENT for value in values[index]]
@@ -261,7 +281,7 @@ def _read(reader: ViewReader, rows: Sequence[Any]) -> Columns:
 
 def _scattered(answer: Answer, oldest: int | None) -> Columns:
     """Read what there is of each row by its own schema, and say of the others why there is none."""
-    plan, count = answer.read.plan, len(answer.rows)
+    plan, count = answer.plan, len(answer.rows)
     whole = [_whether(row, answer.decoders, oldest) for row in answer.rows]
     values: list[list[Any]] = [[None] * count for _ in plan.wanted]
     statuses = [[*whole] for _ in plan.wanted]
@@ -274,8 +294,9 @@ def _scattered(answer: Answer, oldest: int | None) -> Columns:
         if decoder is None or not places:
             continue
         found, why = _read(plan.reader(decoder), [answer.rows[place] for place in places])
-        for columns, read in ((values, found), (statuses, why)):
-            _scatter(places, read, columns)
+        _scatter(places, found, values)
+        if why:
+            _scatter(places, why, statuses)
     return values, statuses
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import cache
@@ -20,7 +20,7 @@ from featurestore.errors import UnsupportedOnlineType
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["WireType", "to_arrow_type", "wire_type", "wire_type_name"]
+__all__ = ["Convert", "ConvertAll", "WireType", "to_arrow_type", "wire_type", "wire_type_name"]
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
 _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -31,6 +31,7 @@ _ZONED = re.compile(r"timestamp\[(s|ms|us), tz=(?:UTC|Etc/UTC)\]")
 _DECIMAL = re.compile(r"decimal128\((\d+), (-?\d+)\)")
 
 Convert = Callable[[Any], Any]
+ConvertAll = Callable[[Iterable[Any]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class WireType:
         code: The `struct` code of a fixed-width value; `16s` for a decimal.
         convert: Turns what `struct` gives into the Python value; None where that is the value.
         element: The type of a list's elements.
+        convert_all: Converts many values at once; None where `convert` is as quick.
     """
 
     name: str
@@ -50,12 +52,23 @@ class WireType:
     code: str = ""
     convert: Convert | None = None
     element: WireType | None = None
+    convert_all: ConvertAll | None = None
 
 
 def _instant(unit: str, *, zoned: bool) -> Convert:
-    epoch = _EPOCH_UTC if zoned else _EPOCH
-    step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
+    epoch, step = _scale(unit, zoned=zoned)
     return lambda ticks: epoch + step * ticks
+
+
+def _instants(unit: str, *, zoned: bool) -> ConvertAll:
+    epoch, step = _scale(unit, zoned=zoned)
+    return lambda column: [epoch + step * ticks for ticks in column]
+
+
+def _scale(unit: str, *, zoned: bool) -> tuple[dt.datetime, dt.timedelta]:
+    """Return where instants are counted from, and the length of a tick."""
+    step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
+    return (_EPOCH_UTC if zoned else _EPOCH), step
 
 
 def _date(days: int) -> dt.date:
@@ -91,6 +104,10 @@ _FIXED: dict[str, tuple[str, Convert | None]] = {
     **{f"timestamp[{unit}]": ("q", _instant(unit, zoned=False)) for unit in _PER_SECOND},
     **{f"timestamptz[{unit}]": ("q", _instant(unit, zoned=True)) for unit in _PER_SECOND},
 }
+_AT_ONCE: dict[str, ConvertAll] = {
+    **{f"timestamp[{unit}]": _instants(unit, zoned=False) for unit in _PER_SECOND},
+    **{f"timestamptz[{unit}]": _instants(unit, zoned=True) for unit in _PER_SECOND},
+}
 _VARYING: dict[str, Convert] = {"string": bytes.decode, "bytes": bytes}
 
 
@@ -108,7 +125,8 @@ def wire_type(name: str) -> WireType:
     """
     if name in _FIXED:
         code, convert = _FIXED[name]
-        return WireType(name, struct.calcsize(f"<{code}"), code, convert)
+        width = struct.calcsize(f"<{code}")
+        return WireType(name, width, code, convert, convert_all=_AT_ONCE.get(name))
     if name in _VARYING:
         return WireType(name, None, convert=_VARYING[name])
     if digits := re.fullmatch(r"decimal\((\d+),(-?\d+)\)", name):
