@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from sync.columns import rows_of
 from sync.fences import fence_key
 from sync.lock import Lease
 from sync.patience import patiently, rearranging, unreachable
-from sync.protocol import Rows, packed
+from sync.protocol import Rows, Written
 from sync.scripts import Guard, scripts
 from sync.slots import by_slot
 
@@ -31,8 +33,22 @@ _ROWS_AT_ONCE = 65_536
 _BYTES_AT_ONCE = 32 * 2**20
 _COMMANDS_AT_ONCE = 512
 
-_Group = tuple[int, Rows]
-"""A slot, and rows that lie in it."""
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows that lie in one slot.
+
+    Attributes:
+        slot: The slot.
+        written: All rows of the same turn.
+        start: The first row.
+        end: The row after the last.
+    """
+
+    slot: int
+    written: Written
+    start: int
+    end: int
 
 
 @dataclass
@@ -76,6 +92,7 @@ class ClusterSender:
             for name, text in self._scripts.items()
         }
         self._collected: list[Rows] = []
+        self._size = 0
         self._nodes: dict[str, _Node] = {}
 
     def load_scripts(self) -> None:
@@ -88,16 +105,16 @@ class ClusterSender:
         if self._collected and not rows.continues(self._collected[0]):
             yield from self.finish()
         self._collected.append(rows)
-        count = sum(len(each.keys) for each in self._collected)
-        size = sum(each.size for each in self._collected)
-        if count >= _ROWS_AT_ONCE or size >= _BYTES_AT_ONCE:
+        self._size += rows.size
+        if sum(map(len, self._collected)) >= _ROWS_AT_ONCE or self._size >= _BYTES_AT_ONCE:
             yield from self.finish()
 
     def finish(self) -> Iterator[Sequence[int]]:
         """Send what was collected, and wait for all answers; see `Sender`."""
         if not self._collected:
             return
-        rows, self._collected = Rows.joined(self._collected), []
+        rows = Rows.joined(self._collected)
+        self._collected, self._size = [], 0
         failed = self._assign(rows)
         while any(node.queue for node in self._nodes.values()):
             for name in list(self._nodes):
@@ -116,10 +133,9 @@ class ClusterSender:
     def _assign(self, rows: Rows) -> list[_Group]:
         """Queue rows at the nodes that have their slots; return those of which none has it."""
         failed = []
-        for slot, indices in by_slot(rows.keys).items():
-            group = (slot, rows.picked(indices))
+        for group in _groups(rows):
             try:
-                self._node(slot).queue.append(group)
+                self._node(group.slot).queue.append(group)
             except unreachable():
                 failed.append(group)
         return failed
@@ -134,13 +150,17 @@ class ClusterSender:
     def _send_some(self, name: str, failed: list[_Group]) -> None:
         node = self._nodes[name]
         part = [node.queue.popleft() for _ in range(min(_COMMANDS_AT_ONCE, len(node.queue)))]
-        commands = [packed(self._shas[rows.script], self._fence(slot), rows) for slot, rows in part]
+        commands = [self._packed(group) for group in part]
         node.awaited.extend(part)
         try:
             if commands:
                 node.connection.send_packed_command([b"".join(commands)])
         except unreachable():
             self._lose(name, failed)
+
+    def _packed(self, group: _Group) -> bytes:
+        sha = self._shas[group.written.rows.script]
+        return group.written.packed(sha, self._fence(group.slot), group.start, group.end)
 
     def _receive_all(self, failed: list[_Group]) -> Iterator[Sequence[int]]:
         """Yield all answers; an error comes after them, so that nothing stays on its way."""
@@ -180,16 +200,27 @@ class ClusterSender:
 
     def _follow(self, failed: Sequence[_Group]) -> Iterator[Sequence[int]]:
         """Send again what failed, wherever its slot is by now."""
-        for slot, rows in failed:
+        for group in failed:
             # The client repeats by itself what was not answered, and does not tell.
             self._lease.doubt()
-            words = "EVAL", self._scripts[rows.script], *rows.arguments(self._fence(slot))
+            rows = group.written.rows.cut(group.start, group.end)
+            words = "EVAL", self._scripts[rows.script], *rows.arguments(self._fence(group.slot))
             yield patiently(
                 partial(self._client.execute_command, *words), (*rearranging(), *unreachable())
             )
 
     def _fence(self, slot: int) -> tuple[bytes, bytes]:
         return fence_key(self._lease.project, slot), self._number
+
+
+def _groups(rows: Rows) -> Iterator[_Group]:
+    order = by_slot(rows_of(rows.keys))
+    written = Written(rows.picked([number for _, number in order]))
+    start = 0
+    for slot, members in groupby(slot for slot, _ in order):
+        end = start + sum(1 for _ in members)
+        yield _Group(slot, written, start, end)
+        start = end
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """Writes rows in the online format, a whole Arrow batch at a time.
 
-No row becomes a Python object: the parts of all rows are laid side by side as arrays of bytes, and
-copied to their places in one buffer.
+No row becomes a Python object: the parts of all rows are columns of bytes, which are joined.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION, Schema
 from featurestore.online.keys import encoded, entity_key, key_writer, row_prefix
 from featurestore.online.wire import WireType, wire_type
-from sync.scalars import no_bytes, text
+from sync.columns import constant, from_block, from_pieces, joined, lengths_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +23,6 @@ __all__ = ["Encoder", "micros"]
 
 _LENGTH = struct.Struct("<I")
 _DAY = 86_400_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Ragged:
-    """Pieces of bytes, one per row, one behind the other."""
-
-    data: np.ndarray
-    lengths: np.ndarray
 
 
 class Encoder:
@@ -50,43 +40,42 @@ class Encoder:
         self._types = [wire_type(kind) for _, kind in schema.features]
         self._writers = [key_writer(name, kind) for name, kind in schema.keys]
 
-    def keys(self, batch: pa.RecordBatch) -> list[bytes]:
+    def keys(self, batch: pa.RecordBatch) -> pa.Array[Any]:
         """Return the key of each row.
 
         Args:
             batch: Rows that have the join keys, by their names.
-        """
-        import pyarrow as pa
-        import pyarrow.compute as pc
 
-        if not self._writers:
-            return [entity_key(self._prefix, ()).encode()] * batch.num_rows
-        texts: list[Any] = [
+        Returns:
+            A column of bytes.
+        """
+        texts = [
             _texts(batch.column(name), kind, write)
             for (name, kind), write in zip(self._schema.keys, self._writers, strict=True)
         ]
-        join: Any = pc.binary_join_element_wise
-        tag = join(*texts, text(","))
-        keys = join(text(f"{self._prefix}{{"), tag, text("}"), text(""))
-        whole: list[bytes] = keys.cast(pa.binary()).to_pylist()
-        return whole
+        if not texts:
+            return from_pieces([entity_key(self._prefix, ()).encode()] * batch.num_rows)
+        tag = [piece for text in texts for piece in (constant(b","), text)][1:]
+        return joined(constant(f"{self._prefix}{{".encode()), *tag, constant(b"}"))
 
-    def values(self, batch: pa.RecordBatch, event: np.ndarray, created: Any) -> list[bytes]:
+    def values(self, batch: pa.RecordBatch, event: np.ndarray, created: Any) -> pa.Array[Any]:
         """Return each row in the online format.
 
         Args:
             batch: Rows that have the features, by their names.
             event: The event timestamps in microseconds.
             created: The created timestamps likewise; None where the view has none.
+
+        Returns:
+            A column of bytes.
         """
         columns = [batch.column(name) for name, _ in self._schema.features]
-        fixed = self._fixed_part(columns, event, created)
-        varying = [
-            _ragged(column, kind)
-            for column, kind in zip(columns, self._types, strict=True)
-            if kind.width is None
-        ]
-        return _joined(fixed, varying)
+        pieces = [from_block(self._fixed_part(columns, event, created))]
+        for column, kind in zip(columns, self._types, strict=True):
+            if kind.width is None:
+                text = _varying(column, kind)
+                pieces += [_length_prefix(text), text]
+        return joined(*pieces) if len(pieces) > 1 else pieces[0]
 
     def _fixed_part(
         self, columns: Sequence[pa.Array[Any]], event: np.ndarray, created: Any
@@ -119,12 +108,12 @@ def _texts(column: pa.Array[Any], kind: str, write: Callable[[Any], str]) -> pa.
     import pyarrow.compute as pc
 
     if kind.startswith(("int", "uint")):
-        return column.cast(pa.string())
+        return column.cast(pa.large_string()).view(pa.large_binary())
     if kind == "string":
-        plain = column.cast(pa.string())
+        plain = column.cast(pa.large_string())
         if not pc.any(pc.match_substring_regex(plain, "[^A-Za-z0-9_.~-]")).as_py():
-            return plain
-    return pa.array([encoded(write(value)) for value in column.to_pylist()], pa.string())
+            return plain.view(pa.large_binary())
+    return from_pieces([encoded(write(value)).encode() for value in column.to_pylist()])
 
 
 def micros(column: pa.Array[Any]) -> np.ndarray:
@@ -193,21 +182,23 @@ def _readable(kind: WireType, ticks: int) -> bool:
         return False
 
 
-def _ragged(column: pa.Array[Any], kind: WireType) -> _Ragged:
-    import numpy as np
+def _varying(column: pa.Array[Any], kind: WireType) -> pa.Array[Any]:
+    """Return values whose length varies, without their lengths; NULL is no bytes."""
     import pyarrow as pa
 
     if kind.element is not None:
-        pieces = [b"" if row is None else _list(kind.element, row) for row in column.to_pylist()]
-        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        return _Ragged(np.frombuffer(b"".join(pieces), np.uint8), lengths)
+        rows = column.to_pylist()
+        return from_pieces([b"" if row is None else _list(kind.element, row) for row in rows])
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.large_string())
-    empty: Any = no_bytes()
-    flat = column.cast(pa.large_binary()).fill_null(empty)
-    _, offsets, data = flat.buffers()
-    bounds = _bytes_of(offsets).view(np.int64)[flat.offset : flat.offset + len(flat) + 1]
-    return _Ragged(_bytes_of(data)[bounds[0] : bounds[-1]], np.diff(bounds))
+    nothing: Any = constant(b"")
+    return column.cast(pa.large_binary()).fill_null(nothing)
+
+
+def _length_prefix(column: pa.Array[Any]) -> pa.Array[Any]:
+    import numpy as np
+
+    return from_block(lengths_of(column).astype("<u4").view(np.uint8).reshape(-1, _LENGTH.size))
 
 
 def _raw(column: pa.Array[Any]) -> np.ndarray:
@@ -232,38 +223,6 @@ def _bytes_of(buffer: Any) -> np.ndarray:
     import numpy as np
 
     return np.empty(0, np.uint8) if buffer is None else np.frombuffer(buffer, np.uint8)
-
-
-def _joined(fixed: np.ndarray, varying: Sequence[_Ragged]) -> list[bytes]:
-    """Put the parts of each row one behind the other, and cut the rows apart."""
-    import numpy as np
-
-    count, width = fixed.shape
-    lengths = np.full(count, width, np.int64)
-    for part in varying:
-        lengths += part.lengths + _LENGTH.size
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    if varying:
-        out = np.empty(int(ends[-1]) if count else 0, np.uint8)
-        out[starts[:, None] + np.arange(width)] = fixed
-        _place(out, starts + width, varying)
-    else:
-        out = fixed
-    whole = out.tobytes()
-    return [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-
-
-def _place(out: np.ndarray, position: np.ndarray, varying: Sequence[_Ragged]) -> None:
-    import numpy as np
-
-    for part in varying:
-        prefix = part.lengths.astype("<u4").view(np.uint8).reshape(-1, _LENGTH.size)
-        out[position[:, None] + np.arange(_LENGTH.size)] = prefix
-        position = position + _LENGTH.size
-        source = np.cumsum(part.lengths) - part.lengths
-        out[np.repeat(position - source, part.lengths) + np.arange(len(part.data))] = part.data
-        position = position + part.lengths
 
 
 def _list(element: WireType, row: Sequence[Any]) -> bytes:

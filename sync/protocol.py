@@ -1,4 +1,7 @@
-"""Commands in the server's own protocol, many rows to one, packed without a client's help.
+"""Commands in the server's own protocol, many rows to one, without a client's help.
+
+No row becomes a Python object: the arguments of all rows are written at once, as columns of bytes,
+and a command is cut out of them.
 
 https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
@@ -8,8 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Rows", "packed"]
+from sync.columns import constant, integers, joined, lengths_of, numbers, rows_of, whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Rows", "Written", "argument", "command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,45 +27,52 @@ class Rows:
 
     Attributes:
         script: Its name.
-        keys: The rows' keys.
-        columns: What the script takes of each row.
+        keys: The rows' keys, a column of bytes.
+        columns: What the script takes of each row, likewise.
         expiry: What it takes for all of them.
     """
 
     script: str
-    keys: Sequence[bytes]
-    columns: tuple[Sequence[bytes], ...] = ()
+    keys: pa.Array[Any]
+    columns: tuple[pa.Array[Any], ...] = ()
     expiry: bytes = b""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.keys)
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """Return rows of several, for the same script and with the same expiry, as one."""
-        if len(parts) == 1:
-            return parts[0]
-        keys = list(chain.from_iterable(part.keys for part in parts))
-        columns = zip(*(part.columns for part in parts), strict=True)
-        merged = tuple(list(chain.from_iterable(column)) for column in columns)
-        return replace(parts[0], keys=keys, columns=merged)
+        import pyarrow as pa
+
+        keys, *columns = map(pa.concat_arrays, zip(*(part.all for part in parts), strict=True))
+        return replace(parts[0], keys=keys, columns=tuple(columns))
 
     def continues(self, other: Rows) -> bool:
         """Whether rows may be joined with others."""
         return (self.script, self.expiry) == (other.script, other.expiry)
 
     @property
+    def all(self) -> tuple[pa.Array[Any], ...]:
+        """All that there is of each row, the key first."""
+        return self.keys, *self.columns
+
+    @property
     def size(self) -> int:
         """How many bytes they are, about."""
-        return sum(map(len, chain(self.keys, *self.columns)))
+        return sum(column.nbytes for column in self.all)
 
     def cut(self, start: int, end: int) -> Rows:
         """Return some of the rows that lie side by side."""
-        part = slice(start, end)
-        columns = tuple(column[part] for column in self.columns)
-        return replace(self, keys=self.keys[part], columns=columns)
+        keys, *columns = (column.slice(start, end - start) for column in self.all)
+        return replace(self, keys=keys, columns=tuple(columns))
 
-    def picked(self, indices: Sequence[int]) -> Rows:
+    def picked(self, numbers: Sequence[int]) -> Rows:
         """Return some of the rows by their numbers."""
-        columns = tuple([column[index] for index in indices] for column in self.columns)
-        return replace(self, keys=[self.keys[index] for index in indices], columns=columns)
+        indices = integers(numbers)
+        keys, *columns = (column.take(indices) for column in self.all)
+        return replace(self, keys=keys, columns=tuple(columns))
 
     def arguments(self, guard: tuple[bytes, bytes]) -> list[bytes]:
         """Return what follows the script in the command: the number of keys, keys, arguments.
@@ -65,16 +81,57 @@ class Rows:
             guard: The key of the guard, and what it is compared with.
         """
         key, own = guard
-        count = b"%d" % (len(self.keys) + 1)
-        return [count, key, *self.keys, own, self.expiry, *chain.from_iterable(self.columns)]
+        keys, *columns = (rows_of(column) for column in self.all)
+        count = b"%d" % (len(self) + 1)
+        return [count, key, *keys, own, self.expiry, *chain.from_iterable(columns)]
 
 
-def packed(sha: bytes, guard: tuple[bytes, bytes], rows: Rows) -> bytes:
-    r"""Write one EVALSHA.
+class Written:
+    """Rows as they stand in the commands that run their script.
 
-    >>> packed(b"5ha", (b"lock", b"me"), Rows("unlink", [b"k"]))
-    b'*7\r\n$7\r\nEVALSHA\r\n$3\r\n5ha\r\n$1\r\n2\r\n$4\r\nlock\r\n$1\r\nk\r\n$2\r\nme\r\n$0\r\n\r\n'
+    Args:
+        rows: The rows.
     """
-    parts = [b"EVALSHA", sha, *rows.arguments(guard)]
-    head = b"*%d\r\n" % len(parts)
-    return head + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in parts])
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self._columns = [whole(_arguments(column)) for column in rows.all]
+
+    def packed(self, sha: bytes, guard: tuple[bytes, bytes], start: int, end: int) -> bytes:
+        r"""Write one EVALSHA for some of the rows.
+
+        >>> from sync.columns import from_pieces
+        >>> rows = Rows("unlink", from_pieces([b"j", b"k"]))
+        >>> Written(rows).packed(b"5ha", (b"lock", b"me"), 1, 2)[33:]
+        b'$4\r\nlock\r\n$1\r\nk\r\n$2\r\nme\r\n$0\r\n\r\n'
+        """
+        key, own = guard
+        keys, *columns = (data[bounds[start] : bounds[end]] for data, bounds in self._columns)
+        count = len(self._columns) * (end - start)
+        words = (b"EVALSHA", sha, b"%d" % (end - start + 1), key)
+        head = b"*%d\r\n" % (len(words) + 2 + count) + b"".join(map(argument, words))
+        return b"".join([head, keys, argument(own), argument(self.rows.expiry), *columns])
+
+
+def argument(raw: bytes) -> bytes:
+    r"""Return one argument as it stands in a command.
+
+    >>> argument(b"GET")
+    b'$3\r\nGET\r\n'
+    """
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
+
+
+def command(*words: bytes) -> bytes:
+    r"""Write one command.
+
+    >>> command(b"GET", b"k")
+    b'*2\r\n$3\r\nGET\r\n$1\r\nk\r\n'
+    """
+    return b"*%d\r\n" % len(words) + b"".join(map(argument, words))
+
+
+def _arguments(column: pa.Array[Any]) -> pa.Array[Any]:
+    """Return each row of a column as one argument."""
+    end = constant(b"\r\n")
+    return joined(constant(b"$"), numbers(lengths_of(column)), end, column, end)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import NO_CREATED
+from sync.columns import constant, from_block
 from sync.context import Context, Publication
 from sync.encoder import Encoder, micros
 from sync.publisher import Publisher, expiry_shift, publishing
@@ -14,7 +15,6 @@ from sync.report import ProgressEvent
 from sync.state import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 __all__ = ["publish_changes", "publish_everything"]
@@ -82,33 +82,29 @@ def _batches(context: Context, sql: str) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> list[bytes]:
+def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
     view = publication.view
     event = micros(batch.column(view.event_timestamp.name))
     created = view.created_timestamp and micros(batch.column(view.created_timestamp.name))
     return encoder.values(batch, event, created)
 
 
-def _previous(publication: Publication, batch: pa.RecordBatch) -> list[bytes]:
+def _previous(publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
     """Return the timestamps of the rows published before, as they stand in a row; else nothing."""
     import numpy as np
+    import pyarrow.compute as pc
 
-    known = batch.column(PREVIOUS_EVENT).is_valid().to_pylist()
     event = micros(batch.column(PREVIOUS_EVENT))
     created = (
         np.full(len(event), NO_CREATED, np.int64)
         if publication.view.created_timestamp is None
         else micros(batch.column(PREVIOUS_CREATED))
     )
-    headers = _headers(event, created)
-    return [header if found else b"" for header, found in zip(headers, known, strict=True)]
-
-
-def _headers(event: np.ndarray, created: np.ndarray) -> list[bytes]:
-    import numpy as np
-
-    whole = np.column_stack([event, created]).astype(">i8").tobytes()
-    return [whole[start : start + 16] for start in range(0, len(whole), 16)]
+    headers = from_block(np.column_stack([event, created]).astype(">i8").view(np.uint8))
+    nothing: Any = constant(b"")
+    choose: Any = pc.if_else
+    found: pa.Array[Any] = choose(batch.column(PREVIOUS_EVENT).is_valid(), headers, nothing)
+    return found
 
 
 def _tell(context: Context, publication: Publication, publisher: Publisher, rows: int) -> None:

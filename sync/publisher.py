@@ -1,18 +1,20 @@
-"""Writes rows to Redis: in scripts that decide at the server, many rows to a command."""
+"""Writes rows to Redis, many to a command: what must be decided is decided at the server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from featurestore.online.redis_store import is_cluster
+from sync.columns import from_pieces
 from sync.lock import Lease, lock_lost
 from sync.protocol import Rows
 from sync.scripts import LOST
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import redis
 
 __all__ = ["GRACE", "Publisher", "expiry_shift", "publishing"]
@@ -49,34 +51,34 @@ class Publisher:
         self.applied = self.refused = self.sent = 0
         self._sender = sender
 
-    def overwrite(self, keys: Sequence[bytes], values: Sequence[bytes], expiry: bytes) -> None:
+    def overwrite(self, keys: pa.Array[Any], values: pa.Array[Any], expiry: bytes) -> None:
         """Write rows whatever the server holds."""
         self._send(Rows("overwrite", keys, (values,), expiry))
 
     def write_newest(
         self,
-        keys: Sequence[bytes],
-        values: Sequence[bytes],
-        previous: Sequence[bytes],
+        keys: pa.Array[Any],
+        values: pa.Array[Any],
+        previous: pa.Array[Any],
         expiry: bytes,
     ) -> None:
         """Write rows where the server holds none, an older one, or the one we published before."""
         self._send(Rows("newest", keys, (values, previous), expiry))
 
-    def delete(self, keys: Sequence[bytes], previous: Sequence[bytes]) -> None:
+    def delete(self, keys: pa.Array[Any], previous: pa.Array[Any]) -> None:
         """Delete rows, unless the server holds a newer one than we published before."""
         self._send(Rows("delete", keys, (previous,)))
 
     def unlink(self, keys: Sequence[bytes]) -> None:
         """Delete rows whatever they hold."""
-        self._send(Rows("unlink", keys))
+        self._send(Rows("unlink", from_pieces(keys)))
 
     def finish(self) -> None:
         """Wait for all answers."""
         self._count(self._sender.finish())
 
     def _send(self, rows: Rows) -> None:
-        self.sent += len(rows.keys)
+        self.sent += len(rows)
         self._count(self._sender.send(rows))
 
     def _count(self, answers: Iterator[Sequence[int]]) -> None:

@@ -47,15 +47,21 @@ class Guard(Enum):
 _SET = """
 local shift = ARGV[2] ~= '' and tonumber(ARGV[2])
 local call, unpack_bytes, ceil, max = redis.call, struct.unpack, math.ceil, math.max
+local together = {}
 local function put(key, value)
+  applied = applied + 1
   if shift then
     local high, low = unpack_bytes('>i4I4', value, 10)
     local left = ceil(high * 4294.967296 + low / 1000000 + shift)
     call('SET', key, value, 'EX', max(left, 1))
   else
-    call('SET', key, value)
+    together[2 * applied - 1] = key
+    together[2 * applied] = value
   end
-  applied = applied + 1
+end
+local function done()
+  if #together > 0 then call('MSET', unpack(together)) end
+  return {applied, refused}
 end
 """
 
@@ -73,41 +79,32 @@ end
 """
 
 _OVERWRITE = """
-if not shift then
-  local pairs = {}
-  for i = 1, n do
-    pairs[2 * i - 1] = KEYS[i + 1]
-    pairs[2 * i] = ARGV[i + 2]
-  end
-  call('MSET', unpack(pairs))
-  return {n, 0}
-end
 for i = 1, n do put(KEYS[i + 1], ARGV[i + 2]) end
-return {applied, refused}
+return done()
 """
 
 _NEWEST = """
+local every = call('MGET', unpack(KEYS, 2))
 for i = 1, n do
-  local key, value, previous = KEYS[i + 1], ARGV[i + 2], ARGV[i + n + 2]
-  local held = redis.call('GET', key)
+  local held, value, previous = every[i], ARGV[i + 2], ARGV[i + n + 2]
   if not held or #held < 25 or compare(held, 10, value, 10) <= 0
       or (previous ~= '' and compare(held, 10, previous, 1) == 0) then
-    put(key, value)
+    put(KEYS[i + 1], value)
   else
     refused = refused + 1
   end
 end
-return {applied, refused}
+return done()
 """
 
 _DELETE = """
+local every = redis.call('MGET', unpack(KEYS, 2))
 for i = 1, n do
-  local key, previous = KEYS[i + 1], ARGV[i + 2]
-  local held = redis.call('GET', key)
+  local held, previous = every[i], ARGV[i + 2]
   if held and #held >= 25 and compare(held, 10, previous, 1) > 0 then
     refused = refused + 1
   elseif held then
-    redis.call('UNLINK', key)
+    redis.call('UNLINK', KEYS[i + 1])
     applied = applied + 1
   end
 end

@@ -14,18 +14,15 @@ __all__ = ["SLOTS", "by_slot", "slot_tags"]
 SLOTS = 16_384
 
 
-def by_slot(keys: Sequence[bytes]) -> dict[int, list[int]]:
-    """Return the numbers of the keys that lie in each slot.
+def by_slot(keys: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Return the slot and the number of each key, in the order of the slots.
 
-    >>> by_slot([b"fs:a:{7}", b"fs:b:{7}", b"fs:a:{8}"])
-    {1716: [0, 1], 14171: [2]}
+    >>> by_slot([b"fs:a:{8}", b"fs:a:{7}", b"fs:b:{7}"])
+    [(1716, 1), (1716, 2), (14171, 0)]
     """
     from redis.crc import key_slot
 
-    found: dict[int, list[int]] = {}
-    for index, key in enumerate(keys):
-        found.setdefault(key_slot(key), []).append(index)
-    return found
+    return sorted((key_slot(key), number) for number, key in enumerate(keys))
 
 
 @cache

@@ -5,13 +5,17 @@ So encoding, sending and the server's work overlap.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from featurestore.online.keys import book
 from sync.lock import Lease
-from sync.protocol import Rows, packed
+from sync.protocol import Rows, Written
 from sync.scripts import Guard, scripts
+from sync.transactions import ANSWERS, Transactions, opening
 
 if TYPE_CHECKING:
     import redis
@@ -19,7 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["StandaloneSender", "sending"]
 
 _ROWS_PER_COMMAND = 256
-_COMMANDS_AHEAD = 16
+_COMMANDS_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was sent, and is not answered.
+
+    Attributes:
+        rows: The rows.
+        answers: How many answers there will be, of which the last one counts.
+    """
+
+    rows: Rows
+    answers: int = 1
 
 
 class StandaloneSender:
@@ -28,34 +45,67 @@ class StandaloneSender:
     Args:
         connection: The connection.
         shas: The names by which the server knows the scripts.
-        guard: The lock's key, and the token that it must hold.
+        lease: The lock that must be held for every write.
     """
 
-    def __init__(self, connection: Any, shas: dict[str, bytes], guard: tuple[bytes, bytes]) -> None:
+    def __init__(self, connection: Any, shas: dict[str, bytes], lease: Lease) -> None:
         self._connection = connection
         self._shas = shas
-        self._guard = guard
-        self._awaited = 0
+        self._guard = lease.held
+        self._opening = opening(self._guard, book(lease.project, "alarm").encode())
+        self._awaited: deque[_Sent] = deque()
 
     def send(self, rows: Rows) -> Iterator[Sequence[int]]:
         """Send rows; see `Sender`."""
-        for start in range(0, len(rows.keys), _ROWS_PER_COMMAND):
-            part = rows.cut(start, start + _ROWS_PER_COMMAND)
-            command = packed(self._shas[rows.script], self._guard, part)
-            if self._awaited >= _COMMANDS_AHEAD:
-                yield self._receive()
-            self._connection.send_packed_command([command])
-            self._awaited += 1
+        # An expiry of its own for each row takes the server as long either way.
+        plain = rows.script == "overwrite" and not rows.expiry
+        for sent, packed in self._plain(rows) if plain else self._script(rows):
+            if len(self._awaited) >= _COMMANDS_AHEAD:
+                yield from self._receive()
+            self._connection.send_packed_command([packed])
+            self._awaited.append(sent)
 
     def finish(self) -> Iterator[Sequence[int]]:
         """Wait for the answers that are still out; see `Sender`."""
         while self._awaited:
-            yield self._receive()
+            yield from self._receive()
 
-    def _receive(self) -> Sequence[int]:
-        answer: Sequence[int] = self._connection.read_response()
-        self._awaited -= 1
-        return answer
+    def _script(self, rows: Rows) -> Iterator[tuple[_Sent, bytes]]:
+        written = Written(rows)
+        for start, end in _parts(rows):
+            packed = written.packed(self._shas[rows.script], self._guard, start, end)
+            yield _Sent(rows.cut(start, end)), packed
+
+    def _plain(self, rows: Rows) -> Iterator[tuple[_Sent, bytes]]:
+        written = Transactions(rows, self._opening)
+        for start, end in _parts(rows):
+            yield _Sent(rows.cut(start, end), ANSWERS), written.packed(start, end)
+
+    def _receive(self) -> Iterator[Sequence[int]]:
+        sent = self._awaited.popleft()
+        for _ in range(sent.answers):
+            answer = self._connection.read_response()
+        if sent.answers == 1:
+            yield answer
+        elif answer is None:
+            # Somebody touched the lock, if only to renew it: the script looks at it again.
+            ((again, packed),) = self._script(sent.rows)
+            self._connection.send_packed_command([packed])
+            self._awaited.append(again)
+        else:
+            yield _applied(answer, sent.rows)
+
+
+def _parts(rows: Rows) -> Iterator[tuple[int, int]]:
+    for start in range(0, len(rows), _ROWS_PER_COMMAND):
+        yield start, min(start + _ROWS_PER_COMMAND, len(rows))
+
+
+def _applied(answers: Sequence[Any], rows: Rows) -> Sequence[int]:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return len(rows), 0
 
 
 @contextmanager
@@ -69,7 +119,7 @@ def sending(client: redis.Redis, lease: Lease) -> Iterator[StandaloneSender]:
     shas = {name: _sha(client, script) for name, script in scripts(Guard.LOCK).items()}
     connection = client.connection_pool.get_connection()
     try:
-        yield StandaloneSender(connection, shas, lease.held)
+        yield StandaloneSender(connection, shas, lease)
     except BaseException:
         # Answers may be outstanding: the connection is of no use to anybody else.
         connection.disconnect()  # type: ignore[no-untyped-call]

@@ -70,7 +70,7 @@ class Case:
         """Write the rows."""
         created = None if self.created is None else np.array(self.created, np.int64)
         encoder = Encoder("shop", "orders", self.schema)
-        return encoder.values(self.batch, np.array(self.event, np.int64), created)
+        return encoder.values(self.batch, np.array(self.event, np.int64), created).to_pylist()
 
 
 def decimals(precision, scale):

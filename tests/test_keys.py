@@ -141,7 +141,7 @@ def test_a_reader_made_from_the_page_writes_the_same_key(entity):
     )
 
     assert key == row_key("shop", "orders", kinds, list(values))
-    assert [key.encode()] == Encoder("shop", "orders", schema).keys(batch)
+    assert [key.encode()] == Encoder("shop", "orders", schema).keys(batch).to_pylist()
 
 
 @given(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2), st.lists(TEXT))

@@ -73,7 +73,7 @@ def test_the_sync_writes_the_row_of_the_vector(vector):
     event = np.array([vector["event"]], np.int64)
     created = None if vector["created"] is None else np.array([vector["created"]], np.int64)
 
-    written = encoder(vector).values(batch(vector), event, created)
+    written = encoder(vector).values(batch(vector), event, created).to_pylist()
 
     assert [vector["row"]] == [row.hex() for row in written]
 
@@ -84,7 +84,9 @@ def test_the_sync_writes_the_key_of_the_vector(vector):
     kinds = [kind for _, kind, _ in columns(vector, "keys")]
     values = [value for *_, value in columns(vector, "keys")]
 
-    assert [vector["key"]] == [key.decode() for key in encoder(vector).keys(batch(vector))]
+    assert [vector["key"]] == [
+        key.decode() for key in encoder(vector).keys(batch(vector)).to_pylist()
+    ]
     assert vector["key"] == row_key(vector["project"], vector["view"], kinds, values)
 
 

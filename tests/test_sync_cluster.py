@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import redis
@@ -19,10 +20,11 @@ from featurestore.errors import (
 from featurestore.online.keys import book as book_of
 from featurestore.online.redis_store import address, client
 from sync.cluster import ClusterSender
+from sync.columns import from_pieces
 from sync.condition import PART_LOST
 from sync.fences import fence_key
 from sync.lock import lock_key, sync_lock
-from sync.protocol import Rows, packed
+from sync.protocol import Rows, Written
 from sync.publisher import publishing
 from sync.scripts import LOST
 from sync.slots import SLOTS, slot_tags
@@ -310,10 +312,10 @@ def test_a_holder_that_never_gave_the_lock_back_is_fenced_out(project, cluster):
 def test_what_was_sent_twice_may_come_late(project, cluster, monkeypatch):
     """A connection breaks, the rows go another way; after the next sync the first are there too."""
     store = project.store(cluster.url)
-    sent = []
+    sent, packed = [], Written.packed
 
-    def record(sha, guard, rows):
-        sent.append((rows.keys[0], packed(sha, guard, rows)))
+    def record(self, sha, guard, start, end):
+        sent.append((self.rows.keys[start].as_py(), packed(self, sha, guard, start, end)))
         return sent[-1][1]
 
     def lose(self, name, failed, _errors):
@@ -321,7 +323,7 @@ def test_what_was_sent_twice_may_come_late(project, cluster, monkeypatch):
         yield from ()
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync.cluster.packed", record)
+        patch.setattr(Written, "packed", record)
         patch.setattr(ClusterSender, "_receive", lose)
         store.sync()
     project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
@@ -447,7 +449,7 @@ def test_an_older_writer_loses_at_the_nodes(project, cluster):
         held = connection.get(key)
         older = held[:9] + bytes(16) + held[25:]
         with publishing(connection, lease) as publisher:
-            publisher.write_newest([key], [older], [b""], b"")
+            publisher.write_newest(*(from_pieces([each]) for each in (key, older, b"")), b"")
         assert (0, 1) == (publisher.applied, publisher.refused)
         assert held == connection.get(key)
 
@@ -477,11 +479,15 @@ def test_every_slot_has_a_tag():
 
 def test_rows_are_cut_and_picked():
     """Keys and columns stay side by side."""
-    rows = Rows("newest", [b"a", b"b", b"c"], ([b"1", b"2", b"3"],), b"x")
-    assert Rows("newest", [b"b", b"c"], ([b"2", b"3"],), b"x") == rows.cut(1, 3)
-    assert Rows("newest", [b"c", b"a"], ([b"3", b"1"],), b"x") == rows.picked([2, 0])
+
+    def made(keys, values):
+        return Rows("newest", from_pieces(keys), (from_pieces(values),), b"x")
+
+    rows = made([b"a", b"b", b"c"], [b"1", b"2", b"3"])
+    assert made([b"b", b"c"], [b"2", b"3"]) == rows.cut(1, 3)
+    assert made([b"c", b"a"], [b"3", b"1"]) == rows.picked([2, 0])
     assert rows == Rows.joined([rows.cut(0, 1), rows.cut(1, 3)])
-    assert not rows.continues(Rows("newest", [], (), b"y"))
+    assert not rows.continues(replace(rows, expiry=b"y"))
 
 
 @pytest.mark.parametrize("url", ["redis://:s3cret@[::1", "redis+cluster://:s3cret@[::1:7000"])

@@ -198,7 +198,15 @@ def test_a_flush_during_a_run_stops_it(project, redis_server, redis_client, full
 
 def test_scripts_forgotten_during_a_run_stop_it(project, redis_server, redis_client):
     """A server that has lost the scripts refuses the rows; the next run brings both."""
+    project.store(redis_server).sync()
+    project.execute("UPDATE route_load SET load = 2")
     with pytest.raises(SyncError.__base__, match="refused a command"):
         project.store(redis_server).sync(progress=once(redis_client.script_flush))
     project.store(redis_server).sync()
+    assert_parity(project, redis_server)
+
+
+def test_a_full_run_needs_no_scripts_that_a_server_keeps(project, redis_server, redis_client):
+    """What looks at the lock for its transactions is sent with each of them."""
+    project.store(redis_server).sync(progress=once(redis_client.script_flush))
     assert_parity(project, redis_server)

@@ -55,6 +55,13 @@ def change(folder: Path, entities: int) -> int:
         return int(con.sql(f"SELECT count(*) FROM ({newer})").fetchall()[0][0])
 
 
+def newest(folder: Path) -> datetime:
+    """Return the instant of the newest event."""
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        instant: datetime = con.sql("SELECT max(seen_at) FROM v0").fetchall()[0][0]
+    return instant.replace(tzinfo=UTC)
+
+
 def _rows(view: int, entities: int, first: int, end: int) -> str:
     features = ", ".join(
         f"{text.format(view=view, n=n)} AS {name}"

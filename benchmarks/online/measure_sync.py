@@ -47,9 +47,11 @@ STEPS = (
     Step(OURS, "full"),
     Step("featurestore, nothing changed", "changes", fills=False),
     Step("featurestore, 1 % changed", "changes", fills=False, changed=True),
+    Step("featurestore, 1 % changed, --since", "recent changes", fills=False, changed=True),
     Step(WITH_TTL, "full", ttl=True),
     Step("featurestore, 1 % changed, with a ttl", "changes", ttl=True, fills=False, changed=True),
     Step("bare socket, commands ready", "bare socket", ours=False),
+    Step("bare socket, with a ttl", "bare socket", ttl=True, ours=False),
     *([Step("redis-cli --pipe, commands ready", "redis-cli", ours=False)] if CLI else []),
     Step("redis-py pipeline, values ready", "redis-py", ours=False),
 )
@@ -94,8 +96,8 @@ class Bench:
         assert written == (self.entities if step.fills else expected), f"{step.label}: {written}"
         if step.fills:
             result["bytes"] = (self.used() - before) / self.entities
-        if step.label == OURS and not (project / "rows.pickle").exists():
-            save(self.client, project)
+        if step.contender == "full" and not (project / "rows.pickle").exists():
+            save(self.client, project, ttl=step.ttl)
         self.check(step.label, checksum(self.client))
         return result
 

@@ -1,0 +1,72 @@
+"""Rows written by MSET in transactions that fail when the lock is no longer held.
+
+A script hands every row to the server's interpreter and back; a plain MSET takes the server half
+the time. What a script would check first is checked by WATCH here: the lock and an alarm are
+watched, a small script sets the alarm if the lock is not the writer's, and EXEC does nothing if
+either of them was touched since. A lock that is merely renewed fails a transaction too; then its
+rows go by the script, which knows the difference.
+
+https://redis.io/docs/latest/develop/using-commands/transactions/
+"""
+
+from __future__ import annotations
+
+from sync.columns import constant, joined, lengths_of, numbers, whole
+from sync.protocol import Rows, argument, command
+
+__all__ = ["ANSWERS", "Transactions", "opening"]
+
+ANSWERS = 5
+"""How many answers a transaction has; the last is EXEC's, and nothing if it failed."""
+
+_CHECK = b"""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then redis.call('SET', KEYS[2], '', 'EX', 60) end
+"""
+_EXEC = command(b"EXEC")
+
+
+class Transactions:
+    """Rows as they stand in transactions that write them, whatever the server holds.
+
+    Args:
+        rows: The rows, which do not expire.
+        opening: What begins each transaction; see `opening`.
+    """
+
+    def __init__(self, rows: Rows, opening: bytes) -> None:
+        key, (value,) = rows.keys, rows.columns
+        end = constant(b"\r\n")
+        between = constant(b"\r\n$")
+        pairs = joined(
+            constant(b"$"),
+            numbers(lengths_of(key)),
+            end,
+            key,
+            between,
+            numbers(lengths_of(value)),
+            end,
+            value,
+            end,
+        )
+        self._opening = opening
+        self._pairs, self._bounds = whole(pairs)
+
+    def packed(self, start: int, end: int) -> bytes:
+        """Write the transaction for some of the rows."""
+        head = b"*%d\r\n%b" % (2 * (end - start) + 1, argument(b"MSET"))
+        pairs = self._pairs[self._bounds[start] : self._bounds[end]]
+        return b"".join([self._opening, head, pairs, _EXEC])
+
+
+def opening(guard: tuple[bytes, bytes], alarm: bytes) -> bytes:
+    """Return what begins a transaction.
+
+    The script goes as text: a name that the server has forgotten would leave the lock unchecked.
+
+    Args:
+        guard: The lock's key, and the token that it must hold.
+        alarm: The alarm's key.
+    """
+    key, own = guard
+    check = command(b"EVAL", _CHECK, b"2", key, alarm, own)
+    return command(b"WATCH", key, alarm) + check + command(b"MULTI")
