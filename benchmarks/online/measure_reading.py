@@ -17,8 +17,9 @@ SHAPES = {1: 1000, 100: 100}
 OURS, FEAST = "featurestore", "Feast"
 LABELS = {
     OURS: "featurestore",
-    "MGET": "redis-py MGET, undecoded",
-    "MGET and struct": "redis-py MGET and `struct`, by hand",
+    "MGET": "redis-py and hiredis, MGET, undecoded",
+    "MGET and struct": "redis-py and hiredis, MGET and `struct`, by hand",
+    "MGET alone": "redis-py alone, MGET, undecoded",
     FEAST: "Feast SDK",
 }
 

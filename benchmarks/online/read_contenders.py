@@ -14,9 +14,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import redis
-import redis.asyncio
-
 from benchmarks.online.data import NOW
 from benchmarks.online.rows import by_hand, key_of
 from featurestore import FeatureStore
@@ -26,6 +23,7 @@ REFERENCES = [f"v{view}:*" for view in range(VIEWS)]
 _WARM = 20
 
 Read = Callable[[], Any]
+Prepare = Callable[[int, FeatureStore, str], Read]
 
 
 def _keys(entities: int) -> list[str]:
@@ -51,12 +49,16 @@ def ours_async(entities: int, store: FeatureStore, _: str) -> Read:
 
 def bare(entities: int, _: FeatureStore, url: str) -> Read:
     """redis-py: the same bytes, undecoded."""
+    import redis
+
     client, keys = redis.Redis.from_url(url), _keys(entities)
     return lambda: client.mget(keys)
 
 
 def bare_async(entities: int, _: FeatureStore, url: str) -> Read:
     """redis-py in an event loop."""
+    import redis.asyncio
+
     client, keys = redis.asyncio.Redis.from_url(url), _keys(entities)
 
     async def read() -> Any:
@@ -65,14 +67,29 @@ def bare_async(entities: int, _: FeatureStore, url: str) -> Read:
     return read
 
 
+def alone(prepare: Prepare) -> Prepare:
+    """The same by redis-py as it installs by itself, in Python alone: without hiredis."""
+
+    def prepared(entities: int, store: FeatureStore, url: str) -> Read:
+        assert "redis" not in sys.modules
+        sys.modules["hiredis"] = None  # type: ignore[assignment]
+        return prepare(entities, store, url)
+
+    return prepared
+
+
 def hand(entities: int, _: FeatureStore, url: str) -> Read:
     """redis-py, with the keys written and the rows decoded by hand: no NULLs, ttl or statuses."""
+    import redis
+
     client = redis.Redis.from_url(url)
     return lambda: [by_hand(raw) for raw in client.mget(_keys(entities))]
 
 
 def hand_async(entities: int, _: FeatureStore, url: str) -> Read:
     """The same in an event loop."""
+    import redis.asyncio
+
     client = redis.asyncio.Redis.from_url(url)
 
     async def read() -> Any:
@@ -96,11 +113,13 @@ def of_rows(found: list[tuple[Any, ...]]) -> int:
     return sum(row[0] for row in found)
 
 
-CONTENDERS: dict[str, tuple[Callable[[int, FeatureStore, str], Read], Callable[[Any], int]]] = {
+CONTENDERS: dict[str, tuple[Prepare, Callable[[Any], int]]] = {
     "featurestore": (ours, of_columns),
     "featurestore, async": (ours_async, of_columns),
     "MGET": (bare, of_bytes),
     "MGET, async": (bare_async, of_bytes),
+    "MGET alone": (alone(bare), of_bytes),
+    "MGET alone, async": (alone(bare_async), of_bytes),
     "MGET and struct": (hand, of_rows),
     "MGET and struct, async": (hand_async, of_rows),
 }

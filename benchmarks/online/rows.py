@@ -7,12 +7,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-import redis
-
 from benchmarks.online.data import SAMPLE
+
+if TYPE_CHECKING:
+    import redis
 
 PREFIX = "fs:bench:v0:"
 _FIXED = struct.Struct("<qqqdddq?")
