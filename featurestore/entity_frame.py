@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError, MissingExtra
 from featurestore.sql.plan import Spine
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.protocol import Estimate, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,12 +58,11 @@ class EntityFrame:
         order_by = _ORDER if self.table is not None else None
         return Spine(source, self.is_query, columns, event_timestamp, order_by)
 
-    def rows(self, warehouse: Warehouse) -> int | None:
+    def estimate(self, warehouse: Warehouse) -> Estimate | None:
         """Return about how many rows there are; None where the warehouse does not know."""
         if self.table is not None:
-            return self.table.num_rows
-        estimate = warehouse.estimate(self.source, is_query=self.is_query)
-        return estimate.rows if estimate else None
+            return Estimate(self.table.num_rows)
+        return warehouse.estimate(self.source, is_query=self.is_query)
 
 
 def read_entity_frame(entity_df: Any, ref: Callable[[str], str]) -> EntityFrame:

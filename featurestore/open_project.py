@@ -39,6 +39,8 @@ class OpenProject:
         self._target = target
         self._redis_url = redis_url
         self._now = now
+        self._keeps_open = False
+        self._kept_open: Warehouse | None = None
 
     @cached_property
     def project(self) -> Project:
@@ -87,9 +89,19 @@ class OpenProject:
         Args:
             write: Whether tables are to be written.
         """
-        from featurestore.warehouse import connect
+        from featurestore.warehouse import KEPT_OPEN, connect
 
+        if write:
+            self._let_go()
+        elif self._keeps_open and self._kept_open is None and self.profile.adapter in KEPT_OPEN:
+            self._kept_open = connect(self.profile)
         return connect(self.profile, write=write)
+
+    def _let_go(self) -> None:
+        """Let others write to the warehouse."""
+        kept, self._kept_open = self._kept_open, None
+        if kept is not None:
+            kept.close()
 
     def now(self) -> datetime:
         """Return the moment at which the store stands: the clock's, unless one was given."""

@@ -27,7 +27,9 @@ __all__ = ["FeatureStore"]
 class FeatureStore(Inspections, Operations):
     """A dbt project as a feature store.
 
-    Nothing is read before it is needed, and the warehouse is open only while a method runs.
+    Nothing is read before it is needed, and the warehouse is open only while a method runs. Inside
+    `with FeatureStore() as store:` a DuckDB file, once read, stays open for reading until the block
+    ends: each further read is faster, and no other process can write to the file.
 
     Args:
         project_dir: The dbt project's folder.
@@ -221,22 +223,26 @@ class FeatureStore(Inspections, Operations):
         )
 
     def close(self) -> None:
-        """Close the connection to the online store; the next read opens it again."""
+        """Close the connections to both stores; the next read opens them again."""
+        self._let_go()
         if "_online" in self.__dict__:
             self._online.close()
 
     async def aclose(self) -> None:
-        """Close the connections to the online store, those of asynchronous reads included."""
+        """Close the connections to both stores, those of asynchronous reads included."""
+        self._let_go()
         if "_online" in self.__dict__:
             self._online.close()
             await self._online.close_async()
 
     def __enter__(self) -> Self:
         """Return the store itself."""
+        self._keeps_open = True
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the connection to the online store."""
+        """Close the connections to both stores."""
+        self._keeps_open = False
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -244,7 +250,7 @@ class FeatureStore(Inspections, Operations):
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Close the connections to the online store."""
+        """Close the connections to both stores."""
         await self.aclose()
 
     @cached_property

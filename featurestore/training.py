@@ -16,10 +16,10 @@ from featurestore.manifest import load_manifest
 from featurestore.profile import Project
 from featurestore.registry import Registry
 from featurestore.request import Request
-from featurestore.sql.cost import Sizes, suited
+from featurestore.sql.cost import SMALL, Sizes, suited
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
-from featurestore.sql.plan import Plan, make_plan
+from featurestore.sql.plan import Plan, ViewJoin, make_plan
 from featurestore.sql.point_in_time import point_in_time, strategy_of
 from featurestore.warehouse.protocol import Warehouse
 
@@ -88,16 +88,11 @@ class TrainingJob:
 
     def _suited(self, plan: Plan, warehouse: Warehouse) -> Plan:
         """Choose each view's shape of join by the sizes of both sides."""
-        asked = self._request.entity_frame.rows(warehouse)
-        joins = []
-        for join in plan.joins:
-            view = join.view
-            history = warehouse.estimate(view.relation, join.keys, over=view.event_timestamp.name)
-            if history is not None:
-                sizes = Sizes(asked, history.rows, history.distinct, history.span, view.ttl)
-                join = replace(join, strategy=suited(sizes))  # noqa: PLW2901, the same join
-            joins.append(join)
-        return replace(plan, joins=tuple(joins))
+        asked = self._request.entity_frame.estimate(warehouse)
+        if asked is None:
+            return plan
+        joins = tuple(_shaped(join, asked.rows, warehouse) for join in plan.joins)
+        return replace(plan, spine=replace(plan.spine, stored=asked.stored), joins=joins)
 
     @property
     def withheld(self) -> tuple[str, ...]:
@@ -282,6 +277,17 @@ class TrainingJob:
         with self._connect(write=write) as warehouse:
             self._request.entity_frame.place(warehouse)
             return use(warehouse)
+
+
+def _shaped(join: ViewJoin, asked: int, warehouse: Warehouse) -> ViewJoin:
+    view = join.view
+    history = warehouse.estimate(
+        view.relation, join.keys, over=view.event_timestamp.name, above=SMALL
+    )
+    if history is None:
+        return join
+    sizes = Sizes(asked, history.rows, history.distinct, history.span, view.ttl)
+    return replace(join, strategy=suited(sizes))
 
 
 def _nullable_types(pandas: Any) -> dict[pa.DataType, Any]:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from featurestore.entity_frame import read_entity_frame
+from featurestore.sql.plan import NUMBERED_FROM
 from featurestore.training import Request, TrainingJob
 from tests.builders import Table, fill, model, registry, service
 from tests.oracle import in_utc
@@ -53,9 +54,11 @@ def build(bench, case, strategy):
 
 
 @pytest.mark.parametrize("strategy", SHAPES)
+@pytest.mark.parametrize("numbered_from", [1, 100])
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(bench, path, strategy):
+def test_case(bench, monkeypatch, path, numbered_from, strategy):
     """The rows are those written in the file, in the order of the entity rows."""
+    monkeypatch.setitem(NUMBERED_FROM, "duckdb", numbered_from)
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     if strategy not in shapes(as_known=case.get("options", {}).get("as_known", False)):
         return

@@ -75,7 +75,14 @@ DECLARED = registry(
                 {"view": "weather_features", "alias": "here", "entities": {"airport": "origin"}},
                 {"view": "weather_features", "alias": "there", "entities": {"airport": "dest"}},
             ],
-        )
+        ),
+        service(
+            "four_times",
+            [
+                {"view": "plane_features", "alias": alias, "features": ["delay"]}
+                for alias in ("first", "second", "third", "fourth")
+            ],
+        ),
     ],
 ).checked()
 
@@ -86,11 +93,12 @@ def training(features=None, *, source="flights", is_query=False, strategy=None, 
     service_name = options.pop("service", None)
     order_by = options.pop("order_by", None)
     at = options.pop("at", "event_timestamp")
+    stored = options.pop("stored", False)
     if order_by:
         columns[order_by] = parse_type("bigint")
     plan = make_plan(
         DECLARED.dialect,
-        Spine(source, is_query, columns, at, order_by),
+        Spine(source, is_query, columns, at, order_by, stored),
         DECLARED.members(features, service_name),
         DECLARED.feature_views,
         **options,
@@ -130,6 +138,10 @@ REQUESTS = {
     "window": (
         "The window form, insisted on, of a composite key.",
         lambda: training("route_features:flights", strategy="window"),
+    ),
+    "numbered": (
+        "Four views of one key, for the rows of a table that had better be read twice.",
+        lambda: training(service="four_times", stored=True, full_feature_names=True),
     ),
     "latest_rows": (
         "The newest row of each entity at one moment, for the online store.",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from featurestore.sql.plan import NUMBERED_FROM
 from tests.oracle import same_rows, training_set, unordered
 from tests.scenarios import ARROW, NOON, Bench, as_type, scenarios, shapes
 
@@ -41,6 +42,25 @@ def test_every_shape_agrees_with_the_oracle(bench, strategy):
         expected = training_set(scenario.entity_rows, scenario.histories)
 
         assert same_rows(expected) == same_rows(run(bench, scenario, strategy=strategy))
+
+    law()
+
+
+@pytest.mark.parametrize("strategy", [None, *shapes()])
+@pytest.mark.parametrize("entity_df", [None, "asked"])
+def test_numbered_keys_agree_with_the_oracle(bench, monkeypatch, strategy, entity_df):
+    """Where matches are joined back on one number, the training set is the same."""
+    monkeypatch.setitem(NUMBERED_FROM, "duckdb", 1)
+
+    @thorough
+    @given(scenarios())
+    def law(scenario):
+        bench.create("asked", scenario.entity_types, scenario.entity_rows)
+        expected = training_set(scenario.entity_rows, scenario.histories)
+        found = run(bench, scenario, entity_df=entity_df, strategy=strategy)
+
+        assert unordered(expected) == unordered(found)
+        assert entity_df is not None or same_rows(expected) == same_rows(found)
 
     law()
 

@@ -33,7 +33,12 @@ def ours(folder: Path, size: Size) -> Callable[[], Any]:
     from featurestore import FeatureStore
 
     features = [f"v{view}:*" for view in range(size.views)]
-    return lambda: FeatureStore(folder).get_historical_features("entity_rows", features).to_arrow()
+
+    def run() -> Any:
+        with FeatureStore(folder) as store:
+            return store.get_historical_features("entity_rows", features).to_arrow()
+
+    return run
 
 
 def _columns(view: int, table: str) -> str:

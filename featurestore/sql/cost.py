@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["Sizes", "suited"]
+__all__ = ["SMALL", "Sizes", "suited"]
 
-_SMALL = 100_000
+SMALL = 100_000
+"""The rows of a history up to which it makes no difference."""
+
 # In units of one row of the history that an ASOF join sorts, as DuckDB measured on both sides of
 # the line: benchmarks/point_in_time.
 _PAIR_SEEN = 0.2
@@ -61,7 +63,7 @@ def suited(sizes: Sizes) -> str:
     >>> suited(Sizes(100_000, 1_000_000, 50_000, span=365 * days, ttl=30 * days))
     'window'
     """
-    if not (sizes.asked is not None and sizes.history and sizes.keys) or sizes.history <= _SMALL:
+    if not (sizes.asked is not None and sizes.history and sizes.keys) or sizes.history <= SMALL:
         return ""
     pairs = sizes.asked * sizes.history / sizes.keys
     window = _PAIR_SEEN * pairs + _PAIR_RANKED * pairs * sizes.share_ranked

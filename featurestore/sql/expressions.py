@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from sqlglot import exp
@@ -20,6 +20,7 @@ __all__ = [
     "column",
     "cte",
     "equal_keys",
+    "named",
     "newest_first",
     "not_null",
     "ranked",
@@ -59,6 +60,15 @@ def column(name: str, table: str | None = None) -> exp.Column:
     'plane.seats'
     """
     return exp.Column(this=as_name(name), table=as_name(table) if table else None)
+
+
+def named(node: exp.Expr, name: str) -> exp.Expr:
+    """Return an expression under a name; the node becomes a part of it.
+
+    >>> named(column("seats", "plane"), "plane__seats").sql()
+    'plane.seats AS plane__seats'
+    """
+    return exp.alias_(node, as_name(name), copy=False)
 
 
 def relation(text: str, dialect: str, alias: str | None = None) -> exp.Table:
@@ -129,11 +139,21 @@ def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr
         partition_by=list(partition),
         order=exp.Order(expressions=list(order)),
     )
-    return exp.alias_(window, "_rank", copy=False)
+    return named(window, "_rank")
 
 
-def with_ctes(query: exp.Select, ctes: Iterable[Named]) -> exp.Select:
-    """Return the query with common table expressions before it."""
+def with_ctes(
+    query: exp.Select, ctes: Iterable[Named], kept: Mapping[str, bool] | None = None
+) -> exp.Select:
+    """Return the query with common table expressions before it.
+
+    Args:
+        query: What reads them.
+        ctes: The common table expressions.
+        kept: By their names, whether the engine keeps their rows or computes them for each reader,
+            where that must not be left to it.
+    """
     for name, body in ctes:
-        query = query.with_(as_name(name), as_=body, copy=False)
+        materialized = (kept or {}).get(name)
+        query = query.with_(as_name(name), as_=body, materialized=materialized, copy=False)
     return query

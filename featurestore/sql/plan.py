@@ -13,9 +13,15 @@ from featurestore.definitions import RESERVED_NAMES, Column, FeatureView, Servic
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.types import DataType
 
-__all__ = ["Output", "Plan", "Spine", "ViewJoin", "make_plan"]
+__all__ = ["NUMBERED_FROM", "Output", "Plan", "Spine", "ViewJoin", "make_plan"]
 
 _TIMESTAMP = "event_timestamp"
+
+NUMBERED_FROM = {"duckdb": 4}
+"""How many joins have to share what is asked for, so that numbering it pays.
+
+The engine must keep the numbers that it gave, and not all can be told to.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Spine:
         event_timestamp: The column that says at which instant each row asks.
         order_by: A column that numbers the rows and is not part of the result; None where the
             rows have no order of their own.
+        stored: Whether a statement had better read them twice than keep them in between.
     """
 
     source: str
@@ -36,6 +43,7 @@ class Spine:
     columns: Mapping[str, DataType]
     event_timestamp: str = "event_timestamp"
     order_by: str | None = None
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class ViewJoin:
         outputs: The features taken.
         timestamp_output: The name of the column for the chosen row's event timestamp, if wanted.
         strategy: The shape of join that suits the sizes; empty for the dialect's preferred one.
+        numbered: Whether what is asked for has a number, `_key`, that matches are joined back on.
     """
 
     name: str
@@ -70,11 +79,17 @@ class ViewJoin:
     timestamp_output: str | None = None
     strategy: str = ""
     asked: str = ""
+    numbered: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The view's own names of the join keys."""
         return tuple(key.name for key in self.view.join_keys)
+
+    @property
+    def found_by(self) -> tuple[str, ...]:
+        """The columns of what is asked for by which its matches are told apart."""
+        return ("_key",) if self.numbered else (*self.keys, "_instant")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -139,15 +154,17 @@ def make_plan(
     if as_known:
         _check_created(joins)
     _check_names(spine, joins, full_feature_names)
-    return Plan(dialect, spine, _sharing(joins), as_known)
+    return Plan(dialect, spine, _sharing(joins, dialect), as_known)
 
 
-def _sharing(joins: Sequence[ViewJoin]) -> tuple[ViewJoin, ...]:
+def _sharing(joins: Sequence[ViewJoin], dialect: str) -> tuple[ViewJoin, ...]:
     """Let joins that ask for the same keys, by the same names, ask once."""
     first: dict[tuple[tuple[str, ...], ...], str] = {}
+    asked = [first.setdefault((join.keys, join.spine_keys), f"{join.cte}_asked") for join in joins]
+    many = NUMBERED_FROM.get(dialect, len(asked) + 1)
     return tuple(
-        replace(join, asked=first.setdefault((join.keys, join.spine_keys), f"{join.cte}_asked"))
-        for join in joins
+        replace(join, asked=name, numbered=asked.count(name) >= many)
+        for join, name in zip(joins, asked, strict=True)
     )
 
 

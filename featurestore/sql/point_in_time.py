@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 from featurestore.definitions import Column
 from featurestore.errors import EntityFrameError
 from featurestore.sql.dialects import grammar, render
-from featurestore.sql.expressions import Named, as_name, both, column, cte, with_ctes
+from featurestore.sql.expressions import Named, both, column, cte, equal_keys, named, with_ctes
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Plan, Spine, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
@@ -47,7 +47,7 @@ def point_in_time(plan: Plan, strategy: str | None = None) -> str:
     if plan.dialect == "clickhouse":
         # Without it, a value that is missing comes back as 0 or as an empty text.
         training_set.set("settings", [exp.column("join_use_nulls").eq(1)])
-    return render(with_ctes(training_set, ctes), plan.dialect)
+    return render(with_ctes(training_set, ctes, _kept(plan)), plan.dialect)
 
 
 def strategy_of(plan: Plan, join: ViewJoin, wanted: str | None = None) -> Strategy:
@@ -57,11 +57,17 @@ def strategy_of(plan: Plan, join: ViewJoin, wanted: str | None = None) -> Strate
     )
 
 
+def _kept(plan: Plan) -> dict[str, bool]:
+    # A number that is given anew for each reader would be another one each time.
+    numbered = {join.asked: True for join in plan.joins if join.numbered}
+    return {**numbered, "spine": False} if plan.spine.stored else numbered
+
+
 def _spine(spine: Spine, dialect: str) -> Named:
     at = Column(spine.event_timestamp, spine.columns[spine.event_timestamp])
     query = exp.select(
         *(column(name) for name in spine.columns),
-        exp.alias_(naive(at, dialect), as_name("_instant")),
+        named(naive(at, dialect), "_instant"),
         copy=False,
     ).from_(_source(spine, dialect), copy=False)
     query.add_comments(["the entity rows, each with the instant it asks for, in UTC"])
@@ -87,24 +93,31 @@ def _training_set(plan: Plan) -> exp.Select:
     spine = plan.spine
     entity_columns = [column(name, "spine") for name in spine.columns if name != spine.order_by]
     query = exp.select(*entity_columns, copy=False).from_(cte("spine"), copy=False)
+    for numbered in {join.asked: join for join in plan.joins if join.numbered}.values():
+        query = _left_join(query, numbered.asked, _on_the_keys(numbered, numbered.asked))
     for join in plan.joins:
         query = query.select(*_outputs(join), copy=False)
-        query = query.join(
-            cte(join.cte),
-            on=both(_back_on_the_spine(join)),
-            join_type="left",
-            copy=False,
-        )
+        query = _left_join(query, join.cte, _back_on_the_spine(join))
     if spine.order_by is not None:
         query = query.order_by(column(spine.order_by, "spine"), copy=False)
     query.add_comments(["the training set: every entity row exactly once"])
     return query
 
 
-def _back_on_the_spine(join: ViewJoin) -> Iterator[exp.Expr]:
+def _left_join(query: exp.Select, name: str, conditions: Iterable[exp.Expr]) -> exp.Select:
+    return query.join(exp.Join(this=cte(name), on=both(conditions), side="LEFT"), copy=False)
+
+
+def _back_on_the_spine(join: ViewJoin) -> Iterable[exp.Expr]:
+    if join.numbered:
+        return equal_keys(join.found_by, join.asked, join.cte)
+    return _on_the_keys(join, join.cte)
+
+
+def _on_the_keys(join: ViewJoin, name: str) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
-        yield exp.EQ(this=column(spine_key, "spine"), expression=column(key, join.cte))
-    yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", join.cte))
+        yield exp.EQ(this=column(spine_key, "spine"), expression=column(key, name))
+    yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", name))
 
 
 def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
@@ -115,4 +128,4 @@ def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
 
 
 def _as(node: exp.Column, name: str) -> exp.Expr:
-    return node if node.name == name else exp.alias_(node, as_name(name))
+    return node if node.name == name else named(node, name)

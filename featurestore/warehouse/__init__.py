@@ -9,7 +9,7 @@ from featurestore.errors import MissingExtra, UnsupportedDialect, did_you_mean
 from featurestore.profile import Profile
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["ADAPTERS", "Warehouse", "connect"]
+__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect"]
 
 _CLASSES = {
     "bigquery": "BigQueryWarehouse",
@@ -22,6 +22,12 @@ _CLASSES = {
 
 ADAPTERS = tuple(_CLASSES)
 """The dbt adapters whose warehouses can be connected to."""
+
+KEPT_OPEN = ("duckdb",)
+"""The adapters where connecting costs next to nothing as long as another connection is open.
+
+The other one is never used: each operation has a connection of its own, whatever its thread is.
+"""
 
 
 def connect(profile: Profile, *, write: bool = False) -> Warehouse:

@@ -10,8 +10,7 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from sqlglot import exp
@@ -31,7 +30,7 @@ from featurestore.warehouse.arrow import (
     sql_type,
     write_parquet,
 )
-from featurestore.warehouse.protocol import Estimate
+from featurestore.warehouse.protocol import Estimate, Warehouse
 
 __all__ = ["AdbcWarehouse", "driver"]
 
@@ -58,7 +57,7 @@ def driver(name: str, extra: str) -> Any:
         raise MissingExtra(missing, extra, purpose="Reading the warehouse") from None
 
 
-class AdbcWarehouse:
+class AdbcWarehouse(Warehouse):
     """A connection to a warehouse; see `Warehouse` for the methods.
 
     Args:
@@ -116,6 +115,7 @@ class AdbcWarehouse:
         columns: Sequence[str] = (),  # noqa: ARG002, the same
         *,
         over: str | None = None,  # noqa: ARG002, the same
+        above: int = 0,  # noqa: ARG002, the same
         is_query: bool = False,  # noqa: ARG002, the same
     ) -> Estimate | None:
         """Return nothing: the engine keeps no statistics that are free to read."""
@@ -171,19 +171,6 @@ class AdbcWarehouse:
             self._cursor.close()
         with contextlib.suppress(self._errors):
             self.connection.close()
-
-    def __enter__(self) -> Self:
-        """Return the warehouse itself."""
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self.close()
 
     def _name(self, name: str) -> str:
         """Return a column's name as the project spells it."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlglot import exp
@@ -25,7 +25,7 @@ from featurestore.errors import (
 from featurestore.files import whole_file
 from featurestore.profile import Profile
 from featurestore.types import DataType, Kind, UnknownType, parse_type
-from featurestore.warehouse.protocol import Estimate
+from featurestore.warehouse.protocol import Estimate, Warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,9 +35,12 @@ __all__ = ["DuckDBWarehouse"]
 
 _MEMORY = ":memory:"
 _BATCH_ROWS = 65_536
+_OPENING = threading.Lock()
+_WHOLE_SCAN = {"Table", "Type", "Projections", "Estimated Cardinality"}
+"""What a plan says of a scan that leaves out no row."""
 
 
-class DuckDBWarehouse:
+class DuckDBWarehouse(Warehouse):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:
@@ -119,8 +122,10 @@ class DuckDBWarehouse:
         """Describe a relation or a query."""
         described = f"(\n{source}\n)" if is_query else source
         with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
-            rows = self.connection.execute(f"DESCRIBE SELECT * FROM {described}").fetchall()
-        return {row[0]: _type(row[1]) for row in rows}
+            # Bound but never run, which takes a third of the time of DESCRIBE.
+            found = self.connection.sql(f"SELECT * FROM {described}")
+        types = zip(found.columns, found.types, strict=True)
+        return {name: _type(str(data_type)) for name, data_type in types}
 
     def estimate(
         self,
@@ -128,21 +133,24 @@ class DuckDBWarehouse:
         columns: Sequence[str] = (),
         *,
         over: str | None = None,
+        above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
         """Read the planner's own estimate, and the statistics that tables keep of their columns."""
         relation = f"(\n{source}\n)" if is_query else source
         with _translated(f"plan a scan of {source}"):
-            plan = self.connection.execute(
+            explained = self.connection.execute(
                 f"EXPLAIN (FORMAT json) SELECT * FROM {relation}"
             ).fetchall()
-            rows = _cardinality(json.loads(plan[0][1])) if plan else None
+            plan = json.loads(explained[0][1]) if explained else []
+            rows = _cardinality(plan)
             if rows is None:
                 return None
-            kept = self._statistics(relation, (*columns, *([over] if over else ()))) if rows else {}
+            wanted = (*columns, *([over] if over else ())) if rows > above else ()
+            kept = self._statistics(relation, wanted)
         known = [kept.get(name, {}).get("approx_unique") for name in columns]
         distinct = max((int(count) for count in known if count), default=None)
-        return Estimate(rows, distinct, _span(kept.get(over or "", {})))
+        return Estimate(rows, distinct, _span(kept.get(over or "", {})), _is_table(plan))
 
     def _statistics(self, relation: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not columns:
@@ -197,19 +205,6 @@ class DuckDBWarehouse:
         """Close the connection."""
         self.connection.close()
 
-    def __enter__(self) -> Self:
-        """Return the warehouse itself."""
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self.close()
-
 
 def _database_path(profile: Profile) -> str:
     path = str(profile.settings.get("path") or _MEMORY)
@@ -237,7 +232,9 @@ def _open(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConnection:
             remedy="Run `dbt build`, or check `path:` in profiles.yml.",
         )
     try:
-        return duckdb.connect(path, read_only=not write, config=dict(config or {}))
+        # Else a second thread may get the database before the first has taught it to read Arrow.
+        with _OPENING:
+            return duckdb.connect(path, read_only=not write, config=dict(config or {}))
     except duckdb.Error as error:
         raise _unavailable(path, str(error)) from error
 
@@ -267,6 +264,13 @@ def _cardinality(nodes: Sequence[dict[str, Any]]) -> int | None:
         if below is not None:
             return below
     return None
+
+
+def _is_table(nodes: Sequence[dict[str, Any]]) -> bool:
+    """Whether a plan reads a whole table and does nothing else, such as taking a sample."""
+    if [str(node.get("name", "")).strip() for node in nodes] != ["SEQ_SCAN"]:
+        return False
+    return set(nodes[0].get("extra_info", ())) <= _WHOLE_SCAN
 
 
 def _span(statistics: Mapping[str, Any]) -> timedelta | None:

@@ -120,6 +120,7 @@ class PostgresWarehouse(AdbcWarehouse):
         columns: Sequence[str] = (),
         *,
         over: str | None = None,  # noqa: ARG002, there is no choice of shape that it would decide
+        above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
         """Read what ANALYZE last found in a table."""
@@ -131,8 +132,11 @@ class PostgresWarehouse(AdbcWarehouse):
                 f"SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = {relation}"
             )
             rows = int(found[0][0]) if found else -1
-            # Below zero the table was never analyzed.
-            return Estimate(rows, self._distinct(relation, rows, columns)) if rows >= 0 else None
+            if rows < 0:
+                # The table was never analyzed.
+                return None
+            wanted = columns if rows > above else ()
+            return Estimate(rows, self._distinct(relation, rows, wanted))
 
     def _distinct(self, relation: str, rows: int, columns: Sequence[str]) -> int | None:
         if not columns:

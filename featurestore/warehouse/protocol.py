@@ -26,11 +26,14 @@ class Estimate:
         distinct: About how many values the most varied of the columns asked about has; None where
             there are no statistics.
         span: The time from the first instant to the last of the column asked about.
+        stored: Whether the rows lie in a table of the engine's own, all of them as they are, so
+            that a statement had better read them twice than keep them in between.
     """
 
     rows: int
     distinct: int | None = None
     span: timedelta | None = None
+    stored: bool = False
 
 
 class Warehouse(Protocol):
@@ -66,6 +69,7 @@ class Warehouse(Protocol):
         columns: Sequence[str] = (),
         *,
         over: str | None = None,
+        above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
         """Return what the statistics say of a relation or query; None where there are none.
@@ -74,6 +78,7 @@ class Warehouse(Protocol):
             source: The relation, or the query.
             columns: The columns of which the number of values is of interest.
             over: The column of which the span is.
+            above: The number of rows above which the columns are of interest at all.
             is_query: Whether `source` is a query.
         """
 
@@ -100,6 +105,7 @@ class Warehouse(Protocol):
 
     def __enter__(self) -> Self:
         """Return the warehouse itself."""
+        return self
 
     def __exit__(
         self,
@@ -108,3 +114,4 @@ class Warehouse(Protocol):
         traceback: TracebackType | None,
     ) -> None:
         """Close the connection."""
+        self.close()

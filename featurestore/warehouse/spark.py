@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -25,14 +24,14 @@ from featurestore.errors import (
 from featurestore.profile import Profile
 from featurestore.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.arrow import plain, plain_table, recast, write_parquet
-from featurestore.warehouse.protocol import Estimate
+from featurestore.warehouse.protocol import Estimate, Warehouse
 
 __all__ = ["SparkWarehouse"]
 
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
-class SparkWarehouse:
+class SparkWarehouse(Warehouse):
     """A session of Spark; see `Warehouse` for the methods.
 
     Args:
@@ -112,6 +111,7 @@ class SparkWarehouse:
         columns: Sequence[str] = (),  # noqa: ARG002, the same
         *,
         over: str | None = None,  # noqa: ARG002, the same
+        above: int = 0,  # noqa: ARG002, the same
         is_query: bool = False,  # noqa: ARG002, the same
     ) -> Estimate | None:
         """Return nothing: there is no choice to be made."""
@@ -165,19 +165,6 @@ class SparkWarehouse:
         """Drop the temporary views; the session stays."""
         while self._views:
             self.session.catalog.dropTempView(self._views.pop())
-
-    def __enter__(self) -> Self:
-        """Return the warehouse itself."""
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Drop the temporary views."""
-        self.close()
 
 
 def _type(text: str) -> DataType:

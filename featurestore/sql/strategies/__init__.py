@@ -22,7 +22,7 @@ __all__ = ["DIALECTS", "STRATEGIES", "Strategy", "choose_strategy"]
 
 Matcher = Callable[[ViewJoin, str, bool], list[Named]]
 """From a join, its dialect and `as_known` to CTEs; the last is named as the join, and holds the
-keys, `_instant`, `_event_timestamp` and the features: one row per key and instant that matched."""
+columns `found_by`, `_event_timestamp` and the features: one row per key and instant matched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from sqlglot import exp
 
 from featurestore.sql.expressions import (
     Named,
-    as_name,
     both,
     column,
     cte,
     equal_keys,
+    named,
     newest_first,
     ranked,
     relation,
@@ -48,11 +48,10 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     known_until = minus(column("_instant", "asked"), view.available_after, dialect)
     event = instant(view.event_timestamp, dialect, "history")
     query = exp.select(
-        *(column(key, "asked") for key in join.keys),
-        column("_instant", "asked"),
-        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+        *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
+        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
         copy=False,
-    ).from_(cte(join.asked, "asked"))
+    ).from_(cte(join.asked, "asked"), copy=False)
     conditions = [*equal_keys(join.keys, "asked", "history"), known_until >= event]
     query = query.join(
         exp.Join(
@@ -70,7 +69,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
 def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
     """Return the rows of the history at the instants that `<name>_newest` found, ties decided."""
     view = join.view
-    partition = [*(column(key, "newest") for key in join.keys), column("_instant", "newest")]
+    partition = [column(name, "newest") for name in join.found_by]
     at_that_instant = [
         *equal_keys(join.keys, "newest", "history"),
         column("_event_timestamp", "newest").eq(column(view.event_timestamp.name, "history")),
@@ -81,7 +80,7 @@ def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
         *(column(feature, "history") for feature in join.features),
         ranked(partition, newest_first(view, dialect, "history", event=False)),
         copy=False,
-    ).from_(cte(f"{join.cte}_newest", "newest"))
+    ).from_(cte(f"{join.cte}_newest", "newest"), copy=False)
     candidates = candidates.join(
         relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
     )

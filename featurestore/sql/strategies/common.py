@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from featurestore.sql.expressions import Named, as_name, column, cte, not_null
+from featurestore.sql.expressions import Named, column, cte, named, not_null
 from featurestore.sql.plan import ViewJoin
 
 __all__ = ["asked", "picked"]
@@ -23,22 +23,29 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
     # the old, so that then the table is named as well.
     table = None if join.keys == join.spine_keys else "spine"
     keys = [
-        column(key, table)
-        if spine_key == key
-        else exp.alias_(column(spine_key, table), as_name(key))
+        column(key, table) if spine_key == key else named(column(spine_key, table), key)
         for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
     ]
     needed = (*dict.fromkeys(join.spine_keys), "_instant")
     query = exp.select(*keys, column("_instant", table), copy=False)
     query = query.from_(cte("spine"), copy=False).distinct(copy=False)
     query = query.where(*not_null(needed, table), copy=False)
+    if join.numbered:
+        query = _numbered(query, join)
     query.add_comments([f"{', '.join(names)}: the keys and instants asked for, each once"])
     return join.asked, query
 
 
+def _numbered(query: exp.Select, join: ViewJoin) -> exp.Select:
+    number = exp.Window(this=exp.RowNumber())
+    columns = [column(name) for name in (*join.keys, "_instant")]
+    rows = query.subquery("asked", copy=False)
+    return exp.select(*columns, named(number, "_key"), copy=False).from_(rows, copy=False)
+
+
 def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
     """Return the first of the ranked candidates, under the join's own name."""
-    names = (*join.keys, "_instant", "_event_timestamp", *join.features)
+    names = (*join.found_by, "_event_timestamp", *join.features)
     query = exp.select(*(column(name) for name in names), copy=False)
     ranked = candidates.subquery("ranked", copy=False)
     query = query.from_(ranked, copy=False).where(column("_rank").eq(1), copy=False)

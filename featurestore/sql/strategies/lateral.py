@@ -14,6 +14,7 @@ from featurestore.sql.expressions import (
     column,
     cte,
     equal_keys,
+    named,
     newest_first,
     relation,
 )
@@ -35,12 +36,11 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         The CTE `<name>`.
     """
     query = exp.select(
-        *(column(key, "asked") for key in join.keys),
-        column("_instant", "asked"),
+        *(column(name, "asked") for name in join.found_by),
         column("_event_timestamp", "newest"),
         *(column(feature, "newest") for feature in join.features),
         copy=False,
-    ).from_(cte(join.asked, "asked"))
+    ).from_(cte(join.asked, "asked"), copy=False)
     newest = exp.Lateral(
         this=_newest(join, dialect, as_known).subquery(copy=False),
         alias=exp.TableAlias(this=as_name("newest")),
@@ -57,11 +57,11 @@ def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
     event.set("nulls_first", True)
     return (
         exp.select(
-            exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+            named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
             *(column(feature, "history") for feature in join.features),
             copy=False,
         )
-        .from_(relation(view.relation, dialect, "history"))
+        .from_(relation(view.relation, dialect, "history"), copy=False)
         .where(*_known(join, dialect, as_known), copy=False)
         .order_by(event, *ties, copy=False)
         .limit(1, copy=False)

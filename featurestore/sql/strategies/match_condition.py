@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from featurestore.sql.expressions import (
     Named,
-    as_name,
     both,
     column,
     cte,
     equal_keys,
+    named,
     not_null,
     relation,
 )
@@ -45,11 +45,10 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
     now, known = column("_instant", "asked"), column("_known", "history")
     query = exp.select(
-        *(column(key, "asked") for key in join.keys),
-        now,
+        *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
         column("_event_timestamp", "history"),
         copy=False,
-    ).from_(cte(join.asked, "asked"))
+    ).from_(cte(join.asked, "asked"), copy=False)
     asof = exp.Join(
         this=_known_since(join, dialect),
         method="ASOF",
@@ -70,10 +69,10 @@ def _known_since(join: ViewJoin, dialect: str) -> exp.Subquery:
     known = plus(instant(view.event_timestamp, dialect, "history"), view.available_after, dialect)
     query = exp.select(
         *(column(key, "history") for key in join.keys),
-        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
-        exp.alias_(known, as_name("_known")),
+        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
+        named(known, "_known"),
         copy=False,
     )
-    query = query.from_(relation(view.relation, dialect, "history"))
+    query = query.from_(relation(view.relation, dialect, "history"), copy=False)
     query = query.where(*not_null([view.event_timestamp.name], "history"), copy=False)
     return query.subquery("history", copy=False)

@@ -6,11 +6,11 @@ from sqlglot import exp
 
 from featurestore.sql.expressions import (
     Named,
-    as_name,
     both,
     column,
     cte,
     equal_keys,
+    named,
     newest_first,
     ranked,
     relation,
@@ -34,10 +34,10 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         The CTE `<name>`.
     """
     view = join.view
-    partition = [*(column(key, "asked") for key in join.keys), column("_instant", "asked")]
+    partition = [column(name, "asked") for name in join.found_by]
     candidates = exp.select(
         *partition,
-        exp.alias_(column(view.event_timestamp.name, "history"), as_name("_event_timestamp")),
+        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
         *(column(feature, "history") for feature in join.features),
         ranked(partition, newest_first(view, dialect, "history", event=True)),
         copy=False,
