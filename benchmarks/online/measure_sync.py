@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from benchmarks.files import read_through
 from benchmarks.online.data import change, make
 from benchmarks.online.processes import medians, run_once, table
 from benchmarks.online.rows import checksum, save
@@ -91,6 +92,7 @@ class Bench:
         project = self.project(ttl=step.ttl)
         before = self.empty() if step.fills else 0
         expected = change(project, self.entities) if step.changed else 0
+        read_through(project)
         result = run_once("sync_contenders", step.contender, project, self.url)
         written = result.pop("written")
         assert written == (self.entities if step.fills else expected), f"{step.label}: {written}"
@@ -104,6 +106,7 @@ class Bench:
     def feast(self, python: str) -> dict[str, float]:
         """Run Feast, which says itself what it has written."""
         before = self.empty()
+        read_through(self.project())
         result = run_once("feast_contender", "sync", self.project(), self.url, python=python)
         result["bytes"] = (self.used() - before) / self.entities
         self.check(FEAST, (result.pop("rows"), result.pop("sum")))

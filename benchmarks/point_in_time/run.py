@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.files import read_through
 from benchmarks.page import write_table
 from benchmarks.point_in_time.contenders import CONTENDERS
 from benchmarks.point_in_time.data import SIZES, SPILL, Size, make
@@ -70,6 +71,7 @@ def measure(size: Size, folder: Path, rounds: int, feast: str | None) -> dict[st
         for name, done in runs.items():
             if number and not done:
                 continue
+            read_through(folder)
             result = run_once(command_of(name, size, folder, feast))
             if result is not None:
                 done.append(result)
