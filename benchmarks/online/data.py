@@ -78,7 +78,7 @@ def _project(folder: Path, views: int, *, ttl: bool) -> None:
     (folder / "dbt_project.yml").write_text("name: bench\nversion: '1'\nprofile: bench\n")
     (folder / "profiles.yml").write_text(
         "bench: {target: dev, outputs: {dev: {type: duckdb, path: warehouse.duckdb,"
-        " config_options: {threads: 2}}}}\n"
+        " config_options: {threads: 2, memory_limit: 200MB}}}}\n"
     )
     manifest = {
         "metadata": {

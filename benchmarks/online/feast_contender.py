@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import statistics
 import sys
 import time
@@ -86,7 +85,8 @@ def sync(folder: Path, url: str) -> dict[str, float]:
     start = time.perf_counter()
     store.materialize(START, END)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     rows = [{"id": entity} for entity in range(SAMPLE)]
     found = store.get_online_features(["v0:i0"], rows).to_dict()
     written = redis.Redis.from_url(url).dbsize()
