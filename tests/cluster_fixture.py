@@ -219,9 +219,12 @@ def running_sentinel(folder: Path) -> Iterator[Watched]:
     with ExitStack() as stack:
         for server in (master, replica, sentinel):
             stack.callback(server.stop)
-            server.start()
         watched = Watched(master, replica, sentinel)
+        master.start()
+        replica.start()
         until(watched.replicated, "a replica in step")
+        # Not before: it would take a master that is busy at its start for one that is down.
+        sentinel.start()
         # The sentinel learns of the replica from the master, which it asks every ten seconds.
         until(lambda: _knows(sentinel), "a sentinel that knows the replica")
         yield watched
