@@ -95,6 +95,9 @@ class OpenProject:
             self._let_go()
         elif self._keeps_open and self._kept_open is None and self.profile.adapter in KEPT_OPEN:
             self._kept_open = connect(self.profile)
+            if not self._keeps_open:
+                # The block has ended meanwhile, in another thread.
+                self._let_go()
         return connect(self.profile, write=write)
 
     def _let_go(self) -> None:

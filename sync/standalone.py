@@ -15,7 +15,7 @@ from featurestore.online.keys import book
 from sync.lock import Lease
 from sync.protocol import Rows, Written
 from sync.scripts import Guard, scripts
-from sync.transactions import ANSWERS, Transactions, opening
+from sync.transactions import ANSWERS, Transactions, are_allowed, opening
 
 if TYPE_CHECKING:
     import redis
@@ -53,12 +53,13 @@ class StandaloneSender:
         self._shas = shas
         self._guard = lease.held
         self._opening = opening(self._guard, book(lease.project, "alarm").encode())
+        self._plainly = are_allowed(connection, self._opening)
         self._awaited: deque[_Sent] = deque()
 
     def send(self, rows: Rows) -> Iterator[Sequence[int]]:
         """Send rows; see `Sender`."""
         # An expiry of its own for each row takes the server as long either way.
-        plain = rows.script == "overwrite" and not rows.expiry
+        plain = self._plainly and rows.script == "overwrite" and not rows.expiry
         for sent, packed in self._plain(rows) if plain else self._script(rows):
             if len(self._awaited) >= _COMMANDS_AHEAD:
                 yield from self._receive()

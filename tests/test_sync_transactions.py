@@ -11,7 +11,9 @@ from featurestore.errors import SyncError
 from featurestore.online.codec import HEADER, NO_CREATED, VERSION
 from sync.columns import from_pieces
 from sync.lock import lock_key, sync_lock
+from sync.protocol import command
 from sync.publisher import GRACE, expiry_shift, publishing
+from sync.transactions import opening
 
 ROWS = 2_000
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
@@ -126,3 +128,51 @@ def test_a_server_without_memory_says_so(redis_client):
         finally:
             redis_client.config_set("maxmemory", 0)
     assert 0 == redis_client.exists(*keys_of(ROWS))
+
+
+@pytest.mark.parametrize("denied", ["watch", "multi", "exec"])
+def test_a_user_without_transactions_goes_by_the_script(redis_server, redis_client, denied):
+    """Nothing is written unguarded, and all rows are written."""
+    redis_client.acl_setuser(
+        "old", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", f"-{denied}"]
+    )
+    try:
+        url = redis_server.replace("redis://", "redis://old:secret@")
+        with redis.Redis.from_url(url) as client, sync_lock(client, "shop") as lease:
+            assert ROWS == overwrite(client, lease)
+            redis_client.set(lock_key("shop"), "another")
+            with pytest.raises(SyncError, match="lock was lost"):
+                overwrite(client, lease, event=NOW - TTL)
+        assert values_of(ROWS, NOW) == redis_client.mget(keys_of(ROWS))
+    finally:
+        redis_client.acl_deluser("old")
+
+
+def test_a_lock_that_is_none_is_lost(redis_client):
+    """Whatever somebody has put in its place."""
+    with sync_lock(redis_client, "shop") as lease:
+        redis_client.delete(lock_key("shop"))
+        redis_client.rpush(lock_key("shop"), "another")
+        with pytest.raises((SyncError, redis.exceptions.ResponseError)):
+            overwrite(redis_client, lease)
+        redis_client.delete(lock_key("shop"))
+    assert 0 == redis_client.exists(*keys_of(ROWS))
+
+
+def test_a_check_without_memory_touches_the_lock(redis_client):
+    """The alarm cannot be set, and the rows come when there is memory again."""
+    with sync_lock(redis_client, "shop") as lease:
+        redis_client.set(lock_key("shop"), "another", ex=60)
+        begin = opening(lease.held, b"fs-meta:{shop}:alarm")
+        connection = redis_client.connection_pool.get_connection()
+        redis_client.config_set("maxmemory", 1)
+        try:
+            connection.send_packed_command([begin])
+            assert [b"OK", None, b"OK"] == [connection.read_response() for _ in range(3)]
+        finally:
+            redis_client.config_set("maxmemory", 0)
+        connection.send_packed_command([command(b"SET", b"row", b"1") + command(b"EXEC")])
+        assert [b"QUEUED", None] == [connection.read_response() for _ in range(2)]
+        redis_client.connection_pool.release(connection)
+    assert not redis_client.exists("row")
+    assert 50 < redis_client.ttl(lock_key("shop")) <= 60

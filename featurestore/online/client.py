@@ -176,7 +176,8 @@ class OnlineClient:
         if not schemas:
             raise self._unpublished(view)
         self._layouts[view] = _Layouts.read(schemas)
-        self._plans.clear()
+        # Not cleared: another thread may be about to add a plan of the old layout.
+        self._plans = {}
 
     def _unpublished(self, view: str) -> OnlineStoreError:
         declared = self._registry.view(view)
@@ -199,13 +200,14 @@ class OnlineClient:
         columns, count = columns_of(rows)
         # A plan keeps its members, so that their id is nobody else's.
         shape = (id(members), full, *columns)
-        plan = self._plans.get(shape)
+        plans = self._plans
+        plan = plans.get(shape)
         if plan is None:
             schemas = {view: layouts.current for view, layouts in self._layouts.items()}
             plan = plan_views(
                 self._registry, schemas, members, list(columns), full_feature_names=full
             )
-            _remember(self._plans, shape, plan)
+            _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)
 
     def _answers(
