@@ -66,7 +66,8 @@ class OnSpark(Spark):
         )
         self.session.stop()
         super().__init__()
-        self.session.sql("create database if not exists macros")
+        # With a place of its own: a session that is there already keeps the warehouse it has.
+        self.session.sql(f"create database if not exists macros location '{folder / 'macros'}'")
         for name, types, rows in TABLES:
             view = self.create(f"{name}_rows", types, rows)
             self.session.sql(f"create table macros.{name} using parquet as select * from {view}")
