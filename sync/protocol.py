@@ -18,7 +18,7 @@ from sync.columns import constant, integers, joined, lengths_of, numbers, rows_o
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Rows", "Written", "argument", "command"]
+__all__ = ["Rows", "Written", "argument", "arguments", "command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Written:
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
-        self._columns = [whole(_arguments(column)) for column in rows.all]
+        self._columns = [whole(joined(*arguments(column))) for column in rows.all]
 
     def packed(self, sha: bytes, guard: tuple[bytes, bytes], start: int, end: int) -> bytes:
         r"""Write one EVALSHA for some of the rows.
@@ -131,7 +131,7 @@ def command(*words: bytes) -> bytes:
     return b"*%d\r\n" % len(words) + b"".join(map(argument, words))
 
 
-def _arguments(column: pa.Array[Any]) -> pa.Array[Any]:
-    """Return each row of a column as one argument."""
+def arguments(column: pa.Array[Any]) -> tuple[Any, ...]:
+    """Return the pieces that make each row of a column one argument, to be joined."""
     end = constant(b"\r\n")
-    return joined(constant(b"$"), numbers(lengths_of(column)), end, column, end)
+    return constant(b"$"), numbers(lengths_of(column)), end, column, end

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.columns import constant, joined, lengths_of, numbers, whole
-from sync.protocol import Rows, argument, command
+from sync.columns import joined, whole
+from sync.protocol import Rows, argument, arguments, command
 
 __all__ = ["ANSWERS", "Transactions", "are_allowed", "opening"]
 
@@ -42,20 +42,7 @@ class Transactions:
     """
 
     def __init__(self, rows: Rows, opening: bytes) -> None:
-        key, (value,) = rows.keys, rows.columns
-        end = constant(b"\r\n")
-        between = constant(b"\r\n$")
-        pairs = joined(
-            constant(b"$"),
-            numbers(lengths_of(key)),
-            end,
-            key,
-            between,
-            numbers(lengths_of(value)),
-            end,
-            value,
-            end,
-        )
+        pairs = joined(*(piece for column in rows.all for piece in arguments(column)))
         self._opening = opening
         self._pairs, self._bounds = whole(pairs)
 

@@ -5,11 +5,12 @@ What an entity has does not depend on how many there are, so that runs of any si
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+
+from benchmarks.project import view_node, write_project
 
 HISTORY = 5
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
@@ -38,7 +39,8 @@ def make(folder: Path, entities: int, views: int = 1, *, ttl: bool = False) -> N
         for view in range(views):
             con.execute(f"CREATE TABLE v{view} AS {_rows(view, entities, 0, HISTORY)}")
             con.execute(f"COPY v{view} TO '{folder}/v{view}.parquet'")
-    _project(folder, views, ttl=ttl)
+    nodes = {f"v{view}": _node(view, ttl=ttl) for view in range(views)}
+    write_project(folder, nodes, {"threads": 2, "memory_limit": "200MB"})
     (folder / "done").touch()
 
 
@@ -73,36 +75,10 @@ def _rows(view: int, entities: int, first: int, end: int) -> str:
     FROM range({first}, {end}) AS h(j), range({entities}) AS t(e)"""
 
 
-def _project(folder: Path, views: int, *, ttl: bool) -> None:
-    """Write the dbt artifacts that make the folder a feature project."""
-    (folder / "dbt_project.yml").write_text("name: bench\nversion: '1'\nprofile: bench\n")
-    (folder / "profiles.yml").write_text(
-        "bench: {target: dev, outputs: {dev: {type: duckdb, path: warehouse.duckdb,"
-        " config_options: {threads: 2, memory_limit: 200MB}}}}\n"
-    )
-    manifest = {
-        "metadata": {
-            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
-            "adapter_type": "duckdb",
-            "project_name": "bench",
-        },
-        "nodes": {f"model.bench.v{view}": _node(view, ttl=ttl) for view in range(views)},
-    }
-    (folder / "target").mkdir(exist_ok=True)
-    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
-
-
 def _node(view: int, *, ttl: bool) -> dict[str, object]:
     types = {"id": "bigint", "seen_at": "timestamp"}
     types |= {name: kind for name, (kind, _) in FEATURES.items()}
     meta = {"entities": {"entity": "id"}, "event_timestamp": "seen_at"}
     if ttl:
         meta["ttl"] = f"{TTL_DAYS} days"
-    return {
-        "unique_id": f"model.bench.v{view}",
-        "name": f"v{view}",
-        "resource_type": "model",
-        "relation_name": f'"warehouse"."main"."v{view}"',
-        "config": {"meta": {"featurestore": meta}, "materialized": "table"},
-        "columns": {name: {"name": name, "data_type": text} for name, text in types.items()},
-    }
+    return view_node(f"v{view}", types, meta)

@@ -22,6 +22,8 @@ from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConf
 from feast.types import Bool, Float64, Int64, String, UnixTimestamp
 from feast.value_type import ValueType
 
+from benchmarks.memory import peak_mb
+
 FEATURES = {
     **{f"i{n}": Int64 for n in range(3)},
     **{f"d{n}": Float64 for n in range(3)},
@@ -85,8 +87,7 @@ def sync(folder: Path, url: str) -> dict[str, float]:
     start = time.perf_counter()
     store.materialize(START, END)
     seconds = time.perf_counter() - start
-    status = Path("/proc/self/status").read_text()
-    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    peak = peak_mb()
     rows = [{"id": entity} for entity in range(SAMPLE)]
     found = store.get_online_features(["v0:i0"], rows).to_dict()
     written = redis.Redis.from_url(url).dbsize()

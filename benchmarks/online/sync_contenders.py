@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import redis
 
+from benchmarks.memory import peak_mb
 from benchmarks.online.data import NOW, newest
 from benchmarks.online.rows import pairs_of
 
@@ -122,15 +123,6 @@ CONTENDERS: dict[str, Contender] = {
     "redis-py": redis_py,
     **({"redis-cli": redis_cli} if CLI else {}),
 }
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has had, as Linux counts it.
-
-    `getrusage` would count what the process had that started it, too.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:

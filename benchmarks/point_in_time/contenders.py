@@ -7,13 +7,13 @@ Run one with: python -m benchmarks.point_in_time.contenders NAME SIZE FOLDER
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.memory import peak_mb
 from benchmarks.point_in_time.data import FEATURES, SIZES, SPILL, TTL_DAYS, Size
 
 Contender = Callable[[Path, Size], Callable[[], Any]]
@@ -179,7 +179,7 @@ def main() -> None:
     start = time.perf_counter()
     table = run()
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     print(json.dumps({"seconds": seconds, "peak_mb": peak, "checksum": checksum(table, size)}))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
+from benchmarks.project import view_node, write_project
 
 FEATURES = ("a", "b", "c", "d")
 TTL_DAYS = 30
@@ -62,7 +63,8 @@ def make(size: Size, folder: Path, *, parquet: bool = True) -> None:
         for table in ("entity_rows", *(f"v{view}" for view in range(size.views))):
             if parquet:
                 con.execute(f"COPY {table} TO '{folder}/{table}.parquet'")
-    _project(size, folder)
+    nodes = {f"v{view}": _node(view) for view in range(size.views)}
+    write_project(folder, nodes, {"threads": 2})
     (folder / "done").touch()
 
 
@@ -83,26 +85,6 @@ def _entities(size: Size) -> str:
     FROM range({size.entity_rows}) AS t(i)"""
 
 
-def _project(size: Size, folder: Path) -> None:
-    """Write the dbt artifacts that make the folder a feature project."""
-    (folder / "dbt_project.yml").write_text("name: bench\nversion: '1'\nprofile: bench\n")
-    (folder / "profiles.yml").write_text(
-        "bench: {target: dev, outputs: {dev: {type: duckdb, path: warehouse.duckdb,"
-        " config_options: {threads: 2}}}}\n"
-    )
-    nodes = {f"model.bench.v{view}": _node(view) for view in range(size.views)}
-    manifest = {
-        "metadata": {
-            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
-            "adapter_type": "duckdb",
-            "project_name": "bench",
-        },
-        "nodes": nodes,
-    }
-    (folder / "target").mkdir(exist_ok=True)
-    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
-
-
 def _node(view: int) -> dict[str, object]:
     types = {"entity_id": "bigint", "event_ts": "timestamp"}
     types |= {f"{name}{view}": "double" for name in FEATURES}
@@ -111,11 +93,4 @@ def _node(view: int) -> dict[str, object]:
         "event_timestamp": "event_ts",
         "ttl": f"{TTL_DAYS} days",
     }
-    return {
-        "unique_id": f"model.bench.v{view}",
-        "name": f"v{view}",
-        "resource_type": "model",
-        "relation_name": f'"warehouse"."main"."v{view}"',
-        "config": {"meta": {"featurestore": meta}, "materialized": "table"},
-        "columns": {name: {"name": name, "data_type": text} for name, text in types.items()},
-    }
+    return view_node(f"v{view}", types, meta)

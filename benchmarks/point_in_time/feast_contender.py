@@ -7,7 +7,6 @@ python -m benchmarks.point_in_time.run --feast .venv-feast/bin/python
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import warnings
@@ -19,6 +18,8 @@ import pyarrow.compute as pc
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
 from feast.types import Float64, Int64
 from feast.value_type import ValueType
+
+from benchmarks.memory import peak_mb
 
 FEATURES = ("a", "b", "c", "d")
 TTL = timedelta(days=30)
@@ -69,7 +70,7 @@ def main() -> None:
     table = store.get_historical_features(entity_df=rows, features=features).to_arrow()
     seconds = time.perf_counter() - start
     counts = [pc.count(table.column(f"a{n}"), mode="only_valid").as_py() for n in range(views)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     checksum = f"{table.num_rows}:{':'.join(map(str, counts))}"
     print(json.dumps({"seconds": seconds, "peak_mb": peak, "checksum": checksum}))
 

@@ -1,0 +1,54 @@
+"""The dbt artifacts that make a folder of data a feature project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["view_node", "write_project"]
+
+
+def write_project(
+    folder: Path, nodes: Mapping[str, object], config_options: Mapping[str, object]
+) -> None:
+    """Write a project with a warehouse in DuckDB.
+
+    Args:
+        folder: The project's folder.
+        nodes: The nodes of its manifest, by name; see `view_node`.
+        config_options: DuckDB's settings.
+    """
+    (folder / "dbt_project.yml").write_text("name: bench\nversion: '1'\nprofile: bench\n")
+    output = {"type": "duckdb", "path": "warehouse.duckdb", "config_options": config_options}
+    profiles = {"bench": {"target": "dev", "outputs": {"dev": output}}}
+    # JSON is YAML.
+    (folder / "profiles.yml").write_text(f"{json.dumps(profiles)}\n")
+    manifest = {
+        "metadata": {
+            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+            "adapter_type": "duckdb",
+            "project_name": "bench",
+        },
+        "nodes": {f"model.bench.{name}": node for name, node in nodes.items()},
+    }
+    (folder / "target").mkdir(exist_ok=True)
+    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
+
+
+def view_node(name: str, types: Mapping[str, str], meta: Mapping[str, object]) -> dict[str, object]:
+    """Return the node of a feature view over a table of its name.
+
+    Args:
+        name: The view.
+        types: The columns, with their types.
+        meta: What the view declares for the feature store.
+    """
+    return {
+        "unique_id": f"model.bench.{name}",
+        "name": name,
+        "resource_type": "model",
+        "relation_name": f'"warehouse"."main"."{name}"',
+        "config": {"meta": {"featurestore": meta}, "materialized": "table"},
+        "columns": {name: {"name": name, "data_type": text} for name, text in types.items()},
+    }
