@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import redis
 
@@ -21,3 +23,11 @@ def redis_client(redis_server):
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
         yield client
+
+
+def assert_closed(client, numbers):
+    """Check that the server has let go of connections; it learns of their end a moment later."""
+    deadline = time.monotonic() + 10
+    while {*numbers} & {int(entry["id"]) for entry in client.client_list()}:
+        assert time.monotonic() < deadline, "the server still has a connection"
+        time.sleep(0.01)

@@ -14,6 +14,7 @@ from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
 from featurestore.online.redis_store import address, client, connect_redis
 from tests.builders import model
 from tests.online_project import Shop
+from tests.redis_fixture import assert_closed
 from tests.test_online_client import COLUMNS, DELAY, PLANE, PLANES
 
 SECRET = "s3cret"
@@ -255,17 +256,17 @@ def test_an_address_has_no_secrets(url, shown):
 
 def test_a_block_closes_its_connection(redis_server, redis_client):
     """`connect_redis` leaves no connection behind, also when its block raises."""
-    before = len(redis_client.client_list())
+    opened = []
 
     def fail():
         with connect_redis(redis_server) as connected:
-            assert before + 1 == len(connected.client_list())
+            opened.append(connected.client_id())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
 
-    assert before == len(redis_client.client_list())
+    assert_closed(redis_client, opened)
 
 
 def test_what_the_server_refuses_is_an_error_of_the_store(redis_server, redis_client):
