@@ -19,6 +19,7 @@ __all__ = [
     "constant",
     "from_block",
     "from_pieces",
+    "from_ragged",
     "integers",
     "joined",
     "lengths_of",
@@ -61,6 +62,19 @@ def from_block(block: np.ndarray) -> pa.Array[Any]:
 
     count, width = block.shape
     return _column(np.arange(count + 1, dtype=np.int64) * width, np.ascontiguousarray(block))
+
+
+def from_ragged(block: np.ndarray, widths: np.ndarray) -> pa.Array[Any]:
+    """Return rows of which only the first bytes count.
+
+    Args:
+        block: The bytes, of shape (rows, greatest width).
+        widths: How many bytes of each row count.
+    """
+    import numpy as np
+
+    ends = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+    return _column(ends, block[np.arange(block.shape[1]) < widths[:, None]])
 
 
 def _column(bounds: np.ndarray, data: Any) -> pa.Array[Any]:

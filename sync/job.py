@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from featurestore.errors import SyncError
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.canaries import set_canaries, swap_canaries
@@ -104,6 +105,7 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
 
 def _publish_in_full(context: Context, publication: Publication, reason: str) -> ViewReport:
     state, view = context.state, publication.view
+    _refuse_a_twin(context, publication)
     state.mark_dirty(view.name, publication.layout)
     state.replace(view, publication.latest)
     rows, newest = state.summary(view)
@@ -137,6 +139,22 @@ def _publish_changes(context: Context, publication: Publication, epoch: str) -> 
         # Redis holds rows that this warehouse has not seen: the next run looks at all of them.
         state.mark_dirty(view.name, publication.layout)
     return ViewReport(view.name, rows, sum(counts.values()), written, deleted, skipped, 0.0, newest)
+
+
+def _refuse_a_twin(context: Context, publication: Publication) -> None:
+    """See that no other schema of the view has the fingerprint of this one.
+
+    Raises:
+        SyncError: One has: a reader would take rows of either for the other's.
+    """
+    schema = publication.schema
+    held: Any = context.client.hget(context.schema_book(publication.name), schema.fingerprint.hex())
+    if held not in (None, schema.to_json().encode()):
+        raise SyncError(
+            f"Feature view '{publication.name}' cannot be published: its features and another"
+            f" schema of it in Redis have one fingerprint, {schema.fingerprint.hex()}.",
+            remedy="Add, rename or move a feature: it happens once in four billion schemas.",
+        )
 
 
 def _announce_schema(context: Context, publication: Publication) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.codec import HEADER, Schema
+from featurestore.online.codec import CREATED, LONG, NULLS, Schema, header_size
 from featurestore.online.keys import entity_key, from_text, key_writer, row_prefix, split_key
 from featurestore.online.wire import WireType, wire_type
 from sync.context import Publication
@@ -28,7 +28,6 @@ _ENTRY_BYTES = 60
 _EXPIRY_BYTES = 15
 # Of these, what a server leaves out when it is asked for the memory of one key.
 _UNTOLD_BYTES = 14
-_LENGTH_BYTES = 4
 
 
 def row_keys(client: redis.Redis, project: str, view: str) -> Iterator[bytes]:
@@ -57,8 +56,10 @@ def memory_of(project: str, publication: Publication, rows: Sequence[Mapping[str
     if not rows:
         return 0.0
     entry = _ENTRY_BYTES + (0 if publication.view.ttl is None else _EXPIRY_BYTES)
+    marks = _marks(publication, rows)
     sizes = [
-        len(key_of(project, publication, row)) + value_size(publication.schema, row) for row in rows
+        len(key_of(project, publication, row)) + value_size(publication.schema, marks, row)
+        for row in rows
     ]
     return entry + sum(sizes) / len(rows)
 
@@ -87,20 +88,40 @@ def sampled_memory(client: redis.Redis, keys: Sequence[str], *, expiring: bool) 
     return total / len(sizes)
 
 
-def value_size(schema: Schema, row: Mapping[str, Any]) -> int:
-    """Return the length of a row in the online format."""
+def _marks(publication: Publication, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return which parts the rows have when they are published together."""
+    created = CREATED if publication.view.created_timestamp else 0
+    features = [name for name, _ in publication.schema.features]
+    return created | (NULLS if any(row[name] is None for row in rows for name in features) else 0)
+
+
+def value_size(schema: Schema, marks: int, row: Mapping[str, Any]) -> int:
+    """Return the length of a row in the online format.
+
+    Args:
+        schema: How it is laid out.
+        marks: Which parts it has.
+        row: The features by their names.
+    """
     features = [(wire_type(kind), row[name]) for name, kind in schema.features]
-    bitmap = (len(features) + 7) // 8
-    return HEADER.size + bitmap + sum(_size(kind, value) for kind, value in features)
+    bits = (len(features) + 7) // 8 if marks & NULLS else 0
+    return header_size(marks) + bits + sum(_size(kind, value) for kind, value in features)
 
 
 def _size(kind: WireType, value: Any) -> int:
     if kind.width is not None:
         return kind.width
     if value is None:
-        return _LENGTH_BYTES
+        return _length_size(0)
     if kind.element is None:
-        return _LENGTH_BYTES + len(value.encode() if isinstance(value, str) else value)
-    element = kind.element
-    present = sum(_size(element, each) for each in value if each is not None)
-    return 2 * _LENGTH_BYTES + (len(value) + 7) // 8 + present
+        size = len(value.encode() if isinstance(value, str) else value)
+    else:
+        element = kind.element
+        present = sum(_size(element, each) for each in value if each is not None)
+        size = _length_size(len(value)) + (len(value) + 7) // 8 + present
+    return _length_size(size) + size
+
+
+def _length_size(length: int) -> int:
+    """Return how many bytes a length takes itself."""
+    return 1 if length < LONG else 5

@@ -2,7 +2,8 @@
 
 KEYS is a guard, then the rows. ARGV is what the guard is compared with, then the shift that turns
 an event into a row's remaining seconds (empty: none), then the values of each row, by column.
-Bytes 10 to 25 of a row are its event and created timestamps; see docs/reference/online-format.md.
+Bytes 6 to 13 of a row are its event timestamp, and the created timestamp follows where the first
+byte has its mark; see docs/reference/online-format.md.
 The answer is the number of rows written or deleted, and of those refused because the server holds
 newer ones.
 
@@ -16,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
+
+from featurestore.online.codec import VERSION
 
 __all__ = ["LOST", "Guard", "scripts"]
 
@@ -31,8 +34,8 @@ local fence = redis.call('GET', KEYS[1])
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return {-1, 0} end
 """
 
-_COUNTERS = """
-local n, applied, refused = #KEYS - 1, 0, 0
+_LOCALS = f"""
+local version, n, applied, refused = {VERSION}, #KEYS - 1, 0, 0
 """
 
 
@@ -51,7 +54,7 @@ local together = {}
 local function put(key, value)
   applied = applied + 1
   if shift then
-    local high, low = unpack_bytes('>i4I4', value, 10)
+    local high, low = unpack_bytes('>i4I4', value, 6)
     local left = ceil(high * 4294.967296 + low / 1000000 + shift)
     call('SET', key, value, 'EX', max(left, 1))
   else
@@ -65,11 +68,19 @@ local function done()
 end
 """
 
-# -1: a is older than b, 1: newer, 0: the same; halves, since Lua's numbers have 53 bits.
+# The timestamps of a row as 16 bytes; nothing where it is no row of this format.
+# Compared, -1 is older, 1 newer, 0 the same; by halves, since Lua's numbers have 53 bits.
 _COMPARE = """
-local function compare(a, at, b, bt)
-  local a1, a2, a3, a4 = struct.unpack('>i4I4i4I4', a, at)
-  local b1, b2, b3, b4 = struct.unpack('>i4I4i4I4', b, bt)
+local no_created = string.char(128, 0, 0, 0, 0, 0, 0, 0)
+local function stamps(row)
+  local first = row and row:byte(1)
+  if not first or math.floor(first / 16) ~= version or #row < 13 then return nil end
+  if first % 2 == 0 then return row:sub(6, 13) .. no_created end
+  return #row >= 21 and row:sub(6, 21)
+end
+local function compare(a, b)
+  local a1, a2, a3, a4 = struct.unpack('>i4I4i4I4', a)
+  local b1, b2, b3, b4 = struct.unpack('>i4I4i4I4', b)
   if a1 ~= b1 then return a1 < b1 and -1 or 1 end
   if a2 ~= b2 then return a2 < b2 and -1 or 1 end
   if a3 ~= b3 then return a3 < b3 and -1 or 1 end
@@ -86,9 +97,8 @@ return done()
 _NEWEST = """
 local every = call('MGET', unpack(KEYS, 2))
 for i = 1, n do
-  local held, value, previous = every[i], ARGV[i + 2], ARGV[i + n + 2]
-  if not held or #held < 25 or compare(held, 10, value, 10) <= 0
-      or (previous ~= '' and compare(held, 10, previous, 1) == 0) then
+  local held, value, previous = stamps(every[i]), ARGV[i + 2], ARGV[i + n + 2]
+  if not held or held == previous or compare(held, stamps(value)) <= 0 then
     put(KEYS[i + 1], value)
   else
     refused = refused + 1
@@ -100,10 +110,10 @@ return done()
 _DELETE = """
 local every = redis.call('MGET', unpack(KEYS, 2))
 for i = 1, n do
-  local held, previous = every[i], ARGV[i + 2]
-  if held and #held >= 25 and compare(held, 10, previous, 1) > 0 then
+  local held = stamps(every[i])
+  if held and compare(held, ARGV[i + 2]) > 0 then
     refused = refused + 1
-  elseif held then
+  elseif every[i] then
     redis.call('UNLINK', KEYS[i + 1])
     applied = applied + 1
   end
@@ -128,4 +138,4 @@ _BODIES: Mapping[str, str] = MappingProxyType(
 
 def scripts(guard: Guard) -> dict[str, str]:
     """Return every script by name, behind a guard."""
-    return {name: guard.value + _COUNTERS + body for name, body in _BODIES.items()}
+    return {name: guard.value + _LOCALS + body for name, body in _BODIES.items()}

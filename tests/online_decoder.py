@@ -54,8 +54,9 @@ class _Bytes:
         self._at += count
         return taken
 
-    def uint32(self) -> int:
-        return int.from_bytes(self.take(4), "little")
+    def length(self) -> int:
+        (byte,) = self.take(1)
+        return byte if byte < 255 else int.from_bytes(self.take(4), "little")
 
     def bits(self, count: int) -> list[bool]:
         taken = self.take(-(-count // 8))
@@ -68,18 +69,19 @@ class _Bytes:
 
 def fingerprint(schema_json: str) -> bytes:
     """Return the fingerprint of a schema's text."""
-    return hashlib.sha256(schema_json.encode("utf-8")).digest()[:8]
+    return hashlib.sha256(schema_json.encode("utf-8")).digest()[:4]
 
 
 def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
     """Decode a row by the schema that it names, of those given by their fingerprints."""
     source = _Bytes(raw)
-    if source.take(1) != b"\x01":
+    version, marks = divmod(source.take(1)[0], 16)
+    if version != 2 or marks > 3:
         raise Malformed("another version")
-    features = json.loads(schemas[source.take(8)])["features"]
+    features = json.loads(schemas[source.take(4)])["features"]
     event = int.from_bytes(source.take(8), "big", signed=True)
-    created = int.from_bytes(source.take(8), "big", signed=True)
-    present = source.bits(len(features))
+    created = int.from_bytes(source.take(8), "big", signed=True) if marks & 1 else -(2**63)
+    present = source.bits(len(features)) if marks & 2 else [True] * len(features)
     values: dict[str, Any] = dict.fromkeys(name for name, _ in features)
     for there, (name, kind) in zip(present, features, strict=True):
         if (width := _width(kind)) is not None:
@@ -90,7 +92,7 @@ def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
                 raise Malformed(f"{name} is NULL, but has bytes")
     for there, (name, kind) in zip(present, features, strict=True):
         if _width(kind) is None:
-            taken = source.take(source.uint32())
+            taken = source.take(source.length())
             if there:
                 values[name] = _varying(kind, taken)
             elif taken:
@@ -165,7 +167,7 @@ def _varying(kind: str, raw: bytes) -> Any:
     element = kind.removeprefix("list<")[:-1]
     source = _Bytes(raw)
     values = [
-        _element(element, source) if there else None for there in source.bits(source.uint32())
+        _element(element, source) if there else None for there in source.bits(source.length())
     ]
     source.end()
     return values
@@ -174,7 +176,7 @@ def _varying(kind: str, raw: bytes) -> Any:
 def _element(kind: str, source: _Bytes) -> Any:
     width = _width(kind)
     if width is None:
-        return _varying(kind, source.take(source.uint32()))
+        return _varying(kind, source.take(source.length()))
     return _fixed(kind, source.take(width))
 
 

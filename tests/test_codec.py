@@ -13,11 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError, UnsupportedOnlineType
-from featurestore.online.codec import Decoder, Schema, fingerprint_of
+from featurestore.online.codec import CREATED, HEAD, NULLS, Decoder, Schema, fingerprint_of
 from featurestore.online.wire import to_arrow_type, wire_type, wire_type_name
 from sync.encoder import Encoder, micros
+from sync.rows import value_size
 from tests.online_decoder import Malformed, decode_row, fingerprint
 
+# About as long as needs a length of more than a byte.
+LONG = st.sampled_from(["x" * length for length in (253, 254, 255, 256, 300)])
 INT64 = st.integers(-(2**63), 2**63 - 1)
 SCALARS = {
     "bool": st.booleans(),
@@ -25,8 +28,8 @@ SCALARS = {
     **{f"uint{w}": st.integers(0, 2**w - 1) for w in (8, 16, 32, 64)},
     "float32": st.floats(width=32),
     "float64": st.floats(),
-    "string": st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-    "bytes": st.binary(max_size=12),
+    "string": st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | LONG.map(str),
+    "bytes": st.binary(max_size=12) | LONG.map(str.encode),
     "date": st.dates(),
     "time": st.times(),
     **{
@@ -62,9 +65,20 @@ class Case:
     created: list[int] | None
 
     @property
+    def names(self):
+        """The features."""
+        return [name for name, _ in self.schema.features]
+
+    @property
     def rows(self):
         """The rows as Python values."""
         return [tuple(row.values()) for row in self.batch.to_pylist()]
+
+    @property
+    def decoder(self):
+        """What reads the rows."""
+        (head,) = {raw[:HEAD] for raw in self.encoded()}
+        return Decoder.all_of(self.schema)[head]
 
     def encoded(self):
         """Write the rows."""
@@ -132,7 +146,7 @@ def case_of(kind, values):
 @example(case_of("string", ["", "\0", "🛫", None]))
 def test_what_is_encoded_is_decoded(case):
     """Each row comes back with its timestamps and exactly the values that Arrow gives."""
-    found = [Decoder(case.schema).decode(raw) for raw in case.encoded()]
+    found = [case.decoder.decode(raw) for raw in case.encoded()]
 
     assert case.event == [row.event for row in found]
     assert (case.created or [None] * len(found)) == [row.created for row in found]
@@ -156,7 +170,7 @@ def test_a_reader_made_from_the_page_agrees(case):
 @given(cases(rows=2))
 def test_a_row_that_is_cut_short_is_an_error(case):
     """No prefix of a row is read as a row: each is refused in one clear line."""
-    decoder = Decoder(case.schema)
+    decoder = case.decoder
     text = case.schema.to_json()
 
     for raw in case.encoded():
@@ -170,30 +184,62 @@ def test_a_row_that_is_cut_short_is_an_error(case):
 @settings(max_examples=40)
 @given(cases(rows=3))
 def test_a_batch_is_its_rows(case):
-    """Rows encoded together have the bytes that each has alone."""
+    """Rows encoded together are those that each is alone; where one has bits, all have."""
     alone = [
         Case(
             case.schema,
             case.batch.slice(index, 1),
             case.event[index : index + 1],
             None if case.created is None else case.created[index : index + 1],
-        ).encoded()[0]
+        )
         for index in range(case.batch.num_rows)
     ]
 
-    assert alone == case.encoded()
+    for one, raw in zip(alone, case.encoded(), strict=True):
+        (itself,) = one.encoded()
+        assert exactly(one.decoder.decode(itself)) == exactly(case.decoder.decode(raw))
+        if one.decoder.marks == case.decoder.marks:
+            assert itself == raw
 
 
-@given(st.integers(0, 255).filter(lambda version: version != 1), st.binary(max_size=60))
-def test_another_version_is_refused(version, rest):
-    """A value whose first byte is not 1 is not taken for one of this format."""
-    with pytest.raises(OnlineStoreError, match="not in format 1") as error:
-        fingerprint_of(bytes([version]) + rest)
+@settings(max_examples=100)
+@given(cases(rows=5))
+def test_a_row_has_the_parts_that_it_needs(case):
+    """No place is taken by a created timestamp or by bits where there is none of either."""
+    marks = NULLS if any(None in row for row in case.rows) else 0
+    marks |= 0 if case.created is None else CREATED
+
+    assert marks == case.decoder.marks
+    for raw, row in zip(case.encoded(), case.rows, strict=True):
+        assert value_size(case.schema, marks, dict(zip(case.names, row, strict=True))) == len(raw)
+
+
+def test_bits_stay_once_there_was_a_null():
+    """Batches behind one with a NULL have bits too: rows of the same parts are read together."""
+    encoder = Encoder("shop", "orders", Schema((), (("f0", "int8"),)))
+    batches = [pa.record_batch({"f0": pa.array([value], pa.int8())}) for value in (1, None, 1)]
+
+    first, null, last = (
+        encoder.values(batch, np.zeros(1, np.int64), None).to_pylist()[0] for batch in batches
+    )
+
+    assert (0x20, 0x22, 0x22) == (first[0], null[0], last[0])
+    decoders = Decoder.all_of(Schema((), (("f0", "int8"),)))
+    assert [(1,), (None,), (1,)] == [
+        decoders[raw[:HEAD]].decode(raw).values for raw in (first, null, last)
+    ]
+
+
+@given(st.integers(0, 255).filter(lambda first: first >> 4 != 2), st.binary(max_size=60))
+def test_another_version_is_refused(first, rest):
+    """A value whose first byte says another version is not taken for one of this format."""
+    with pytest.raises(OnlineStoreError, match="not in format 2") as error:
+        fingerprint_of(bytes([first]) + rest)
 
     assert "featurestore sync --full" in error.value.remedy
 
 
-@given(st.binary(max_size=24))
+@given(st.binary(max_size=12))
 def test_a_value_without_a_whole_head_is_refused(raw):
     """Fewer bytes than the head has are no row, whatever they are."""
     with pytest.raises(OnlineStoreError, match=f"A value of {len(raw)} bytes"):
@@ -257,7 +303,7 @@ def test_arrows_other_layouts_of_a_type_are_published_alike(array, expected, sta
     batch = pa.record_batch({"f0": array}).slice(start)
     case = Case(Schema((), (("f0", kind),)), batch, [0] * batch.num_rows, None)
 
-    found = [Decoder(case.schema).decode(raw).values[0] for raw in case.encoded()]
+    found = [case.decoder.decode(raw).values[0] for raw in case.encoded()]
 
     assert expected[start:] == found
 

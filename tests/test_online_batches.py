@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.codec import HEAD, HEADER, VERSION, Reader, alike
+from featurestore.online.codec import HEAD, Reader, Schema, alike
 from tests.builders import Table, model
 from tests.online_project import NOW, Shop
 from tests.test_codec import cases, exactly
@@ -26,7 +26,7 @@ def test_some_features_of_many_rows_are_read(data):
     count = len(case.schema.features)
     wanted = data.draw(st.lists(st.integers(0, count - 1), unique=True))
 
-    columns, sparse = Reader(case.schema, wanted).columns(case.encoded())
+    columns, sparse = Reader(case.schema, case.decoder.marks, wanted).columns(case.encoded())
 
     expected = [[row[index] for row in case.rows] for index in wanted]
     assert exactly(expected) == exactly(columns)
@@ -37,22 +37,27 @@ def test_some_features_of_many_rows_are_read(data):
 @given(cases(rows=3), st.data())
 def test_one_row_cut_short_among_others_is_an_error(case, data):
     """The message says the length of the row that is broken, not of its neighbours."""
-    rows = case.encoded()
+    rows, marks = case.encoded(), case.decoder.marks
     place = data.draw(st.integers(0, len(rows) - 1))
     length = data.draw(st.integers(0, len(rows[place]) - 1))
     rows[place] = rows[place][:length]
 
     with pytest.raises(OnlineStoreError, match=f"A value of {length} bytes"):
-        Reader(case.schema, range(len(case.schema.features))).columns(rows)
+        Reader(case.schema, marks, range(len(case.schema.features))).columns(rows)
 
 
 EVENTS = st.one_of(st.sampled_from([-(2**63), -1, 0, 1, 255, 256, 2**63 - 1]), st.integers(0, 600))
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"schema-1", b"schema-2"]), EVENTS), max_size=5))
+HEADS = st.builds(
+    Schema.head, st.sampled_from([Schema((), ()), Schema((("id", "int8"),), ())]), st.integers(0, 3)
+)
+
+
+@given(st.lists(st.tuples(HEADS, EVENTS), max_size=5))
 def test_rows_that_are_alike_tell_their_oldest(rows):
     """One head, and no event before 1970: else a closer look is taken, row by row."""
-    raw = [HEADER.pack(VERSION, head, event, -event // 2) + b"rest" for head, event in rows]
+    raw = [head + event.to_bytes(8, signed=True) + b"rest" for head, event in rows]
 
     found = alike(raw)
 

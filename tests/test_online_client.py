@@ -739,14 +739,35 @@ def test_a_row_of_an_unknown_schema_is_not_found(planes, redis_client):
     """A row whose schema nobody announced has no values, whatever its bytes say."""
     key = "fs:shop:plane_features:{N1}"
     row = redis_client.get(key)
-    redis_client.set(key, row[:1] + b"unknown!" + row[9:])
+    redis_client.set(key, row[:1] + b"who?" + row[5:])
 
     response = planes.get_online_features([SEATS], {"tailnum": ["N1", "N2"]})
 
     assert [(None, "NOT_FOUND"), (200, "PRESENT")] == cells(response, "seats")
 
 
-@pytest.mark.parametrize("length", [1, 8, 9, 24, 25, 26, 30, 37])
+def test_another_format_is_refused_and_then_published_anew(planes, shop, redis_client):
+    """Books and rows of another version are not read; a plain sync replaces both."""
+    planes.get_online_features([SEATS], {"tailnum": ["N1"]})
+    book, name = schema_book(PLANE), b"0123456789abcdef"
+    held = redis_client.hgetall(book)
+    text = held[held[b"current"]].replace(b'"version":2', b'"version":1')
+    redis_client.delete(book)
+    redis_client.hset(book, mapping={"current": name, name: text})
+    for key in redis_client.keys("fs:shop:plane_features:*"):
+        redis_client.set(key, b"\x01" + bytes(40))
+
+    with pytest.raises(OnlineStoreError, match=r"A schema of format 1 .* not in format 2"):
+        shop.open().get_online_features([SEATS], {"tailnum": ["N1"]})
+    with pytest.raises(OnlineStoreError, match=r"A value of 41 bytes .* not in format 2"):
+        planes.get_online_features([SEATS], {"tailnum": ["N1"]})
+    planes.sync()
+
+    assert held == redis_client.hgetall(book)
+    assert [100] == planes.get_online_features([SEATS], {"tailnum": ["N1"]}).values["seats"]
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 12, 13, 14, 18, 25])
 def test_a_row_that_is_cut_short_is_an_error(planes, redis_client, length):
     """A damaged row is no value and no traceback: one line says what to do."""
     key = "fs:shop:plane_features:{N1}"

@@ -343,7 +343,7 @@ def test_rows_that_redis_has_newer_are_skipped_and_then_healed(planes):
     """A row written by somebody else is not overwritten blindly, but does not stay either."""
     key = "fs:shop:plane_status:{N1}"
     newer = bytearray(planes.client.get(key))
-    newer[9:17] = (2**60).to_bytes(8, "big")
+    newer[5:13] = (2**60).to_bytes(8, "big")
     planes.client.set(key, bytes(newer))
     plane(planes, 4, 4, 7.0)
     report = planes.project.store(planes.url).sync()

@@ -447,7 +447,7 @@ def test_an_older_writer_loses_at_the_nodes(project, cluster):
     key = b"fs:shop:plane_status:{N7}"
     with client(cluster.url) as connection, sync_lock(connection, "shop") as lease:
         held = connection.get(key)
-        older = held[:9] + bytes(16) + held[25:]
+        older = held[:5] + bytes(16) + held[21:]
         with publishing(connection, lease) as publisher:
             publisher.write_newest(*(from_pieces([each]) for each in (key, older, b"")), b"")
         assert (0, 1) == (publisher.applied, publisher.refused)

@@ -6,10 +6,12 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from featurestore.errors import DefinitionProblems, SyncError, UnsupportedOnlineType
+from featurestore.online.codec import Schema
 from tests.sync_project import PLANES, ROUTES, WEATHER, SyncProject, View, assert_parity, day
 
 
@@ -104,6 +106,41 @@ def test_a_lost_schema_is_announced_anew(project, redis_server, redis_client):
     """Without the schema readers are blind; the next sync sees to it."""
     redis_client.delete("fs-meta:{shop}:schema:plane_status")
     heals(project, redis_server)
+
+
+def test_schemas_with_one_fingerprint_are_not_mixed_up(tmp_path, redis_server, redis_client):
+    """The second of them is refused, whose rows could be taken for the first one's."""
+    first, second = _twins()
+    project = SyncProject(tmp_path / "q", first, memory=True)
+    project.insert(first, (1, day(3), 5))
+    project.store(redis_server).sync()
+    before = redis_client.get("fs:shop:twin:{1}")
+    project.execute("DROP TABLE twin")
+    project.declare(second)
+    project.create(second)
+    project.insert(second, (1, day(4), 6))
+
+    for _ in range(2):
+        with pytest.raises(SyncError, match=r"'twin' cannot be published.* one fingerprint"):
+            project.store(redis_server).sync()
+
+    assert before == redis_client.get("fs:shop:twin:{1}")
+    (feature,) = second.features
+    project.execute(f"ALTER TABLE twin RENAME COLUMN {feature} TO another")
+    project.declare(replace(second, features={"another": "BIGINT"}))
+    heals(project, redis_server)
+
+
+def _twins():
+    """Return two views with features of other names, whose schemas have one fingerprint."""
+    seen = {}
+    for number in count():
+        name = f"f{number}"
+        schema = Schema((("id", "int64"),), ((name, "int64"),))
+        other = seen.setdefault(schema.fingerprint, name)
+        if other != name:
+            return [View("twin", {"id": "BIGINT"}, {twin: "BIGINT"}) for twin in (other, name)]
+    raise AssertionError
 
 
 @pytest.mark.parametrize("later", [True, False])
@@ -237,7 +274,7 @@ def test_a_refused_deletion_is_skipped_and_then_healed(project, redis_server, re
     """A newer row in Redis than was published is kept, counted, and looked at by the next run."""
     key = "fs:shop:plane_status:{N1}"
     newer = bytearray(redis_client.get(key))
-    newer[9:17] = (2**60).to_bytes(8, "big")
+    newer[5:13] = (2**60).to_bytes(8, "big")
     redis_client.set(key, bytes(newer))
     project.execute("DELETE FROM plane_status WHERE tailnum = 'N1'")
     reports = {view.view: view for view in project.store(redis_server).sync().views}

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from featurestore.errors import SyncError
-from featurestore.online.codec import HEADER, NO_CREATED, VERSION
+from featurestore.online.codec import Schema
 from sync.columns import from_pieces
 from sync.lock import lock_key, sync_lock
 from sync.protocol import command
@@ -29,7 +29,7 @@ def keys_of(count):
 def values_of(count, event):
     """Return rows of one event timestamp, each of another length."""
     micros = (event - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    header = HEADER.pack(VERSION, b"8 bytes.", micros, NO_CREATED)
+    header = Schema((), ()).head(0) + micros.to_bytes(8)
     return [header + b"\r\n$" * (number % 50) for number in range(count)]
 
 

@@ -78,7 +78,7 @@ def test_an_expired_row_under_a_wrong_time_is_found(verify, redis_client):
     """A row whose event timestamp is damaged is expired for its readers."""
     key = "fs:shop:plane_status:{N1}"
     raw = redis_client.get(key)
-    redis_client.set(key, raw[:9] + bytes(8) + raw[17:])
+    redis_client.set(key, raw[:5] + bytes(8) + raw[13:])
 
     assert {"EXPIRED"} == {found for _, _, _, found in shown(verify()["plane_status"])}
 

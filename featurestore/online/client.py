@@ -10,7 +10,7 @@ from typing import Any
 from featurestore.definitions import ServiceMember
 from featurestore.errors import OnlineStoreError
 from featurestore.governance import refuse_unpublished
-from featurestore.online.codec import HEAD, VERSION, Decoder, Schema, alike, fingerprint_of
+from featurestore.online.codec import HEAD, Decoder, Schema, alike, fingerprint_of
 from featurestore.online.keys import book
 from featurestore.online.mget import amany, many
 from featurestore.online.redis_store import (
@@ -30,6 +30,8 @@ __all__ = ["OnlineClient"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHAPES = 1000
+_NAME = 2 * (HEAD - 1)
+"""The length of a schema's name in the book; those of other versions of the format differ."""
 
 
 class OnlineClient:
@@ -232,10 +234,6 @@ def _outdated(answers: Iterable[Answer]) -> set[str]:
     return {answer.plan.view.name for answer in answers if None in answer.decoders.values()}
 
 
-def _head(name: bytes) -> bytes:
-    return bytes([VERSION]) + bytes.fromhex(name.decode())
-
-
 class _Layouts:
     """The layouts in which values of one view may be found, the one in force among them."""
 
@@ -245,13 +243,17 @@ class _Layouts:
 
     @classmethod
     def read(cls, schemas: Mapping[bytes, bytes]) -> _Layouts:
-        current = schemas[b"current"]
-        known = {
-            _head(name): Decoder(Schema.from_json(text))
-            for name, text in schemas.items()
-            if name != b"current"
-        }
-        return cls(known[_head(current)].schema, known)
+        """Read a view's book.
+
+        Raises:
+            OnlineStoreError: What is in force is of another version of the format.
+        """
+        current = Schema.from_json(schemas[schemas[b"current"]])
+        known: dict[bytes, Decoder] = {}
+        for name, text in schemas.items():
+            if len(name) == _NAME:
+                known |= Decoder.all_of(Schema.from_json(text))
+        return cls(current, known)
 
     def answer(self, plan: ViewPlan, asked: Tags, rows: Sequence[bytes | None]) -> Answer:
         """Find out what reads the rows of each key.

@@ -1,12 +1,14 @@
 """The format of one published row; docs/reference/online-format.md describes it byte by byte.
 
-version   1 byte, 1
-schema    8 bytes, the fingerprint of the names and types that follow
+version   1 byte: the version times 16, and marks of which parts the row has
+schema    4 bytes, the fingerprint of the names and types that follow
 event     int64, big-endian: microseconds since 1970, UTC
-created   int64, big-endian; the least int64 where the view has none
-present   one bit per feature, least significant bit first; 0 is NULL
+created   int64, big-endian; only with its mark
+present   one bit per feature, least significant bit first; 0 is NULL; only with its mark
 fixed     the fixed-width features in order, little-endian; NULL is zero bytes
-varying   the others in order, each a uint32 length, little-endian, and its bytes
+varying   the others in order, each a length and its bytes
+
+A length is one byte, or 255 and a uint32, little-endian.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ from featurestore.errors import OnlineStoreError
 from featurestore.online.wire import Convert, ConvertAll, WireType, wire_type
 
 __all__ = [
+    "CREATED",
     "HEAD",
-    "HEADER",
+    "LONG",
     "NO_CREATED",
+    "NULLS",
     "VERSION",
     "Decoder",
     "Reader",
@@ -35,18 +39,32 @@ __all__ = [
     "alike",
     "events_of",
     "fingerprint_of",
+    "header_size",
 ]
 
-VERSION = 1
+VERSION = 2
+CREATED, NULLS = 1, 2
+"""The marks of rows with a created timestamp, and with bits for their NULLs."""
 NO_CREATED = -(2**63)
-HEADER = struct.Struct(">B8sqq")
-HEAD = 9
-"""The bytes that say how to read the others: the version, and the fingerprint of the schema."""
-_EVENT = slice(9, 17)
+HEAD = 5
+"""The bytes that say how to read the others: the version with the marks, and the fingerprint."""
+LONG = 255
+"""What stands for a length that needs more than a byte, in front of it."""
+_EVENT = slice(5, 13)
+_STAMP = struct.Struct(">q")
 _NEGATIVE = b"\x80"
 """What the first byte of a negative number is at least."""
 _NOWHERE: frozenset[int] = frozenset()
 _LENGTH = struct.Struct("<I")
+
+
+def header_size(marks: int) -> int:
+    """Return where the features, or the bits for their NULLs, begin in a row.
+
+    >>> header_size(0), header_size(CREATED)
+    (13, 21)
+    """
+    return _EVENT.stop + (_STAMP.size if marks & CREATED else 0)
 
 
 @dataclass(frozen=True)
@@ -63,22 +81,32 @@ class Schema:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """The first 8 bytes of the SHA-256 of the schema's JSON; it travels with every value."""
-        return hashlib.sha256(self.to_json().encode()).digest()[:8]
+        """The first 4 bytes of the SHA-256 of the schema's JSON; it travels with every value."""
+        return hashlib.sha256(self.to_json().encode()).digest()[: HEAD - 1]
+
+    def head(self, marks: int) -> bytes:
+        """Return the first bytes of this schema's rows that have the parts marked."""
+        return bytes([VERSION << 4 | marks]) + self.fingerprint
 
     def to_json(self) -> str:
         """Write the schema as JSON, always in the same way.
 
         >>> Schema((("tailnum", "string"),), (("seats", "int32"),)).to_json()
-        '{"version":1,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
+        '{"version":2,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
         """
         content = {"version": VERSION, "keys": self.keys, "features": self.features}
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Schema:
-        """Read a schema."""
+        """Read a schema.
+
+        Raises:
+            OnlineStoreError: It is one of another version of the format.
+        """
         content = json.loads(text)
+        if content["version"] != VERSION:
+            raise _of_another_format(f"A schema of format {content['version']}")
         keys, features = content["keys"], content["features"]
         return cls(
             tuple((name, kind) for name, kind in keys),
@@ -107,12 +135,16 @@ def fingerprint_of(raw: bytes) -> bytes:
     Raises:
         OnlineStoreError: The bytes are no row of this format.
     """
-    if len(raw) < HEADER.size or raw[0] != VERSION:
-        raise OnlineStoreError(
-            f"A value of {len(raw)} bytes in the online store is not in format {VERSION}.",
-            remedy="Publish it anew with `featurestore sync --full`.",
-        )
+    if len(raw) < _EVENT.stop or raw[0] >> 4 != VERSION:
+        raise _of_another_format(f"A value of {len(raw)} bytes")
     return raw[1:HEAD]
+
+
+def _of_another_format(what: str) -> OnlineStoreError:
+    return OnlineStoreError(
+        f"{what} in the online store is not in format {VERSION}.",
+        remedy="Publish it anew with `featurestore sync --full`.",
+    )
 
 
 def alike(rows: Sequence[Any]) -> tuple[bytes, int] | None:
@@ -130,7 +162,7 @@ def alike(rows: Sequence[Any]) -> tuple[bytes, int] | None:
         head = least[:HEAD]
     except (TypeError, ValueError):
         return None
-    if greatest[:HEAD] != head or greatest[HEAD:] >= _NEGATIVE or len(least) < HEADER.size:
+    if greatest[:HEAD] != head or greatest[HEAD:] >= _NEGATIVE or len(least) < _EVENT.stop:
         return None
     return head, int.from_bytes(least[_EVENT])
 
@@ -141,35 +173,45 @@ def events_of(rows: Sequence[Any]) -> tuple[int, ...]:
     Raises:
         OnlineStoreError: One of them is no row of this format.
     """
-    if min(map(len, rows)) < HEADER.size:
+    if min(map(len, rows)) < _EVENT.stop:
         for raw in rows:
             fingerprint_of(raw)
     return struct.unpack(f">{len(rows)}q", b"".join([raw[_EVENT] for raw in rows]))
 
 
 class Decoder:
-    """Reads rows of one schema; made once per schema.
+    """Reads rows of one schema with the same parts; made once for both.
 
     Args:
         schema: What was published.
+        marks: Which parts the rows have.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, marks: int) -> None:
         self.schema = schema
-        self._all = Reader(schema, range(len(schema.features)))
+        self.marks = marks
+        self._all = Reader(schema, marks, range(len(schema.features)))
+
+    @classmethod
+    def all_of(cls, schema: Schema) -> dict[bytes, Decoder]:
+        """Return what reads the rows of a schema, by the first bytes of a row."""
+        return {schema.head(marks): cls(schema, marks) for marks in range(CREATED + NULLS + 1)}
 
     def decode(self, raw: bytes) -> Row:
         """Read one row.
 
         Args:
-            raw: The bytes, written by this decoder's schema.
+            raw: The bytes, which begin as this decoder's rows do.
 
         Raises:
             OnlineStoreError: The bytes are cut short.
         """
         fingerprint_of(raw)
         values = tuple([column[0] for column in self._all.columns([raw])[0]])
-        _, _, event, created = HEADER.unpack_from(raw)
+        (event,) = _STAMP.unpack_from(raw, _EVENT.start)
+        created = NO_CREATED
+        if self.marks & CREATED:
+            (created,) = _STAMP.unpack_from(raw, _EVENT.stop)
         return Row(event, None if created == NO_CREATED else created, values)
 
 
@@ -178,18 +220,20 @@ class Reader:
 
     Args:
         schema: What was published.
+        marks: Which parts the rows have.
         wanted: Where the features stand in the schema; the others are skipped.
     """
 
-    def __init__(self, schema: Schema, wanted: Sequence[int]) -> None:
+    def __init__(self, schema: Schema, marks: int, wanted: Sequence[int]) -> None:
         types = [wire_type(name) for _, name in schema.features]
         asked = set(wanted)
-        start = HEADER.size + (len(types) + 7) // 8
-        self._bitmap = slice(HEADER.size, start)
+        self._start = header_size(marks)
+        bits = len(types) if marks & NULLS else 0
+        # Of a row without NULLs, as the sync writes it: what is quickly seen needs no look at bits.
+        self._complete = ((1 << bits) - 1).to_bytes((bits + 7) // 8, "little")
+        self._bitmap = slice(self._start, self._start + len(self._complete))
         self._masks = [1 << index for index in wanted]
         self._all = sum({*self._masks})
-        # Of a row without NULLs, as the sync writes it: what is quickly seen needs no look at bits.
-        self._complete = ((1 << len(types)) - 1).to_bytes(start - HEADER.size, "little")
         fixed = [(index, kind) for index, kind in enumerate(types) if kind.width is not None]
         varying = [(index, kind) for index, kind in enumerate(types) if kind.width is None]
         last = max((n for n, (index, _) in enumerate(varying) if index in asked), default=-1)
@@ -198,9 +242,9 @@ class Reader:
         self._varying = [_reads(kind) for index, kind in varying if index in asked]
         # What nobody asked for is padding: `struct` steps over it without making a value.
         codes = [kind.code if index in asked else f"{kind.width}x" for index, kind in fixed]
-        length = "I" if self._varying else ""
+        length = "B" if self._varying else ""
         self._struct = struct.Struct(f"<{len(self._complete)}x{''.join(codes)}{length}")
-        self._end = HEADER.size + self._struct.size
+        self._end = self._start + self._struct.size
         taken = [index for index, _ in (*fixed, *varying) if index in asked]
         # Where each feature stands among the columns as they are read: fixed ones, then varying.
         self._places = [taken.index(index) for index in wanted]
@@ -220,6 +264,8 @@ class Reader:
         Raises:
             OnlineStoreError: A row is cut short, or damaged otherwise.
         """
+        if not self._masks:
+            return [], _NOWHERE
         try:
             columns, complete = self._row(rows[0]) if len(rows) == 1 else self._rows(rows)
         except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
@@ -246,7 +292,7 @@ class Reader:
         """Read one row, as columns of one value each, and say whether it has no NULL."""
         if len(raw) < self._end:
             raise IndexError("it is cut short")
-        values = [*self._struct.unpack_from(raw, HEADER.size)]
+        values = [*self._struct.unpack_from(raw, self._start)]
         if self._varying:
             pieces = self._pieces((raw,), (values.pop(),))
             values += [read(piece) for read, piece in zip(self._varying, pieces, strict=True)]
@@ -256,7 +302,7 @@ class Reader:
 
     def _rows(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], bool]:
         """Read rows, and say whether none of them has a NULL."""
-        part = slice(HEADER.size, self._end)
+        part = slice(self._start, self._end)
         whole = b"".join([raw[part] for raw in rows])
         if len(whole) != len(rows) * self._struct.size:
             raise IndexError("it is cut short")
@@ -280,19 +326,30 @@ class Reader:
     def _pieces(self, rows: Sequence[bytes], lengths: Sequence[int]) -> list[bytes]:
         """Cut out the features whose length varies, row by row, up to the last that is wanted."""
         pieces: list[bytes] = []
-        take, length_of, first, before = pieces.append, _LENGTH.unpack_from, self._end, self._before
-        for raw, length in zip(rows, lengths, strict=True):
-            end = first + length
-            start = first
+        take, first, before = pieces.append, self._end, self._before
+        for raw, byte in zip(rows, lengths, strict=True):
+            start, length = first, byte
+            if length == LONG:
+                length, start = _number(raw, first - 1)
+            end = start + length
             for asked in before:
                 if asked:
                     take(raw[start:end])
-                start = end + 4
-                end = start + length_of(raw, end)[0]
+                start, length = end + 1, raw[end]
+                if length == LONG:
+                    length, start = _number(raw, end)
+                end = start + length
             if end > len(raw):
                 raise IndexError("it is cut short")
             take(raw[start:end])
         return pieces
+
+
+def _number(raw: bytes, at: int) -> tuple[int, int]:
+    """Return the length that stands there, and where that begins which it is the length of."""
+    if raw[at] == LONG:
+        return _LENGTH.unpack_from(raw, at + 1)[0], at + 1 + _LENGTH.size
+    return raw[at], at + 1
 
 
 def _each(convert: Convert) -> ConvertAll:
@@ -318,11 +375,11 @@ def _reads(kind: WireType) -> Convert:
 
 def _list(element: WireType, raw: bytes) -> list[Any]:
     """Read a list: its length, one bit per element, and the elements, a NULL one without bytes."""
-    (count,) = _LENGTH.unpack_from(raw)
-    position = _LENGTH.size + (count + 7) // 8
+    count, start = _number(raw, 0)
+    position = start + (count + 7) // 8
     if position > len(raw):
         raise IndexError("a list is cut short")
-    present = _bits(raw[_LENGTH.size : position]) & ((1 << count) - 1)
+    present = _bits(raw[start:position]) & ((1 << count) - 1)
     elements = _elements(element, raw, position, present.bit_count())
     if present.bit_count() == count:
         return elements
@@ -336,8 +393,7 @@ def _elements(element: WireType, raw: bytes, position: int, count: int) -> list[
         return [*values] if element.convert is None else [*map(element.convert, values)]
     pieces = []
     for _ in range(count):
-        (length,) = _LENGTH.unpack_from(raw, position)
-        start = position + _LENGTH.size
+        length, start = _number(raw, position)
         position = start + length
         if position > len(raw):
             raise IndexError("a list is cut short")

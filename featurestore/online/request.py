@@ -107,16 +107,16 @@ class ViewPlan:
     _readers: dict[Decoder, ViewReader] = field(default_factory=dict, repr=False)
 
     def reader(self, decoder: Decoder) -> ViewReader:
-        """Return what reads the features from rows of one schema."""
+        """Return what reads the features from the rows that a decoder is for."""
         found = self._readers.get(decoder)
         if found is None:
-            found = self._readers[decoder] = ViewReader.of(self.wanted, decoder.schema)
+            found = self._readers[decoder] = ViewReader.of(self.wanted, decoder)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class ViewReader:
-    """Reads the features of a plan from rows of one schema.
+    """Reads the features of a plan from rows of one schema with the same parts.
 
     Attributes:
         reader: Reads those that the schema has.
@@ -127,13 +127,13 @@ class ViewReader:
     lacking: tuple[int, ...]
 
     @classmethod
-    def of(cls, wanted: Sequence[tuple[str, str | None]], schema: Schema) -> ViewReader:
+    def of(cls, wanted: Sequence[tuple[str, str | None]], decoder: Decoder) -> ViewReader:
         """Find the features; one that was retyped since has no value of its new type."""
-        places = {feature: index for index, feature in enumerate(schema.features)}
+        places = {feature: index for index, feature in enumerate(decoder.schema.features)}
         found = [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
         there = [place for place in found if place is not None]
         lacking = tuple(index for index, place in enumerate(found) if place is None)
-        return cls(Reader(schema, there), lacking)
+        return cls(Reader(decoder.schema, decoder.marks, there), lacking)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
