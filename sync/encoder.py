@@ -70,7 +70,7 @@ class Encoder:
         Returns:
             A column of bytes.
         """
-        columns = [batch.column(name) for name, _ in self._schema.features]
+        columns = [_plain(batch.column(name)) for name, _ in self._schema.features]
         if any(column.null_count for column in columns):
             # From now on: rows that have the same parts are read faster together.
             self._nulls = NULLS
@@ -135,6 +135,14 @@ def micros(column: pa.Array[Any]) -> np.ndarray:
     return np.where(_valid(column), whole, NO_CREATED) if column.null_count else whole
 
 
+def _plain(column: pa.Array[Any]) -> pa.Array[Any]:
+    """Return the values themselves where a column has places in a dictionary instead."""
+    import pyarrow as pa
+
+    coded: Any = column
+    return coded.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
 def _present(columns: Sequence[pa.Array[Any]], count: int) -> np.ndarray:
     import numpy as np
 
@@ -192,8 +200,6 @@ def _varying(column: pa.Array[Any], kind: WireType) -> pa.Array[Any]:
     if kind.element is not None:
         rows = column.to_pylist()
         return from_pieces([b"" if row is None else _list(kind.element, row) for row in rows])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(pa.large_string())
     nothing: Any = constant(b"")
     return column.cast(pa.large_binary()).fill_null(nothing)
 

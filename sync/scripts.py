@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from featurestore.online.codec import VERSION
+from featurestore.online.codec import MARKS, VERSION
 
 __all__ = ["LOST", "Guard", "scripts"]
 
@@ -35,7 +35,8 @@ if fence and tonumber(fence) > tonumber(ARGV[1]) then return {-1, 0} end
 """
 
 _LOCALS = f"""
-local version, n, applied, refused = {VERSION}, #KEYS - 1, 0, 0
+local least, most = {VERSION << 4}, {(VERSION << 4) + MARKS[-1]}
+local n, applied, refused = #KEYS - 1, 0, 0
 """
 
 
@@ -74,7 +75,7 @@ _COMPARE = """
 local no_created = string.char(128, 0, 0, 0, 0, 0, 0, 0)
 local function stamps(row)
   local first = row and row:byte(1)
-  if not first or math.floor(first / 16) ~= version or #row < 13 then return nil end
+  if not first or first < least or first > most or #row < 13 then return nil end
   if first % 2 == 0 then return row:sub(6, 13) .. no_created end
   return #row >= 21 and row:sub(6, 21)
 end

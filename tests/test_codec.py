@@ -230,9 +230,24 @@ def test_bits_stay_once_there_was_a_null():
     ]
 
 
-@given(st.integers(0, 255).filter(lambda first: first >> 4 != 2), st.binary(max_size=60))
+@pytest.mark.parametrize("marks", range(4))
+def test_a_view_without_features_has_rows_too(marks):
+    """They are nothing but a head, and one that is cut short is refused like any other."""
+    schema = Schema((), ())
+    decoder = Decoder.all_of(schema)[schema.head(marks)]
+    raw = schema.head(marks) + (7).to_bytes(8) + ((8).to_bytes(8) if marks & CREATED else b"")
+
+    found = decoder.decode(raw)
+
+    assert (7, 8 if marks & CREATED else None, ()) == (found.event, found.created, found.values)
+    for length in range(len(raw)):
+        with pytest.raises(OnlineStoreError, match=f"A value of {length} bytes"):
+            decoder.decode(raw[:length])
+
+
+@given(st.integers(0, 255).filter(lambda first: not 0x20 <= first < 0x24), st.binary(max_size=60))
 def test_another_version_is_refused(first, rest):
-    """A value whose first byte says another version is not taken for one of this format."""
+    """Nor is a value taken for one of this format whose first byte has marks that are unknown."""
     with pytest.raises(OnlineStoreError, match="not in format 2") as error:
         fingerprint_of(bytes([first]) + rest)
 
@@ -288,13 +303,27 @@ def test_an_unknown_type_in_a_schema_is_an_error(name):
     ("array", "expected"),
     [
         (pa.array(["b", None, "a", "b"]).dictionary_encode(), ["b", None, "a", "b"]),
+        (pa.array([70, None, 80, 70]).dictionary_encode(), [70, None, 80, 70]),
+        (
+            pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(["a", None])),
+            ["a", None, None],
+        ),
         (pa.array(["é", None, ""], pa.large_string()), ["é", None, ""]),
         (pa.array([b"\0", None, b""], pa.large_binary()), [b"\0", None, b""]),
         (pa.array([[1, None], None, []], pa.large_list(pa.int64())), [[1, None], None, []]),
         (pa.nulls(3, pa.decimal128(5, 2)), [None, None, None]),
         (pa.nulls(3, pa.string()), [None, None, None]),
     ],
-    ids=["enum", "large string", "large bytes", "large list", "no decimal", "no string"],
+    ids=[
+        "enum",
+        "numbers",
+        "enum of NULL",
+        "large string",
+        "large bytes",
+        "large list",
+        "no decimal",
+        "no string",
+    ],
 )
 @pytest.mark.parametrize("start", [0, 1])
 def test_arrows_other_layouts_of_a_type_are_published_alike(array, expected, start):

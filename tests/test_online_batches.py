@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.codec import HEAD, Reader, Schema, alike
+from featurestore.online.codec import CREATED, HEAD, NULLS, Reader, Schema, alike
 from tests.builders import Table, model
 from tests.online_project import NOW, Shop
+from tests.sync_project import NOW as SYNCED
+from tests.sync_project import SyncProject, View
 from tests.test_codec import cases, exactly
 
 OLD, NEW = NOW - timedelta(days=2), NOW - timedelta(hours=1)
@@ -123,6 +125,45 @@ def test_a_batch_gives_what_each_row_alone_gives(store, tmp_path, redis_server, 
     states = {str(status) for status in together.statuses["ages__n"]}
     assert {"NOT_FOUND"} < states
     assert ("EXPIRED" in states) == (later > 0)
+
+
+@pytest.mark.parametrize("ttl", [None, "2 days"])
+@pytest.mark.parametrize("created", [False, True])
+def test_rows_with_other_parts_are_read_in_a_batch(
+    tmp_path, redis_server, redis_client, ttl, created
+):
+    """Rows of a sync that met NULLs, and of one that did not, among old and missing ones."""
+    view = View("loads", {"id": "BIGINT"}, {"n": "INTEGER", "words": "VARCHAR[]"}, created)
+    view = view.but(ttl=ttl)
+    project = SyncProject(tmp_path, view)
+    moments = [SYNCED - timedelta(hours=1), SYNCED - timedelta(days=2)]
+    if ttl is None:
+        moments.append(datetime(1969, 1, 1, tzinfo=UTC))
+
+    def row(number, made, *values):
+        at = moments[number % 7 % len(moments)]
+        return number, at.replace(tzinfo=None), *([made] if created else []), *values
+
+    nulls = [row(n, [None, SYNCED][n % 2], n % 3 or None, None) for n in range(50)]
+    full = [row(n, SYNCED, n, ["a" * n * 9]) for n in range(50, 90)]
+    for rows in (nulls, full):
+        project.insert(view, *rows)
+        project.store(redis_server).sync()
+    held = redis_client.mget(redis_client.keys("fs:shop:loads:*"))
+    store = project.store(redis_server, SYNCED + timedelta(minutes=30))
+    names, asked = ["loads:n", "loads:words"], {"id": list(range(100))}
+
+    together = store.get_online_features(names, asked)
+
+    assert {CREATED * created, CREATED * created | NULLS} == {raw[0] & 15 for raw in held}
+    assert 90 == len(held)
+    alone = [store.get_online_features(names, {"id": [number]}) for number in asked["id"]]
+    for name in ("n", "words"):
+        assert [one.values[name][0] for one in alone] == together.values[name]
+        assert [one.statuses[name][0] for one in alone] == together.statuses[name]
+    assert [84, ["a" * 756]] == [together.values["n"][84], together.values["words"][84]]
+    aged = {"EXPIRED"} if ttl else set()
+    assert {"PRESENT", "NULL", "NOT_FOUND"} | aged == {*together.statuses["n"]}
 
 
 def test_composite_keys_of_mixed_types_are_read_in_a_batch(tmp_path, redis_server):

@@ -767,6 +767,42 @@ def test_another_format_is_refused_and_then_published_anew(planes, shop, redis_c
     assert [100] == planes.get_online_features([SEATS], {"tailnum": ["N1"]}).values["seats"]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"current": b"00000000"},
+        {"current": b"?"},
+        *({None: text} for text in (b"", b"{", b"[]", b"{}", b'{"version":2,"keys":[]}', b"\xff")),
+        {None: b'{"version":2,"keys":[["tailnum"]],"features":[]}'},
+        {None: b'{"version":2,"keys":1,"features":[]}'},
+    ],
+    ids=repr,
+)
+def test_a_damaged_book_of_schemas_is_an_error(planes, shop, redis_client, damage):
+    """The schema in force is missing or cannot be read: a full sync writes it anew."""
+    book = schema_book(PLANE)
+    current = redis_client.hget(book, "current")
+    held = redis_client.hgetall(book)
+    redis_client.hset(book, mapping={name or current: text for name, text in damage.items()})
+
+    with pytest.raises(OnlineStoreError, match=r"A schema .*sync --full"):
+        shop.open().get_online_features([SEATS], {"tailnum": ["N1"]})
+    planes.sync(full=True)
+
+    assert held == redis_client.hgetall(book)
+    assert [100] == shop.open().get_online_features([SEATS], {"tailnum": ["N1"]}).values["seats"]
+
+
+@pytest.mark.parametrize("first", [0x24, 0x28, 0x2F])
+def test_a_row_with_unknown_marks_is_refused(planes, redis_client, first):
+    """Nobody knows what such a row has, nor where."""
+    key = "fs:shop:plane_features:{N1}"
+    redis_client.set(key, bytes([first]) + redis_client.get(key)[1:])
+
+    with pytest.raises(OnlineStoreError, match="not in format 2"):
+        planes.get_online_features([SEATS], {"tailnum": ["N1", "N2"]})
+
+
 @pytest.mark.parametrize("length", [1, 4, 5, 12, 13, 14, 18, 25])
 def test_a_row_that_is_cut_short_is_an_error(planes, redis_client, length):
     """A damaged row is no value and no traceback: one line says what to do."""

@@ -12,7 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore.online.codec import HEAD, Decoder, Schema, fingerprint_of
+from featurestore.online.codec import (
+    CREATED,
+    HEAD,
+    MARKS,
+    NO_CREATED,
+    Decoder,
+    Schema,
+    fingerprint_of,
+)
 from featurestore.online.wire import to_arrow_type
 from sync.encoder import Encoder
 from tests.online_decoder import decode_row, fingerprint, row_key, value_of_json
@@ -67,11 +75,26 @@ def test_the_page_has_vectors_of_every_type():
     assert any(None in vector["values"] for vector in VECTORS)
 
 
+def test_the_page_has_vectors_of_all_parts():
+    """Rows with each mark, with both, with neither, and with a created timestamp that is NULL."""
+    firsts = [bytes.fromhex(vector["row"])[0] for vector in VECTORS]
+    found = {
+        (first & 15, vector["created"] is None)
+        for first, vector in zip(firsts, VECTORS, strict=True)
+    }
+
+    assert {*MARKS} == {marks for marks, _ in found}
+    assert {(CREATED, True), (CREATED, False)} <= found
+
+
 @each
 def test_the_sync_writes_the_row_of_the_vector(vector):
     """The encoder's bytes are the page's."""
     event = np.array([vector["event"]], np.int64)
-    created = None if vector["created"] is None else np.array([vector["created"]], np.int64)
+    created = None
+    if bytes.fromhex(vector["row"])[0] & CREATED:
+        known = vector["created"]
+        created = np.array([NO_CREATED if known is None else known], np.int64)
 
     written = encoder(vector).values(batch(vector), event, created).to_pylist()
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from featurestore.errors import FeatureStoreError, MissingExtra, UnknownFeature
+from featurestore.errors import EntityFrameError, FeatureStoreError, MissingExtra, UnknownFeature
 from tests.builders import Table, model, service
 from tests.online_project import NOW, Shop
 
@@ -167,3 +167,61 @@ async def test_an_asynchronous_read_has_a_matrix_too(store):
         store.get_online_features(["numbers:*"], asked).to_matrix(), response.to_matrix()
     )
     await store.aclose()
+
+
+KEYED = {"id": "ubigint", "observed_at": "timestamp", "n": "integer"}
+LARGE = 2**64 - 1
+
+
+@pytest.fixture
+def keyed(tmp_path, redis_client, redis_server):
+    """Return a store whose key is an unsigned integer of 64 bits."""
+    rows = Table(KEYED, [(LARGE, EVENT, 1), (7, EVENT, 2)])
+    declared = model("numbers", KEYED, entities={"thing": "id"})
+    return Shop(tmp_path / "shop", redis_server).publish([declared], {"numbers": rows})
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        ([7, None], "int64"),
+        ([LARGE, 7, None], "uint64"),
+        ([np.uint64(LARGE), 7], "uint64"),
+        ([LARGE], "uint64"),
+    ],
+)
+def test_an_unsigned_key_keeps_its_value(keyed, ids, kind):
+    """Beyond what int64 holds the column is uint64, and the features stand beside it."""
+    table = keyed.get_online_features("numbers:n", {"id": ids}).to_arrow()
+
+    assert kind == str(table.schema.field("id").type)
+    assert ids == table.column("id").to_pylist()
+    assert [{LARGE: 1, 7: 2}.get(key) for key in ids] == table.column("n").to_pylist()
+
+
+@pytest.mark.parametrize("values", [[LARGE, -1], [-1, None, LARGE], [2**64, np.int64(-3)]])
+def test_integers_that_no_integer_type_holds_are_decimals(keyed, values):
+    """A column beside the keys may have them: none is rounded."""
+    asked = {"id": [7] * len(values), "beside": values}
+    table = keyed.get_online_features("numbers:n", asked).to_arrow()
+
+    assert "decimal128(38, 0)" == str(table.schema.field("beside").type)
+    assert values == table.column("beside").to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([LARGE, "x"], "several types"),
+        ([LARGE, True], "several types"),
+        ([LARGE, 1.5], "several types"),
+        ([10**38], "more than 38 digits"),
+    ],
+)
+def test_what_no_type_holds_is_told(keyed, values, told):
+    """The column is named, in one error of the project."""
+    asked = {"id": [7] * len(values), "beside": values}
+    response = keyed.get_online_features("numbers:n", asked)
+
+    with pytest.raises(EntityFrameError, match=f"'beside' has .*{told}"):
+        response.to_arrow()

@@ -246,9 +246,9 @@ class _Layouts:
         """Read a view's book.
 
         Raises:
-            OnlineStoreError: What is in force is of another version of the format.
+            OnlineStoreError: What is in force is missing, or of another version of the format.
         """
-        current = Schema.from_json(schemas[schemas[b"current"]])
+        current = Schema.from_json(schemas.get(schemas.get(b"current", b""), b""))
         known: dict[bytes, Decoder] = {}
         for name, text in schemas.items():
             if len(name) == _NAME:

@@ -29,6 +29,7 @@ __all__ = [
     "CREATED",
     "HEAD",
     "LONG",
+    "MARKS",
     "NO_CREATED",
     "NULLS",
     "VERSION",
@@ -39,17 +40,21 @@ __all__ = [
     "alike",
     "events_of",
     "fingerprint_of",
+    "fingerprint_of_schema",
     "header_size",
 ]
 
 VERSION = 2
 CREATED, NULLS = 1, 2
 """The marks of rows with a created timestamp, and with bits for their NULLs."""
+MARKS = range(CREATED + NULLS + 1)
+"""What marks can be together."""
 NO_CREATED = -(2**63)
 HEAD = 5
 """The bytes that say how to read the others: the version with the marks, and the fingerprint."""
 LONG = 255
 """What stands for a length that needs more than a byte, in front of it."""
+_FIRST = range(VERSION << 4, (VERSION << 4) + len(MARKS))
 _EVENT = slice(5, 13)
 _STAMP = struct.Struct(">q")
 _NEGATIVE = b"\x80"
@@ -82,7 +87,7 @@ class Schema:
     @cached_property
     def fingerprint(self) -> bytes:
         """The first 4 bytes of the SHA-256 of the schema's JSON; it travels with every value."""
-        return hashlib.sha256(self.to_json().encode()).digest()[: HEAD - 1]
+        return fingerprint_of_schema(self.to_json().encode())
 
     def head(self, marks: int) -> bytes:
         """Return the first bytes of this schema's rows that have the parts marked."""
@@ -104,14 +109,17 @@ class Schema:
         Raises:
             OnlineStoreError: It is one of another version of the format.
         """
-        content = json.loads(text)
-        if content["version"] != VERSION:
-            raise _of_another_format(f"A schema of format {content['version']}")
-        keys, features = content["keys"], content["features"]
-        return cls(
-            tuple((name, kind) for name, kind in keys),
-            tuple((name, kind) for name, kind in features),
-        )
+        try:
+            content = json.loads(text)
+            if content["version"] != VERSION:
+                raise _of_another_format(f"A schema of format {content['version']}")
+            keys, features = (
+                tuple((str(name), str(kind)) for name, kind in content[part])
+                for part in ("keys", "features")
+            )
+        except (ValueError, LookupError, TypeError) as error:
+            raise _of_another_format("A schema that cannot be read") from error
+        return cls(keys, features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +137,22 @@ class Row:
     values: tuple[Any, ...]
 
 
+def fingerprint_of_schema(text: bytes) -> bytes:
+    """Return the fingerprint of a schema's JSON.
+
+    >>> fingerprint_of_schema(b"{}").hex()
+    '44136fa3'
+    """
+    return hashlib.sha256(text).digest()[: HEAD - 1]
+
+
 def fingerprint_of(raw: bytes) -> bytes:
     """Return the fingerprint of the schema by which a published row was written.
 
     Raises:
         OnlineStoreError: The bytes are no row of this format.
     """
-    if len(raw) < _EVENT.stop or raw[0] >> 4 != VERSION:
+    if len(raw) < _EVENT.stop or raw[0] not in _FIRST:
         raise _of_another_format(f"A value of {len(raw)} bytes")
     return raw[1:HEAD]
 
@@ -190,12 +207,15 @@ class Decoder:
     def __init__(self, schema: Schema, marks: int) -> None:
         self.schema = schema
         self.marks = marks
-        self._all = Reader(schema, marks, range(len(schema.features)))
+
+    @cached_property
+    def _all(self) -> Reader:
+        return Reader(self.schema, self.marks, range(len(self.schema.features)))
 
     @classmethod
     def all_of(cls, schema: Schema) -> dict[bytes, Decoder]:
         """Return what reads the rows of a schema, by the first bytes of a row."""
-        return {schema.head(marks): cls(schema, marks) for marks in range(CREATED + NULLS + 1)}
+        return {schema.head(marks): cls(schema, marks) for marks in MARKS}
 
     def decode(self, raw: bytes) -> Row:
         """Read one row.
@@ -207,6 +227,8 @@ class Decoder:
             OnlineStoreError: The bytes are cut short.
         """
         fingerprint_of(raw)
+        if len(raw) < header_size(self.marks):
+            raise _of_another_format(f"A value of {len(raw)} bytes")
         values = tuple([column[0] for column in self._all.columns([raw])[0]])
         (event,) = _STAMP.unpack_from(raw, _EVENT.start)
         created = NO_CREATED
@@ -247,7 +269,8 @@ class Reader:
         self._end = self._start + self._struct.size
         taken = [index for index, _ in (*fixed, *varying) if index in asked]
         # Where each feature stands among the columns as they are read: fixed ones, then varying.
-        self._places = [taken.index(index) for index in wanted]
+        standing = {index: place for place, index in enumerate(taken)}
+        self._places = [standing[index] for index in wanted]
         # Of one value, and of many at once.
         self._converts = [
             (place, convert, types[index].convert_all or _each(convert))

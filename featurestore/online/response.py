@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import repeat
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import (
@@ -46,7 +49,8 @@ class Status(StrEnum):
 
 
 # Looking up a member of an enum takes longer than reading a value does.
-_PRESENT, _NULL, _NOT_FOUND = Status.PRESENT, Status.NULL, Status.NOT_FOUND
+_PRESENT, _NULL = Status.PRESENT, Status.NULL
+_NOT_FOUND, _EXPIRED = Status.NOT_FOUND, Status.EXPIRED
 
 
 # Not frozen; see `Tags`.
@@ -111,7 +115,15 @@ class OnlineResponse:
         return columns
 
     def to_arrow(self) -> pa.Table:
-        """Return an Arrow table; each feature has the type that it has in a training set."""
+        """Return an Arrow table; each feature has the type that it has in a training set.
+
+        A column of the entity rows has the type that Arrow finds for its values. Integers of which
+        int64 does not hold all are uint64, and decimal128(38, 0) where there are negative ones
+        among them, or such as uint64 does not hold either: no number is rounded.
+
+        Raises:
+            EntityFrameError: A column of the entity rows has values that no one type holds.
+        """
         import pyarrow as pa
 
         arrays = [_entity_array(name, values) for name, values in self.entities.items()]
@@ -186,11 +198,38 @@ def _entity_array(name: str, values: Sequence[Any]) -> pa.Array[Any]:
 
     try:
         column: pa.Array[Any] = pa.array(values)
+    except OverflowError:
+        return _large_integers(name, values)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise EntityFrameError(
             f"The entity rows' column '{name}' has values of several types: {error}."
         ) from error
     return column
+
+
+def _large_integers(name: str, values: Sequence[Any]) -> pa.Array[Any]:
+    """Return integers of which int64 does not hold all."""
+    import pyarrow as pa
+
+    if not all(value is None or _is_integer(value) for value in values):
+        raise EntityFrameError(
+            f"The entity rows' column '{name}' has values of several types: some are integers."
+        )
+    plain = [None if value is None else int(value) for value in values]
+    for kind in (pa.uint64(), pa.decimal128(38, 0)):
+        with suppress(OverflowError, pa.ArrowInvalid):
+            column: pa.Array[Any] = pa.array(plain, kind)
+            return column
+    raise EntityFrameError(
+        f"The entity rows' column '{name}' has an integer of more than 38 digits, which no column"
+        " of integers holds.",
+        remedy="Leave it out, or give it as text.",
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    # Those of numpy are integers too.
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _feature_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
@@ -281,38 +320,44 @@ def _read(reader: ViewReader, rows: Sequence[Any]) -> Columns:
 
 def _scattered(answer: Answer, oldest: int | None) -> Columns:
     """Read what there is of each row by its own schema, and say of the others why there is none."""
-    plan, count = answer.plan, len(answer.rows)
-    whole = [_whether(row, answer.decoders, oldest) for row in answer.rows]
-    values: list[list[Any]] = [[None] * count for _ in plan.wanted]
-    statuses = [[*whole] for _ in plan.wanted]
+    rows, width = answer.rows, len(answer.plan.wanted)
+    if not rows:
+        return [[] for _ in range(width)], []
+    # A row's values stand together until the end: all features of it are put in place at once.
+    values: list[tuple[Any, ...]] = [(None,) * width] * len(rows)
+    statuses, present = [(_NOT_FOUND,) * width] * len(rows), (_PRESENT,) * width
+    for decoder, places in _by_decoder(answer):
+        fresh = places if oldest is None else _fresh(rows, places, oldest)
+        if len(fresh) < len(places):
+            _put(statuses, places, repeat((_EXPIRED,) * width))
+        if fresh:
+            found, why = _read(answer.plan.reader(decoder), [rows[place] for place in fresh])
+            _put(values, fresh, zip(*found, strict=True))
+            _put(statuses, fresh, zip(*why, strict=True) if why else repeat(present))
+    return _turned(values), [] if statuses.count(present) == len(rows) else _turned(statuses)
+
+
+def _by_decoder(answer: Answer) -> Iterator[tuple[Decoder, list[int]]]:
+    """Yield what reads rows, and which rows those are."""
+    heads = [row[:HEAD] if row else None for row in answer.rows]
     for head, decoder in answer.decoders.items():
-        places = [
-            place
-            for place, (row, status) in enumerate(zip(answer.rows, whole, strict=True))
-            if row and status is _PRESENT and row.startswith(head)
-        ]
-        if decoder is None or not places:
-            continue
-        found, why = _read(plan.reader(decoder), [answer.rows[place] for place in places])
-        _scatter(places, found, values)
-        if why:
-            _scatter(places, why, statuses)
-    return values, statuses
+        if decoder is not None:
+            yield decoder, [place for place, its in enumerate(heads) if its == head]
 
 
-def _scatter(
-    places: Sequence[int], read: Sequence[Sequence[Any]], columns: Sequence[list[Any]]
+def _fresh(rows: Sequence[Any], places: Sequence[int], oldest: int) -> list[int]:
+    """Return where the rows stand that have not expired."""
+    events = events_of([rows[place] for place in places])
+    return [place for place, event in zip(places, events, strict=True) if event >= oldest]
+
+
+def _put(
+    rows: list[tuple[Any, ...]], places: Sequence[int], parts: Iterable[tuple[Any, ...]]
 ) -> None:
-    for some, column in zip(read, columns, strict=True):
-        for place, value in zip(places, some, strict=True):
-            column[place] = value
+    for place, row in zip(places, parts, strict=False):
+        rows[place] = row
 
 
-def _whether(
-    row: bytes | None, decoders: Mapping[bytes, Decoder | None], oldest: int | None
-) -> Status:
-    """Say why a row gives no values; PRESENT where it does."""
-    if not row or decoders[row[:HEAD]] is None:
-        return _NOT_FOUND
-    expired = oldest is not None and events_of([row])[0] < oldest
-    return Status.EXPIRED if expired else _PRESENT
+def _turned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return the columns of rows."""
+    return [*map(list, zip(*rows, strict=True))]
