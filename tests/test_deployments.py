@@ -23,11 +23,10 @@ from sync.condition import Condition
 from sync.lock import lock_key, sync_lock
 from tests.cluster_fixture import running_cluster
 from tests.sync_project import PLANES, ROUTES, SyncProject, assert_parity, day, rows_in_redis
+from tests.urls_and_rows import ASKED, SECRET
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "connect-to-redis.md"
-SECRET = "s3cr3t-of-the-test"
 ROWS = 30
-ASKED = (["plane_status:delay"], [{"tailnum": "N7"}])
 
 
 @pytest.fixture
@@ -143,8 +142,8 @@ def _whole_life(project, url):
 
 def _renewed(url):
     """Hold the lock for longer than it lives unless it is renewed."""
-    with closing(client(url)) as connected, sync_lock(connected, "shop", seconds=0.6) as lease:
-        time.sleep(1.2)
+    with closing(client(url)) as connected, sync_lock(connected, "shop", seconds=1.5) as lease:
+        time.sleep(2.5)
         lease.check()
         assert connected.get(lock_key("shop"))
 

@@ -10,9 +10,7 @@ from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
 from featurestore.online.redis_store import connect_redis
 from tests.cluster_fixture import free_port
 from tests.sync_project import PLANES, SyncProject, assert_parity, day
-
-SECRET = "s3cr3t-of-the-test"
-ASKED = (["plane_status:delay"], [{"tailnum": "N7"}])
+from tests.urls_and_rows import ASKED, SECRET
 
 
 @pytest.fixture

@@ -112,10 +112,10 @@ def test_the_lock_of_a_killed_process_frees_itself(project, redis_server, redis_
 
 def test_a_lease_is_renewed_while_it_is_held(redis_client):
     """A run that takes longer than the lease keeps it."""
-    with sync_lock(redis_client, "shop", seconds=0.6) as lease:
-        until = time.monotonic() + 1.5
+    with sync_lock(redis_client, "shop", seconds=1.5) as lease:
+        until = time.monotonic() + 3
         while time.monotonic() < until:
-            assert 0 < redis_client.pttl(LOCK) <= 600
+            assert 0 < redis_client.pttl(LOCK) <= 1500
             time.sleep(0.05)
         lease.check()
     assert not redis_client.exists(LOCK)

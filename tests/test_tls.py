@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
 from featurestore.errors import OnlineStoreUnavailable
+from featurestore.online.redis_store import connect_redis
 from tests.cluster_fixture import Server, free_port, running_cluster
 from tests.sync_project import PLANES, SyncProject, assert_parity, day
 from tests.tls_proxy import Authority, tls_in_front_of
+from tests.urls_and_rows import ASKED, SECRET
 
-SECRET = "s3cr3t-of-the-test"
-ASKED = (["plane_status:delay"], [{"tailnum": "N7"}])
+HURRY = "socket_connect_timeout=1&socket_timeout=1"
 
 
 @pytest.fixture
@@ -109,12 +112,58 @@ def test_tls_where_there_is_none_is_told(project, redis_server, redis_client, se
     redis_client.ping()
     plain = urlsplit(redis_server).port
     with pytest.raises(OnlineStoreUnavailable) as error:
-        project.store(f"rediss://localhost:{plain}/0?socket_timeout=0.2").sync()
+        project.store(f"rediss://localhost:{plain}/0?{HURRY}").sync()
     assert "let the URL begin with redis://" in error.value.remedy
 
     with pytest.raises(OnlineStoreUnavailable) as error:
         project.store(f"redis://localhost:{secured.port}/0").sync()
     assert "rediss://" in error.value.remedy
+
+
+@pytest.fixture(params=["a server without TLS", "a port that says nothing"])
+def silent(request, redis_server):
+    """Return the port of a server that takes a connection, and waits when it is sent TLS."""
+    if request.param == "a server without TLS":
+        yield urlsplit(redis_server).port
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            yield listener.getsockname()[1]
+
+
+def test_silence_is_given_up(silent):
+    """It is no reason to try again."""
+    started = time.monotonic()
+    with (
+        pytest.raises(OnlineStoreUnavailable, match="Timeout connecting") as error,
+        connect_redis(f"rediss://localhost:{silent}/0?{HURRY}"),
+    ):
+        pass
+
+    assert 0.9 < time.monotonic() - started < 3
+    assert "if it speaks no TLS, let the URL begin with redis://" in error.value.remedy
+
+
+async def test_silence_is_given_up_asynchronously(project, silent):
+    """The asynchronous client waits no longer."""
+    started = time.monotonic()
+    async with project.store(f"rediss://localhost:{silent}/0?{HURRY}") as store:
+        with pytest.raises(OnlineStoreUnavailable, match="Timeout connecting") as error:
+            await store.get_online_features_async(*ASKED)
+
+    assert 0.9 < time.monotonic() - started < 3
+    assert "if it speaks no TLS, let the URL begin with redis://" in error.value.remedy
+
+
+def test_silent_sentinels_are_given_up(silent):
+    """They are asked again, since they may know more by then, each time for as long as told."""
+    started = time.monotonic()
+    with (
+        pytest.raises(OnlineStoreUnavailable, match="No master found"),
+        connect_redis(f"rediss+sentinel://localhost:{silent}/features/0?{HURRY}"),
+    ):
+        pass
+
+    assert time.monotonic() - started < 12
 
 
 async def test_a_cluster_is_reached_by_tls(project, tmp_path, authority):

@@ -46,7 +46,7 @@ def client(url: str | None) -> redis.Redis:
     from redis.retry import Retry
 
     endpoint = parse_url(url)
-    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES)
+    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES, **_tried_again(endpoint))
     made: redis.Redis = _made(endpoint, redis, retry)
     return made
 
@@ -60,13 +60,23 @@ def async_client(url: str | None) -> redis.asyncio.Redis:
     from redis.backoff import ExponentialWithJitterBackoff
 
     endpoint = parse_url(url)
-    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES)
+    retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES, **_tried_again(endpoint))
     made: redis.asyncio.Redis = _made(endpoint, redis.asyncio, retry)
     return made
 
 
 _NO = ("0", "f", "false", "n", "no")
 _TIMEOUTS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": _ANSWER_SECONDS}
+
+
+def _tried_again(endpoint: Endpoint) -> dict[str, Any]:
+    """Return which errors are: what took its whole time would take it again at the same server.
+
+    A cluster or sentinels may know another server by then.
+    """
+    from redis.exceptions import ConnectionError as NoConnection
+
+    return {} if endpoint.kind else {"supported_errors": (NoConnection,)}
 
 
 def _made(endpoint: Endpoint, package: Any, retry: Any) -> Any:
@@ -96,6 +106,7 @@ def _sentinels(endpoint: Endpoint, sentinels: Any, options: dict[str, Any]) -> A
     from redis.backoff import NoBackoff
 
     settings = _settings(endpoint)
+    waits = {name: settings.get(name, seconds) for name, seconds in _TIMEOUTS.items()}
     own = {name: settings.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     secured = str(settings.pop("sentinel_ssl", True)).lower() not in _NO
     if endpoint.url.startswith("rediss:"):
@@ -104,7 +115,7 @@ def _sentinels(endpoint: Endpoint, sentinels: Any, options: dict[str, Any]) -> A
             own |= {name: value for name, value in settings.items() if name.startswith("ssl")}
     # One that does not answer is no loss: the next is asked, and then all of them again.
     once = type(options["retry"])(NoBackoff(), 0)
-    asking = {**_TIMEOUTS, "retry": once, **own}
+    asking = {**waits, "retry": once, **own}
     watchers = sentinels(endpoint.hosts, sentinel_kwargs=asking, **options)
     return watchers.master_for(endpoint.master, **settings)
 
