@@ -36,6 +36,7 @@ __all__ = [
     "naming_problems",
     "naming_rules",
     "publishable",
+    "refuse_unallowed",
     "refuse_unpublished",
 ]
 
@@ -181,6 +182,26 @@ def _refuse(registry: Registry, members: Sequence[ServiceMember], allowance: All
             f"{names} {are}, which a training set holds only where its maker allows it.",
             remedy=f"Leave it out, or say allow_pii=[{allowed}]"
             f" (--allow-pii {refused[0]} on the command line): it is written on the card.",
+        )
+
+
+def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: AllowPii) -> None:
+    """Refuse to show personal data that the caller did not allow.
+
+    Args:
+        registry: The project's definitions.
+        reference: The feature that is to be shown.
+        allow_pii: The personal data that the caller allows.
+
+    Raises:
+        RegistryError: A name is unknown, or the feature is personal data and not allowed.
+    """
+    feature = registry.feature(reference)
+    named = FeatureRef(registry.view(reference.view).name, feature.name)
+    if not Allowance.of(registry, allow_pii).permits(named.view, feature):
+        raise RegistryError(
+            f"'{named}' is personal data (`pii: true`), which is shown only where it is allowed.",
+            remedy=f'Say allow_pii=["{named}"] (--allow-pii {named} on the command line).',
         )
 
 

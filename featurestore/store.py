@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from featurestore.definitions import FeatureRef, ServiceMember
 from featurestore.errors import EntityFrameError, did_you_mean
-from featurestore.governance import AllowPii, granted
+from featurestore.governance import AllowPii, granted, refuse_unallowed
 from featurestore.inspections import Inspections
 from featurestore.operations import Operations
 
@@ -150,6 +150,7 @@ class FeatureStore(Inspections, Operations):
         *,
         as_known: bool = False,
         limit: int = 20,
+        allow_pii: AllowPii = False,
     ) -> pa.Table:
         """Explain one value: the row it is from, and why each other row was rejected.
 
@@ -159,16 +160,23 @@ class FeatureStore(Inspections, Operations):
             at: The instant asked for.
             as_known: Leave out rows written after `at`.
             limit: The greatest number of rows returned.
+            allow_pii: The features declared `pii: true` whose values may be shown: references, or
+                True for all.
 
         Returns:
             A table of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`;
             the chosen row, if there is one, comes first.
+
+        Raises:
+            RegistryError: A name is unknown, or the feature is personal data and not allowed.
+            EntityFrameError: A join key is missing, or is none of the view's.
+            WarehouseError: The warehouse cannot be reached, or the table is not built.
         """
         from featurestore.checks import with_types
         from featurestore.sql.why import why
 
         reference = FeatureRef.parse(feature)
-        self.registry.feature(reference)
+        refuse_unallowed(self.registry, reference, allow_pii)
         view = self.registry.view(reference.view)
         names = [key.name for key in view.join_keys]
         for name in keys:

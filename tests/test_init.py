@@ -319,6 +319,29 @@ def test_a_mistake_is_one_clear_line(shop, run, name):
     assert before == _files(shop)
 
 
+@pytest.mark.parametrize("features", [(), FEATURES])
+def test_a_model_without_a_table_is_told_what_helps(shop, run, features):
+    """An ephemeral model has no table, however often dbt builds; and nothing is written."""
+    (shop / "models" / "marts" / "marts.yml").unlink()
+    path = shop / "models" / "marts" / "customers.sql"
+    sql = path.read_text(encoding="utf-8")
+    path.write_text("{{ config(materialized='ephemeral') }}\n" + sql, encoding="utf-8")
+    assert 0 == dbt(shop, "parse").returncode
+    before = _files(shop / "models")
+
+    code, out, err = run("--package", PACKAGE, *TAGGED, *features)
+
+    assert (1, "") == (code, out)
+    assert "The model 'customers' (models/marts/customers.sql) is ephemeral" in err
+    assert "Give it `materialized: table`, incremental or view" in err
+    assert before == _files(shop / "models")
+    assert not (shop / "packages.yml").exists()
+
+    path.write_text("{{ config(materialized='table') }}\n" + sql, encoding="utf-8")
+    assert 0 == dbt(shop, "build").returncode
+    assert 0 == run("--package", PACKAGE, *TAGGED)[0]
+
+
 def test_a_broken_yml_is_named(shop, run):
     """A file that is no YAML stops it, by its name."""
     (shop / "models" / "marts" / "marts.yml").write_text("models: [", encoding="utf-8")

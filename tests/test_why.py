@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from featurestore.errors import EntityFrameError, UnknownFeature
-from tests.builders import Table, model, tiny_project
+from featurestore.cli import main
+from featurestore.errors import EntityFrameError, RegistryError, UnknownFeature
+from tests.builders import Table, column, model, tiny_project
 
 COLUMNS = {
     "tailnum": "varchar",
@@ -109,3 +110,69 @@ def test_what_cannot_be_explained(store, feature, keys, kind, message):
         store.why(feature, keys, NOON)
 
     assert message in str(error.value)
+
+
+SECRET = "kim@example.com"
+PEOPLE = {
+    "tailnum": "varchar",
+    "observed_at": "timestamp",
+    "email": "varchar",
+    "seats": "integer",
+}
+EMAIL = "people:email"
+ASKED = ({"tailnum": "N1"}, NOON)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Return a store with personal data."""
+    columns = [column(name, kind, pii=name == "email") for name, kind in PEOPLE.items()]
+    history = Table(PEOPLE, [("N1", "2024-03-01 10:00", SECRET, 2)])
+    folder = tmp_path_factory.mktemp("people")
+    return tiny_project(folder, [model("people", columns)], {"people": history})
+
+
+@pytest.mark.parametrize("allow", [False, [], "people:seats"])
+def test_personal_data_is_not_shown(people, allow):
+    """Without an allowance, or with that of another feature, it is refused with what to say."""
+    with pytest.raises(RegistryError) as error:
+        people.why(EMAIL, *ASKED, allow_pii=allow)
+
+    assert f"'{EMAIL}' is personal data (`pii: true`)" in error.value.message
+    assert f'allow_pii=["{EMAIL}"] (--allow-pii {EMAIL} on' in error.value.remedy
+
+
+def test_an_allowance_must_lead_somewhere(people):
+    """A misspelled one is told as such."""
+    with pytest.raises(UnknownFeature, match="Did you mean 'email'"):
+        people.why(EMAIL, *ASKED, allow_pii=["people:emial"])
+
+
+def test_what_is_no_personal_data_needs_no_allowance(people):
+    """A view's other features are shown as ever."""
+    assert [2] == people.why("people:seats", *ASKED).column("value").to_pylist()
+
+
+@pytest.mark.parametrize("allow", [True, EMAIL, [EMAIL], ["people:*"]])
+def test_personal_data_is_shown_where_it_is_allowed(people, allow):
+    """Each form of an allowance does."""
+    assert [SECRET] == people.why(EMAIL, *ASKED, allow_pii=allow).column("value").to_pylist()
+
+
+@pytest.mark.parametrize("format_", ["table", "json"])
+def test_the_command_line_asks_for_an_allowance(people, capsys, format_):
+    """Without `--allow-pii` it is one line and exit code 1, and the value is not in it."""
+    folder = str(people.project.folder)
+    command = ["why", EMAIL, "--key", "tailnum=N1", "--at", "2024-03-01T12:00"]
+    command += ["--project-dir", folder, "--format", format_]
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    refused = capsys.readouterr()
+    with pytest.raises(SystemExit) as shown:
+        main([*command, "--allow-pii", EMAIL])
+
+    assert (1, "") == (stopped.value.code, refused.out)
+    assert f"--allow-pii {EMAIL}" in refused.err
+    assert SECRET not in refused.err
+    assert not shown.value.code
+    assert SECRET in capsys.readouterr().out

@@ -263,11 +263,17 @@ def why(
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="The instant asked for, in UTC.")],
     as_known: AsKnown = False,
     limit: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
+    allow_pii: Annotated[
+        list[str] | None,
+        typer.Option("--allow-pii", metavar="VIEW:FEATURE", help="Personal data to show, by name."),
+    ] = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
     format_: AsFormat = Format.TABLE,
 ) -> None:
     """Explain one value: the row it is from, and why each other was rejected.
+
+    The values are shown, so personal data (`pii: true`) needs --allow-pii with its name.
 
     Example: featurestore why plane_features:seats -k tailnum=N14228 --at 2013-07-01T12:00
     """
@@ -277,7 +283,14 @@ def why(
         column.name: column.data_type for column in store.registry.view(reference.view).join_keys
     }
     keys = parse_values(key_values(key), types)
-    result = store.why(feature, keys, moment(at), as_known=as_known, limit=limit)
+    result = store.why(
+        feature,
+        keys,
+        moment(at),
+        as_known=as_known,
+        limit=limit,
+        allow_pii=allow_pii or False,
+    )
     if format_ is Format.JSON:
         print_json(result.to_pylist())
     elif result.num_rows:

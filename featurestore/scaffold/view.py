@@ -75,6 +75,7 @@ def tag_model(project: Project, tag: Tag, columns: Sequence[str] = ()) -> list[S
     found = _entry(project, tag.model)
     if found is not None and META_KEY in _meta(found[1]):
         return []
+    _refuse_ephemeral(project, tag.model)
     _check(tag, columns)
     if found is not None:
         return list(_pastes(found[0], found[1], tag, columns))
@@ -115,6 +116,21 @@ def _line(path: Path, model: str) -> int:
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     config = entry.get("config") or {}
     return {**(entry.get("meta") or {}), **(config.get("meta") or {})}
+
+
+def _refuse_ephemeral(project: Project, model: str) -> None:
+    """Refuse a model without a table, if dbt has told by now how it is materialized."""
+    try:
+        node = load_manifest(project.manifest_path).model(model)
+    except FeatureStoreError:
+        return
+    if node.config.materialized == "ephemeral":
+        raise FeatureStoreError(
+            f"The model '{model}' ({node.original_file_path}) is ephemeral: it has no table, so"
+            " there is nothing to read features from.",
+            remedy="Give it `materialized: table`, incremental or view in its config; then run"
+            " `dbt build`, and try again.",
+        )
 
 
 def _check(tag: Tag, columns: Sequence[str]) -> None:
