@@ -32,6 +32,8 @@ __all__ = ["ClusterSender", "sending_to_cluster"]
 _ROWS_AT_ONCE = 65_536
 _BYTES_AT_ONCE = 32 * 2**20
 _COMMANDS_AT_ONCE = 512
+_ROWS_PER_COMMAND = 256
+"""A script holds a few thousand values at most, and a slot may have any number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,8 @@ def _groups(rows: Rows) -> Iterator[_Group]:
     start = 0
     for slot, members in groupby(slot for slot, _ in order):
         end = start + sum(1 for _ in members)
-        yield _Group(slot, written, start, end)
+        for first in range(start, end, _ROWS_PER_COMMAND):
+            yield _Group(slot, written, first, min(first + _ROWS_PER_COMMAND, end))
         start = end
 
 

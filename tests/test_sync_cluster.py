@@ -441,6 +441,19 @@ def test_two_syncs_of_a_cluster_do_not_meet(project, cluster):
         project.store(cluster.url).sync()
 
 
+def test_many_rows_of_one_slot_are_written(cluster):
+    """They take several commands: a script holds no more than a few thousand values."""
+    keys = [b"fs:shop:view%d:{N7}" % number for number in range(5000)]
+    with client(cluster.url) as connection, sync_lock(connection, "shop") as lease:
+        with publishing(connection, lease) as publisher:
+            publisher.overwrite(from_pieces(keys), from_pieces(keys), b"")
+        assert len(keys) == publisher.applied
+        assert keys[::999] == [connection.get(key) for key in keys[::999]]
+        with publishing(connection, lease) as publisher:
+            publisher.unlink(keys)
+        assert len(keys) == publisher.applied
+
+
 def test_an_older_writer_loses_at_the_nodes(project, cluster):
     """The newest event wins, whoever writes last."""
     project.store(cluster.url).sync()
