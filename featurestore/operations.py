@@ -176,7 +176,7 @@ class Operations(OpenProject):
     def _survey(self) -> Iterator[Survey]:
         """Open both sides for looking at them; personal data counts where it was published."""
         from featurestore.online.redis_store import connect_redis
-        from sync.context import columns_of
+        from sync.publication import columns_of
         from sync.state import State
         from sync.survey import Survey
 

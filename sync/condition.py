@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.keys import book
 from sync.canaries import canaries_agree
-from sync.context import Publication
+from sync.publication import Publication
 from sync.state import ViewState
 
 if TYPE_CHECKING:

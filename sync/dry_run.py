@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync.condition import Condition
-from sync.context import Publication
+from sync.difference import difference
+from sync.publication import Publication
 from sync.report import SyncReport, ViewReport
 from sync.rows import memory_of, row_keys
 from sync.selection import chosen_views, publication_of, undeclared
@@ -73,9 +74,10 @@ def _in_full(survey: Survey, publication: Publication, newest: str, reason: str)
 
 def _changes(survey: Survey, publication: Publication, newest: str) -> ViewReport:
     rows, event = survey.state.summary(publication.view, newest)
-    looked_at = publication.recent or f"SELECT * FROM {newest}"
-    whole = not publication.recent
-    changes = survey.state.difference(publication.view, looked_at, whole=whole)
+    whole = publication.since is None
+    looked_at = f"SELECT * FROM {newest}" if whole else publication.recent
+    published = survey.state.published(publication.name)
+    changes = difference(publication, looked_at, published, whole=whole)
     counts = survey.state.counts(f"(\n{changes}\n) AS changes")
     written, deleted = counts.get("upsert", 0), counts.get("delete", 0)
     return ViewReport(publication.name, rows, written + deleted, written, deleted, 0, 0.0, event)

@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import SyncError
+from featurestore.online.codec import fingerprint_of_schema
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.canaries import set_canaries, swap_canaries
 from sync.condition import PART_LOST, Condition, examine
-from sync.context import Context, Publication, silent
+from sync.context import Context, silent
 from sync.histories import check_histories, histories
 from sync.lock import lock_lost, sync_lock
+from sync.publication import Publication
 from sync.publish import publish_changes, publish_everything
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
@@ -98,7 +100,7 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
     else:
         publication = publication.seen_from(found.online.as_of, context.now)
         report = _publish_changes(context, publication, found.online.epoch or "")
-    if report.full or not publication.recent:
+    if report.full or publication.since is None:
         context.state.confirm(publication.name, context.now)
     return replace(report, seconds=time.monotonic() - started)
 
@@ -107,7 +109,7 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
     state, view = context.state, publication.view
     _refuse_a_twin(context, publication)
     state.mark_dirty(view.name, publication.layout)
-    state.replace(view, publication.latest)
+    state.replace(publication)
     rows, newest = state.summary(view)
     _unseal(context, publication)
     _announce_schema(context, publication)
@@ -124,8 +126,7 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
 
 def _publish_changes(context: Context, publication: Publication, epoch: str) -> ViewReport:
     state, view = context.state, publication.view
-    looked_at = publication.recent or publication.latest
-    changes = state.find_changes(view, looked_at, whole=not publication.recent)
+    changes = state.find_changes(publication)
     counts = state.counts(changes)
     written = deleted = skipped = 0
     if counts:
@@ -133,7 +134,7 @@ def _publish_changes(context: Context, publication: Publication, epoch: str) -> 
         if not _unseal(context, publication, epoch):
             return _publish_in_full(context, publication, PART_LOST)
         written, deleted, skipped = publish_changes(context, publication, changes, counts)
-        state.apply_changes(view, _seal(context, publication), publication.layout)
+        state.apply_changes(publication, _seal(context, publication))
     rows, newest = state.summary(view)
     if skipped:
         # Redis holds rows that this warehouse has not seen: the next run looks at all of them.
@@ -148,11 +149,14 @@ def _refuse_a_twin(context: Context, publication: Publication) -> None:
         SyncError: One has: a reader would take rows of either for the other's.
     """
     schema = publication.schema
-    held: Any = context.client.hget(context.schema_book(publication.name), schema.fingerprint.hex())
-    if held not in (None, schema.to_json().encode()):
+    name = schema.fingerprint
+    held: Any = context.client.hget(context.schema_book(publication.name), name.hex())
+    # A text that has not the fingerprint by which it stands there is damage, soon written over.
+    twin = held is not None and fingerprint_of_schema(held) == name
+    if twin and held != schema.to_json().encode():
         raise SyncError(
             f"Feature view '{publication.name}' cannot be published: its features and another"
-            f" schema of it in Redis have one fingerprint, {schema.fingerprint.hex()}.",
+            f" schema of it in Redis have one fingerprint, {name.hex()}.",
             remedy="Add, rename or move a feature: it happens once in four billion schemas.",
         )
 

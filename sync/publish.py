@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import NO_CREATED
 from sync.columns import constant, from_block
-from sync.context import Context, Publication
+from sync.context import Context
+from sync.difference import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
 from sync.encoder import Encoder, micros
+from sync.publication import Publication
 from sync.publisher import Publisher, expiry_shift, publishing
 from sync.reader import batches
 from sync.report import ProgressEvent
-from sync.state import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
 
 if TYPE_CHECKING:
     import pyarrow as pa

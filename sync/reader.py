@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from featurestore.definitions import FeatureView
@@ -10,9 +11,9 @@ from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.codec import Schema
 from featurestore.online.keys import key_writer
 from featurestore.online.wire import wire_type_name
-from featurestore.sql.expressions import as_name
 from featurestore.warehouse.protocol import Warehouse
-from sync.context import Publication
+from sync.difference import quoted
+from sync.publication import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,25 +24,26 @@ BATCH_ROWS = 8192
 """Rows that are encoded at once: enough to fill the arrays, few enough to stay in the caches."""
 
 
-def published(view: FeatureView, latest: str, warehouse: Warehouse) -> Publication:
+def published(view: FeatureView, now: datetime, warehouse: Warehouse) -> Publication:
     """Return how a view is published: its keys and features with the types the warehouse gives.
 
     Args:
-        view: The feature view.
-        latest: The statement for its newest rows.
+        view: The feature view, with all types known.
+        now: The moment for which its rows are the newest.
         warehouse: Where it is.
 
     Raises:
         UnsupportedOnlineType: A column's type cannot be published; all such columns are named.
     """
-    found = _described(latest, warehouse)
-    schema = _schema(view, found)
+    found = _described(view, warehouse)
     columns = tuple((name, str(found.field(name).type)) for name in found.names)
-    return Publication(view, _without_enums(latest, found), schema, columns)
+    return Publication(view, now, _schema(view, found), columns)
 
 
-def _described(latest: str, warehouse: Warehouse) -> pa.Schema:
-    reader = warehouse.stream(f"SELECT * FROM (\n{latest}\n) AS newest LIMIT 0")
+def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
+    names = [*(column.name for column in view.columns), *view.feature_names]
+    columns = ", ".join(map(quoted, names))
+    reader = warehouse.stream(f"SELECT {columns} FROM {view.relation} LIMIT 0")
     found = reader.schema
     reader.read_all()
     return found
@@ -66,26 +68,6 @@ def _schema(view: FeatureView, found: pa.Schema) -> Schema:
         )
     keys = tuple((key.name, names[key.name] or "") for key in view.join_keys)
     return Schema(keys, tuple((name, names[name] or "") for name in features))
-
-
-def _without_enums(latest: str, found: pa.Schema) -> str:
-    """Read enumerations as text: a new member is no new type."""
-    import pyarrow as pa
-
-    def cast(field: pa.Field[pa.DataType]) -> str | None:
-        if pa.types.is_dictionary(field.type):
-            return "VARCHAR"
-        is_list = pa.types.is_list(field.type) and pa.types.is_dictionary(field.type.value_type)
-        return "VARCHAR[]" if is_list else None
-
-    casts = {field.name: wanted for field in found if (wanted := cast(field))}
-    if not casts:
-        return latest
-    shown = ", ".join(
-        f"CAST({name} AS {casts[text]}) AS {name}" if text in casts else name
-        for text, name in ((text, as_name(text).sql("duckdb")) for text in found.names)
-    )
-    return f"SELECT {shown} FROM (\n{latest}\n) AS newest"
 
 
 def batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

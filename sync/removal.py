@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sync.canaries import remove_canaries
-from sync.context import Context, Publication
+from sync.context import Context
+from sync.publication import Publication
 from sync.publisher import publishing
 from sync.rows import row_keys
 from sync.unknown import groups, unknown_keys

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.codec import CREATED, LONG, NULLS, Schema, header_size
 from featurestore.online.keys import entity_key, from_text, key_writer, row_prefix, split_key
 from featurestore.online.wire import WireType, wire_type
-from sync.context import Publication
+from sync.publication import Publication
 from sync.walk import keys_with
 
 if TYPE_CHECKING:

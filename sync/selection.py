@@ -12,9 +12,8 @@ from featurestore.definitions import FeatureView
 from featurestore.errors import SyncError
 from featurestore.online.keys import book
 from featurestore.registry import Registry
-from featurestore.sql.latest_rows import latest_rows
 from featurestore.warehouse.protocol import Warehouse
-from sync.context import Publication
+from sync.publication import Publication
 from sync.reader import published
 from sync.state import State
 
@@ -54,11 +53,7 @@ def publication_of(
         now: The moment.
         since: Look for changes only at entities that have an event since then.
     """
-    typed = with_types(view, warehouse)
-    found = published(typed, latest_rows(typed, warehouse.dialect, now), warehouse)
-    if since is None:
-        return found
-    return replace(found, recent=latest_rows(typed, warehouse.dialect, now, since=since))
+    return replace(published(with_types(view, warehouse), now, warehouse), since=since)
 
 
 def published_names(client: redis.Redis, state: State, project: str) -> set[str]:

@@ -18,16 +18,30 @@ from sqlglot import exp
 from featurestore.definitions import FeatureView
 from featurestore.errors import RelationNotBuilt
 from featurestore.warehouse.protocol import Warehouse
+from sync.difference import (
+    OP,
+    are_hashed,
+    difference,
+    listed,
+    moved,
+    quoted,
+    restated,
+    same_entity,
+    tied,
+)
+from sync.publication import Publication
 
-__all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_EVENT", "State", "ViewState", "quoted"]
+__all__ = ["State", "ViewState"]
 
-OP = "_op"
-PREVIOUS_EVENT = "_previous_event"
-PREVIOUS_CREATED = "_previous_created"
 _BOOK = "_featurestore_sync"
 _CONFIRMED = "_featurestore_confirmed"
 _PUBLISHED = "_featurestore_published__"
 _CHANGES = "_featurestore_changes"
+_SUSPECTS = "_featurestore_suspects"
+_MANY = 100_000
+"""Rows of a table from which on it pays to look first at which entities may have changed."""
+_SHARE = 0.5
+"""The share of the published entities up to which it pays to look at those alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +81,11 @@ class State:
             self._make_books()
 
     def _make_books(self) -> None:
-        self._warehouse.execute(
+        self._execute(
             f"CREATE TABLE IF NOT EXISTS {self._table(_BOOK)} (project VARCHAR, view VARCHAR,"
             " epoch VARCHAR, dirty BOOLEAN, layout VARCHAR)"
         )
-        self._warehouse.execute(
+        self._execute(
             f"CREATE TABLE IF NOT EXISTS {self._table(_CONFIRMED)} (project VARCHAR, view VARCHAR,"
             " as_of VARCHAR, synced_at VARCHAR)"
         )
@@ -101,7 +115,7 @@ class State:
         moments = f"{_text(as_of.isoformat())}, {_text(datetime.now(UTC).isoformat())}"
         with self._transaction():
             self._forget_confirmation(view)
-            self._warehouse.execute(
+            self._execute(
                 f"INSERT INTO {self._table(_CONFIRMED)}"
                 f" VALUES ({_text(self._project)}, {_text(view)}, {moments})"
             )
@@ -116,7 +130,7 @@ class State:
         return (moments[0], moments[1]) if moments else None
 
     def _forget_confirmation(self, view: str) -> None:
-        self._warehouse.execute(f"DELETE FROM {self._table(_CONFIRMED)} WHERE {self._is(view)}")
+        self._execute(f"DELETE FROM {self._table(_CONFIRMED)} WHERE {self._is(view)}")
 
     def _is_there(self, table: str) -> bool:
         try:
@@ -137,8 +151,8 @@ class State:
     def drop(self, view: str) -> None:
         """Forget a view."""
         with self._transaction():
-            self._warehouse.execute(f"DELETE FROM {self._table(_BOOK)} WHERE {self._is(view)}")
-            self._warehouse.execute(f"DROP TABLE IF EXISTS {self.published(view)}")
+            self._execute(f"DELETE FROM {self._table(_BOOK)} WHERE {self._is(view)}")
+            self._execute(f"DROP TABLE IF EXISTS {self.published(view)}")
             self._forget_confirmation(view)
 
     def published(self, view: str) -> str:
@@ -146,49 +160,81 @@ class State:
         # dbt allows no full stop in a project's name, so no two pairs give one name.
         return self._table(f"{_PUBLISHED}{self._project}.{view}")
 
-    def replace(self, view: FeatureView, latest: str) -> None:
-        """Write down all rows anew, to be published from there.
+    def replace(self, publication: Publication) -> None:
+        """Write down all newest rows of a view anew, to be published from there.
 
-        Args:
-            view: The feature view.
-            latest: The statement for its newest rows.
+        Of a large table only the rows of tied entities are sorted.
         """
-        self._warehouse.execute(f"CREATE OR REPLACE TABLE {self.published(view.name)} AS {latest}")
+        table = self.published(publication.name)
+        if not self._is_large(publication):
+            self._execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest}")
+            return
+        self._execute(f"CREATE OR REPLACE TABLE {table} AS {publication.undecided}")
+        if self._keep(_SUSPECTS, tied(publication, table)):
+            same = same_entity(publication, "published", _SUSPECTS)
+            self._execute(f"DELETE FROM {table} AS published USING {_SUSPECTS} WHERE {same}")
+            self._execute(f"INSERT INTO {table} {publication.among(_SUSPECTS)}")
 
-    def find_changes(self, view: FeatureView, latest: str, *, whole: bool = True) -> str:
+    def find_changes(self, publication: Publication) -> str:
         """Compare the newest rows with the published ones.
 
-        Args:
-            view: The feature view.
-            latest: The statement for its newest rows.
-            whole: Whether these are all; else no row is taken for deleted.
-
         Returns:
-            The name of a table with the view's columns, `_op` (`upsert` or `delete`) and the
-            timestamps of the row that was published before, if there was one.
+            The name of a table of what `difference` finds.
         """
-        difference = self.difference(view, latest, whole=whole)
-        self._warehouse.execute(f"DROP TABLE IF EXISTS {_CHANGES}")
-        self._warehouse.execute(f"CREATE TEMP TABLE {_CHANGES} AS\n{difference}")
+        self._keep(_CHANGES, self._difference(publication))
         return _CHANGES
 
-    def apply_changes(self, view: FeatureView, epoch: str, layout: str) -> None:
+    def _difference(self, publication: Publication) -> str:
+        published = self.published(publication.name)
+        if publication.since is not None:
+            return difference(publication, publication.recent, published, whole=False)
+        hashed = are_hashed(publication) and self._is_large(publication)
+        if hashed and self._find_suspects(publication, published):
+            some = listed(publication, published, _SUSPECTS)
+            return difference(publication, publication.among(_SUSPECTS), some)
+        return difference(publication, publication.latest, published)
+
+    def _is_large(self, publication: Publication) -> bool:
+        """Whether the rows lie in a large table, and are seldom written anew at their instant.
+
+        Reading them once more takes less than sorting and comparing them all; but each entity with
+        several rows at its newest instant has to be looked at again.
+        """
+        if not publication.view.join_keys or publication.view.created_timestamp is not None:
+            return False
+        found = self._warehouse.estimate(publication.view.relation)
+        return found is not None and found.stored and found.rows >= _MANY
+
+    def _find_suspects(self, publication: Publication, published: str) -> bool:
+        """List the entities that may have changed; return whether they are but a part of all."""
+        rows, _ = self.summary(publication.view)
+        if self._keep(_SUSPECTS, moved(publication, published)) > _SHARE * rows:
+            return False
+        self._execute(f"INSERT INTO {_SUSPECTS}\n{restated(publication, published)}")
+        return self._count(_SUSPECTS) <= _SHARE * rows
+
+    def _keep(self, table: str, query: str) -> int:
+        """Keep a query's rows for the length of the session; return their number."""
+        self._execute(f"CREATE OR REPLACE TEMP TABLE {table} AS\n{query}")
+        return self._count(table)
+
+    def _count(self, table: str) -> int:
+        count: int = self._rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
+        return count
+
+    def apply_changes(self, publication: Publication, epoch: str) -> None:
         """Write the changes into the table of published rows, and mark the view clean."""
-        table = self.published(view.name)
-        names = ", ".join(_columns(view))
-        keys = " AND ".join(
-            f"published.{name} = {_CHANGES}.{name}" for name in _names(view.join_keys)
-        )
+        table = self.published(publication.name)
+        names = ", ".join(quoted(name) for name, _ in publication.columns)
+        same = same_entity(publication, "published", _CHANGES) or "TRUE"
         with self._transaction():
-            self._warehouse.execute(
-                f"DELETE FROM {table} AS published USING {_CHANGES} WHERE {keys or 'TRUE'}"
-            )
-            self._warehouse.execute(
+            self._execute(f"DELETE FROM {table} AS published USING {_CHANGES} WHERE {same}")
+            self._execute(
                 f"INSERT INTO {table} ({names}) SELECT {names} FROM {_CHANGES}"
                 f" WHERE {OP} = 'upsert'"
             )
-            self._write(view.name, epoch, layout, dirty=False)
-        self._warehouse.execute(f"DROP TABLE {_CHANGES}")
+            self._write(publication.name, epoch, publication.layout, dirty=False)
+        self._execute(f"DROP TABLE {_CHANGES}")
 
     def summary(self, view: FeatureView, table: str | None = None) -> tuple[int, datetime | None]:
         """Return the number of published rows (or a table's) and their newest event timestamp."""
@@ -204,43 +250,10 @@ class State:
         rows = self._rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
         return {row["op"]: row["n"] for row in rows}
 
-    def difference(self, view: FeatureView, latest: str, *, whole: bool = True) -> str:
-        """Write the query for what `find_changes` finds."""
-        keys = _names(view.join_keys)
-        columns = [
-            f"coalesce(latest.{name}, published.{name}) AS {name}"
-            if name in keys
-            else f"latest.{name} AS {name}"
-            for name in _columns(view)
-        ]
-        previous = [
-            f"published.{quoted(column.name)} AS {alias}"
-            for column, alias in (
-                (view.event_timestamp, PREVIOUS_EVENT),
-                (view.created_timestamp, PREVIOUS_CREATED),
-            )
-            if column is not None
-        ]
-        present = quoted(view.event_timestamp.name)
-        differing = " OR ".join(
-            f"latest.{name} IS DISTINCT FROM published.{name}"
-            for name in _columns(view)
-            if name not in keys
-        )
-        on = " AND ".join(f"latest.{name} = published.{name}" for name in keys) or "TRUE"
-        shown = ",\n  ".join(
-            [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
-        )
-        join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
-        return (
-            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
-            f"{join} {self.published(view.name)} AS published ON {on}\nWHERE {differing}"
-        )
-
     def _write(self, view: str, epoch: str, layout: str, *, dirty: bool) -> None:
         book = self._table(_BOOK)
-        self._warehouse.execute(f"DELETE FROM {book} WHERE {self._is(view)}")
-        self._warehouse.execute(
+        self._execute(f"DELETE FROM {book} WHERE {self._is(view)}")
+        self._execute(
             f"INSERT INTO {book} VALUES ({_text(self._project)}, {_text(view)}, {_text(epoch)},"
             f" {dirty}, {_text(layout)})"
         )
@@ -251,33 +264,23 @@ class State:
     def _table(self, name: str) -> str:
         return f"{quoted(self._schema)}.{quoted(name)}"
 
+    def _execute(self, sql: str) -> None:
+        self._warehouse.execute(sql)
+
     def _rows(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._warehouse.stream(sql).read_all().to_pylist()
         return rows
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._warehouse.execute("BEGIN TRANSACTION")
+        self._execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
-            self._warehouse.execute("ROLLBACK")
+            self._execute("ROLLBACK")
             raise
-        self._warehouse.execute("COMMIT")
-
-
-def quoted(name: str) -> str:
-    """Return a column's or a table's name as it stands in a statement."""
-    return exp.to_identifier(name, quoted=True).sql("duckdb")
+        self._execute("COMMIT")
 
 
 def _text(value: str) -> str:
     return exp.Literal.string(value).sql("duckdb")
-
-
-def _names(columns: Any) -> list[str]:
-    return [quoted(column.name) for column in columns]
-
-
-def _columns(view: FeatureView) -> list[str]:
-    return [*_names(view.columns), *_names(view.features)]

@@ -11,9 +11,9 @@ from typing import Any
 from featurestore.definitions import FeatureView, Freshness
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
 from sync.condition import Condition
-from sync.context import Publication
 from sync.facts import newest_event, published_facts
 from sync.lock import lock_key
+from sync.publication import Publication
 from sync.rows import key_of, sampled_memory
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.survey import Survey

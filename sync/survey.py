@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from featurestore.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.condition import Condition, Diagnosis, examine
-from sync.context import Publication
+from sync.publication import Publication
 from sync.state import State
 
 if TYPE_CHECKING:

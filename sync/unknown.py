@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.keys import from_text, row_prefix, split_key
 from featurestore.online.wire import to_arrow_type
 from featurestore.warehouse.protocol import Warehouse
-from sync.context import Publication
+from sync.difference import quoted
+from sync.publication import Publication
 from sync.rows import row_keys
-from sync.state import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from featurestore.online.client import OnlineClient
 from featurestore.online.response import OnlineResponse, Status
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
-from sync.context import Publication
+from sync.publication import Publication
 from sync.reader import batches
 from sync.rows import key_columns
 from sync.selection import chosen_views, publication_of

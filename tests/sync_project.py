@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -300,14 +299,16 @@ def _redis_keys(
 
 def plain(kind: pa.DataType) -> pa.DataType:
     """Return the type of values, whether or not each is stored but once (as an enum's are)."""
+    if pa.types.is_list(kind):
+        return pa.list_(plain(kind.value_type))
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def comparable(value: Any) -> Any:
-    """Return values such that NaN equals itself."""
+    """Return values such that NaN equals itself, and 0.0 is not -0.0."""
     if isinstance(value, list):
         return [comparable(element) for element in value]
-    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+    return repr(value) if isinstance(value, float) else value
 
 
 def day(number: float, *, of: datetime = NOW) -> datetime:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from featurestore.online.codec import Schema
 from featurestore.online.keys import entity_key, key_writer, row_prefix
 from featurestore.online.wire import to_arrow_type
-from sync.context import Publication
 from sync.encoder import Encoder
+from sync.publication import Publication
 from sync.unknown import _any_columns, _plain_columns
 from tests.builders import view
+from tests.sync_project import NOW
 
 KINDS = {
     "int8": st.integers(-(2**7), 2**7 - 1),
@@ -64,7 +65,7 @@ def test_a_batch_is_named_as_each_row_is(given_rows):
 def test_keys_are_read_back_alike_in_both_ways(given_rows):
     """Where keys can be read all at once, that gives what reading one by one gives: the rows."""
     kinds, rows = given_rows
-    publication = Publication(view(), "", schema_of(kinds), ())
+    publication = Publication(view(), NOW, schema_of(kinds), ())
     keys = Encoder("shop", "planes", schema_of(kinds)).keys(batch_of(kinds, rows)).to_pylist()
     at_once = _plain_columns(publication, PREFIX, keys)
     one_by_one, unreadable = _any_columns(publication, PREFIX, keys)
@@ -79,7 +80,7 @@ def test_keys_are_read_back_alike_in_both_ways(given_rows):
 )
 def test_what_a_type_cannot_have_written_is_unreadable(key):
     """Leading zeros, numbers out of range and foreign shapes are no keys of an int8."""
-    publication = Publication(view(), "", schema_of(["int8"]), ())
+    publication = Publication(view(), NOW, schema_of(["int8"]), ())
     keys = [PREFIX.encode() + key]
 
     assert _plain_columns(publication, PREFIX, keys) is None
@@ -88,7 +89,7 @@ def test_what_a_type_cannot_have_written_is_unreadable(key):
 
 def test_plain_keys_are_read_at_once():
     """Integers and plain text need no reading one by one."""
-    publication = Publication(view(), "", schema_of(["int64", "string"]), ())
+    publication = Publication(view(), NOW, schema_of(["int64", "string"]), ())
     keys = [PREFIX.encode() + b"{-7,N14228}", PREFIX.encode() + b"{0,}"]
 
     assert [(-7, "N14228"), (0, "")] == [

