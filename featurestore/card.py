@@ -113,8 +113,13 @@ class Card:
             return cls(**content)
         except FileNotFoundError:
             raise FeatureStoreError(f"There is no card {path}.") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise FeatureStoreError(f"{path} is no card of a training set: {error!r}.") from None
+        except OSError as error:
+            raise FeatureStoreError(f"Cannot read {path}: {error.strerror}.") from None
+        except (ValueError, KeyError, TypeError):
+            raise FeatureStoreError(
+                f"{path} is no card of a training set.",
+                remedy="Give the .card.json that stands beside the training set.",
+            ) from None
 
 
 def with_timestamps(plan: Plan) -> Plan:

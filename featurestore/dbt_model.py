@@ -21,6 +21,7 @@ from featurestore.files import whole_file
 from featurestore.manifest import Manifest
 from featurestore.nodes import Node
 from featurestore.sql.dialects import grammar
+from featurestore.sql.expressions import relation_parts
 from featurestore.sql.plan import Plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.types import DataType, Kind
@@ -91,7 +92,7 @@ class _Refs:
         self._dialect = dialect
         self._project = manifest.project
         self._models = [
-            (self._parts(node.relation_name), node)
+            (relation_parts(node.relation_name, dialect), node)
             for node in manifest.models()
             if node.relation_name
         ]
@@ -142,16 +143,11 @@ class _Refs:
 
     def _model(self, relation: str) -> Node | None:
         """Find the model of a relation; of a short name, the parts that are given must agree."""
-        parts = self._parts(relation)
+        parts = relation_parts(relation, self._dialect)
         for known, node in self._models:
             if known[: len(parts)] == parts:
                 return node
         return None
-
-    def _parts(self, relation: str) -> tuple[str, ...]:
-        """Return the name, the schema and the database, as far as they are given."""
-        table = exp.to_table(relation, dialect=grammar(self._dialect))
-        return tuple(part.lower() for part in (table.name, table.db, table.catalog) if part)
 
 
 def _yml(plan: Plan, entities: Node | None, name: str) -> str:

@@ -81,6 +81,13 @@ class Manifest:
         for unique_id in self.model_ids.values():
             yield self._decode(bytes(self._nodes[unique_id]), Node)
 
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Yield every table that dbt builds or reads, with the unique id of what it is there."""
+        nodes: tuple[Node | Source, ...] = (*self.models(), *self.sources.values())
+        for node in nodes:
+            if node.relation_name:
+                yield node.relation_name, node.unique_id
+
     def compiled(self, unique_id: str) -> CompiledNode:
         """Decode a node with its SQL.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
     from featurestore.online.response import OnlineResponse
     from featurestore.training import TrainingJob
+    from featurestore.types import DataType
 
 __all__ = ["FeatureStore"]
 
@@ -215,6 +216,20 @@ class FeatureStore(Inspections, Operations):
         """
         members = self._online.members(features, feature_service)
         return self._online.get(members, entity_rows, full_feature_names=full_feature_names)
+
+    def online_key_types(
+        self,
+        features: str | Sequence[str] | None = None,
+        *,
+        feature_service: str | None = None,
+    ) -> dict[str, DataType]:
+        """Return the columns that the entity rows of an online request must have, with their types.
+
+        Raises:
+            RegistryError: Both or neither are given, or a name is unknown.
+            OnlineStoreError: The online store cannot be read, or a view is not published.
+        """
+        return self._online.key_types(self._online.members(features, feature_service))
 
     async def get_online_features_async(
         self,

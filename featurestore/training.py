@@ -18,7 +18,7 @@ from featurestore.registry import Registry
 from featurestore.request import Request
 from featurestore.sql.cost import SMALL, Sizes, suited
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import column
+from featurestore.sql.expressions import column, relation_parts
 from featurestore.sql.plan import Plan, ViewJoin, make_plan
 from featurestore.sql.point_in_time import point_in_time, strategy_of
 from featurestore.warehouse.protocol import Warehouse
@@ -32,6 +32,7 @@ __all__ = ["Connect", "TrainingJob"]
 
 Result = TypeVar("Result")
 _BUILT = "_featurestore_training_set"
+_OWN = "_featurestore_"
 
 
 class Connect(Protocol):
@@ -196,7 +197,11 @@ class TrainingJob:
 
         Returns:
             The number of rows.
+
+        Raises:
+            PlanError: The table is the entity rows, or one that dbt or the sync keeps.
         """
+        self._refuse_to_replace(name)
 
         def write(warehouse: Warehouse, rows: str) -> int:
             return warehouse.write_table(name, rows)
@@ -208,6 +213,27 @@ class TrainingJob:
             plain = name.replace('"', "").replace("`", "")
             card.write(folder / f"{plain}.card.json")
         return card.rows
+
+    def _refuse_to_replace(self, name: str) -> None:
+        """Keep a training set from taking the place of what it is made of, or of others' tables."""
+        remedy = "Give the training set another name."
+        parts = relation_parts(name, self.plan.dialect)
+        if parts and parts[0].startswith(_OWN):
+            raise PlanError(f"The table '{name}' is one that the sync keeps.", remedy=remedy)
+        frame, held = self._request.entity_frame, []
+        if frame.table is None and not frame.is_query:
+            held.append((frame.source, "the entity rows"))
+        if self._project is not None:
+            manifest = load_manifest(self._project.manifest_path)
+            held += [(relation, f"dbt's {node}") for relation, node in manifest.relations()]
+        for relation, what in held:
+            # Of a short name, the parts that are given must agree.
+            both = zip(relation_parts(relation, self.plan.dialect), parts, strict=False)
+            if all(mine == theirs for mine, theirs in both):
+                raise PlanError(
+                    f"The table '{name}' is {what}, which a training set would replace.",
+                    remedy=remedy,
+                )
 
     def to_dbt_model(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the training set as a dbt model with `ref()`s, and its yml beside it.

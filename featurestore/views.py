@@ -177,7 +177,8 @@ def _entities(
         )
         return None
     if not isinstance(declared, dict):
-        notes.add(f"entities is {declared!r}.", "Write `entities: {plane: tailnum}`.")
+        key = declared if isinstance(declared, str) else "<join key column>"
+        notes.add(f"entities is {declared!r}.", f"Write `entities: {{<name>: {key}}}`.")
         return None
     entities = tuple(
         Entity(str(name), tuple(_key(str(name), column, types, notes) for column in _listed(keys)))

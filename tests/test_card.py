@@ -134,3 +134,15 @@ def test_what_is_no_card_is_refused(store, tmp_path, text):
 
     with pytest.raises(FeatureStoreError, match="card"):
         store.check_training_set(path)
+
+
+def test_a_file_of_bytes_is_no_card(store, tmp_path):
+    """The training set itself, say: it is named, and not shown."""
+    path = tmp_path / "x.parquet"
+    train(store).to_parquet(path)
+
+    with pytest.raises(FeatureStoreError, match="is no card of a training set") as error:
+        store.check_training_set(path)
+
+    assert len(str(error.value)) < 300
+    assert ".card.json" in error.value.remedy

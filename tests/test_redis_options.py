@@ -68,6 +68,21 @@ def test_a_password_without_a_host_is_not_shown(scheme):
     assert SECRET not in "".join(traceback.format_exception(error.value))
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["redis://{}/abc", "rediss://{}/0x1", "redis://{}/1/2", "redis+sentinel://{}/features/abc"],
+)
+def test_a_database_that_is_no_number_is_told(url):
+    """The client would take the first one for it, and publish there."""
+    with (
+        pytest.raises(OnlineStoreError, match=r"names the database '\w") as error,
+        connect_redis(url.format("cache")),
+    ):
+        pass
+
+    assert "numbered from 0" in error.value.remedy
+
+
 EVERYWHERE = "client_name=sync&max_connections=20&socket_timeout=5&socket_connect_timeout=2"
 
 

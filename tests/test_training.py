@@ -149,6 +149,37 @@ def test_to_table(store):
     assert EXPECTED == sorted(rows(found), key=lambda row: row[0])
 
 
+@pytest.mark.parametrize(
+    "name", ["plane_features", "Plane_Features", '"main"."plane_features"', "main.PLANE_FEATURES"]
+)
+def test_a_table_of_dbt_is_not_replaced(store, name):
+    """However it is spelled: a training set is never written over the history it is made of."""
+    with store.warehouse() as warehouse:
+        before = warehouse.stream("FROM plane_features").read_all()
+    job = store.get_historical_features(pa.table(FRAME), "plane_features:*")
+
+    with pytest.raises(PlanError, match=r"is dbt's model\.\w+\.plane_features"):
+        job.to_table(name)
+
+    with store.warehouse() as warehouse:
+        assert before.equals(warehouse.stream("FROM plane_features").read_all())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("flights", "is the entity rows"),
+        ('"_featurestore_published__shop.x"', "is one that the sync keeps"),
+    ],
+)
+def test_what_a_training_set_is_made_of_is_not_replaced(store, name, told):
+    """Neither its entity rows nor the sync's book-keeping."""
+    with pytest.raises(PlanError, match=told) as error:
+        store.get_historical_features("flights", "plane_features:*").to_table(name)
+
+    assert "another name" in error.value.remedy
+
+
 def test_to_sql_runs_anywhere(store, tmp_path):
     """The statement alone gives the same rows to anyone who has the warehouse."""
     sql = store.get_historical_features("flights", "plane_features:*").to_sql()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -110,6 +110,36 @@ def test_what_cannot_be_explained(store, feature, keys, kind, message):
         store.why(feature, keys, NOON)
 
     assert message in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Return a store with a row for each day of the year, and one without an event timestamp."""
+    columns = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "integer"}
+    year = [("N1", datetime(2024, 1, 1) + timedelta(days=day), day) for day in range(366)]  # noqa: DTZ001
+    history = Table(columns, [*year, ("N1", None, -1)])
+    folder = tmp_path_factory.mktemp("long")
+    return tiny_project(folder, [model(columns=columns)], {"plane_features": history})
+
+
+def test_the_nearest_rows_are_shown(long):
+    """Those before the instant and those after it in turn, the chosen one first."""
+    found = long.why("plane_features:delay", {"tailnum": "N1"}, NOON, limit=6)
+
+    assert [60, 61, 62, 59, 63, 58] == found.column("value").to_pylist()
+
+
+def test_what_is_not_shown_is_told(long, capsys):
+    """That there are more rows, or that none of them could be used."""
+    command = ["why", "plane_features:delay", "-e", "tailnum=N1"]
+    command += ["--project-dir", str(long.project.folder)]
+
+    with pytest.raises(SystemExit):
+        main([*command, "--at", "2024-03-01T12:00", "--limit", "6"])
+    assert "the 6 rows nearest to that instant; --limit shows more" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, "--at", "2023-03-01T12:00", "--limit", "400"])
+    assert "No row could be used at that instant: the value is NULL." in capsys.readouterr().err
 
 
 SECRET = "kim@example.com"

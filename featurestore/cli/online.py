@@ -31,8 +31,6 @@ from featurestore.cli.output import note, print_json, print_table, stderr
 from featurestore.values import parse_values
 
 if TYPE_CHECKING:
-    from featurestore.store import FeatureStore
-    from featurestore.types import DataType
     from sync.report import ProgressEvent, SyncReport
 
 __all__ = ["COMMANDS", "print_report", "progress_shown"]
@@ -176,7 +174,9 @@ def _line(event: ProgressEvent) -> None:
 def get(
     entity: Annotated[
         list[str],
-        typer.Option("--entity", "-e", help="One entity: key=value[,key=value], or JSON."),
+        typer.Option(
+            "--entity", "-e", "--key", "-k", help="One entity: key=value[,key=value], or JSON."
+        ),
     ],
     features: Features = None,
     service: Service = None,
@@ -192,7 +192,8 @@ def get(
     Example: featurestore get -f 'plane_features:*' -e tailnum=N14228
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
-    rows = [_typed(store, key_values(text), features, service) for text in entity]
+    types = store.online_key_types(features, feature_service=service)
+    rows = [parse_values(key_values(text), types) for text in entity]
     response = store.get_online_features(
         features, rows, feature_service=service, full_feature_names=full_feature_names
     )
@@ -203,18 +204,6 @@ def get(
     for index, text in enumerate(entity):
         shown = [(name, values[name][index], found[index]) for name, found in statuses.items()]
         print_table(("feature", "value", "status"), shown, title=text)
-
-
-def _typed(
-    store: FeatureStore, row: dict[str, Any], features: list[str] | None, service: str | None
-) -> dict[str, Any]:
-    """Give the text of each key the type that the views declare for it."""
-    types: dict[str, DataType | None] = {}
-    for member in store.registry.members(features, service):
-        view = store.registry.view(member.view)
-        names = member.key_names(view)
-        types |= {names[key.name]: key.data_type for key in view.join_keys}
-    return parse_values(row, types)
 
 
 COMMANDS = (sync, get)

@@ -36,6 +36,8 @@ from featurestore.errors import EntityFrameError, FeatureStoreError
 from featurestore.values import parse_values
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from featurestore.training import TrainingJob
 
 __all__ = ["COMMANDS"]
@@ -259,7 +261,10 @@ def _entity_source(text: str | None) -> str | None:
 
 def why(
     feature: Annotated[str, typer.Argument(metavar="VIEW:FEATURE", help="The feature.")],
-    key: Annotated[str, typer.Option("--key", "-k", help="The entity: key=value[,key=value].")],
+    key: Annotated[
+        str,
+        typer.Option("--key", "-k", "--entity", "-e", help="The entity: key=value[,key=value]."),
+    ],
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="The instant asked for, in UTC.")],
     as_known: AsKnown = False,
     limit: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
@@ -291,12 +296,22 @@ def why(
         limit=limit,
         allow_pii=allow_pii or False,
     )
+    _note_what_is_missing(result, limit)
     if format_ is Format.JSON:
         print_json(result.to_pylist())
     elif result.num_rows:
         print_table(result.column_names, [list(row.values()) for row in result.to_pylist()])
     else:
         note(f"The view has no row for {key}, so the value is NULL.")
+
+
+def _note_what_is_missing(result: pa.Table, limit: int) -> None:
+    from featurestore.sql.why import CHOSEN
+
+    if result.num_rows and CHOSEN not in result.column("verdict").to_pylist():
+        note("No row could be used at that instant: the value is NULL.")
+    if result.num_rows == limit:
+        note(f"These are the {limit} rows nearest to that instant; --limit shows more.")
 
 
 COMMANDS = (sql, train, why)

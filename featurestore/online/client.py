@@ -23,7 +23,9 @@ from featurestore.online.redis_store import (
 )
 from featurestore.online.request import Plan, Tags, ViewPlan, columns_of, plan_views
 from featurestore.online.response import Answer, OnlineResponse, respond
+from featurestore.online.wire import logical_type
 from featurestore.registry import Registry
+from featurestore.types import DataType
 
 __all__ = ["OnlineClient"]
 
@@ -75,6 +77,24 @@ class OnlineClient:
             _remember(self._members, shape, members)
         return members
 
+    def key_types(self, members: Sequence[ServiceMember]) -> dict[str, DataType]:
+        """Return the columns that entity rows must have for a request, with their types.
+
+        Raises:
+            OnlineStoreError: The online store cannot be read, or a view is not published.
+        """
+        with translated(self._url):
+            connection = self._connected()[0]
+            for unknown in self._unknown(members):
+                self._learn(unknown, connection.hgetall(self._schemas_key(unknown)))
+        types: dict[str, DataType] = {}
+        for member in members:
+            view = self._registry.view(member.view)
+            names = member.key_names(view)
+            keys = self._layouts[view.name].current.keys
+            types |= {names.get(key, key): logical_type(kind) for key, kind in keys}
+        return types
+
     def get(
         self,
         members: Sequence[ServiceMember],
@@ -90,10 +110,7 @@ class OnlineClient:
                 raise
 
     def _get(self, members: Sequence[ServiceMember], rows: Any, full: bool) -> OnlineResponse:
-        if self._sync is None:
-            connection: Any = client(self._url)
-            self._sync = connection, many(connection)
-        connection, read = self._sync
+        connection, read = self._connected()
         members = tuple(members)
         stale = self._unknown(members)
         while True:
@@ -107,6 +124,12 @@ class OnlineClient:
                 return respond(plan, columns, answers, self._micros())
             # The sync has announced a new layout since: the keys may be written anew too.
             stale = sorted(found)
+
+    def _connected(self) -> tuple[Any, Any]:
+        if self._sync is None:
+            connection: Any = client(self._url)
+            self._sync = connection, many(connection)
+        return self._sync
 
     async def get_async(
         self,

@@ -208,7 +208,7 @@ def translated(url: str | None) -> Iterator[None]:
         yield
     except (failures.AuthenticationError, failures.AuthorizationError) as error:
         raise OnlineStoreUnavailable(
-            f"The online store at {address(url)} turned the connection away: {error}.",
+            f"The online store at {address(url)} turned the connection away: {_reason(error)}.",
             remedy="Check user and password in FEATURESTORE_REDIS_URL.",
         ) from error
     except (failures.ConnectionError, failures.TimeoutError) as error:

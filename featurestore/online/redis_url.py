@@ -72,6 +72,8 @@ def parse_url(url: str | None) -> Endpoint:
     try:
         parts = urlsplit(given)
         if not kind:
+            if plain != "unix" and "@" not in parts.path + parts.query + parts.fragment:
+                _check_database(parts.path.strip("/"), given)
             return Endpoint(given)
         user, at, listed = parts.netloc.rpartition("@")
         hosts = tuple(_host(text, _PORTS.get(kind, 6379)) for text in listed.split(","))
@@ -84,10 +86,22 @@ def parse_url(url: str | None) -> Endpoint:
             f"The online store's URL for {address(given)} does not name the sentinels' master.",
             remedy=f"Write it as {_FORMS[kind]}.",
         )
+    if kind == "sentinel":
+        _check_database(database, given)
     rest = {"cluster": parts.path, "sentinel": f"/{database}" if database else ""}[kind]
     query = f"?{parts.query}" if parts.query else ""
     first = listed.split(",")[0]
     return Endpoint(f"{plain}://{user}{at}{first}{rest}{query}", kind, hosts, unquote(master))
+
+
+def _check_database(database: str, url: str) -> None:
+    # The client would take the first one for it.
+    if database and not (database.isascii() and database.isdigit()):
+        raise OnlineStoreError(
+            f"The online store's URL for {address(url)} names the database '{database}', which is"
+            " no number.",
+            remedy="Databases are numbered from 0: redis://host:port/0.",
+        )
 
 
 def _host(text: str, port: int) -> tuple[str, int]:

@@ -16,11 +16,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
+from featurestore.types import DataType, Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Convert", "ConvertAll", "WireType", "to_arrow_type", "wire_type", "wire_type_name"]
+__all__ = [
+    "Convert",
+    "ConvertAll",
+    "WireType",
+    "logical_type",
+    "to_arrow_type",
+    "wire_type",
+    "wire_type_name",
+]
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
 _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -134,6 +143,18 @@ def wire_type(name: str) -> WireType:
     if name.startswith("list<") and name.endswith(">"):
         return WireType(name, None, element=wire_type(name[5:-1]))
     raise UnsupportedOnlineType(f"'{name}' is no type of the online format.")
+
+
+def logical_type(name: str) -> DataType:
+    """Return what values of a published type are, for messages and for values as people type them.
+
+    >>> print(logical_type("int64"), logical_type("decimal(9,3)"), logical_type("timestamptz[us]"))
+    int64 decimal(9,3) timestamptz
+    """
+    base = re.split(r"[\[(<]", name)[0]
+    if digits := re.fullmatch(r"decimal\((\d+),(-?\d+)\)", name):
+        return DataType(Kind.DECIMAL, precision=int(digits[1]), scale=int(digits[2]))
+    return DataType(Kind({"bool": "boolean"}.get(base, base)))
 
 
 _ARROW_NAMES = {

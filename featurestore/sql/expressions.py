@@ -25,6 +25,7 @@ __all__ = [
     "not_null",
     "ranked",
     "relation",
+    "relation_parts",
     "with_ctes",
 ]
 
@@ -81,6 +82,16 @@ def relation(text: str, dialect: str, alias: str | None = None) -> exp.Table:
     if alias:
         table.set("alias", exp.TableAlias(this=as_name(alias)))
     return table
+
+
+def relation_parts(text: str, dialect: str) -> tuple[str, ...]:
+    """Return a relation's name, schema and database, as far as they are given, in lower case.
+
+    >>> relation_parts('"dev"."main"."Planes"', "duckdb"), relation_parts("planes", "duckdb")
+    (('planes', 'main', 'dev'), ('planes',))
+    """
+    table = exp.to_table(text, dialect=grammar(dialect))
+    return tuple(part.lower() for part in (table.name, table.db, table.catalog) if part)
 
 
 def cte(name: str, alias: str | None = None) -> exp.Table:

@@ -44,7 +44,8 @@ def why(
         at: The instant asked for.
         dialect: The warehouse's dialect.
         as_known: Whether rows written after `at` are left out.
-        limit: The greatest number of rows shown: the chosen one, then the newest.
+        limit: The greatest number of rows shown: the chosen one, then the nearest to the instant of
+            those before it and of those after it, in turn.
 
     Returns:
         One SELECT of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`.
@@ -62,6 +63,7 @@ def why(
         exp.alias_(column(feature, "history"), as_name("value")),
         exp.alias_(both(eligible), as_name("_eligible")),
         exp.alias_(_rank(view, dialect, eligible), as_name("_rank")),
+        exp.alias_(_nearness(view, dialect, moment), as_name("_row")),
         copy=False,
     ).from_(relation(view.relation, dialect, "history"))
     rows = rows.where(
@@ -105,6 +107,26 @@ def _rank(view: FeatureView, dialect: str, eligible: list[exp.Expr]) -> exp.Wind
     )
 
 
+def _nearness(view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Window:
+    """Number the rows known at the moment from it backwards, and the others from it onwards."""
+    event = instant(view.event_timestamp, dialect, "history")
+    # A row without an event timestamp is the farthest of all.
+    known = exp.Coalesce(
+        this=event <= minus(moment.copy(), view.available_after, dialect),
+        expressions=[exp.false()],
+    )
+    before = exp.Case().when(known.copy(), event.copy())
+    after = exp.Case().when(known.copy(), exp.null()).else_(event.copy())
+    order: list[exp.Expr] = [
+        exp.Ordered(this=before, desc=True, nulls_first=False),
+        exp.Ordered(this=after, nulls_first=False),
+        *newest_first(view, dialect, "history", event=False),
+    ]
+    return exp.Window(
+        this=exp.RowNumber(), partition_by=[known], order=exp.Order(expressions=order)
+    )
+
+
 def _verdicts(
     view: FeatureView,
     dialect: str,
@@ -139,6 +161,7 @@ def _verdicts(
     query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
     first = [
         exp.Ordered(this=exp.and_(column("_eligible"), column("_rank").eq(1)), desc=True),
+        exp.Ordered(this=column("_row")),
         exp.Ordered(this=event.copy(), desc=True, nulls_first=False),
         exp.Ordered(this=column("_rank")),
     ]

@@ -240,7 +240,7 @@ def _open(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConnection:
 
 
 def _unavailable(path: str, reason: str) -> WarehouseUnavailable:
-    first = reason.splitlines()[0]
+    first = reason.splitlines()[0].partition(" See also ")[0].rstrip(".") + "."
     if "lock" in reason:
         return WarehouseUnavailable(
             f"The warehouse file {path} is locked by another process: {first}",

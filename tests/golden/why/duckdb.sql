@@ -23,7 +23,18 @@ WITH candidates AS (
       )
       AND COALESCE(history.loaded_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), TRUE)
       ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
+      ORDER BY CASE
+        WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
+        THEN history.observed_at
+      END DESC, CASE
+        WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
+        THEN NULL
+        ELSE history.observed_at
+      END, history.loaded_at DESC, history.delay DESC, history.seats DESC
+    ) AS _row
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     history.tailnum = 'N1'
@@ -59,6 +70,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
+  _row,
   _event DESC,
   _rank
 LIMIT 20;

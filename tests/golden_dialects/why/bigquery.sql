@@ -22,7 +22,27 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history.`at` DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, IS_NAN(history.delay) DESC, history.delay DESC, history.`Order No` DESC
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        DATETIME(history.`at`, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 90 MINUTE),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          DATETIME(history.`at`, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 90 MINUTE),
+          FALSE
+        )
+        THEN DATETIME(history.`at`, 'UTC')
+      END DESC, CASE
+        WHEN COALESCE(
+          DATETIME(history.`at`, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 90 MINUTE),
+          FALSE
+        )
+        THEN NULL
+        ELSE DATETIME(history.`at`, 'UTC')
+      END NULLS LAST, history.loaded_at DESC, history.seats DESC, history.name DESC, IS_NAN(history.delay) DESC, history.delay DESC, history.`Order No` DESC
+    ) AS _row
   FROM `shop`.`marts`.`plane_features` AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -54,6 +74,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
+  _row NULLS LAST,
   _event DESC,
   _rank NULLS LAST
 LIMIT 20

@@ -40,7 +40,43 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history.`at` DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        ) <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+        ),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          (
+            CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+          ) <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        )
+      END DESC, CASE
+        WHEN COALESCE(
+          (
+            CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+          ) <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN NULL
+        ELSE (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        )
+      END NULLS LAST, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
+    ) AS _row
   FROM `shop`.`marts`.`plane_features` AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -76,6 +112,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
+  _row NULLS LAST,
   _event DESC,
   _rank NULLS LAST
 LIMIT 20

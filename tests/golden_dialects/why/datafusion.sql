@@ -45,7 +45,48 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        ARROW_CAST(
+          ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+          'Timestamp(Microsecond, None)'
+        ) <= (
+          ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
+        ),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          ARROW_CAST(
+            ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+            'Timestamp(Microsecond, None)'
+          ) <= (
+            ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
+          ),
+          FALSE
+        )
+        THEN ARROW_CAST(
+          ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+          'Timestamp(Microsecond, None)'
+        )
+      END DESC NULLS LAST, CASE
+        WHEN COALESCE(
+          ARROW_CAST(
+            ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+            'Timestamp(Microsecond, None)'
+          ) <= (
+            ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
+          ),
+          FALSE
+        )
+        THEN NULL
+        ELSE ARROW_CAST(
+          ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+          'Timestamp(Microsecond, None)'
+        )
+      END, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+    ) AS _row
   FROM "shop"."marts"."plane_features" AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -81,6 +122,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC NULLS LAST,
+  _row,
   _event DESC NULLS LAST,
   _rank
 LIMIT 20

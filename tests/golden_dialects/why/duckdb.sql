@@ -30,7 +30,33 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        history."at" AT TIME ZONE 'UTC' <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+        ),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN history."at" AT TIME ZONE 'UTC'
+      END DESC, CASE
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN NULL
+        ELSE history."at" AT TIME ZONE 'UTC'
+      END, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+    ) AS _row
   FROM "shop"."marts"."plane_features" AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -66,6 +92,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
+  _row,
   _event DESC,
   _rank
 LIMIT 20

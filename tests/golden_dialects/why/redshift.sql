@@ -30,7 +30,27 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)),
+          FALSE
+        )
+        THEN history."at" AT TIME ZONE 'UTC'
+      END DESC NULLS LAST, CASE
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)),
+          FALSE
+        )
+        THEN NULL
+        ELSE history."at" AT TIME ZONE 'UTC'
+      END, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+    ) AS _row
   FROM "shop"."marts"."plane_features" AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -66,6 +86,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC NULLS LAST,
+  _row,
   _event DESC NULLS LAST,
   _rank
 LIMIT 20

@@ -30,7 +30,27 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history.at DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        CAST(CONVERT_TIMEZONE('UTC', history.at) AS TIMESTAMPNTZ) <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          CAST(CONVERT_TIMEZONE('UTC', history.at) AS TIMESTAMPNTZ) <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+          FALSE
+        )
+        THEN CAST(CONVERT_TIMEZONE('UTC', history.at) AS TIMESTAMPNTZ)
+      END DESC NULLS LAST, CASE
+        WHEN COALESCE(
+          CAST(CONVERT_TIMEZONE('UTC', history.at) AS TIMESTAMPNTZ) <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+          FALSE
+        )
+        THEN NULL
+        ELSE CAST(CONVERT_TIMEZONE('UTC', history.at) AS TIMESTAMPNTZ)
+      END, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+    ) AS _row
   FROM SHOP.MARTS.plane_features AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -66,6 +86,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC NULLS LAST,
+  _row,
   _event DESC NULLS LAST,
   _rank
 LIMIT 20

@@ -30,7 +30,33 @@ WITH candidates AS (
         FALSE
       )
       ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
-    ) AS _rank
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '90' MINUTE
+        ),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6))
+      END DESC, CASE
+        WHEN COALESCE(
+          CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN NULL
+        ELSE CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6))
+      END, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+    ) AS _row
   FROM "shop"."marts"."plane_features" AS history
   WHERE
     history.tailnum = 'N1' AND history.carrier = 'UA'
@@ -66,6 +92,7 @@ SELECT
 FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
+  _row,
   _event DESC,
   _rank
 LIMIT 20
