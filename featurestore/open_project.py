@@ -42,6 +42,10 @@ class OpenProject:
         self._keeps_open = False
         self._kept_open: Warehouse | None = None
 
+    def __repr__(self) -> str:
+        """Show the project; the online store's URL may have a password."""
+        return f"{type(self).__name__}({str(self._project_dir)!r}, target={self._target!r})"
+
     @cached_property
     def project(self) -> Project:
         """What dbt_project.yml says.

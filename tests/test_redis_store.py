@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from featurestore import FeatureStore
 from featurestore.demo.server import embedded_server
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailable
 from featurestore.online.redis_store import address, client, connect_redis
@@ -267,6 +268,36 @@ def test_a_block_closes_its_connection(redis_server, redis_client):
         fail()
 
     assert_closed(redis_client, opened)
+
+
+def test_a_database_that_the_server_has_not_is_told(redis_server):
+    """With what to do about it."""
+    with (
+        pytest.raises(OnlineStoreError, match="out of range") as error,
+        connect_redis(f"{redis_server.removesuffix('/0')}/99"),
+    ):
+        pass
+
+    assert "Choose a database" in error.value.remedy
+
+
+def test_sentinels_are_not_looked_for_at_a_server(redis_server):
+    """The remedy names the port at which they usually are."""
+    server = redis_server.removeprefix("redis://").removesuffix("/0")
+    with (
+        pytest.raises(OnlineStoreError) as error,
+        connect_redis(f"redis+sentinel://{server}/features/0"),
+    ):
+        pass
+
+    assert "26379" in error.value.remedy
+
+
+def test_a_store_shows_its_project_and_no_password(tmp_path):
+    """In a notebook it is seen which one it is."""
+    store = FeatureStore(tmp_path, "prod", redis_url=f"redis://:{SECRET}@cache")
+
+    assert f"FeatureStore('{tmp_path}', target='prod')" == repr(store)
 
 
 def test_what_the_server_refuses_is_an_error_of_the_store(redis_server, redis_client):

@@ -55,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A dbt-and-SQL, warehouse-native feature store.",
-    epilog="Start with: featurestore demo",
+    epilog="Start with: featurestore demo (it needs 'featurestore[demo]')",
 )
 for module in (init, catalog, validate, training, online, operations, lineage, impact, docs, demo):
     for command in module.COMMANDS:

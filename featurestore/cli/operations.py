@@ -107,7 +107,7 @@ def _print_status(report: StatusReport) -> None:
     ]
     print_table(_STATUS_COLUMNS, rows, right=("rows", "memory"))
     if report.running:
-        note(f"A sync is at work: {report.running}.")
+        note(f"A sync is at work, or died within the last minute: {report.running}.")
     for view in report.views:
         if view.reason:
             note(f"{view.view}: {view.reason}.")

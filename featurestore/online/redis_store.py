@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +228,8 @@ def translated(url: str | None) -> Iterator[None]:
         ) from error
     except failures.RedisError as error:
         raise OnlineStoreError(
-            f"The online store at {address(url)} refused a command: {_reason(error)}."
+            f"The online store at {address(url)} refused a command: {_reason(error)}.",
+            remedy=_known(error, _REFUSALS) or "",
         ) from error
 
 
@@ -243,6 +244,13 @@ _REMEDIES = {
     "No master found": "Check the master's name, and that one of its Sentinels is up.",
     "WRONG_VERSION_NUMBER": "The server speaks no TLS here: let the URL begin with redis://.",
 }
+_REFUSALS = {
+    "DB index is out of range": "Choose a database that the server has: redis://host:port/0.",
+    "'SENTINEL'": "Name the sentinels' own port, which is 26379 by default.",
+    "OOM": "Give the server more memory; `featurestore sync --dry-run` tells what all rows take.",
+    "READONLY": "This is a replica: name the master.",
+    "MISCONF": "The server cannot save its data: see its log and its disk.",
+}
 # What comes of a server that waits for the rest of a command, and of one that waits for TLS.
 _SILENT = ("Timeout connecting", "closed by server", "reset by peer", "violation of protocol")
 _UNSURE = {
@@ -252,10 +260,13 @@ _UNSURE = {
 }
 
 
+def _known(error: Exception, remedies: Mapping[str, str]) -> str | None:
+    return next((remedy for sign, remedy in remedies.items() if sign in str(error)), None)
+
+
 def _remedy(error: Exception, url: str | None) -> str:
-    text = str(error)
-    known = next((remedy for sign, remedy in _REMEDIES.items() if sign in text), None)
-    if known is None and any(sign in text for sign in _SILENT):
+    known = _known(error, _REMEDIES)
+    if known is None and any(sign in str(error) for sign in _SILENT):
         return _UNSURE[(url or "").startswith("rediss")]
     return known or _START
 

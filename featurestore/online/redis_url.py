@@ -140,7 +140,8 @@ def _shown(text: str, default: int) -> str:
     try:
         host, port = _host(text, default)
     except ValueError:
-        return f"{text.partition(':')[0]}:{default}"
+        # Of what is no port nothing is shown: it may be a password.
+        return text.partition(":")[0]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
