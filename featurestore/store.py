@@ -13,6 +13,7 @@ from featurestore.errors import EntityFrameError, did_you_mean
 from featurestore.governance import AllowPii, granted, refuse_unallowed
 from featurestore.inspections import Inspections
 from featurestore.operations import Operations
+from featurestore.values import parse_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +158,7 @@ class FeatureStore(Inspections, Operations):
 
         Args:
             feature: A reference, `view:feature`.
-            keys: The entity's join keys, by name.
+            keys: The entity's join keys, by name; of any type, they may be given as text.
             at: The instant asked for.
             as_known: Leave out rows written after `at`.
             limit: The greatest number of rows returned.
@@ -191,8 +192,9 @@ class FeatureStore(Inspections, Operations):
             raise EntityFrameError(f"The join key '{missing[0]}' of '{view.name}' is missing.")
         with self.warehouse() as warehouse:
             typed = with_types(view, warehouse)
-            dialect = self.registry.dialect
-            sql = why(typed, reference.feature, keys, at, dialect, as_known=as_known, limit=limit)
+            types = {key.name: key.data_type for key in typed.join_keys}
+            asked, dialect = parse_values(keys, types), self.registry.dialect
+            sql = why(typed, reference.feature, asked, at, dialect, as_known=as_known, limit=limit)
             return warehouse.stream(sql).read_all()
 
     def get_online_features(

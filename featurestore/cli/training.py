@@ -31,9 +31,7 @@ from featurestore.cli.output import (
     print_table,
     working,
 )
-from featurestore.definitions import FeatureRef
 from featurestore.errors import EntityFrameError, FeatureStoreError
-from featurestore.values import parse_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -283,14 +281,9 @@ def why(
     Example: featurestore why plane_features:seats -k tailnum=N14228 --at 2013-07-01T12:00
     """
     store = open_store(project_dir, target)
-    reference = FeatureRef.parse(feature)
-    types = {
-        column.name: column.data_type for column in store.registry.view(reference.view).join_keys
-    }
-    keys = parse_values(key_values(key), types)
     result = store.why(
         feature,
-        keys,
+        key_values(key),
         moment(at),
         as_known=as_known,
         limit=limit,
