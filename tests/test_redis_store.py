@@ -293,6 +293,25 @@ def test_sentinels_are_not_looked_for_at_a_server(redis_server):
     assert "26379" in error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("spoil", "mend", "told"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "more memory"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "name the master"),
+    ],
+)
+def test_a_server_that_takes_no_rows_is_told(redis_server, redis_client, spoil, mend, told):
+    """With what to do about it."""
+    redis_client.execute_command(*spoil.split())
+    try:
+        with pytest.raises(OnlineStoreError) as error, connect_redis(redis_server) as connected:
+            connected.set("text", "a")
+    finally:
+        redis_client.execute_command(*mend.split())
+
+    assert told in error.value.remedy
+
+
 def test_a_store_shows_its_project_and_no_password(tmp_path):
     """In a notebook it is seen which one it is."""
     store = FeatureStore(tmp_path, "prod", redis_url=f"redis://:{SECRET}@cache")

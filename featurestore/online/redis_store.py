@@ -246,9 +246,9 @@ _REMEDIES = {
 }
 _REFUSALS = {
     "DB index is out of range": "Choose a database that the server has: redis://host:port/0.",
-    "'SENTINEL'": "Name the sentinels' own port, which is 26379 by default.",
-    "OOM": "Give the server more memory; `featurestore sync --dry-run` tells what all rows take.",
-    "READONLY": "This is a replica: name the master.",
+    "SENTINEL": "Name the sentinels' own port, which is 26379 by default.",
+    "'maxmemory'": "Give the server more memory; `featurestore sync --dry-run` tells how much.",
+    "read only replica": "This is a replica: name the master.",
     "MISCONF": "The server cannot save its data: see its log and its disk.",
 }
 # What comes of a server that waits for the rest of a command, and of one that waits for TLS.
