@@ -6,8 +6,7 @@ STAMP  := $(VENV)/.installed
 ENGINES := .venv-engines
 SERVERS := .venv-servers
 # What talks to a server of the online store, and how.
-ONLINE := $(wildcard tests/test_sync*.py) $(addprefix tests/test_,deployments.py dry_run.py \
-  online_client.py online_format.py parity.py purge.py redis_store.py status.py tls.py verify.py)
+ONLINE := tests/sync tests/online
 
 .DEFAULT_GOAL := help
 

@@ -14,8 +14,8 @@ from typing import Any
 import typer.main
 
 from featurestore.cli.app import app
-from featurestore.services import MEMBER_KEYS, SERVICE_KEYS
-from featurestore.views import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
+from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
+from featurestore.registry.view_meta import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
 
 REFERENCE = Path(__file__).parent / "reference"
 MACROS = Path(__file__).parents[1] / "macros"

@@ -9,13 +9,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from featurestore.values.version import VERSION
+
 if TYPE_CHECKING:
     from featurestore.errors import FeatureStoreError
-    from featurestore.registry import Registry, load_registry
-    from featurestore.store import FeatureStore
-    from featurestore.training import TrainingJob
+    from featurestore.registry.registry import Registry, load_registry
+    from featurestore.store.feature_store import FeatureStore
+    from featurestore.training.job import TrainingJob
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "FeatureStore",
@@ -27,11 +29,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FeatureStore": "featurestore.store",
+    "FeatureStore": "featurestore.store.feature_store",
     "FeatureStoreError": "featurestore.errors",
-    "Registry": "featurestore.registry",
-    "TrainingJob": "featurestore.training",
-    "load_registry": "featurestore.registry",
+    "Registry": "featurestore.registry.registry",
+    "TrainingJob": "featurestore.training.job",
+    "load_registry": "featurestore.registry.registry",
 }
 
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sync.condition import Condition
-from sync.difference import difference
-from sync.publication import Publication
+from sync.orphans import unknown_keys
+from sync.redis.stored_rows import memory_of, row_keys
 from sync.report import SyncReport, ViewReport
-from sync.rows import memory_of, row_keys
+from sync.safety.diagnosis import Condition
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.survey import Survey
-from sync.unknown import unknown_keys
+from sync.warehouse.change_detection import difference_query
+from sync.warehouse.publication import Publication
 
 __all__ = ["dry_run"]
 
@@ -77,7 +77,7 @@ def _changes(survey: Survey, publication: Publication, newest: str) -> ViewRepor
     whole = publication.since is None
     looked_at = f"SELECT * FROM {newest}" if whole else publication.recent
     published = survey.state.published(publication.name)
-    changes = difference(publication, looked_at, published, whole=whole)
+    changes = difference_query(publication, looked_at, published, whole=whole)
     counts = survey.state.counts(f"(\n{changes}\n) AS changes")
     written, deleted = counts.get("upsert", 0), counts.get("delete", 0)
     return ViewReport(publication.name, rows, written + deleted, written, deleted, 0, 0.0, event)

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import SyncError
 from featurestore.online.codec import fingerprint_of_schema
-from featurestore.registry import Registry
+from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.canaries import set_canaries, swap_canaries
-from sync.condition import PART_LOST, Condition, examine
-from sync.context import Context, silent
-from sync.histories import check_histories, histories
-from sync.lock import lock_lost, sync_lock
-from sync.publication import Publication
 from sync.publish import publish_changes, publish_everything
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
+from sync.run import SyncRun, silent
+from sync.safety.canaries import set_canaries, swap_canaries
+from sync.safety.diagnosis import PART_LOST, Condition, examine
+from sync.safety.lock import lock_lost, sync_lock
+from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_views, publication_of, undeclared
-from sync.state import State
+from sync.warehouse.ledger import Ledger
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import redis
@@ -79,17 +79,17 @@ def run_sync(
     ]
     project = registry.project
     with sync_lock(client, project) as lease:
-        state = State(warehouse, state_schema, project)
-        begun = histories(client)
+        state = Ledger(warehouse, state_schema, project)
+        begun = replication_ids(client)
         told = progress or silent
-        context = Context(project, warehouse, client, lease, state, as_of, told, begun)
+        context = SyncRun(project, warehouse, client, lease, state, as_of, told, begun)
         reports = [_sync_view(context, publication, full=full) for publication in chosen]
         if views is None:
             reports += _remove_others(context, chosen)
     return SyncReport(project, as_of, time.monotonic() - started, tuple(reports))
 
 
-def _sync_view(context: Context, publication: Publication, *, full: bool) -> ViewReport:
+def _sync_view(context: SyncRun, publication: Publication, *, full: bool) -> ViewReport:
     started = time.monotonic()
     state = context.state.read(publication.name)
     found = examine(context.client, context.project, publication, state)
@@ -105,7 +105,7 @@ def _sync_view(context: Context, publication: Publication, *, full: bool) -> Vie
     return replace(report, seconds=time.monotonic() - started)
 
 
-def _publish_in_full(context: Context, publication: Publication, reason: str) -> ViewReport:
+def _publish_in_full(context: SyncRun, publication: Publication, reason: str) -> ViewReport:
     state, view = context.state, publication.view
     _refuse_a_twin(context, publication)
     state.mark_dirty(view.name, publication.layout)
@@ -124,7 +124,7 @@ def _publish_in_full(context: Context, publication: Publication, reason: str) ->
     )
 
 
-def _publish_changes(context: Context, publication: Publication, epoch: str) -> ViewReport:
+def _publish_changes(context: SyncRun, publication: Publication, epoch: str) -> ViewReport:
     state, view = context.state, publication.view
     changes = state.find_changes(publication)
     counts = state.counts(changes)
@@ -142,7 +142,7 @@ def _publish_changes(context: Context, publication: Publication, epoch: str) -> 
     return ViewReport(view.name, rows, sum(counts.values()), written, deleted, skipped, 0.0, newest)
 
 
-def _refuse_a_twin(context: Context, publication: Publication) -> None:
+def _refuse_a_twin(context: SyncRun, publication: Publication) -> None:
     """See that no other schema of the view has the fingerprint of this one.
 
     Raises:
@@ -150,7 +150,7 @@ def _refuse_a_twin(context: Context, publication: Publication) -> None:
     """
     schema = publication.schema
     name = schema.fingerprint
-    held: Any = context.client.hget(context.schema_book(publication.name), name.hex())
+    held: Any = context.client.hget(context.schema_key(publication.name), name.hex())
     # A text that has not the fingerprint by which it stands there is damage, soon written over.
     twin = held is not None and fingerprint_of_schema(held) == name
     if twin and held != schema.to_json().encode():
@@ -161,16 +161,16 @@ def _refuse_a_twin(context: Context, publication: Publication) -> None:
         )
 
 
-def _announce_schema(context: Context, publication: Publication) -> None:
+def _announce_schema(context: SyncRun, publication: Publication) -> None:
     """Tell readers how to read the rows, before the first of them is there."""
     fingerprint = publication.schema.fingerprint.hex()
     written = (fingerprint, publication.schema.to_json(), "current", fingerprint)
-    context.lease.run("HSET", [context.schema_book(publication.name)], *written)
-    context.lease.run("SADD", [context.views_book], publication.name)
+    context.lease.run("HSET", [context.schema_key(publication.name)], *written)
+    context.lease.run("SADD", [context.views_key], publication.name)
 
 
-def _forget_old_schemas(context: Context, publication: Publication) -> None:
-    key = context.schema_book(publication.name)
+def _forget_old_schemas(context: SyncRun, publication: Publication) -> None:
+    key = context.schema_key(publication.name)
     kept = {b"current", publication.schema.fingerprint.hex().encode()}
     names: Any = context.client.hkeys(key)
     old = [name for name in names if name not in kept]
@@ -178,7 +178,7 @@ def _forget_old_schemas(context: Context, publication: Publication) -> None:
         context.lease.run("HDEL", [key], *old)
 
 
-def _unseal(context: Context, publication: Publication, epoch: str | None = None) -> bool:
+def _unseal(context: SyncRun, publication: Publication, epoch: str | None = None) -> bool:
     """Take the epoch from Redis before its rows change: a half-done publication has none.
 
     Args:
@@ -186,7 +186,7 @@ def _unseal(context: Context, publication: Publication, epoch: str | None = None
         publication: The view.
         epoch: What is there, where other rows of it are to stay; return whether it is everywhere.
     """
-    context.lease.run("HDEL", [context.view_book(publication.name)], "epoch")
+    context.lease.run("HDEL", [context.view_key(publication.name)], "epoch")
     view = context.client, context.project, publication.name
     if epoch is not None:
         return swap_canaries(*view, epoch, context.lease.token)
@@ -194,7 +194,7 @@ def _unseal(context: Context, publication: Publication, epoch: str | None = None
     return True
 
 
-def _seal(context: Context, publication: Publication) -> str:
+def _seal(context: SyncRun, publication: Publication) -> str:
     """Give Redis a new epoch: from here on it holds what the warehouse's table says."""
     epoch = secrets.token_hex(8)
     if not swap_canaries(
@@ -207,20 +207,20 @@ def _seal(context: Context, publication: Publication) -> str:
         "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     fields = [part for pair in sealed.items() for part in pair]
-    context.lease.run("HSET", [context.view_book(publication.name)], *fields)
+    context.lease.run("HSET", [context.view_key(publication.name)], *fields)
     # Last: a server that takes another's place from here on has the epoch, or lacks it too.
-    check_histories(context.client, context.begun)
+    check_replication_ids(context.client, context.begun)
     return epoch
 
 
-def _remove_others(context: Context, chosen: Sequence[Publication]) -> list[ViewReport]:
+def _remove_others(context: SyncRun, chosen: Sequence[Publication]) -> list[ViewReport]:
     """Remove what was published of views that are gone from the project, or no longer online."""
     declared = {publication.name for publication in chosen}
     others = undeclared(context.client, context.state, context.project, declared)
     return [_remove(context, view) for view in others]
 
 
-def _remove(context: Context, view: str) -> ViewReport:
+def _remove(context: SyncRun, view: str) -> ViewReport:
     started = time.monotonic()
     deleted = remove_view(context, view)
     seconds = time.monotonic() - started

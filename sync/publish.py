@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import NO_CREATED
-from sync.columns import constant, from_block
-from sync.context import Context
-from sync.difference import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
-from sync.encoder import Encoder, micros
-from sync.publication import Publication
-from sync.publisher import Publisher, expiry_shift, publishing
-from sync.reader import batches
+from sync.encoding.byte_columns import constant, from_block
+from sync.encoding.encoder import Encoder, micros
+from sync.redis.publisher import Publisher, expiry_shift, publishing
 from sync.report import ProgressEvent
+from sync.run import SyncRun
+from sync.warehouse.change_detection import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
+from sync.warehouse.newest_rows import batches
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["publish_changes", "publish_everything"]
 
 
-def publish_everything(context: Context, publication: Publication, rows: int) -> int:
+def publish_everything(context: SyncRun, publication: Publication, rows: int) -> int:
     """Write every row of the view's table of published rows.
 
     Args:
@@ -44,7 +44,7 @@ def publish_everything(context: Context, publication: Publication, rows: int) ->
 
 
 def publish_changes(
-    context: Context, publication: Publication, changes: str, counts: dict[str, int]
+    context: SyncRun, publication: Publication, changes: str, counts: dict[str, int]
 ) -> tuple[int, int, int]:
     """Write and delete the rows that changed.
 
@@ -73,11 +73,11 @@ def publish_changes(
     return publisher.applied - deleted, deleted, publisher.refused
 
 
-def _encoder(context: Context, publication: Publication) -> Encoder:
+def _encoder(context: SyncRun, publication: Publication) -> Encoder:
     return Encoder(context.project, publication.name, publication.schema)
 
 
-def _batches(context: Context, sql: str) -> Iterator[pa.RecordBatch]:
+def _batches(context: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
     for batch in batches(context.warehouse.stream(sql)):
         context.lease.check()
         yield batch
@@ -108,5 +108,5 @@ def _previous(publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
     return found
 
 
-def _tell(context: Context, publication: Publication, publisher: Publisher, rows: int) -> None:
+def _tell(context: SyncRun, publication: Publication, publisher: Publisher, rows: int) -> None:
     context.progress(ProgressEvent(publication.name, min(publisher.sent, rows), rows))

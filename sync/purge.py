@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnknownFeatureView
-from featurestore.online.keys import book, row_prefix, view_of
-from featurestore.registry import Registry
+from featurestore.online.keys import metadata_key, row_prefix, view_of
+from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.context import Context
-from sync.fences import remove_fences
-from sync.lock import lock_key, sync_lock
+from sync.redis.key_scan import keys_with
+from sync.redis.stored_rows import row_keys
 from sync.removal import remove_view
-from sync.rows import row_keys
+from sync.run import SyncRun
+from sync.safety.fences import remove_fences
+from sync.safety.lock import lock_key, sync_lock
 from sync.selection import published_names
-from sync.state import State
-from sync.walk import keys_with
+from sync.warehouse.ledger import Ledger
 
 if TYPE_CHECKING:
     import redis
@@ -63,7 +63,7 @@ class PurgeReport:
 
 
 def plan_purge(
-    registry: Registry, client: redis.Redis, state: State, view: str | None = None
+    registry: Registry, client: redis.Redis, state: Ledger, view: str | None = None
 ) -> PurgeReport:
     """Count what a purge would remove; nothing is written.
 
@@ -88,7 +88,7 @@ def purge(
     registry: Registry,
     warehouse: Warehouse,
     client: redis.Redis,
-    state: State,
+    state: Ledger,
     view: str | None = None,
 ) -> PurgeReport:
     """Remove rows and books of one view, or everything that the project has in Redis.
@@ -107,7 +107,7 @@ def purge(
     project = registry.project
     with sync_lock(client, project) as lease:
         now = datetime.now(UTC)
-        context = Context(project, warehouse, client, lease, state, now)
+        context = SyncRun(project, warehouse, client, lease, state, now)
         names = _names(registry, client, state, view)
         removed = tuple(PurgedView(name, remove_view(context, name)) for name in names)
         if view is None:
@@ -115,7 +115,7 @@ def purge(
     return PurgeReport(project, removed)
 
 
-def _names(registry: Registry, client: redis.Redis, state: State, view: str | None) -> list[str]:
+def _names(registry: Registry, client: redis.Redis, state: Ledger, view: str | None) -> list[str]:
     known = published_names(client, state, registry.project)
     if view is None:
         return sorted(known | set(_found_in_rows(client, registry.project)))
@@ -140,10 +140,10 @@ def _all_rows(project: str) -> str:
     return row_prefix(project, "").removesuffix(":")
 
 
-def _remove_books(context: Context) -> None:
+def _remove_books(context: SyncRun) -> None:
     """Remove what is left of the project's books; the lock goes when it is given back."""
     lock = lock_key(context.project).encode()
-    left = context.client.scan_iter(match=f"{book(context.project, '')}*", count=2_000)
+    left = context.client.scan_iter(match=f"{metadata_key(context.project, '')}*", count=2_000)
     for key in [key for key in left if key != lock]:
         context.lease.run("DEL", [key])
     remove_fences(context.client, context.project)

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.checks import with_types
-from featurestore.definitions import FeatureView
 from featurestore.errors import SyncError
-from featurestore.online.keys import book
-from featurestore.registry import Registry
+from featurestore.online.keys import metadata_key
+from featurestore.registry.definitions import FeatureView
+from featurestore.registry.registry import Registry
+from featurestore.registry.warehouse_types import with_types
 from featurestore.warehouse.protocol import Warehouse
-from sync.publication import Publication
-from sync.reader import published
-from sync.state import State
+from sync.warehouse.ledger import Ledger
+from sync.warehouse.newest_rows import published
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import redis
@@ -56,14 +56,14 @@ def publication_of(
     return replace(published(with_types(view, warehouse), now, warehouse), since=since)
 
 
-def published_names(client: redis.Redis, state: State, project: str) -> set[str]:
+def published_names(client: redis.Redis, state: Ledger, project: str) -> set[str]:
     """Return the names of all views that either side remembers as published."""
-    remembered: Any = client.smembers(book(project, "views"))
+    remembered: Any = client.smembers(metadata_key(project, "views"))
     return {*state.views(), *(name.decode() for name in remembered)}
 
 
 def undeclared(
-    client: redis.Redis, state: State, project: str, declared: Collection[str]
+    client: redis.Redis, state: Ledger, project: str, declared: Collection[str]
 ) -> list[str]:
     """Return the views that were published, and are gone from the project or no longer online."""
     return sorted(published_names(client, state, project) - set(declared))

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from featurestore.definitions import FeatureView, Freshness
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
-from sync.condition import Condition
-from sync.facts import newest_event, published_facts
-from sync.lock import lock_key
-from sync.publication import Publication
-from sync.rows import key_of, sampled_memory
+from featurestore.registry.definitions import FeatureView, Freshness
+from sync.redis.stored_rows import key_of, sampled_memory
+from sync.row_counts import newest_event, published_facts
+from sync.safety.diagnosis import Condition
+from sync.safety.lock import lock_key
 from sync.selection import chosen_views, publication_of, undeclared
 from sync.survey import Survey
+from sync.warehouse.publication import Publication
 
 __all__ = ["Level", "StatusReport", "ViewStatus", "status_of"]
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.registry import Registry
+from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.condition import Condition, Diagnosis, examine
-from sync.publication import Publication
-from sync.state import State
+from sync.safety.diagnosis import Condition, Diagnosis, examine
+from sync.warehouse.ledger import Ledger
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["SAMPLE_ROWS", "Survey"]
+__all__ = ["MEMORY_SAMPLE_ROWS", "Survey"]
 
-SAMPLE_ROWS = 500
+MEMORY_SAMPLE_ROWS = 500
 """Rows by which the memory of all is estimated."""
 
 _NEWEST = "_featurestore_newest"
@@ -38,7 +38,7 @@ class Survey:
     registry: Registry
     warehouse: Warehouse
     client: redis.Redis
-    state: State
+    state: Ledger
     now: datetime
 
     @property
@@ -66,7 +66,7 @@ class Survey:
         self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.latest}")
         return _NEWEST
 
-    def sample(self, source: str, rows: int = SAMPLE_ROWS) -> list[dict[str, Any]]:
+    def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:
         """Return some rows of a table."""
         query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
         sampled: list[dict[str, Any]] = self.warehouse.stream(query).read_all().to_pylist()

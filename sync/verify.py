@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.definitions import ServiceMember
 from featurestore.online.client import OnlineClient
 from featurestore.online.response import OnlineResponse, Status
+from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
-from sync.publication import Publication
-from sync.reader import batches
-from sync.rows import key_columns
+from sync.orphans import unknown_keys
+from sync.redis.stored_rows import key_columns
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
-from sync.unknown import unknown_keys
+from sync.warehouse.newest_rows import batches
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa

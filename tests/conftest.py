@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from tests.example_fixture import example_project
-from tests.redis_fixture import redis_client, redis_server
+from tests.support.example_fixture import example_project
+from tests.support.redis_fixture import redis_client, redis_server
 
 __all__ = ["example_project", "redis_client", "redis_server"]
 

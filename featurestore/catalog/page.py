@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.catalog.pictures import sparkline
+from featurestore.catalog.charts import sparkline
 from featurestore.catalog.snippets import newest_rows_sql, python_snippet, reading_snippet
 from featurestore.catalog.statistics import FeatureStatistics, ViewStatistics
-from featurestore.definitions import Feature, FeatureService, FeatureView, Freshness
-from featurestore.durations import format_duration
 from featurestore.lineage.graph import ColumnId, LineageGraph
 from featurestore.lineage.picture import svg
-from featurestore.registry import Registry
+from featurestore.registry.definitions import Feature, FeatureService, FeatureView, Freshness
+from featurestore.registry.registry import Registry
+from featurestore.values.durations import format_duration
 
 if TYPE_CHECKING:
     from markupsafe import Markup

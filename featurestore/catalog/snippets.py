@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from featurestore.definitions import Feature, FeatureView
+from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.expressions import as_name
 
 __all__ = ["newest_rows_sql", "python_snippet", "reading_snippet", "training_command"]

@@ -17,13 +17,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from featurestore.definitions import Feature, FeatureView
+from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column, relation
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = [
-    "SAMPLE_ROWS",
+    "STATISTICS_SAMPLE_ROWS",
     "FeatureStatistics",
     "ViewStatistics",
     "histogram",
@@ -34,7 +34,7 @@ __all__ = [
 STEPS = 40
 """The number of quantiles between the least value and the greatest."""
 
-SAMPLE_ROWS = 200_000
+STATISTICS_SAMPLE_ROWS = 200_000
 """Beyond this number of rows only about so many are looked at."""
 
 _POINTS = [step / STEPS for step in range(STEPS + 1)]
@@ -104,7 +104,7 @@ class ViewStatistics:
 
 
 def measure_view(
-    view: FeatureView, warehouse: Warehouse, *, sample_rows: int = SAMPLE_ROWS
+    view: FeatureView, warehouse: Warehouse, *, sample_rows: int = STATISTICS_SAMPLE_ROWS
 ) -> ViewStatistics:
     """Ask the warehouse about a view.
 

@@ -13,7 +13,6 @@ from featurestore.cli import (
     catalog,
     demo,
     docs,
-    impact,
     init,
     lineage,
     online,
@@ -21,6 +20,7 @@ from featurestore.cli import (
     training,
     validate,
 )
+from featurestore.cli import diff as impact
 from featurestore.cli.output import complain
 from featurestore.errors import FeatureStoreError
 
@@ -65,9 +65,9 @@ for module in (init, catalog, validate, training, online, operations, lineage, i
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from featurestore import __version__
+        from featurestore.values.version import VERSION
 
-        typer.echo(f"featurestore {__version__}")
+        typer.echo(f"featurestore {VERSION}")
         raise typer.Exit
 
 

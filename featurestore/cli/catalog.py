@@ -11,18 +11,18 @@ import typer
 
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
 from featurestore.cli.output import note, plain, print_json, print_table, stdout
-from featurestore.definitions import FeatureRef
-from featurestore.durations import format_duration
 from featurestore.errors import RegistryError, did_you_mean
+from featurestore.registry.definitions import FeatureRef
+from featurestore.values.durations import format_duration
 
 if TYPE_CHECKING:
-    from featurestore.definitions import Entity, FeatureService, FeatureView
-    from featurestore.registry import Registry
+    from featurestore.registry.definitions import Entity, FeatureService, FeatureView
+    from featurestore.registry.registry import Registry
 
 __all__ = ["COMMANDS"]
 
 
-class Kind(StrEnum):
+class Listing(StrEnum):
     """What can be listed."""
 
     VIEWS = "views"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.VIEWS,
+    kind: Annotated[Listing, typer.Argument(help="What to list.")] = Listing.VIEWS,
     project_dir: ProjectDir = Path(),
     format_: AsFormat = Format.TABLE,
 ) -> None:
@@ -90,10 +90,10 @@ def _services(registry: Registry) -> Iterable[dict[str, Any]]:
 
 
 _LISTINGS = {
-    Kind.VIEWS: _views,
-    Kind.FEATURES: _features,
-    Kind.ENTITIES: _listed_entities,
-    Kind.SERVICES: _services,
+    Listing.VIEWS: _views,
+    Listing.FEATURES: _features,
+    Listing.ENTITIES: _listed_entities,
+    Listing.SERVICES: _services,
 }
 
 

@@ -23,7 +23,7 @@ from featurestore.errors import FeatureStoreError, MissingExtra
 
 if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
-    from featurestore.store import FeatureStore
+    from featurestore.store.feature_store import FeatureStore
 
 __all__ = ["COMMANDS"]
 
@@ -58,8 +58,8 @@ def demo(
 
 
 def _tour(project: Path, redis_url: str) -> None:
-    from featurestore.store import FeatureStore
-    from featurestore.values import parse_instant
+    from featurestore.store.feature_store import FeatureStore
+    from featurestore.values.parsing import parse_instant
 
     now = parse_instant(NOW)
     store = FeatureStore(project, redis_url=redis_url, now=now)

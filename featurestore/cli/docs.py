@@ -12,7 +12,7 @@ from featurestore.cli.output import note, print_diff, reading_models
 from featurestore.errors import FeatureStoreError
 
 if TYPE_CHECKING:
-    from featurestore.store import FeatureStore
+    from featurestore.store.feature_store import FeatureStore
 
 __all__ = ["COMMANDS"]
 
@@ -48,11 +48,11 @@ def docs(
 
     Example: featurestore docs --check
     """
-    from featurestore.catalog.blocks import MARK, catalog_markdown
-    from featurestore.catalog.files import (
+    from featurestore.catalog.docs_blocks import MARK, catalog_markdown
+    from featurestore.catalog.output_files import (
         blocks_path,
-        difference,
         refuse_second_overview,
+        stale_lines,
         write_file,
     )
 
@@ -61,7 +61,7 @@ def docs(
     path = markdown or blocks_path(project_dir)
     if overview:
         refuse_second_overview(project_dir, path)
-    changed = difference(path, text)
+    changed = stale_lines(path, text)
     if check:
         _check(path, changed)
         return
@@ -85,13 +85,13 @@ def _check(path: Path, changed: str) -> None:
 
 
 def _page(store: FeatureStore, *, connect: bool) -> str:
-    from featurestore.catalog.measure import measure
     from featurestore.catalog.page import Measured, catalog_page
+    from featurestore.catalog.read_statistics import measure_views
 
     registry, measured = store.registry, Measured()
     if connect:
         with store.warehouse() as warehouse:
-            registry, measured = measure(registry, warehouse)
+            registry, measured = measure_views(registry, warehouse)
         for view, failure in measured.failures.items():
             note(f"No statistics of {view}: {failure}")
     with reading_models() as progress:

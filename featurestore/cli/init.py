@@ -12,13 +12,13 @@ import typer
 from featurestore.cli.options import ProjectDir
 from featurestore.cli.output import note, print_diff, stdout
 from featurestore.errors import FeatureStoreError
-from featurestore.profile import Project, load_project
+from featurestore.project.profile import Project, load_project
 from featurestore.scaffold import (
     Edit,
     Step,
     Tag,
     add_package,
-    columns_of,
+    columns_of_table,
     default_package,
     model_names,
     read_package,
@@ -77,7 +77,7 @@ def init(
     source = read_package(package, project_dir) if package else default_package(project_dir)
     added = add_package(project_dir, source)
     tag = _tag(project, model, entities, event_timestamp, ttl, features)
-    columns = columns_of(project, tag.model) if tag else ()
+    columns = columns_of_table(project, tag.model) if tag else ()
     steps = [*([added] if added else []), *(tag_model(project, tag, columns) if tag else [])]
     _carry_out(steps, project_dir, dry_run=dry_run)
     if added and package is None:

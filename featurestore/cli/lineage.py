@@ -14,10 +14,10 @@ from featurestore.errors import FeatureStoreError, did_you_mean
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+    from featurestore.lineage.dependents import Hit
     from featurestore.lineage.graph import ColumnId, LineageGraph
-    from featurestore.lineage.hits import Hit
-    from featurestore.lineage.trees import Branch
-    from featurestore.store import FeatureStore
+    from featurestore.lineage.tree import Branch
+    from featurestore.store.feature_store import FeatureStore
 
 __all__ = ["COMMANDS"]
 
@@ -74,8 +74,8 @@ def _show_feature(
     output: Path | None,
     format_: Format,
 ) -> None:
-    from featurestore.lineage.hits import parts_of
-    from featurestore.lineage.trees import upstream_tree
+    from featurestore.lineage.dependents import parts_of
+    from featurestore.lineage.tree import upstream_tree
 
     columns = _columns_of(store, name)
     view = store.registry.view(name.partition(":")[0])
@@ -101,8 +101,8 @@ def _show_feature(
 
 
 def _columns_of(store: FeatureStore, name: str) -> dict[str, ColumnId]:
-    from featurestore.definitions import ALL_FEATURES, FeatureRef
     from featurestore.lineage.graph import ColumnId
+    from featurestore.registry.definitions import ALL_FEATURES, FeatureRef
 
     reference = FeatureRef.parse(name if ":" in name else f"{name}:{ALL_FEATURES}")
     view = store.registry.view(reference.view)
@@ -159,7 +159,7 @@ def _lineage_json(
 
 
 def _column_json(graph: LineageGraph, column: ColumnId) -> dict[str, Any]:
-    from featurestore.lineage.labels import column_label, kind_of
+    from featurestore.lineage.display_names import column_label, kind_of
 
     return {
         "id": str(column),
@@ -179,8 +179,8 @@ def _show_hits(
     output: Path | None,
     format_: Format,
 ) -> None:
+    from featurestore.lineage.dependents import hits
     from featurestore.lineage.graph import find_column
-    from featurestore.lineage.hits import hits
 
     column = find_column(store.manifest, name)
     found = hits(graph, store.manifest, store.registry, column)
@@ -194,7 +194,7 @@ def _show_hits(
 
 
 def _hit_services(store: FeatureStore, found: list[Hit]) -> dict[str, list[ColumnId]]:
-    from featurestore.lineage.labels import column_id
+    from featurestore.lineage.display_names import column_id
 
     services: dict[str, list[ColumnId]] = {}
     for hit in found:
@@ -248,8 +248,8 @@ def _draw(
     indirect: bool,
     downstream: bool = False,
 ) -> None:
-    from featurestore.files import whole_file
     from featurestore.lineage.picture import page, svg
+    from featurestore.values.atomic_file import atomic_write
 
     title = f"What depends on {title}" if downstream else f"Lineage of {title}"
     views = [view.unique_id for view in store.registry.feature_views.values()]
@@ -264,7 +264,7 @@ def _draw(
     )
     text = page(picture, title) if output.suffix == ".html" else picture
     try:
-        with whole_file(output) as part:
+        with atomic_write(output) as part:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FeatureStoreError(f"Cannot write {output}: {error.strerror}.") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featurestore.cli.options import (
-    AllowPii,
+    AllowPiiOption,
     AsFormat,
     Features,
     Format,
@@ -28,7 +28,7 @@ from featurestore.cli.options import (
     open_store,
 )
 from featurestore.cli.output import note, print_json, print_table, stderr
-from featurestore.values import parse_values
+from featurestore.values.parsing import parse_values
 
 if TYPE_CHECKING:
     from sync.report import ProgressEvent, SyncReport
@@ -69,7 +69,7 @@ def sync(
         bool,
         typer.Option("--quiet", "-q", help="Print nothing; with --format json, one line of it."),
     ] = False,
-    allow_pii: AllowPii = None,
+    allow_pii: AllowPiiOption = None,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),

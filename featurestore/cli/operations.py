@@ -1,4 +1,4 @@
-"""Running the online store: `status`, `verify` and `purge`."""
+"""Running the online store: `status`, `verify` and `purge_command`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from featurestore.cli.options import (
     open_store,
 )
 from featurestore.cli.output import note, plain, print_json, print_table, working
-from featurestore.durations import format_duration, parse_duration
+from featurestore.values.durations import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from sync.purge import PurgeReport
@@ -200,7 +200,7 @@ def _exact(value: Any) -> str:
     return repr(value) if isinstance(value, float | bytes) else plain(value)
 
 
-def purge(
+def purge_command(
     view: Annotated[
         str | None, typer.Option("--view", "-v", help="The view; else the whole project.")
     ] = None,
@@ -237,4 +237,4 @@ def _print_purge(report: PurgeReport) -> None:
         note("Removed. The next sync publishes what is declared in full.")
 
 
-COMMANDS = (status, verify, purge)
+COMMANDS = (status, verify, purge_command)

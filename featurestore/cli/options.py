@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.durations import parse_duration
 from featurestore.errors import EntityFrameError, FeatureStoreError
-from featurestore.values import parse_instant
+from featurestore.values.durations import parse_duration
+from featurestore.values.parsing import parse_instant
 
 if TYPE_CHECKING:
-    from featurestore.store import FeatureStore
+    from featurestore.store.feature_store import FeatureStore
 
 
 class Format(StrEnum):
@@ -78,7 +78,7 @@ FullNames = Annotated[
 ]
 
 
-AllowPii = Annotated[
+AllowPiiOption = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-pii", metavar="VIEW:FEATURE", help="Personal data to include, by name; recorded."
@@ -94,7 +94,7 @@ def open_store(
     redis_url: str | None = None,
 ) -> FeatureStore:
     """Return the store of a project."""
-    from featurestore.store import FeatureStore
+    from featurestore.store.feature_store import FeatureStore
 
     return FeatureStore(project_dir, target, now=optional_moment(now), redis_url=redis_url)
 

@@ -1,4 +1,4 @@
-"""Training sets: `sql`, `train`, `why`."""
+"""Training sets: `sql`, `train`, `why_command`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.options import (
-    AllowPii,
+    AllowPiiOption,
     AsFormat,
     Features,
     Format,
@@ -36,7 +36,7 @@ from featurestore.errors import EntityFrameError, FeatureStoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from featurestore.training import TrainingJob
+    from featurestore.training.job import TrainingJob
 
 __all__ = ["COMMANDS"]
 
@@ -64,7 +64,9 @@ FeatureTimestamps = Annotated[
 AsKnown = Annotated[
     bool, typer.Option("--as-known", help="Leave out rows written after the entity row's time.")
 ]
-Strategy = Annotated[str | None, typer.Option(help="The shape of join: asof, window or lateral.")]
+StrategyOption = Annotated[
+    str | None, typer.Option(help="The shape of join: asof, window or lateral.")
+]
 
 
 def sql(
@@ -81,8 +83,8 @@ def sql(
     full_feature_names: FullNames = False,
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
-    strategy: Strategy = None,
-    allow_pii: AllowPii = None,
+    strategy: StrategyOption = None,
+    allow_pii: AllowPiiOption = None,
     now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
@@ -161,8 +163,8 @@ def train(
     full_feature_names: FullNames = False,
     feature_timestamps: FeatureTimestamps = False,
     as_known: AsKnown = False,
-    strategy: Strategy = None,
-    allow_pii: AllowPii = None,
+    strategy: StrategyOption = None,
+    allow_pii: AllowPiiOption = None,
     now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
@@ -257,7 +259,7 @@ def _entity_source(text: str | None) -> str | None:
     return f"SELECT * FROM {readers[path.suffix]}('{quoted}')"
 
 
-def why(
+def why_command(
     feature: Annotated[str, typer.Argument(metavar="VIEW:FEATURE", help="The feature.")],
     key: Annotated[
         str,
@@ -307,4 +309,4 @@ def _note_what_is_missing(result: pa.Table, limit: int) -> None:
         note(f"These are the {limit} rows nearest to that instant; --limit shows more.")
 
 
-COMMANDS = (sql, train, why)
+COMMANDS = (sql, train, why_command)

@@ -17,7 +17,7 @@ from featurestore.errors import FeatureStoreError, Problem
 
 if TYPE_CHECKING:
     from featurestore.lint.linter import LintReport
-    from featurestore.store import FeatureStore
+    from featurestore.store.feature_store import FeatureStore
 
 __all__ = ["COMMANDS"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from featurestore.errors import FeatureStoreError
-from featurestore.files import whole_file
+from featurestore.values.atomic_file import atomic_write
 
 __all__ = ["DEFAULT_FOLDER", "extract"]
 
@@ -61,7 +61,7 @@ def _packed_files() -> dict[str, Path]:
 def _extract_one(packed: dict[str, Path], target: Path) -> Path:
     with _opened(packed, target.name) as (stream, size):
         if not target.is_file() or target.stat().st_size != size:
-            with whole_file(target) as part, part.open("wb") as partial:
+            with atomic_write(target) as part, part.open("wb") as partial:
                 shutil.copyfileobj(stream, partial)
     return target
 

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from featurestore.definitions import Entity, Feature, FeatureService, FeatureView
-from featurestore.durations import format_duration
 from featurestore.impact.changes import Change, Effect
-from featurestore.impact.state import State
+from featurestore.impact.state import ProjectState
+from featurestore.lineage.display_names import label_of
 from featurestore.lineage.graph import ColumnId
-from featurestore.lineage.labels import label_of
+from featurestore.registry.definitions import Entity, Feature, FeatureService, FeatureView
+from featurestore.values.durations import format_duration
 
 __all__ = ["compare"]
 
 
-def compare(old: State, new: State, now: datetime | None = None) -> list[Change]:
+def compare(old: ProjectState, new: ProjectState, now: datetime | None = None) -> list[Change]:
     """Return what is different in a new state, the most harmful first.
 
     Args:
@@ -31,7 +31,7 @@ def compare(old: State, new: State, now: datetime | None = None) -> list[Change]
 
 
 class _Comparison:
-    def __init__(self, old: State, new: State, now: datetime) -> None:
+    def __init__(self, old: ProjectState, new: ProjectState, now: datetime) -> None:
         self.old, self.new, self.now = old, new, now
         compiled = old.is_compiled and new.is_compiled
         self.before = old.lineage if compiled else old.file_lineage

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from featurestore.cache import ResultCache
-from featurestore.definitions import FeatureView
 from featurestore.errors import ManifestNotFound
 from featurestore.lineage.graph import LineageGraph, build_lineage
-from featurestore.manifest import Manifest, load_manifest
 from featurestore.online.keys import row_prefix
-from featurestore.registry import Registry, build_registry
+from featurestore.project.manifest import Manifest, load_manifest
+from featurestore.project.result_cache import ResultCache
+from featurestore.registry.definitions import FeatureView
+from featurestore.registry.registry import Registry, build_registry
 
-__all__ = ["State", "load_state", "remark"]
+__all__ = ["ProjectState", "load_state", "remark"]
 
 
 @dataclass(frozen=True)
-class State:
+class ProjectState:
     """A manifest with what is read from it.
 
     Attributes:
@@ -57,7 +57,7 @@ class State:
         return row_prefix(self.registry.project, view.name) if view.online else ""
 
 
-def remark(old: State, new: State) -> str:
+def remark(old: ProjectState, new: ProjectState) -> str:
     """Say what could not be compared."""
     if old.is_compiled and new.is_compiled:
         return ""
@@ -69,7 +69,7 @@ def remark(old: State, new: State) -> str:
     )
 
 
-def load_state(path: Path, cache: ResultCache | None = None) -> State:
+def load_state(path: Path, cache: ResultCache | None = None) -> ProjectState:
     """Read the state that dbt left in a folder.
 
     Args:
@@ -86,4 +86,4 @@ def load_state(path: Path, cache: ResultCache | None = None) -> State:
             remedy="Name the manifest to compare with, or the folder that holds it.",
         )
     manifest = load_manifest(file)
-    return State(manifest, build_registry(manifest), cache)
+    return ProjectState(manifest, build_registry(manifest), cache)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-__all__ = ["ROWS", "ColumnId", "Flow", "Relation", "Rest", "Rows", "digest", "merged"]
+__all__ = ["ROWS", "ColumnId", "Flow", "Relation", "Rest", "RowFlow", "digest", "merged"]
 
 ROWS = "*"
 """The column that stands for the rows themselves: what `count(*)` depends on."""
@@ -62,7 +62,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowFlow:
     """What decides which rows a relation has.
 
     Attributes:
@@ -75,17 +75,17 @@ class Rows:
     indirect: frozenset[ColumnId] = _NONE
     doubts: frozenset[str] = frozenset()
 
-    def narrowed(self, what: str, flows: Iterable[Flow] = ()) -> Rows:
+    def narrowed(self, what: str, flows: Iterable[Flow] = ()) -> RowFlow:
         """Return the rows that some expressions leave, such as the condition of a filter."""
         listed = tuple(flows)
-        return Rows(
+        return RowFlow(
             digest(what, self.text, *(flow.text for flow in listed)),
             self.bases,
             self.indirect.union(*(flow.all for flow in listed)),
             self.doubts.union(*(flow.doubts for flow in listed)),
         )
 
-    def made_distinct(self, columns: Mapping[str, Flow]) -> Rows:
+    def made_distinct(self, columns: Mapping[str, Flow]) -> RowFlow:
         """Return the rows without repetitions.
 
         The text counts the columns and does not name them: a column that computes something else
@@ -94,9 +94,9 @@ class Rows:
         rows = self.narrowed("distinct", columns.values())
         return replace(rows, text=digest("distinct", self.text, str(len(columns))))
 
-    def beside(self, other: Rows, what: str) -> Rows:
+    def beside(self, other: RowFlow, what: str) -> RowFlow:
         """Return the rows of two relations that are joined or united."""
-        return Rows(
+        return RowFlow(
             digest(what, self.text, other.text),
             self.bases | other.bases,
             self.indirect | other.indirect,
@@ -140,7 +140,7 @@ class Relation:
     """
 
     columns: Mapping[str, Flow]
-    rows: Rows
+    rows: RowFlow
     rest: tuple[Rest, ...] = ()
     alternatives: bool = True
     doubts: frozenset[str] = field(default=frozenset())

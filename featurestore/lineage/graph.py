@@ -16,14 +16,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from featurestore.lineage.display_names import column_id, kind_of, label_column, unknown_column
 from featurestore.lineage.flows import ROWS, ColumnId, Flow, digest
-from featurestore.lineage.labels import column_id, kind_of, label_column, unknown_column
-from featurestore.manifest import Manifest
-from featurestore.registry import Registry, build_registry
+from featurestore.project.manifest import Manifest
+from featurestore.registry.registry import Registry, build_registry
 
 if TYPE_CHECKING:
-    from featurestore.cache import ResultCache
     from featurestore.lineage.models import Tracer
+    from featurestore.project.result_cache import ResultCache
 
 __all__ = [
     "ROWS",
@@ -150,8 +150,8 @@ def build_lineage(
     Returns:
         The graph of all that leads to the columns.
     """
-    from featurestore.lineage.catalog import catalog_columns
     from featurestore.lineage.models import Tracer
+    from featurestore.project.catalog_json import catalog_columns
 
     tracer = Tracer(manifest, catalog_columns(manifest.path), cache, progress, by_file=by_file)
     if columns is None:
@@ -222,8 +222,8 @@ def find_column(manifest: Manifest, text: str, cache: ResultCache | None = None)
     Raises:
         RegistryError: There is no such model or source, or it has no such column.
     """
-    from featurestore.lineage.catalog import catalog_columns
     from featurestore.lineage.models import Tracer
+    from featurestore.project.catalog_json import catalog_columns
 
     column = column_id(manifest, text)
     tracer = Tracer(manifest, catalog_columns(manifest.path), cache)

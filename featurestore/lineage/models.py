@@ -8,15 +8,15 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from featurestore.cache import ResultCache, checksum
 from featurestore.errors import NotCompiled
-from featurestore.lineage.flows import ROWS, ColumnId, Flow, Relation, Rest, Rows, digest
+from featurestore.lineage.flows import ROWS, ColumnId, Flow, Relation, Rest, RowFlow, digest
 from featurestore.lineage.incremental import without_own_rows
-from featurestore.lineage.names import Names
+from featurestore.lineage.name_matching import Names
 from featurestore.lineage.scopes import column_of, unknown
 from featurestore.lineage.stored import dumped, loaded
-from featurestore.manifest import Manifest
-from featurestore.nodes import CompiledNode
+from featurestore.project.manifest import Manifest
+from featurestore.project.nodes import CompiledNode
+from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.sql.compiled import parsed
 
 __all__ = ["Progress", "Tracer"]
@@ -122,7 +122,7 @@ class Tracer:
             name: Flow(f"{text}.{name}")
             for name in dict.fromkeys(map(self.names.of, (*(known or ()), *documented)))
         }
-        return Relation(columns, Rows(text), () if known else (Rest(flow=Flow(text)),))
+        return Relation(columns, RowFlow(text), () if known else (Rest(flow=Flow(text)),))
 
     def _documented(self, unique_id: str) -> list[str]:
         sources = self.manifest.sources
@@ -171,7 +171,7 @@ class Tracer:
             return self._unread(node, "its SQL is nested too deeply")
 
     def _query(self, node: CompiledNode, tree: exp.Expr) -> Relation:
-        from featurestore.lineage.queries import read_query
+        from featurestore.lineage.queries import trace_query
 
         own = self.names.relation(node.relation_name or "")
         by_name = self._by_name(node)
@@ -181,7 +181,7 @@ class Tracer:
         def base(table: exp.Table) -> Relation | None:
             path = self.names.table(table)
             if path == own and own:
-                return Relation({}, Rows("this"), (Rest(flow=Flow("this")),))
+                return Relation({}, RowFlow("this"), (Rest(flow=Flow("this")),))
             return self._base(by_name.get(path) or self._by_end(path), table)
 
         ctes = {
@@ -191,7 +191,7 @@ class Tracer:
             and n in self.manifest
             and self.node(n).config.materialized == "ephemeral"
         }
-        relation = read_query(_without_ephemeral(tree, ctes), self.names, base, ctes)
+        relation = trace_query(_without_ephemeral(tree, ctes), self.names, base, ctes)
         return _with_snapshot_columns(relation) if node.resource_type == "snapshot" else relation
 
     def _base(self, unique_id: str | None, table: exp.Table) -> Relation | None:
@@ -201,7 +201,7 @@ class Tracer:
             return None
         name = ".".join(self.names.table(table))
         return Relation(
-            {}, Rows(name, frozenset({ColumnId(name, ROWS)})), (Rest(node=name, text=name),)
+            {}, RowFlow(name, frozenset({ColumnId(name, ROWS)})), (Rest(node=name, text=name),)
         )
 
     def _as_base(self, unique_id: str) -> Relation:
@@ -211,14 +211,14 @@ class Tracer:
             name: Flow(flow.text, frozenset({ColumnId(unique_id, name)}))
             for name, flow in relation.columns.items()
         }
-        rows = Rows(relation.rows.text, frozenset({ColumnId(unique_id, ROWS)}))
+        rows = RowFlow(relation.rows.text, frozenset({ColumnId(unique_id, ROWS)}))
         rest = (Rest(node=unique_id, text=_rest_text(relation.rest)),) if relation.rest else ()
         return Relation(columns, rows, rest)
 
     def _unread(self, node: CompiledNode, reason: str) -> Relation:
         text = digest(node.raw_code or node.unique_id)
         bases = [self._as_base(n).rows for n in self._needs_of(node)]
-        rows = Rows(digest(text, *(b.text for b in bases)))
+        rows = RowFlow(digest(text, *(b.text for b in bases)))
         rows = replace(rows, bases=frozenset[ColumnId]().union(*(b.bases for b in bases)))
         return unknown(reason, text, rows)
 

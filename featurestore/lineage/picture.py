@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from featurestore.lineage.display_names import kind_of, label_of
 from featurestore.lineage.flows import ROWS, ColumnId
 from featurestore.lineage.graph import Edge, LineageGraph
-from featurestore.lineage.labels import kind_of, label_of
 
 __all__ = ["page", "svg"]
 

@@ -7,20 +7,20 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from featurestore.lineage.expressions import evaluate, is_aggregate, spreads
-from featurestore.lineage.flows import Flow, Relation, Rows, digest, merged
-from featurestore.lineage.names import Names
-from featurestore.lineage.scopes import NO_ROWS, Context, Scope, column_of, unknown
+from featurestore.lineage.expression_flow import evaluate, is_aggregate, spreads
+from featurestore.lineage.flows import Flow, Relation, RowFlow, digest, merged
+from featurestore.lineage.name_matching import Names
+from featurestore.lineage.scopes import NO_ROWS, Scope, ScopeContext, column_of, unknown
 from featurestore.lineage.stars import selected
 from featurestore.lineage.tables import join_table, read_table, renamed
 
-__all__ = ["read_query"]
+__all__ = ["trace_query"]
 
 _ROUNDS = 5
 """How often a recursive CTE is read: each round can only add, and chains of columns are short."""
 
 
-def read_query(
+def trace_query(
     query: exp.Expr,
     names: Names,
     bases: Callable[[exp.Table], Relation | None],
@@ -34,7 +34,7 @@ def read_query(
         bases: Finds the relations that are not part of the query.
         ctes: CTEs that are in view.
     """
-    return _read(query, Scope(Context(names, bases, evaluate, _read), ctes or {}))
+    return _read(query, Scope(ScopeContext(names, bases, evaluate, _read), ctes or {}))
 
 
 def _read(query: exp.Expr, outer: Scope) -> Relation:
@@ -118,7 +118,7 @@ def _united(query: exp.SetOperation, scope: Scope) -> Relation:
     return relation
 
 
-def _stacked(left: Relation, right: Relation, rows: Rows, *, by_name: bool) -> Relation:
+def _stacked(left: Relation, right: Relation, rows: RowFlow, *, by_name: bool) -> Relation:
     """Lay one relation under the other: column by column, by name where SQL or we must."""
     doubts = left.doubts | right.doubts
     if not (left.rest or right.rest or by_name):
@@ -195,11 +195,11 @@ def _inner_joins(table: exp.Expr) -> list[exp.Join]:
     return [*(_inner_joins(within) if isinstance(within, exp.Table) else ()), *own]
 
 
-def _filtered(word: str, condition: exp.Expr, scope: Scope) -> Rows:
+def _filtered(word: str, condition: exp.Expr, scope: Scope) -> RowFlow:
     return scope.rows.narrowed(word, [evaluate(condition, scope)])
 
 
-def _rows(query: exp.Select, columns: Mapping[str, Flow], scope: Scope) -> Rows:
+def _rows(query: exp.Select, columns: Mapping[str, Flow], scope: Scope) -> RowFlow:
     """Return the rows that GROUP BY, HAVING, QUALIFY and DISTINCT leave of those of FROM."""
     rows = scope.rows
     group = query.args.get("group")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, Rows, digest, merged
-from featurestore.lineage.names import Names
+from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, RowFlow, digest, merged
+from featurestore.lineage.name_matching import Names
 
-__all__ = ["NO_ROWS", "Context", "Scope", "column_of", "unknown"]
+__all__ = ["NO_ROWS", "Scope", "ScopeContext", "column_of", "unknown"]
 
-NO_ROWS = Rows("one row")
+NO_ROWS = RowFlow("one row")
 _HIDING = 2
 
 
 @dataclass(frozen=True)
-class Context:
+class ScopeContext:
     """What is the same all over a query.
 
     Attributes:
@@ -34,7 +34,7 @@ class Context:
     read: Callable[[exp.Expr, Scope], Relation]
 
 
-def unknown(reason: str, text: str, rows: Rows) -> Relation:
+def unknown(reason: str, text: str, rows: RowFlow) -> Relation:
     """Return a relation of which nothing is known but what it reads."""
     flow = Flow(digest("unknown", text, rows.text), rows.bases, rows.indirect, frozenset({reason}))
     return Relation({}, rows, (Rest(flow=flow),), doubts=frozenset({reason}))
@@ -83,14 +83,14 @@ class Scope:
         rows: The rows as they are read so far.
     """
 
-    context: Context
+    context: ScopeContext
     ctes: Mapping[str, Relation]
     parent: Scope | None = None
     relations: dict[str, Relation] = field(default_factory=dict)
     shared: dict[str, Flow] = field(default_factory=dict)
     aliases: dict[str, exp.Expr] = field(default_factory=dict)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
-    rows: Rows = NO_ROWS
+    rows: RowFlow = NO_ROWS
     _reading: set[str] = field(default_factory=set)
 
     @property

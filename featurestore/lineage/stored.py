@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, Rows
+from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, RowFlow
 
 __all__ = ["dumped", "loaded"]
 
@@ -27,7 +27,7 @@ def loaded(stored: Any) -> Relation | None:
     """Read what `dumped` wrote; None if it is nothing of the kind.
 
     >>> flow = Flow("t", frozenset({ColumnId("model.shop.a", "x")}))
-    >>> relation = Relation({"x": flow}, Rows("r"), (Rest("source.shop.a.b"),))
+    >>> relation = Relation({"x": flow}, RowFlow("r"), (Rest("source.shop.a.b"),))
     >>> loaded(dumped(relation)) == relation
     True
     >>> loaded({"columns": {}})
@@ -42,7 +42,7 @@ def _loaded(stored: dict[str, Any]) -> Relation:
     whole, bases, indirect, doubts = stored["rows"]
     return Relation(
         {name: _flow_of(flow) for name, flow in stored["columns"].items()},
-        Rows(whole, _ids(bases), _ids(indirect), frozenset(doubts)),
+        RowFlow(whole, _ids(bases), _ids(indirect), frozenset(doubts)),
         tuple(
             Rest(node, text, flow and _flow_of(flow), frozenset(hidden), loose)
             for node, text, flow, hidden, loose in stored["rest"]
@@ -52,7 +52,7 @@ def _loaded(stored: dict[str, Any]) -> Relation:
     )
 
 
-def _rows(rows: Rows) -> list[Any]:
+def _rows(rows: RowFlow) -> list[Any]:
     return [rows.text, *_parts(rows.bases, rows.indirect), sorted(rows.doubts)]
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, Rows, digest, merged
-from featurestore.lineage.names import Names
+from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, RowFlow, digest, merged
+from featurestore.lineage.name_matching import Names
 from featurestore.lineage.scopes import Scope, column_of
 
 __all__ = ["join_table", "read_table", "renamed"]
@@ -73,7 +73,7 @@ def _function(node: exp.Expr, scope: Scope) -> Relation:
     columns = [flow for flow in found if flow.all]
     text = Flow(digest("function", _without_alias(node)))
     flow = merged("function", [text, *columns])
-    rows = Rows(flow.text, indirect=flow.all, doubts=flow.doubts)
+    rows = RowFlow(flow.text, indirect=flow.all, doubts=flow.doubts)
     named = {"unnest": flow} if isinstance(node, exp.Unnest) else {}
     if isinstance(node, exp.Unnest) and isinstance(alias := node.args.get("alias"), exp.TableAlias):
         # BigQuery's `unnest(values) as value` names the column, DuckDB's the table.
@@ -97,7 +97,7 @@ def _values(node: exp.Values, scope: Scope) -> Relation:
         for number, values in enumerate(zip(*rows, strict=False))
     }
     text = digest("values", *(flow.text for flow in columns.values()))
-    return Relation(columns, Rows(text))
+    return Relation(columns, RowFlow(text))
 
 
 def _pivoted(pivot: exp.Expr, relation: Relation, scope: Scope) -> Relation:
@@ -163,7 +163,7 @@ def join_table(join: exp.Join, scope: Scope) -> None:
 
 
 def _whose(
-    left: Rows, right: Rows, words: list[str]
+    left: RowFlow, right: RowFlow, words: list[str]
 ) -> tuple[frozenset[ColumnId], frozenset[ColumnId]]:
     """Return whose rows a join has: those of both, or of the side that it keeps whole."""
     both = left.indirect | right.indirect

@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from featurestore.cache import ResultCache, checksum
-from featurestore.definitions import FeatureView
 from featurestore.errors import NotCompiled, Problem
-from featurestore.lint.checks import CHECKS, VERSION
+from featurestore.lint.checks import CHECKS, LINT_VERSION
 from featurestore.lint.codes import RULES, WARNING, known_codes
-from featurestore.lint.facts import Facts
-from featurestore.lint.model import Found, LintedView
-from featurestore.lint.places import place, snippet
+from featurestore.lint.linted_view import Found, LintedView
+from featurestore.lint.manifest_index import ManifestIndex
+from featurestore.lint.source_lines import place, snippet
 from featurestore.lint.upstream import CARRIED, carried, models_behind
-from featurestore.manifest import Manifest
-from featurestore.registry import Registry
+from featurestore.project.manifest import Manifest
+from featurestore.project.result_cache import ResultCache, checksum
+from featurestore.registry.definitions import FeatureView
+from featurestore.registry.registry import Registry
 from featurestore.sql.compiled import parsed
 
 __all__ = ["LintReport", "lint_project"]
@@ -87,7 +87,7 @@ def lint_project(
         FeatureStoreError: There is no rule of a selected code.
     """
     codes = known_codes(select) if select is not None else tuple(RULES)
-    facts = Facts(manifest, registry)
+    facts = ManifestIndex(manifest, registry)
     problems: list[Problem] = []
     linted: list[str] = []
     uncompiled: list[str] = []
@@ -101,13 +101,15 @@ def lint_project(
                 continue
             found = _kept(view, facts, project, cache)
             linted.append(view.name)
-            problems += _heeded(view, found, codes)
+            problems += _without_ignored(view, found, codes)
     return LintReport(tuple(sorted(problems)), tuple(linted), tuple(uncompiled))
 
 
-def _kept(view: FeatureView, facts: Facts, project: Path, cache: ResultCache) -> list[Problem]:
+def _kept(
+    view: FeatureView, facts: ManifestIndex, project: Path, cache: ResultCache
+) -> list[Problem]:
     definition = repr(replace(view, ignore={}))
-    key = checksum(VERSION, facts.dialect, definition, *facts.material(view))
+    key = checksum(LINT_VERSION, facts.dialect, definition, *facts.finding_inputs(view))
     found = _read(cache.get(key))
     if found is None:
         found = list(_findings(view, facts, project))
@@ -123,7 +125,7 @@ def _read(kept: Any) -> list[Problem] | None:
         return None
 
 
-def _findings(view: FeatureView, facts: Facts, project: Path) -> Iterator[Problem]:
+def _findings(view: FeatureView, facts: ManifestIndex, project: Path) -> Iterator[Problem]:
     node = facts.node(view.unique_id)
     try:
         tree = parsed(node, facts.dialect)
@@ -176,7 +178,9 @@ def _problem(view: LintedView, code: str, found: Found, dialect: str, project: P
     )
 
 
-def _heeded(view: FeatureView, found: Iterable[Problem], codes: Sequence[str]) -> Iterator[Problem]:
+def _without_ignored(
+    view: FeatureView, found: Iterable[Problem], codes: Sequence[str]
+) -> Iterator[Problem]:
     """Yield what is selected and not ignored, and what is ignored without need."""
     fired = set()
     for problem in found:

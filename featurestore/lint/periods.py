@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from featurestore.lint.blocks import Base, Step, local
-from featurestore.lint.model import Found, Hop, LintedView, columns_of
-from featurestore.lint.totals import aggregates, group_keys
+from featurestore.lint.linted_view import Found, Hop, LintedView, columns_with_sources
+from featurestore.lint.query_blocks import Base, TraceStep, local
+from featurestore.lint.rules.fs005_total_under_early_timestamp import aggregates, group_keys
 from featurestore.lint.windows import is_past_window
 
 __all__ = ["known_at_the_end", "start_of_period"]
@@ -126,14 +126,14 @@ def _is_date(hop: Hop, node: exp.Expr) -> bool:
     unit = node.args.get("unit")
     if unit is not None and unit.name.upper() != "DAY":
         return False
-    columns = columns_of(hop.block, node)
+    columns = columns_with_sources(hop.block, node)
     return not columns or any(_DATE_NAME.search(c.name.lower()) for _, c in columns)
 
 
 def _carries_values(view: LintedView, path: list[Hop]) -> bool:
     """Say whether a feature comes the same way, and not from the periods before only."""
     last = path[-1]
-    stamped = {c.sql().lower() for _, c in columns_of(last.block, last.expression)}
+    stamped = {c.sql().lower() for _, c in columns_with_sources(last.block, last.expression)}
     for hop, step in view.companions(path, enter=_looks_at_now):
         if not _looks_at_now(step):
             continue
@@ -142,7 +142,9 @@ def _carries_values(view: LintedView, path: list[Hop]) -> bool:
             return True
         if hop is last and not group_keys(hop.block) and not _is_distinct(hop):
             own = {
-                c.sql().lower() for a, c in columns_of(hop.block, step.expression) if a == hop.alias
+                c.sql().lower()
+                for a, c in columns_with_sources(hop.block, step.expression)
+                if a == hop.alias
             }
             if own - stamped:
                 return True
@@ -154,11 +156,11 @@ def _is_distinct(hop: Hop) -> bool:
 
 
 def _is_own(hop: Hop, node: exp.Expr) -> bool:
-    aliases = {alias for alias, _ in columns_of(hop.block, node)}
+    aliases = {alias for alias, _ in columns_with_sources(hop.block, node)}
     return hop.alias in aliases if aliases else len(hop.block.sources) == 1
 
 
-def _looks_at_now(step: Step) -> bool:
+def _looks_at_now(step: TraceStep) -> bool:
     return not any(
         isinstance(node, exp.Window) and is_past_window(node) for node in local(step.expression)
     )
@@ -170,7 +172,7 @@ def _endings(
     for hop, step in view.companions(path, enter=_looks_at_now):
         if not _looks_at_now(step):
             continue
-        for alias, column in columns_of(hop.block, step.expression):
+        for alias, column in columns_with_sources(hop.block, step.expression):
             origins = [origin for _, origin in hop.block.resolve(column)]
             is_base = any(isinstance(origin, Base) for origin in origins)
             if is_base and alias == hop.alias and _tells_end(column.name.lower(), words):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from featurestore.definitions import Column, Entity, Feature, FeatureView
-from featurestore.lint.blocks import Block, Step, columns_in, local
-from featurestore.lint.facts import Facts
-from featurestore.lint.model import Hop, LintedView, bare, columns_of
-from featurestore.nodes import CompiledNode
+from featurestore.lint.linted_view import Hop, LintedView, bare, columns_with_sources
+from featurestore.lint.manifest_index import ManifestIndex
+from featurestore.lint.query_blocks import Block, TraceStep, columns_in, local
+from featurestore.project.nodes import CompiledNode
+from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
 
 __all__ = ["CARRIED", "carried", "models_behind"]
 
@@ -22,7 +22,7 @@ _CHOICES = ("group", "distinct", "qualify", "having", "limit")
 
 
 def models_behind(
-    view: FeatureView, node: CompiledNode, facts: Facts
+    view: FeatureView, node: CompiledNode, facts: ManifestIndex
 ) -> Callable[[str], LintedView | None]:
     """Return a function that reads the model behind a table.
 
@@ -84,12 +84,12 @@ def _taken(view: LintedView, path: list[Hop]) -> Iterator[str]:
     last = path[-1]
     for hop, step in view.companions(path, enter=_is_plain):
         if hop is last and _is_plain(step):
-            for alias, column in columns_of(step.block, step.expression):
+            for alias, column in columns_with_sources(step.block, step.expression):
                 if alias == last.alias:
                     yield column.name.lower()
 
 
-def _is_plain(step: Step) -> bool:
+def _is_plain(step: TraceStep) -> bool:
     return not any(
         isinstance(node, exp.AggFunc | exp.Window | exp.Query) for node in local(step.expression)
     )
@@ -103,4 +103,4 @@ def _chooses(view: LintedView, block: Block) -> bool:
     if where is None:
         return False
     origins = [o for column in columns_in(where) for _, o in block.resolve(column)]
-    return any(not _is_plain(step) for step in (Step(block, where.this), *view.reach(origins)))
+    return any(not _is_plain(step) for step in (TraceStep(block, where.this), *view.reach(origins)))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
-from featurestore.lint.blocks import Block, Step, columns_in, local
-from featurestore.lint.model import Found, LintedView, bare, named_window
+from featurestore.lint.linted_view import Found, LintedView, bare, named_window
+from featurestore.lint.query_blocks import Block, TraceStep, columns_in, local
 
 __all__ = ["frame_end", "future_windows", "is_past_window", "unordered_windows"]
 
@@ -200,7 +200,7 @@ def _is_pick(window: exp.Window) -> bool:
     return isinstance(function_of(window), _PICKS)
 
 
-def _filters(view: LintedView) -> Iterable[Step]:
+def _filters(view: LintedView) -> Iterable[TraceStep]:
     """Yield the conditions that choose rows, and what their columns stand for.
 
     A column that is compared with another by size is the end of a validity, and no leak.
@@ -212,7 +212,7 @@ def _filters(view: LintedView) -> Iterable[Step]:
                 continue
             bounds = {id(c) for pair in _compared(condition) for c in pair}
             names = {c.sql() for pair in _compared(condition) for c in pair}
-            yield Step(block, condition.this)
+            yield TraceStep(block, condition.this)
             free = [
                 origin
                 for column in columns_in(condition)

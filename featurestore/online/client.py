@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from featurestore.definitions import ServiceMember
 from featurestore.errors import OnlineStoreError
-from featurestore.governance import refuse_unpublished
-from featurestore.online.codec import HEAD, Decoder, Schema, alike, fingerprint_of
-from featurestore.online.keys import book
-from featurestore.online.mget import amany, many
-from featurestore.online.redis_store import (
+from featurestore.governance.personal_data import refuse_unpublished
+from featurestore.online.codec import HEAD, Decoder, Schema, common_head, fingerprint_of
+from featurestore.online.keys import metadata_key
+from featurestore.online.online_types import logical_type
+from featurestore.online.redis.connection import (
     aclose,
     address,
     async_client,
@@ -21,11 +20,18 @@ from featurestore.online.redis_store import (
     close,
     translated,
 )
-from featurestore.online.request import Plan, Tags, ViewPlan, columns_of, plan_views
+from featurestore.online.redis.read_many import async_key_reader, key_reader
+from featurestore.online.request import (
+    ReadPlan,
+    RequestedKeys,
+    ViewPlan,
+    entity_columns,
+    plan_views,
+)
 from featurestore.online.response import Answer, OnlineResponse, respond
-from featurestore.online.wire import logical_type
-from featurestore.registry import Registry
-from featurestore.types import DataType
+from featurestore.registry.definitions import ServiceMember
+from featurestore.registry.registry import Registry
+from featurestore.values.types import DataType
 
 __all__ = ["OnlineClient"]
 
@@ -53,7 +59,7 @@ class OnlineClient:
         self._url = url
         self._now = now
         self._layouts: dict[str, _Layouts] = {}
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._plans: dict[tuple[Any, ...], ReadPlan] = {}
         self._members: dict[tuple[Any, ...], tuple[ServiceMember, ...]] = {}
         self._ready: dict[int, Sequence[ServiceMember]] = {}
         # Each a client, and what reads many keys by it.
@@ -128,7 +134,7 @@ class OnlineClient:
     def _connected(self) -> tuple[Any, Any]:
         if self._sync is None:
             connection: Any = client(self._url)
-            self._sync = connection, many(connection)
+            self._sync = connection, key_reader(connection)
         return self._sync
 
     async def get_async(
@@ -176,7 +182,7 @@ class OnlineClient:
         loop = asyncio.get_running_loop()
         if self._async is None or self._loop is not loop:
             connection = async_client(self._url)
-            self._async, self._loop = (connection, amany(connection)), loop
+            self._async, self._loop = (connection, async_key_reader(connection)), loop
         return self._async
 
     async def close_async(self) -> None:
@@ -186,7 +192,7 @@ class OnlineClient:
             self._async = None
 
     def _schemas_key(self, view: str) -> str:
-        return book(self._registry.project, "schema", view)
+        return metadata_key(self._registry.project, "schema", view)
 
     def _unknown(self, members: Sequence[ServiceMember]) -> list[str]:
         if id(members) in self._ready:
@@ -221,8 +227,8 @@ class OnlineClient:
 
     def _plan(
         self, members: Sequence[ServiceMember], rows: Any, full: bool
-    ) -> tuple[Plan, dict[str, list[Any]], list[Tags]]:
-        columns, count = columns_of(rows)
+    ) -> tuple[ReadPlan, dict[str, list[Any]], list[RequestedKeys]]:
+        columns, count = entity_columns(rows)
         # A plan keeps its members, so that their id is nobody else's.
         shape = (id(members), full, *columns)
         plans = self._plans
@@ -236,7 +242,7 @@ class OnlineClient:
         return plan, columns, plan.tags(columns, count)
 
     def _answers(
-        self, plan: Plan, tags: Sequence[Tags], found: Sequence[bytes | None]
+        self, plan: ReadPlan, tags: Sequence[RequestedKeys], found: Sequence[bytes | None]
     ) -> list[Answer]:
         answers, end = [], 0
         for view, asked in zip(plan.views, tags, strict=True):
@@ -278,13 +284,13 @@ class _Layouts:
                 known |= Decoder.all_of(Schema.from_json(text))
         return cls(current, known)
 
-    def answer(self, plan: ViewPlan, asked: Tags, rows: Sequence[bytes | None]) -> Answer:
+    def answer(self, plan: ViewPlan, asked: RequestedKeys, rows: Sequence[bytes | None]) -> Answer:
         """Find out what reads the rows of each key.
 
         Raises:
             OnlineStoreError: Something is no row of this format.
         """
-        head, oldest = alike(rows) or (b"", None)
+        head, oldest = common_head(rows) or (b"", None)
         decoder = self._decoders.get(head)
         if decoder is not None:
             return Answer(plan, asked, rows, {head: decoder}, oldest)

@@ -23,28 +23,28 @@ from operator import and_
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.wire import Convert, ConvertAll, WireType, wire_type
+from featurestore.online.online_types import Convert, ConvertAll, WireType, wire_type
 
 __all__ = [
     "CREATED",
+    "FORMAT_VERSION",
     "HEAD",
     "LONG",
     "MARKS",
     "NO_CREATED",
     "NULLS",
-    "VERSION",
     "Decoder",
     "Reader",
     "Row",
     "Schema",
-    "alike",
+    "common_head",
     "events_of",
     "fingerprint_of",
     "fingerprint_of_schema",
     "header_size",
 ]
 
-VERSION = 2
+FORMAT_VERSION = 2
 CREATED, NULLS = 1, 2
 """The marks of rows with a created timestamp, and with bits for their NULLs."""
 MARKS = range(CREATED + NULLS + 1)
@@ -54,7 +54,7 @@ HEAD = 5
 """The bytes that say how to read the others: the version with the marks, and the fingerprint."""
 LONG = 255
 """What stands for a length that needs more than a byte, in front of it."""
-_FIRST = range(VERSION << 4, (VERSION << 4) + len(MARKS))
+_FIRST = range(FORMAT_VERSION << 4, (FORMAT_VERSION << 4) + len(MARKS))
 _EVENT = slice(5, 13)
 _STAMP = struct.Struct(">q")
 _NEGATIVE = b"\x80"
@@ -91,7 +91,7 @@ class Schema:
 
     def head(self, marks: int) -> bytes:
         """Return the first bytes of this schema's rows that have the parts marked."""
-        return bytes([VERSION << 4 | marks]) + self.fingerprint
+        return bytes([FORMAT_VERSION << 4 | marks]) + self.fingerprint
 
     def to_json(self) -> str:
         """Write the schema as JSON, always in the same way.
@@ -99,7 +99,7 @@ class Schema:
         >>> Schema((("tailnum", "string"),), (("seats", "int32"),)).to_json()
         '{"version":2,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
         """
-        content = {"version": VERSION, "keys": self.keys, "features": self.features}
+        content = {"version": FORMAT_VERSION, "keys": self.keys, "features": self.features}
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
@@ -111,7 +111,7 @@ class Schema:
         """
         try:
             content = json.loads(text)
-            if content["version"] != VERSION:
+            if content["version"] != FORMAT_VERSION:
                 raise _of_another_format(f"A schema of format {content['version']}")
             keys, features = (
                 tuple((str(name), str(kind)) for name, kind in content[part])
@@ -159,12 +159,12 @@ def fingerprint_of(raw: bytes) -> bytes:
 
 def _of_another_format(what: str) -> OnlineStoreError:
     return OnlineStoreError(
-        f"{what} in the online store is not in format {VERSION}.",
+        f"{what} in the online store is not in format {FORMAT_VERSION}.",
         remedy="Publish it anew with `featurestore sync --full`.",
     )
 
 
-def alike(rows: Sequence[Any]) -> tuple[bytes, int] | None:
+def common_head(rows: Sequence[Any]) -> tuple[bytes, int] | None:
     """Return the head that all rows have, and the oldest of their event timestamps.
 
     Bytes are compared from the left, where the head stands, and then the event timestamp: what the

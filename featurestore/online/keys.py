@@ -22,13 +22,13 @@ from urllib.parse import quote, unquote
 from featurestore.errors import EntityFrameError, UnsupportedOnlineType
 
 __all__ = [
-    "book",
     "encoded",
     "entity_key",
     "from_text",
-    "guard",
+    "guard_key",
     "is_null",
     "key_writer",
+    "metadata_key",
     "row_prefix",
     "split_key",
     "view_of",
@@ -46,20 +46,20 @@ def row_prefix(project: str, view: str) -> str:
     return f"fs:{quote(project, safe='')}:{quote(view, safe='')}:"
 
 
-def book(project: str, *parts: str) -> str:
+def metadata_key(project: str, *parts: str) -> str:
     """Return the key of one of the project's own books.
 
-    >>> book("flights", "schema", "plane_features")
+    >>> metadata_key("flights", "schema", "plane_features")
     'fs-meta:{flights}:schema:plane_features'
     """
     tag = f"{{{quote(project, safe='')}}}"
     return ":".join(["fs-meta", tag, *(quote(part, safe="") for part in parts)])
 
 
-def guard(project: str, *parts: str, tag: str) -> str:
+def guard_key(project: str, *parts: str, tag: str) -> str:
     """Return the key of a guard of one slot of a cluster, the one that a tag belongs to.
 
-    >>> guard("flights", "fence", tag="123")
+    >>> guard_key("flights", "fence", tag="123")
     'fs-guard:flights:fence:{123}'
     """
     names = ":".join(quote(part, safe="") for part in (project, *parts))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from featurestore.definitions import FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
-from featurestore.governance import refuse_unpublished
+from featurestore.governance.personal_data import refuse_unpublished
 from featurestore.online.codec import Decoder, Reader, Schema
 from featurestore.online.keys import encoded, entity_key, is_null, key_writer, row_prefix
-from featurestore.registry import Registry
+from featurestore.registry.definitions import FeatureView, ServiceMember
+from featurestore.registry.registry import Registry
 
-__all__ = ["Plan", "Tags", "ViewPlan", "ViewReader", "columns_of", "plan_views"]
+__all__ = ["ReadPlan", "RequestedKeys", "ViewPlan", "ViewReader", "entity_columns", "plan_views"]
 
 _MICROSECOND = timedelta(microseconds=1)
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -23,7 +23,7 @@ Write = Callable[[Any], str]
 
 # Not frozen, as it is made for every request: that alone would take as long as reading a row.
 @dataclass(slots=True)
-class Tags:
+class RequestedKeys:
     """The ends of the keys that entity rows ask for.
 
     Attributes:
@@ -46,15 +46,15 @@ class JoinKeys:
 
     columns: tuple[tuple[str, str, Write], ...]
 
-    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> Tags:
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> RequestedKeys:
         """Return the ends of the keys that entity rows ask for."""
         found = self._tags(columns, count)
         once = {*found}
         if len(once) == len(found) and None not in once:
-            return Tags(found, None)
+            return RequestedKeys(found, None)
         each = [tag for tag in dict.fromkeys(found) if tag is not None]
         places = {tag: place for place, tag in enumerate(each)}
-        return Tags(each, [places.get(tag) for tag in found])
+        return RequestedKeys(each, [places.get(tag) for tag in found])
 
     def _tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Any]:
         """Return the end of each entity row's key, in order; None where a join key is NULL."""
@@ -137,7 +137,7 @@ class ViewReader:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class ReadPlan:
     """What requests of one shape read.
 
     Attributes:
@@ -155,7 +155,7 @@ class Plan:
     join_keys: tuple[JoinKeys, ...]
 
     @classmethod
-    def of(cls, members: Sequence[ServiceMember], views: Sequence[ViewPlan]) -> Plan:
+    def of(cls, members: Sequence[ServiceMember], views: Sequence[ViewPlan]) -> ReadPlan:
         """Put the plans of all views together."""
         types: dict[str, str] = {}
         for view in views:
@@ -163,12 +163,12 @@ class Plan:
         keys = dict.fromkeys(view.keys for view in views)
         return cls(members, tuple(views), tuple(types), types, tuple(keys))
 
-    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Tags]:
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
         """Return the ends of the keys that are read of each view."""
         tags = {keys: keys.tags(columns, count) for keys in self.join_keys}
         return [tags[view.keys] for view in self.views]
 
-    def keys_of(self, tags: Sequence[Tags]) -> list[str]:
+    def keys_of(self, tags: Sequence[RequestedKeys]) -> list[str]:
         """Return the keys to read, one view after the other."""
         keys: list[str] = []
         for view, asked in zip(self.views, tags, strict=True):
@@ -177,7 +177,7 @@ class Plan:
         return keys
 
 
-def columns_of(
+def entity_columns(
     entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
 ) -> tuple[dict[str, list[Any]], int]:
     """Return entity rows as columns, whichever way they were given, and their number.
@@ -185,7 +185,7 @@ def columns_of(
     Raises:
         EntityFrameError: Rows name different keys, or columns have different lengths.
 
-    >>> columns_of([{"tailnum": "N14228"}, {"tailnum": "N24211"}])
+    >>> entity_columns([{"tailnum": "N14228"}, {"tailnum": "N24211"}])
     ({'tailnum': ['N14228', 'N24211']}, 2)
     """
     if isinstance(entity_rows, Mapping):
@@ -214,7 +214,7 @@ def plan_views(
     columns: Sequence[str],
     *,
     full_feature_names: bool,
-) -> Plan:
+) -> ReadPlan:
     """Check a request against the columns of the entity rows, and plan it.
 
     Args:
@@ -252,7 +252,7 @@ def plan_views(
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
             )
         )
-    return Plan.of(members, plans)
+    return ReadPlan.of(members, plans)
 
 
 def _with_writer(key: tuple[str, str]) -> tuple[str, str, Write]:

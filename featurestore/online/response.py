@@ -21,8 +21,8 @@ from featurestore.errors import (
     UnknownFeature,
 )
 from featurestore.online.codec import HEAD, Decoder, events_of
-from featurestore.online.request import Plan, Tags, ViewPlan, ViewReader
-from featurestore.online.wire import to_arrow_type
+from featurestore.online.online_types import to_arrow_type
+from featurestore.online.request import ReadPlan, RequestedKeys, ViewPlan, ViewReader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ _PRESENT, _NULL = Status.PRESENT, Status.NULL
 _NOT_FOUND, _EXPIRED = Status.NOT_FOUND, Status.EXPIRED
 
 
-# Not frozen; see `Tags`.
+# Not frozen; see `RequestedKeys`.
 @dataclass(slots=True)
 class Answer:
     """The rows that were found of one view.
@@ -68,7 +68,7 @@ class Answer:
     """
 
     plan: ViewPlan
-    asked: Tags
+    asked: RequestedKeys
     rows: Sequence[bytes | None]
     decoders: Mapping[bytes, Decoder | None]
     oldest: int | None = None
@@ -250,7 +250,7 @@ def _feature_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
 
 
 def respond(
-    plan: Plan, columns: dict[str, list[Any]], answers: Sequence[Answer], now: int
+    plan: ReadPlan, columns: dict[str, list[Any]], answers: Sequence[Answer], now: int
 ) -> OnlineResponse:
     """Make the response from the rows that were found.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from featurestore.scaffold.packages import Package, add_package, default_package, read_package
 from featurestore.scaffold.steps import Edit, Paste, Step
-from featurestore.scaffold.view import Tag, columns_of, model_names, tag_model
+from featurestore.scaffold.view import Tag, columns_of_table, model_names, tag_model
 
 __all__ = [
     "Edit",
@@ -17,7 +17,7 @@ __all__ = [
     "Step",
     "Tag",
     "add_package",
-    "columns_of",
+    "columns_of_table",
     "default_package",
     "model_names",
     "read_package",

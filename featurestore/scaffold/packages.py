@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from featurestore import __version__
 from featurestore.errors import FeatureStoreError
 from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml, read_text
+from featurestore.values.version import VERSION
 
 __all__ = ["Package", "add_package", "default_package", "read_package"]
 
@@ -64,7 +64,7 @@ def _git(source: str) -> Package:
     found = re.fullmatch(r"(?P<git>.+)@(?P<revision>[^@:]+)", source)
     has_revision = found is not None and not re.match(r"\w+://[^/]*$", found["git"])
     if found is None or not has_revision:
-        return {"git": source, "revision": f"v{__version__}"}
+        return {"git": source, "revision": f"v{VERSION}"}
     return {"git": found["git"], "revision": found["revision"]}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import FeatureStoreError
-from featurestore.files import whole_file
+from featurestore.values.atomic_file import atomic_write
 
 __all__ = ["Edit", "Paste", "Step", "load_yaml", "read_text"]
 
@@ -41,7 +41,7 @@ class Edit:
 
     def apply(self, project: Path) -> None:
         """Write the file."""
-        with whole_file(project / self.path) as part:
+        with atomic_write(project / self.path) as part:
             part.write_text(self.after, encoding="utf-8")
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from featurestore.durations import parse_duration
 from featurestore.errors import FeatureStoreError, UnknownModel, did_you_mean
-from featurestore.manifest import META_KEY, load_manifest
-from featurestore.profile import Project, load_profile
+from featurestore.project.manifest import META_KEY, load_manifest
+from featurestore.project.profile import Project, load_profile
 from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml
+from featurestore.values.durations import parse_duration
 
-__all__ = ["Tag", "columns_of", "model_names", "tag_model"]
+__all__ = ["Tag", "columns_of_table", "model_names", "tag_model"]
 
 _YML = (".yml", ".yaml")
 
@@ -48,7 +48,7 @@ def model_names(project: Project) -> list[str]:
     return sorted({path.stem for path in _files(project, (".sql", ".py"))})
 
 
-def columns_of(project: Project, model: str) -> tuple[str, ...]:
+def columns_of_table(project: Project, model: str) -> tuple[str, ...]:
     """Return the columns of a model's table; none where it is not built, or not to be reached."""
     from featurestore.warehouse import connect
 

@@ -7,7 +7,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from featurestore.errors import NotCompiled
-from featurestore.nodes import CompiledNode
+from featurestore.project.nodes import CompiledNode
 
 __all__ = ["parsed"]
 

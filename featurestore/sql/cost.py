@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["SMALL", "Sizes", "suited"]
+__all__ = ["SMALL", "Sizes", "cheapest_shape"]
 
 SMALL = 100_000
 """The rows of a history up to which it makes no difference."""
@@ -49,18 +49,18 @@ class Sizes:
         return min(earlier, self.ttl / self.span)
 
 
-def suited(sizes: Sizes) -> str:
+def cheapest_shape(sizes: Sizes) -> str:
     """Return the shape of join for these sizes; empty where it makes no difference, or is unknown.
 
     A small history is left to the dialect's preferred shape, so that the statement does not change
     while a project is young.
 
-    >>> suited(Sizes(asked=50_000, history=10_000_000, keys=1_000_000))
+    >>> cheapest_shape(Sizes(asked=50_000, history=10_000_000, keys=1_000_000))
     'window'
-    >>> suited(Sizes(asked=100_000, history=1_000_000, keys=50_000))
+    >>> cheapest_shape(Sizes(asked=100_000, history=1_000_000, keys=50_000))
     ''
     >>> days = timedelta(days=1)
-    >>> suited(Sizes(100_000, 1_000_000, 50_000, span=365 * days, ttl=30 * days))
+    >>> cheapest_shape(Sizes(100_000, 1_000_000, 50_000, span=365 * days, ttl=30 * days))
     'window'
     """
     if not (sizes.asked is not None and sizes.history and sizes.keys) or sizes.history <= SMALL:

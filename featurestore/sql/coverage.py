@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
-from featurestore.definitions import Column
+from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import grammar, render
 from featurestore.sql.expressions import as_name, both, column, relation
 from featurestore.sql.instants import instant, minus
-from featurestore.sql.plan import Plan, ViewJoin
+from featurestore.sql.plan import TrainingPlan, ViewJoin
 from featurestore.sql.point_in_time import point_in_time
 
 __all__ = ["coverage"]
 
 
-def coverage(plan: Plan, strategy: str | None = None) -> str:
+def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
     """Write the statement that counts matches.
 
     It is the training set's own join, without the bound of the ttl, so that what is too old can be
@@ -45,7 +45,7 @@ def coverage(plan: Plan, strategy: str | None = None) -> str:
     return render(query, plan.dialect)
 
 
-def _counts(plan: Plan, join: ViewJoin, number: int) -> Iterator[exp.Expr]:
+def _counts(plan: TrainingPlan, join: ViewJoin, number: int) -> Iterator[exp.Expr]:
     history = exp.select(exp.Count(this=exp.Star())).from_(
         relation(join.view.relation, plan.dialect, "history")
     )
@@ -57,7 +57,7 @@ def _counts(plan: Plan, join: ViewJoin, number: int) -> Iterator[exp.Expr]:
     yield exp.alias_(_count_if(without), as_name(f"null_keys_{number}"))
 
 
-def _expired(plan: Plan, join: ViewJoin, number: int) -> exp.Expr:
+def _expired(plan: TrainingPlan, join: ViewJoin, number: int) -> exp.Expr:
     if join.view.ttl is None:
         return exp.false()
     at = Column(plan.spine.event_timestamp, plan.spine.columns[plan.spine.event_timestamp])

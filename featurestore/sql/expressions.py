@@ -9,9 +9,7 @@ from functools import cache
 from sqlglot import exp
 from sqlglot.dialects import Dialect
 
-from featurestore.definitions import FeatureView
 from featurestore.sql.dialects import grammar
-from featurestore.sql.sort_keys import sort_keys
 
 __all__ = [
     "Named",
@@ -21,7 +19,6 @@ __all__ = [
     "cte",
     "equal_keys",
     "named",
-    "newest_first",
     "not_null",
     "ranked",
     "relation",
@@ -119,28 +116,6 @@ def not_null(names: Sequence[str], table: str | None = None) -> list[exp.Expr]:
 def equal_keys(names: Sequence[str], left: str, right: str) -> list[exp.Expr]:
     """Return one equality per key, between columns of the same name."""
     return [exp.EQ(this=column(name, left), expression=column(name, right)) for name in names]
-
-
-def newest_first(view: FeatureView, dialect: str, table: str, *, event: bool) -> list[exp.Expr]:
-    """Return the order in which rows of a view win: the first of it is the row to use.
-
-    The newest event timestamp wins, then the newest created timestamp. Rows that agree on both are
-    ordered by their features, all of them in the view's order, whichever are asked for: so the same
-    row wins in every training set, on every run, and online.
-
-    Args:
-        view: The feature view.
-        dialect: The warehouse's dialect.
-        table: The name that its table has in the statement.
-        event: Whether the rows to be ordered differ in their event timestamp.
-    """
-    names = [view.created_timestamp.name] if view.created_timestamp is not None else []
-    if event:
-        names.insert(0, view.event_timestamp.name)
-    order: list[exp.Expr] = [column(name, table) for name in names]
-    for feature in view.ties or view.features:
-        order += sort_keys(column(feature.name, table), feature.data_type, dialect)
-    return [exp.Ordered(this=node, desc=True, nulls_first=False) for node in order]
 
 
 def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr:

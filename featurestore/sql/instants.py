@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
-from featurestore.definitions import Column
+from featurestore.registry.definitions import Column
 from featurestore.sql.clocks import CLOCKS, Clock
 from featurestore.sql.dialects import ensure_known
 from featurestore.sql.expressions import column
-from featurestore.types import Kind
+from featurestore.values.types import Kind
 
 __all__ = ["as_type_of", "instant", "instant_literal", "minus", "naive", "plus"]
 
@@ -20,7 +20,7 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
 
     A naive timestamp is in UTC already, one with a zone is converted, a date is its midnight.
 
-    >>> from featurestore.types import parse_type
+    >>> from featurestore.values.types import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
     >>> instant(at, "duckdb", "s").sql("duckdb")
     's."at" AT TIME ZONE \'UTC\''
@@ -37,7 +37,7 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
 def naive(source: Column, dialect: str) -> exp.Expr:
     """Return a timestamp column as `instant` does, in the type that all instants asked for have.
 
-    >>> from featurestore.types import parse_type
+    >>> from featurestore.values.types import parse_type
     >>> naive(Column("seen", parse_type("timestamp_s")), "duckdb").sql("duckdb")
     'CAST(seen AS TIMESTAMP)'
     """
@@ -51,7 +51,7 @@ def as_type_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:
 
     Only for the dialects in which `AT TIME ZONE` goes both ways, and a date compares as midnight.
 
-    >>> from featurestore.types import parse_type
+    >>> from featurestore.values.types import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
     >>> as_type_of(at, column("_instant"), "postgres").sql("postgres")
     "_instant AT TIME ZONE 'UTC'"

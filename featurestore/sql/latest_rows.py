@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from featurestore.definitions import FeatureView
+from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import (
     as_name,
@@ -19,22 +19,22 @@ from featurestore.sql.expressions import (
     column,
     cte,
     equal_keys,
-    newest_first,
     not_null,
     ranked,
     relation,
     with_ctes,
 )
 from featurestore.sql.instants import instant, instant_literal, minus
+from featurestore.sql.tie_order import winning_order
 
-__all__ = ["EVENT", "Some", "latest_rows", "newest_instants"]
+__all__ = ["EVENT", "EntitySubset", "latest_rows", "newest_instants"]
 
 EVENT = "_event_timestamp"
 """The column of the newest instant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class EntitySubset:
     """Which entities a statement is about; by default all.
 
     Attributes:
@@ -46,11 +46,16 @@ class Some:
     among: str = ""
 
 
-_ALL = Some()
+_ALL_ENTITIES = EntitySubset()
 
 
 def latest_rows(
-    view: FeatureView, dialect: str, now: datetime, some: Some = _ALL, *, decided: bool = True
+    view: FeatureView,
+    dialect: str,
+    now: datetime,
+    some: EntitySubset = _ALL_ENTITIES,
+    *,
+    decided: bool = True,
 ) -> str:
     """Write the statement for the newest row per entity.
 
@@ -85,7 +90,7 @@ def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
         dialect: The warehouse's dialect.
         now: The moment; see `latest_rows`.
     """
-    return render(_newest(view, dialect, now, _ALL), dialect)
+    return render(_newest(view, dialect, now, _ALL_ENTITIES), dialect)
 
 
 def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
@@ -99,13 +104,13 @@ def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
 
 def _decided(rows: exp.Select, names: Sequence[str], view: FeatureView, dialect: str) -> exp.Select:
     keys = [column(key.name, "history") for key in view.join_keys]
-    order = newest_first(view, dialect, "history", event=False)
+    order = winning_order(view, dialect, "history", event=False)
     rows = rows.select(ranked(keys, order), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
     return query.from_(rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
 
 
-def _newest(view: FeatureView, dialect: str, now: datetime, some: Some) -> exp.Select:
+def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) -> exp.Select:
     """Return the newest instant of each entity: few columns, and no sorting."""
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")

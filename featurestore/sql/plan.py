@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from featurestore.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
-from featurestore.types import DataType
+from featurestore.registry.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
+from featurestore.values.types import DataType
 
-__all__ = ["NUMBERED_FROM", "Output", "Plan", "Spine", "ViewJoin", "make_plan"]
+__all__ = ["NUMBERED_FROM", "Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan"]
 
 _TIMESTAMP = "event_timestamp"
 
@@ -98,7 +98,7 @@ class ViewJoin:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """A training set to be built.
 
     Attributes:
@@ -123,7 +123,7 @@ def make_plan(
     full_feature_names: bool = False,
     feature_timestamps: bool = False,
     as_known: bool = False,
-) -> Plan:
+) -> TrainingPlan:
     """Check a request against the entity rows, and plan it.
 
     Args:
@@ -154,7 +154,7 @@ def make_plan(
     if as_known:
         _check_created(joins)
     _check_names(spine, joins, full_feature_names)
-    return Plan(dialect, spine, _sharing(joins, dialect), as_known)
+    return TrainingPlan(dialect, spine, _sharing(joins, dialect), as_known)
 
 
 def _sharing(joins: Sequence[ViewJoin], dialect: str) -> tuple[ViewJoin, ...]:

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from featurestore.definitions import Column
 from featurestore.errors import EntityFrameError
+from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import grammar, render
 from featurestore.sql.expressions import Named, both, column, cte, equal_keys, named, with_ctes
 from featurestore.sql.instants import naive
-from featurestore.sql.plan import Plan, Spine, ViewJoin
+from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
 from featurestore.sql.strategies.common import asked
 
 __all__ = ["point_in_time", "strategy_of"]
 
 
-def point_in_time(plan: Plan, strategy: str | None = None) -> str:
+def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
     """Write the statement of a training set.
 
     Each view is joined on the distinct keys and instants of the entity rows, and its matches back
@@ -50,14 +50,14 @@ def point_in_time(plan: Plan, strategy: str | None = None) -> str:
     return render(with_ctes(training_set, ctes, _kept(plan)), plan.dialect)
 
 
-def strategy_of(plan: Plan, join: ViewJoin, wanted: str | None = None) -> Strategy:
+def strategy_of(plan: TrainingPlan, join: ViewJoin, wanted: str | None = None) -> Strategy:
     """Return the shape in which a view is joined: the one insisted on, else the one that suits."""
     return choose_strategy(
         plan.dialect, as_known=plan.as_known, wanted=wanted or join.strategy or None
     )
 
 
-def _kept(plan: Plan) -> dict[str, bool]:
+def _kept(plan: TrainingPlan) -> dict[str, bool]:
     # A number that is given anew for each reader would be another one each time.
     numbered = {join.asked: True for join in plan.joins if join.numbered}
     return {**numbered, "spine": False} if plan.spine.stored else numbered
@@ -89,7 +89,7 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
     return query.subquery("entity_rows", copy=False)
 
 
-def _training_set(plan: Plan) -> exp.Select:
+def _training_set(plan: TrainingPlan) -> exp.Select:
     spine = plan.spine
     entity_columns = [column(name, "spine") for name in spine.columns if name != spine.order_by]
     query = exp.select(*entity_columns, copy=False).from_(cte("spine"), copy=False)

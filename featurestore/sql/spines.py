@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlglot import exp
 
-from featurestore.definitions import FeatureView, ServiceMember
-from featurestore.durations import parse_duration
 from featurestore.errors import EntityFrameError, UnsupportedDialect
+from featurestore.registry.definitions import FeatureView, ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import (
     as_name,
@@ -21,6 +20,7 @@ from featurestore.sql.expressions import (
     with_ctes,
 )
 from featurestore.sql.instants import instant, instant_literal, plus
+from featurestore.values.durations import parse_duration
 
 __all__ = ["Period", "spine_of_views"]
 
@@ -101,7 +101,7 @@ def spine_of_views(
     """
     if period.start > period.end:
         raise EntityFrameError(f"The period ends at {period.end}, before it starts.")
-    sources = list(_sources(members, views))
+    sources = list(_spine_sources(members, views))
     names = sources[0][1]
     known = [_known(view, keys, names, dialect) for view, keys in sources]
     rows = known[0] if len(known) == 1 else exp.union(*known, distinct=False, copy=False)
@@ -113,10 +113,12 @@ def spine_of_views(
     return render(query, dialect)
 
 
-Source = tuple[FeatureView, tuple[str, ...]]
+SpineSource = tuple[FeatureView, tuple[str, ...]]
 
 
-def _sources(members: Sequence[ServiceMember], views: Sequence[FeatureView]) -> Iterator[Source]:
+def _spine_sources(
+    members: Sequence[ServiceMember], views: Sequence[FeatureView]
+) -> Iterator[SpineSource]:
     """Yield the views that have every join key, each with its keys in the first one's order."""
     named = [(view, member.key_names(view)) for member, view in zip(members, views, strict=True)]
     wanted = {name for _, names in named for name in names.values()}

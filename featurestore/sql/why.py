@@ -8,24 +8,18 @@ from typing import Any
 
 from sqlglot import exp
 
-from featurestore.definitions import FeatureView
+from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import (
-    as_name,
-    both,
-    column,
-    newest_first,
-    relation,
-    with_ctes,
-)
+from featurestore.sql.expressions import as_name, both, column, relation, with_ctes
 from featurestore.sql.instants import instant, instant_literal, minus, plus
+from featurestore.sql.tie_order import winning_order
 
-__all__ = ["CHOSEN", "why"]
+__all__ = ["CHOSEN", "why_query"]
 
 CHOSEN = "chosen"
 
 
-def why(
+def why_query(
     view: FeatureView,
     feature: str,
     keys: Mapping[str, Any],
@@ -79,12 +73,7 @@ def _eligible(
     view: FeatureView, dialect: str, moment: exp.Expr, *, as_known: bool
 ) -> list[exp.Expr]:
     event = instant(view.event_timestamp, dialect, "history")
-    conditions: list[exp.Expr] = [
-        exp.Coalesce(
-            this=event <= minus(moment.copy(), view.available_after, dialect),
-            expressions=[exp.false()],
-        )
-    ]
+    conditions: list[exp.Expr] = [_known(event, view, dialect, moment)]
     if view.ttl is not None:
         conditions.append(
             exp.Coalesce(
@@ -98,8 +87,14 @@ def _eligible(
     return conditions
 
 
+def _known(event: exp.Expr, view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Expr:
+    """Write the condition that a row was known by then; one without an event timestamp never is."""
+    by_then = event <= minus(moment.copy(), view.available_after, dialect)
+    return exp.Coalesce(this=by_then, expressions=[exp.false()])
+
+
 def _rank(view: FeatureView, dialect: str, eligible: list[exp.Expr]) -> exp.Window:
-    order: list[exp.Expr] = newest_first(view, dialect, "history", event=True)
+    order: list[exp.Expr] = winning_order(view, dialect, "history", event=True)
     return exp.Window(
         this=exp.RowNumber(),
         partition_by=[both([condition.copy() for condition in eligible])],
@@ -111,16 +106,13 @@ def _nearness(view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Window:
     """Number the rows known at the moment from it backwards, and the others from it onwards."""
     event = instant(view.event_timestamp, dialect, "history")
     # A row without an event timestamp is the farthest of all.
-    known = exp.Coalesce(
-        this=event <= minus(moment.copy(), view.available_after, dialect),
-        expressions=[exp.false()],
-    )
+    known = _known(event, view, dialect, moment)
     before = exp.Case().when(known.copy(), event.copy())
     after = exp.Case().when(known.copy(), exp.null()).else_(event.copy())
     order: list[exp.Expr] = [
         exp.Ordered(this=before, desc=True, nulls_first=False),
         exp.Ordered(this=after, nulls_first=False),
-        *newest_first(view, dialect, "history", event=False),
+        *winning_order(view, dialect, "history", event=False),
     ]
     return exp.Window(
         this=exp.RowNumber(), partition_by=[known], order=exp.Order(expressions=order)

@@ -21,11 +21,11 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
-from featurestore.types import DataType
+from featurestore.values.types import DataType
 from featurestore.warehouse.arrow import (
+    canonical_table,
+    canonical_type,
     data_type,
-    plain,
-    plain_table,
     recast,
     sql_type,
     write_parquet,
@@ -123,7 +123,7 @@ class AdbcWarehouse(Warehouse):
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table, by the driver's bulk path."""
-        table = plain_table(table)
+        table = canonical_table(table)
         columns = ", ".join(
             f"{self._identifier(field.name)} {self._spelled(sql_type(field.name, field.type))}"
             for field in table.schema
@@ -189,7 +189,7 @@ class AdbcWarehouse(Warehouse):
 
     def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
         """Return the type in which a column's values are handed on: DuckDB's for the same."""
-        return pa.string() if field.type in (pa.json_(), pa.uuid()) else plain(field.type)
+        return pa.string() if field.type in (pa.json_(), pa.uuid()) else canonical_type(field.type)
 
     def _spelled(self, data_type: str) -> str:
         return exp.DataType.build(data_type, dialect="duckdb").sql(self.dialect)

@@ -15,10 +15,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from featurestore.errors import WarehouseError
-from featurestore.files import whole_file
-from featurestore.types import DataType, Kind
+from featurestore.values.atomic_file import atomic_write
+from featurestore.values.types import DataType, Kind
 
-__all__ = ["data_type", "plain", "plain_table", "recast", "sql_type", "write_parquet"]
+__all__ = ["canonical_table", "canonical_type", "data_type", "recast", "sql_type", "write_parquet"]
 
 _SCALARS = (
     (pa.null(), Kind.NULL, "text"),
@@ -56,24 +56,24 @@ _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_uint32, pa.int64()),
     (pa.types.is_uint64, pa.decimal128(20, 0)),
 )
-Guard = Callable[[], AbstractContextManager[None]]
+ErrorContext = Callable[[], AbstractContextManager[None]]
 """Makes the context in which rows are fetched: it translates the engine's errors."""
 
 
-def plain(arrow: Any) -> pa.DataType:
+def canonical_type(arrow: Any) -> pa.DataType:
     """Return the one spelling of a type; instants with a zone are in UTC.
 
-    >>> print(plain(pa.dictionary(pa.int8(), pa.large_string())))
+    >>> print(canonical_type(pa.dictionary(pa.int8(), pa.large_string())))
     string
-    >>> print(plain(pa.timestamp("ns", "America/New_York")))
+    >>> print(canonical_type(pa.timestamp("ns", "America/New_York")))
     timestamp[us, tz=UTC]
     """
     if pa.types.is_dictionary(arrow):
-        return plain(arrow.value_type)
+        return canonical_type(arrow.value_type)
     if pa.types.is_timestamp(arrow):
         return pa.timestamp("us", "UTC" if arrow.tz else None)
     if _is_list(arrow):
-        return pa.list_(plain(arrow.value_type))
+        return pa.list_(canonical_type(arrow.value_type))
     return next((found for matches, found in _PLAIN if matches(arrow)), arrow)
 
 
@@ -92,7 +92,7 @@ def data_type(arrow: Any) -> DataType:
     >>> str(data_type(pa.list_(pa.decimal128(10, 2))))
     'array<decimal(10,2)>'
     """
-    arrow = plain(arrow)
+    arrow = canonical_type(arrow)
     if pa.types.is_decimal(arrow):
         return DataType(Kind.DECIMAL, arrow.precision, arrow.scale)
     if _is_list(arrow):
@@ -106,7 +106,7 @@ def sql_type(name: str, arrow: Any) -> str:
 
     Args:
         name: The column's name, for the error.
-        arrow: Its type in `plain` spelling.
+        arrow: Its type in `canonical_type` spelling.
 
     Raises:
         WarehouseError: A table has no such column.
@@ -123,9 +123,9 @@ def sql_type(name: str, arrow: Any) -> str:
     return _WORDS[arrow]
 
 
-def plain_table(table: pa.Table) -> pa.Table:
+def canonical_table(table: pa.Table) -> pa.Table:
     """Return a frame with each type in its one spelling."""
-    schema = pa.schema([field.with_type(plain(field.type)) for field in table.schema])
+    schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
     columns = [
         # An instant finer than a microsecond is cut, as the warehouse would.
         column.cast(field.type, safe=not pa.types.is_timestamp(field.type))
@@ -134,7 +134,9 @@ def plain_table(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def recast(reader: pa.RecordBatchReader, schema: pa.Schema, guard: Guard) -> pa.RecordBatchReader:
+def recast(
+    reader: pa.RecordBatchReader, schema: pa.Schema, guard: ErrorContext
+) -> pa.RecordBatchReader:
     """Hand on rows in the types and under the names of another schema.
 
     Args:
@@ -172,7 +174,7 @@ def write_parquet(path: Path, reader: pa.RecordBatchReader) -> int:
     rows = 0
     try:
         with (
-            whole_file(path) as part,
+            atomic_write(path) as part,
             parquet.ParquetWriter(part, reader.schema, compression="zstd") as writer,
         ):
             for batch in reader:

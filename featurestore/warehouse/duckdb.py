@@ -22,9 +22,9 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
-from featurestore.files import whole_file
-from featurestore.profile import Profile
-from featurestore.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.atomic_file import atomic_write
+from featurestore.values.connection import Profile
+from featurestore.values.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.protocol import Estimate, Warehouse
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class DuckDBWarehouse(Warehouse):
 
     def write_parquet(self, path: Path, sql: str) -> int:
         """Write a Parquet file beside its place, then move it there: never half a file."""
-        with whole_file(path) as part, _translated(f"write {path}"):
+        with atomic_write(path) as part, _translated(f"write {path}"):
             target = exp.Literal.string(str(part)).sql("duckdb")
             row = self.connection.execute(
                 f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"

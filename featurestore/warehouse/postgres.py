@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 from sqlglot import exp
 
-from featurestore.profile import Profile
-from featurestore.types import DataType, Kind
+from featurestore.values.connection import Profile
+from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
-from featurestore.warehouse.arrow import data_type, plain
+from featurestore.warehouse.arrow import canonical_type, data_type
 from featurestore.warehouse.protocol import Estimate
 
 __all__ = ["PostgresWarehouse"]
@@ -187,7 +187,7 @@ class PostgresWarehouse(AdbcWarehouse):
 
     def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
         arrow = self._arrow(field)
-        return pa.string() if arrow in (pa.json_(), pa.uuid()) else plain(arrow)
+        return pa.string() if arrow in (pa.json_(), pa.uuid()) else canonical_type(arrow)
 
     def _arrow(self, field: pa.Field[Any]) -> pa.DataType:
         """Return the type of a column of which the driver knows but PostgreSQL's name."""

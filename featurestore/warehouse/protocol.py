@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from featurestore.types import DataType
+from featurestore.values.types import DataType
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,9 +21,9 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
-from featurestore.profile import Profile
-from featurestore.types import DataType, Kind, UnknownType, parse_type
-from featurestore.warehouse.arrow import plain, plain_table, recast, write_parquet
+from featurestore.values.connection import Profile
+from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
 from featurestore.warehouse.protocol import Estimate, Warehouse
 
 __all__ = ["SparkWarehouse"]
@@ -121,7 +121,7 @@ class SparkWarehouse(Warehouse):
         """Hand Arrow data to the session, as a temporary view."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
-        table = plain_table(table)
+        table = canonical_table(table)
         with _translated("upload the data frame"):
             schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
             # PySpark fails on a list of no rows in Arrow.
@@ -142,7 +142,7 @@ class SparkWarehouse(Warehouse):
         """Run a query; Spark hands its rows over all at once."""
         with _translated("run the query"):
             table: pa.Table = self.session.sql(sql).toArrow()
-        schema = pa.schema([field.with_type(plain(field.type)) for field in table.schema])
+        schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
         return recast(table.to_reader(), schema, lambda: _translated("fetch the query's rows"))
 
     def execute(self, sql: str) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.engines.base import ZONE, driver
-from tests.scenarios import ARROW
+from tests.support.scenarios import ARROW
 
 
 class ClickHouse:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tests.oracle import History
-from tests.scenarios import Case, Scenario
+from tests.support.scenarios import Case, Scenario
 
 _NOON = datetime(2024, 6, 1, 12)  # noqa: DTZ001, naive timestamps are a case of their own
 

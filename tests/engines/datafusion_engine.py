@@ -7,7 +7,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from tests.engines.base import ZONE, driver
-from tests.scenarios import ARROW
+from tests.support.scenarios import ARROW
 
 
 class DataFusion:

@@ -8,7 +8,7 @@ import duckdb
 from sqlglot import exp, parse_one
 
 from tests.engines.base import ZONE
-from tests.scenarios import ARROW, arrow
+from tests.support.scenarios import ARROW, arrow
 
 
 class DuckDB:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from featurestore.definitions import Column, Entity, Feature, FeatureView, ServiceMember
+from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
 from featurestore.sql.latest_rows import latest_rows
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
-from featurestore.sql.why import CHOSEN, why
-from featurestore.types import DataType, Kind, UnknownType, parse_type
+from featurestore.sql.why import CHOSEN, why_query
+from featurestore.values.types import DataType, Kind, UnknownType, parse_type
 from tests.engines.base import Engine
 from tests.oracle import comparable, in_utc
-from tests.scenarios import Case, Scenario
+from tests.support.scenarios import Case, Scenario
 
 
 def runs_on(engine: Engine, scenario: Scenario) -> bool:
@@ -70,7 +70,7 @@ def explained(
 ) -> list[dict[str, Any]]:
     """Explain the first feature of a view on an engine."""
     feature = case.history.features[0]
-    return engine.rows(why(loaded(engine, case), feature, keys, at, engine.dialect))
+    return engine.rows(why_query(loaded(engine, case), feature, keys, at, engine.dialect))
 
 
 def chosen(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.engines.base import ZONE, driver
-from tests.scenarios import ARROW
+from tests.support.scenarios import ARROW
 
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 _SORTED_UNLIKE_BYTES = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from featurestore import FeatureStore
-from tests.builders import PROJECT, manifest_json, model, service
 from tests.engines.base import ZONE
+from tests.support.builders import PROJECT, manifest_json, model, service
 
 PLANES = {
     "tailnum": "varchar",
@@ -134,7 +134,7 @@ def duckdb_home(folder):
     """Fill a DuckDB file."""
     import duckdb
 
-    from tests.scenarios import arrow
+    from tests.support.scenarios import arrow
 
     path = folder / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from tests.engines.base import ZONE, driver
-from tests.scenarios import ARROW
+from tests.support.scenarios import ARROW
 
 # Spark counts microseconds, whatever the case's own type counts.
 _ARROW = {**ARROW, "timestamp_s": ARROW["timestamp"], "timestamp_ns": ARROW["timestamp"]}

@@ -17,14 +17,14 @@ from tests.engines.duckdb_engine import DuckDB, SnowflakeOnDuckDB
 from tests.engines.laws import chosen, explained, latest, runs_on, same, training_rows
 from tests.engines.postgres_engine import Postgres
 from tests.engines.spark_engine import Spark
-from tests.scenarios import NOON, scenarios
+from tests.support.scenarios import NOON, scenarios
 
 pytestmark = [
     pytest.mark.engines,
     # Drivers warn about themselves.
     pytest.mark.filterwarnings("default"),
 ]
-WRITTEN = Path(__file__).parents[1] / "cases"
+WRITTEN = Path(__file__).parents[1] / "training" / "cases"
 ENGINES = (ClickHouse, DataFusion, DuckDB, Postgres, SnowflakeOnDuckDB, Spark)
 EVERY_ENGINE = os.environ.get("FEATURESTORE_ENGINES") == "all"
 CASES = settings(

@@ -13,7 +13,7 @@ import yaml
 from tests.engines.base import driver
 from tests.engines.postgres_engine import Postgres
 from tests.engines.spark_engine import Spark
-from tests.macro_project import expected
+from tests.macros.macro_project import expected
 
 pytestmark = [
     pytest.mark.engines,
@@ -77,7 +77,7 @@ class OnSpark(Spark):
 def _project(folder, output):
     """Copy the project with the package in it, and with a profile of one target."""
     shutil.copytree(
-        ROOT / "tests" / "macro_project",
+        ROOT / "tests" / "macros" / "macro_project",
         folder,
         ignore=shutil.ignore_patterns("*.py", "__pycache__"),
     )

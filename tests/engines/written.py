@@ -1,4 +1,4 @@
-"""The cases of tests/cases on any engine: what they declare, with the engine's tables and types."""
+"""The cases of tests/training/cases on any engine: what they declare, with the engine's tables and types."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-from featurestore.definitions import Column, FeatureView
+from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import DIALECTS
-from tests.builders import model, registry, service
 from tests.engines.base import Engine
 from tests.engines.laws import typed
 from tests.oracle import in_utc
+from tests.support.builders import model, registry, service
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from benchmarks.point_in_time.data import SPILL, TTL_DAYS, make
-from tests.example_fixture import ROOT
+from tests.support.example_fixture import ROOT
 
 pytestmark = pytest.mark.slow
 

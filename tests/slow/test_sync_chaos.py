@@ -14,12 +14,12 @@ import pytest
 from redis.crc import key_slot
 
 from featurestore.errors import SyncError
-from featurestore.online.redis_store import client
+from featurestore.online.redis.connection import client
 from sync import job
-from sync.walk import keys_with
-from tests.cluster_fixture import SLOTS, Server, free_port, running_cluster, until
-from tests.sync_project import assert_parity, rows_in_redis
-from tests.test_sync_crash import (
+from sync.redis.key_scan import keys_with
+from tests.support.cluster_fixture import SLOTS, Server, free_port, running_cluster, until
+from tests.support.sync_project import assert_parity, rows_in_redis
+from tests.sync.safety.test_crash import (
     LOCK,
     ROOT,
     big_project,

@@ -16,13 +16,13 @@ from featurestore.sql.expressions import (
     cte,
     equal_keys,
     named,
-    newest_first,
     ranked,
     relation,
 )
 from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import picked
+from featurestore.sql.tie_order import winning_order
 
 __all__ = ["asof", "rows_at_that_instant"]
 
@@ -78,7 +78,7 @@ def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
         *partition,
         column("_event_timestamp", "newest"),
         *(column(feature, "history") for feature in join.features),
-        ranked(partition, newest_first(view, dialect, "history", event=False)),
+        ranked(partition, winning_order(view, dialect, "history", event=False)),
         copy=False,
     ).from_(cte(f"{join.cte}_newest", "newest"), copy=False)
     candidates = candidates.join(

@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from featurestore.sql.expressions import (
-    Named,
-    as_name,
-    column,
-    cte,
-    equal_keys,
-    named,
-    newest_first,
-    relation,
-)
+from featurestore.sql.expressions import Named, as_name, column, cte, equal_keys, named, relation
 from featurestore.sql.instants import as_type_of, minus
 from featurestore.sql.plan import ViewJoin
+from featurestore.sql.tie_order import winning_order
 
 __all__ = ["lateral"]
 
@@ -52,7 +44,7 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
 def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
     view = join.view
-    event, *ties = newest_first(view, dialect, "history", event=True)
+    event, *ties = winning_order(view, dialect, "history", event=True)
     # No row without an event timestamp gets here: this order is the one that an index has.
     event.set("nulls_first", True)
     return (

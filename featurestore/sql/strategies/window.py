@@ -11,13 +11,13 @@ from featurestore.sql.expressions import (
     cte,
     equal_keys,
     named,
-    newest_first,
     ranked,
     relation,
 )
 from featurestore.sql.instants import instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import picked
+from featurestore.sql.tie_order import winning_order
 
 __all__ = ["window"]
 
@@ -39,7 +39,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         *partition,
         named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
         *(column(feature, "history") for feature in join.features),
-        ranked(partition, newest_first(view, dialect, "history", event=True)),
+        ranked(partition, winning_order(view, dialect, "history", event=True)),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
     candidates = candidates.join(

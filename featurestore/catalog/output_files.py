@@ -1,0 +1,97 @@
+"""Where the catalog's files lie, and whether they are still true."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from featurestore.catalog.docs_blocks import MARK
+from featurestore.errors import FeatureStoreError
+from featurestore.values.atomic_file import atomic_write
+
+__all__ = ["blocks_path", "refuse_second_overview", "stale_lines", "write_file"]
+
+NAME = "featurestore_catalog.md"
+_OVERVIEW = re.compile(r"{%-?\s*docs\s+__overview__\s*-?%}")
+
+
+def blocks_path(project_dir: Path) -> Path:
+    """Return the file of the docs blocks: the one that was written before, else a new one."""
+    folders = _model_folders(project_dir)
+    for path in _pages(folders):
+        if path.read_text(encoding="utf-8", errors="replace").startswith(MARK):
+            return path
+    return folders[0] / NAME
+
+
+def refuse_second_overview(project_dir: Path, own: Path) -> None:
+    """Refuse to write an overview beside another one: dbt takes no two blocks of one name.
+
+    Raises:
+        FeatureStoreError: Another file of the project has an `__overview__` block.
+    """
+    for path in _pages(_model_folders(project_dir)):
+        if path.resolve() != own.resolve() and _OVERVIEW.search(
+            path.read_text(encoding="utf-8", errors="replace")
+        ):
+            raise FeatureStoreError(
+                f"The project has an overview already: the block `__overview__` in {path}.",
+                remedy="Keep it with --no-overview, or remove it there.",
+            )
+
+
+def stale_lines(path: Path, text: str) -> str:
+    """Return what a file lacks of a text, as a unified diff; empty where it says just that."""
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True),
+        text.splitlines(keepends=True),
+        str(path),
+        f"{path} (as the project is now)",
+    )
+    return "".join(lines)
+
+
+def write_file(path: Path, text: str, *, mark: str = "") -> None:
+    """Write a file, whole or not at all.
+
+    Args:
+        path: The file; its folder is made.
+        text: What it says.
+        mark: What a file that may be replaced begins with; empty for any.
+
+    Raises:
+        FeatureStoreError: A file of somebody else's is there, or the place cannot be written to.
+    """
+    try:
+        if mark and path.is_file() and not path.read_text(encoding="utf-8").startswith(mark):
+            raise FeatureStoreError(
+                f"{path} was not written by `featurestore docs`.",
+                remedy="Name another file with --markdown, or remove it.",
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FeatureStoreError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def _model_folders(project_dir: Path) -> list[Path]:
+    try:
+        text = (project_dir / "dbt_project.yml").read_text(encoding="utf-8")
+    except OSError as error:
+        raise FeatureStoreError(
+            f"There is no {project_dir / 'dbt_project.yml'}: {error.strerror}.",
+            remedy="Run in a dbt project, or name one with --project-dir.",
+        ) from error
+    listed = (yaml.safe_load(text) or {}).get("model-paths") or ["models"]
+    return [project_dir / str(name) for name in listed]
+
+
+def _pages(folders: list[Path]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(folder.rglob("*.md"))

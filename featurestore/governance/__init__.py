@@ -1,0 +1,1 @@
+"""Who may read which feature, and how features are named."""

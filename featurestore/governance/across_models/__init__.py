@@ -1,0 +1,1 @@
+"""Governance that follows lineage from model to model."""

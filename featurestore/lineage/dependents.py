@@ -1,0 +1,107 @@
+"""Who depends on a column: keys, features and labels, and the services that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from featurestore.lineage.display_names import label_column
+from featurestore.lineage.flows import ColumnId
+from featurestore.lineage.graph import LineageGraph
+from featurestore.project.manifest import Manifest
+from featurestore.registry.definitions import FeatureView
+from featurestore.registry.registry import Registry
+
+__all__ = ["Hit", "hits", "parts_of"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hit:
+    """A column of a feature view, or a label, that depends on the column asked for.
+
+    Attributes:
+        name: `view:column`; of a label, `model.column`.
+        kind: `feature`, `key`, `timestamp` or `label`.
+        how: `direct`, `indirect`, or `possible` where the way there could not be traced.
+        services: The services that take it.
+        owner: Who answers for the view.
+        reason: Why it is only possible.
+    """
+
+    name: str
+    kind: str
+    how: str
+    services: tuple[str, ...] = ()
+    owner: str = ""
+    reason: str = ""
+
+
+def hits(
+    graph: LineageGraph, manifest: Manifest, registry: Registry, column: ColumnId
+) -> list[Hit]:
+    """Return all that depends on a column, directly, indirectly or possibly.
+
+    Args:
+        graph: The lineage of the project's features and labels.
+        manifest: dbt's manifest.
+        registry: Its registry.
+        column: The column that may change or go.
+    """
+    every = {edge.target for edge in graph.downstream(column, indirect=True)} | {column}
+    direct = {edge.target for edge in graph.downstream(column)} | {column}
+    behind = _untraced_behind(graph, manifest, column.node)
+    found = []
+    for end, hit in _ends(manifest, registry):
+        upstream = {end} | {edge.source for edge in graph.upstream(end, indirect=True)}
+        if end in every:
+            found.append(_as(hit, "direct" if end in direct else "indirect"))
+        elif reasons := sorted(behind[one] for one in upstream & behind.keys()):
+            found.append(_as(hit, "possible", reasons[0]))
+    return found
+
+
+def _as(hit: Hit, how: str, reason: str = "") -> Hit:
+    return Hit(hit.name, hit.kind, how, hit.services, hit.owner, reason)
+
+
+def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hit]]:
+    for view in registry.feature_views.values():
+        for name, kind in parts_of(view):
+            # Whoever takes anything of a view needs its keys and timestamps.
+            services = registry.services_using(view.name, name if kind == "feature" else None)
+            names = tuple(service.name for service in services)
+            hit = Hit(f"{view.name}:{name}", kind, "", names, view.owner)
+            yield ColumnId(view.unique_id, name.lower()), hit
+    for service in registry.feature_services.values():
+        label = label_column(manifest, service)
+        if label is not None:
+            yield label, Hit(service.label, "label", "", (service.name,), service.owner)
+
+
+def parts_of(view: FeatureView) -> Iterator[tuple[str, str]]:
+    """Yield each column that a view declares, with what it is: a key, a timestamp or a feature."""
+    keys = {column.name for column in view.join_keys}
+    for column in view.columns:
+        yield column.name, "key" if column.name in keys else "timestamp"
+    for name in view.feature_names:
+        yield name, "feature"
+
+
+def _untraced_behind(graph: LineageGraph, manifest: Manifest, node: str) -> Mapping[ColumnId, str]:
+    """Return the untraced columns of models that, by dbt's own graph, are built from a node."""
+    built = _descendants(manifest, node)
+    columns = (column for column in graph.columns if column.node in built)
+    return {column: why for column in columns if (why := graph.why_untraced(column))}
+
+
+def _descendants(manifest: Manifest, node: str) -> set[str]:
+    readers: dict[str, list[str]] = {}
+    for unique_id in manifest.model_ids.values():
+        for needed in manifest.compiled(unique_id).depends_on.nodes:
+            readers.setdefault(needed, []).append(unique_id)
+    found, waiting = {node}, [node]
+    while waiting:
+        new = [reader for reader in readers.get(waiting.pop(), ()) if reader not in found]
+        found.update(new)
+        waiting += new
+    return found

@@ -1,0 +1,97 @@
+"""Names of nodes and columns as people say them."""
+
+from __future__ import annotations
+
+from featurestore.errors import FeatureStoreError, UnknownFeature, UnknownModel
+from featurestore.lineage.flows import ROWS, ColumnId
+from featurestore.project.manifest import Manifest
+from featurestore.registry.definitions import FeatureService
+
+__all__ = ["column_id", "column_label", "kind_of", "label_column", "label_of", "unknown_column"]
+
+_KINDS = ("model", "snapshot", "seed", "source")
+
+
+def kind_of(node: str) -> str:
+    """Return what a node is, `table` where dbt does not know it.
+
+    >>> kind_of("source.shop.raw.orders"), kind_of("warehouse.raw.orders")
+    ('source', 'table')
+    """
+    kind = node.partition(".")[0]
+    return kind if kind in _KINDS and node.count(".") > 1 else "table"
+
+
+def label_of(node: str) -> str:
+    """Return the short name of a node.
+
+    >>> label_of("model.shop.orders.v2"), label_of("source.shop.raw.orders")
+    ('orders.v2', 'raw.orders')
+    """
+    return node if kind_of(node) == "table" else node.split(".", 2)[2]
+
+
+def column_label(column: ColumnId) -> str:
+    """Return the short name of a column.
+
+    >>> column_label(ColumnId("source.shop.raw.orders", "amount"))
+    'raw.orders.amount'
+    >>> column_label(ColumnId("source.shop.raw.orders", "*"))
+    'rows of raw.orders'
+    """
+    label = label_of(column.node)
+    return f"rows of {label}" if column.column == ROWS else f"{label}.{column.column}"
+
+
+def column_id(manifest: Manifest, text: str) -> ColumnId:
+    """Find a column by `model.column`, `source.table.column` or a node's unique id and a column.
+
+    Raises:
+        UnknownModel: There is no such model or source.
+    """
+    nodes = _nodes(manifest)
+    node, _, column = text.rpartition(".")
+    if node in nodes:
+        return ColumnId(nodes[node], column.lower() or ROWS)
+    if text in nodes:
+        raise FeatureStoreError(
+            f"'{text}' is a {kind_of(nodes[text])}, and no column of it is given.",
+            remedy=f"Write '{text}.<column>', or '{text}.*' for its rows.",
+        )
+    if not node:
+        raise FeatureStoreError(
+            f"'{text}' is no column.", remedy="Write 'model.column' or 'source.table.column'."
+        )
+    raise UnknownModel(node, nodes, where=str(manifest.path))
+
+
+def _nodes(manifest: Manifest) -> dict[str, str]:
+    ids = [*manifest.sources, *manifest.model_ids.values()]
+    latest = {
+        node.name: node.unique_id
+        for node in manifest.models()
+        if node.version is not None and node.version == node.latest_version
+    }
+    return {
+        **latest,
+        **{known: known for known in ids},
+        **{label_of(known): known for known in ids},
+    }
+
+
+class UnknownColumn(UnknownFeature):
+    """The model or source has no column of this name."""
+
+    noun = "column"
+
+
+def unknown_column(column: ColumnId, known: list[str]) -> UnknownColumn:
+    """Return the error for a column that its node does not have."""
+    return UnknownColumn(column.column, known, where=label_of(column.node))
+
+
+def label_column(manifest: Manifest, service: FeatureService) -> ColumnId | None:
+    """Return the column that a service predicts, if it names one that exists."""
+    model, _, column = service.label.rpartition(".")
+    unique_id = manifest.model_ids.get(model)
+    return ColumnId(unique_id, column.lower()) if unique_id else None

@@ -1,0 +1,181 @@
+"""What an expression is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.lineage.flows import Flow, RowFlow, digest, merged
+from featurestore.lineage.scopes import Scope
+
+__all__ = ["evaluate", "is_aggregate", "spreads"]
+
+_ORDERED_BY = (exp.ArgMax, exp.ArgMin)
+
+
+def evaluate(node: exp.Expr, scope: Scope) -> Flow:
+    """Return what an expression is made of.
+
+    Args:
+        node: The expression.
+        scope: What the names in it mean.
+    """
+    for kinds, rule in _RULES:
+        if isinstance(node, kinds):
+            return rule(node, scope)
+    return _operation(node, scope)
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether an expression makes one value of many rows, by GROUP BY or over all of them."""
+    if isinstance(node, exp.Window | exp.Query):
+        return False
+    if isinstance(node, exp.AggFunc):
+        return True
+    return any(is_aggregate(child) for child in _children(node))
+
+
+def spreads(node: exp.Expr) -> bool:
+    """Whether an expression of a SELECT makes several rows of one."""
+    if isinstance(node, exp.Query):
+        return False
+    return isinstance(node, exp.Explode | exp.Unnest | exp.Posexplode) or any(
+        spreads(child) for child in _children(node)
+    )
+
+
+def _children(node: exp.Expr) -> Iterator[exp.Expr]:
+    for value in node.args.values():
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, exp.Expr):
+                yield item
+
+
+def _operation(node: exp.Expr, scope: Scope) -> Flow:
+    parts: list[str] = []
+    flows: list[Flow] = []
+    for name, value in node.args.items():
+        for item in value if isinstance(value, list) else (value,):
+            if item is None or item is False:
+                continue
+            flow = evaluate(item, scope) if isinstance(item, exp.Expr) else _plain(item)
+            parts.append(name)
+            flows.append(flow)
+    name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+    return merged(f"{node.key} {name} {' '.join(parts)}", flows)
+
+
+def _plain(value: Any) -> Flow:
+    return Flow(str(value).lower())
+
+
+def _inner(node: exp.Expr, scope: Scope) -> Flow:
+    return evaluate(node.this, scope)
+
+
+def _column(node: exp.Expr, scope: Scope) -> Flow:
+    if isinstance(node.this, exp.Star):
+        return merged("star", [scope.rows.flow])
+    return scope.column(node) if isinstance(node, exp.Column) else _operation(node, scope)
+
+
+def _literal(node: exp.Expr, scope: Scope) -> Flow:
+    del scope
+    return Flow(digest(node.key, str(node.args.get("is_string")), node.name))
+
+
+def _identifier(node: exp.Expr, scope: Scope) -> Flow:
+    return Flow(scope.names.of(node))
+
+
+def _type(node: exp.Expr, scope: Scope) -> Flow:
+    return Flow(node.sql(scope.names.dialect, comments=False).lower())
+
+
+def _star(node: exp.Expr, scope: Scope) -> Flow:
+    del node
+    return scope.rows.flow
+
+
+def _subquery(node: exp.Expr, scope: Scope) -> Flow:
+    relation = scope.read(node, scope)
+    values = list(relation.columns.values()) or [rest.flow for rest in relation.rest if rest.flow]
+    rows = relation.rows
+    flow = merged("subquery", [*values, _decided(rows)])
+    return Flow(flow.text, flow.direct, flow.indirect, flow.doubts | relation.doubts)
+
+
+def _decided(rows: RowFlow) -> Flow:
+    return rows.flow.decides()
+
+
+def _exists(node: exp.Expr, scope: Scope) -> Flow:
+    return merged("exists", [scope.read(node.this, scope).rows.flow])
+
+
+def _window(node: exp.Expr, scope: Scope) -> Flow:
+    """Take the function's arguments as values, and all of the window as what decides."""
+    function = evaluate(node.this, scope)
+    if not function.all:
+        function = merged("rows", [function, scope.rows.flow])
+    parts = _window_parts(node, scope)
+    # A filter before a window and the same filter after it are not the same.
+    place = Flow(scope.rows.text, doubts=scope.rows.doubts)
+    return merged("window", [function, *(part.decides() for part in parts), place])
+
+
+def _window_parts(node: exp.Expr, scope: Scope) -> list[Flow]:
+    parts: list[Flow] = []
+    named = node.args.get("alias") or (
+        node.this if isinstance(node.this, exp.Identifier) and node.args.get("first") else None
+    )
+    if named is not None:
+        spec = scope.windows.get(scope.names.of(named))
+        parts += [] if spec is None else _window_parts(spec, scope)
+    for name in ("partition_by", "order", "spec"):
+        value = node.args.get(name)
+        for item in value if isinstance(value, list) else (value,):
+            if item is not None:
+                flow = evaluate(item, scope)
+                parts.append(Flow(digest(name, flow.text), flow.direct, flow.indirect, flow.doubts))
+    return parts
+
+
+def _value_and_deciding(node: exp.Expr, scope: Scope) -> Flow:
+    """Take the first argument as the value, and the second as what decides which value."""
+    others = [evaluate(part, scope).decides() for part in _children(node) if part is not node.this]
+    return merged(node.key, [evaluate(node.this, scope), *others])
+
+
+def _within_group(node: exp.Expr, scope: Scope) -> Flow:
+    """In `percentile_cont(0.5) within group (order by x)`, x is the value; in listagg it is not."""
+    function, order = evaluate(node.this, scope), evaluate(node.expression, scope)
+    return merged("within group", [function, order.decides() if function.all else order])
+
+
+def _order(node: exp.Expr, scope: Scope) -> Flow:
+    """An ORDER BY within an aggregate decides; what it stands around is the value."""
+    order = [evaluate(item, scope) for item in node.expressions]
+    if node.this is None:
+        return merged("order", order)
+    return merged("order", [evaluate(node.this, scope), *(flow.decides() for flow in order)])
+
+
+_Rule = Callable[[exp.Expr, Scope], Flow]
+_RULES: tuple[tuple[Any, _Rule], ...] = (
+    (exp.Column, _column),
+    (exp.Literal, _literal),
+    (exp.Identifier, _identifier),
+    ((exp.Alias, exp.Paren), _inner),
+    (exp.DataType, _type),
+    (exp.Exists, _exists),
+    (exp.Query, _subquery),
+    (exp.Star, _star),
+    (exp.Window, _window),
+    (exp.Filter, _value_and_deciding),
+    (_ORDERED_BY, _value_and_deciding),
+    (exp.WithinGroup, _within_group),
+    (exp.Order, _order),
+)

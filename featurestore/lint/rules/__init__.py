@@ -1,0 +1,1 @@
+"""The rules of the leakage lint, one file per rule."""

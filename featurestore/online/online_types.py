@@ -1,0 +1,216 @@
+"""The types that can be published, and how one value of each lies in memory.
+
+The table is over the types in which the warehouse hands out its results (Arrow's), so that a value
+read online has the type that the same value has in a training set, by construction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import UnsupportedOnlineType
+from featurestore.values.types import DataType, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "Convert",
+    "ConvertAll",
+    "WireType",
+    "logical_type",
+    "to_arrow_type",
+    "wire_type",
+    "wire_type_name",
+]
+
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
+_EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_DATE = dt.date(1970, 1, 1)
+_EXACT = Context(prec=40)
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_ZONED = re.compile(r"timestamp\[(s|ms|us), tz=(?:UTC|Etc/UTC)\]")
+_DIGITS = re.compile(r"decimal\((\d+),(-?\d+)\)")
+_DECIMAL = re.compile(r"decimal128\((\d+), (-?\d+)\)")
+
+Convert = Callable[[Any], Any]
+ConvertAll = Callable[[Iterable[Any]], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WireType:
+    """One publishable type.
+
+    Attributes:
+        name: Its name in the schema beside the values: `int64`, `decimal(5,4)`, `list<string>`.
+        width: The bytes of each value; None where the length varies from value to value.
+        code: The `struct` code of a fixed-width value; `16s` for a decimal.
+        convert: Turns what `struct` gives into the Python value; None where that is the value.
+        element: The type of a list's elements.
+        convert_all: Converts many values at once; None where `convert` is as quick.
+    """
+
+    name: str
+    width: int | None
+    code: str = ""
+    convert: Convert | None = None
+    element: WireType | None = None
+    convert_all: ConvertAll | None = None
+
+
+def _instant(unit: str, *, zoned: bool) -> Convert:
+    epoch, step = _scale(unit, zoned=zoned)
+    return lambda ticks: epoch + step * ticks
+
+
+def _instants(unit: str, *, zoned: bool) -> ConvertAll:
+    epoch, step = _scale(unit, zoned=zoned)
+    return lambda column: [epoch + step * ticks for ticks in column]
+
+
+def _scale(unit: str, *, zoned: bool) -> tuple[dt.datetime, dt.timedelta]:
+    """Return where instants are counted from, and the length of a tick."""
+    step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
+    return (_EPOCH_UTC if zoned else _EPOCH), step
+
+
+def _date(days: int) -> dt.date:
+    return _EPOCH_DATE + dt.timedelta(days=days)
+
+
+def _time(ticks: int) -> dt.time:
+    return (_EPOCH + dt.timedelta(microseconds=ticks)).time()
+
+
+def _decimal(scale: int) -> Convert:
+    def convert(raw: bytes) -> Decimal:
+        unscaled = int.from_bytes(raw, "little", signed=True)
+        return Decimal(unscaled).scaleb(-scale, context=_EXACT)
+
+    return convert
+
+
+_FIXED: dict[str, tuple[str, Convert | None]] = {
+    "bool": ("?", None),
+    "int8": ("b", None),
+    "int16": ("h", None),
+    "int32": ("i", None),
+    "int64": ("q", None),
+    "uint8": ("B", None),
+    "uint16": ("H", None),
+    "uint32": ("I", None),
+    "uint64": ("Q", None),
+    "float32": ("f", None),
+    "float64": ("d", None),
+    "date": ("i", _date),
+    "time": ("q", _time),
+    **{f"timestamp[{unit}]": ("q", _instant(unit, zoned=False)) for unit in _PER_SECOND},
+    **{f"timestamptz[{unit}]": ("q", _instant(unit, zoned=True)) for unit in _PER_SECOND},
+}
+_AT_ONCE: dict[str, ConvertAll] = {
+    **{f"timestamp[{unit}]": _instants(unit, zoned=False) for unit in _PER_SECOND},
+    **{f"timestamptz[{unit}]": _instants(unit, zoned=True) for unit in _PER_SECOND},
+}
+_VARYING: dict[str, Convert] = {"string": bytes.decode, "bytes": bytes}
+
+
+@cache
+def wire_type(name: str) -> WireType:
+    """Return a type by its name in a schema.
+
+    Raises:
+        UnsupportedOnlineType: The name is none of this format's.
+
+    >>> wire_type("decimal(5,4)").convert((12345).to_bytes(16, "little"))
+    Decimal('1.2345')
+    >>> wire_type("timestamp[us]").convert(1_000_000)
+    datetime.datetime(1970, 1, 1, 0, 0, 1)
+    """
+    if name in _FIXED:
+        code, convert = _FIXED[name]
+        width = struct.calcsize(f"<{code}")
+        return WireType(name, width, code, convert, convert_all=_AT_ONCE.get(name))
+    if name in _VARYING:
+        return WireType(name, None, convert=_VARYING[name])
+    if digits := _DIGITS.fullmatch(name):
+        return WireType(name, 16, "16s", _decimal(int(digits[2])))
+    if name.startswith("list<") and name.endswith(">"):
+        return WireType(name, None, element=wire_type(name[5:-1]))
+    raise UnsupportedOnlineType(f"'{name}' is no type of the online format.")
+
+
+def logical_type(name: str) -> DataType:
+    """Return what values of a published type are, for messages and for values as people type them.
+
+    >>> print(logical_type("int64"), logical_type("decimal(9,3)"), logical_type("timestamptz[us]"))
+    int64 decimal(9,3) timestamptz
+    """
+    base = re.split(r"[\[(<]", name)[0]
+    if digits := _DIGITS.fullmatch(name):
+        return DataType(Kind.DECIMAL, precision=int(digits[1]), scale=int(digits[2]))
+    return DataType(Kind({"bool": "boolean"}.get(base, base)))
+
+
+_ARROW_NAMES = {
+    **{name: name for name in _FIXED if name.startswith(("bool", "int", "uint", "timestamp["))},
+    "float": "float32",
+    "double": "float64",
+    "date32[day]": "date",
+    "time64[us]": "time",
+    **dict.fromkeys(("string", "large_string", "string_view"), "string"),
+    **dict.fromkeys(("binary", "large_binary", "binary_view"), "bytes"),
+}
+
+
+def wire_type_name(arrow_type: pa.DataType) -> str | None:
+    """Return the name of the type in which an Arrow column is published; None if it cannot be.
+
+    >>> import pyarrow as pa
+    >>> wire_type_name(pa.decimal128(5, 4)), wire_type_name(pa.list_(pa.int32()))
+    ('decimal(5,4)', 'list<int32>')
+    >>> wire_type_name(pa.timestamp("ns")) is None
+    True
+    """
+    import pyarrow as pa
+
+    text = str(arrow_type)
+    if text in _ARROW_NAMES:
+        return _ARROW_NAMES[text]
+    if digits := _DECIMAL.fullmatch(text):
+        return f"decimal({digits[1]},{digits[2]})"
+    if zoned := _ZONED.fullmatch(text):
+        return f"timestamptz[{zoned[1]}]"
+    if pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type):
+        element = wire_type_name(arrow_type.value_type)
+        return f"list<{element}>" if element else None
+    if pa.types.is_dictionary(arrow_type):
+        return wire_type_name(arrow_type.value_type)
+    return None
+
+
+def to_arrow_type(name: str) -> pa.DataType:
+    """Return the Arrow type of a published type, the one that a training set has."""
+    import pyarrow as pa
+
+    if name.startswith("list<"):
+        return pa.list_(to_arrow_type(name[5:-1]))
+    if digits := _DIGITS.fullmatch(name):
+        return pa.decimal128(int(digits[1]), int(digits[2]))
+    if instant := re.fullmatch(r"timestamp(tz)?\[(s|ms|us)\]", name):
+        unit: Any = instant[2]
+        return pa.timestamp(unit, tz="UTC") if instant[1] else pa.timestamp(unit)
+    special: dict[str, pa.DataType] = {
+        "bool": pa.bool_(),
+        "date": pa.date32(),
+        "time": pa.time64("us"),
+        "bytes": pa.binary(),
+    }
+    plain: pa.DataType = special.get(name) or getattr(pa, name)()
+    return plain

@@ -1,0 +1,203 @@
+"""Reading dbt's manifest.json: the dozen fields that are needed, fast, and nothing guessed.
+
+The file of a large project is tens of megabytes, most of it SQL and docs. Nodes are kept as raw
+bytes and decoded one by one when they are asked for; a node that cannot concern us never is.
+Every field is optional, since dbt's versions differ in which they write.
+Format: https://schemas.getdbt.com/dbt/manifest/v12.json
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from featurestore.errors import ManifestInvalid, ManifestNotFound, UnknownModel
+from featurestore.project.nodes import CompiledNode, DataTest, ManifestFile, Metadata, Node, Source
+
+__all__ = [
+    "Manifest",
+    "load_manifest",
+]
+
+META_KEY = "featurestore"
+MISSPELLINGS = ("feature_store", "feature-store", "featureStore", "feature_stores", "featurestores")
+KNOWN_VERSIONS = (12,)
+MODEL_TYPES = ("model", "snapshot", "seed")
+
+_MARKS = tuple(f'"{name}"'.encode() for name in (META_KEY, *MISSPELLINGS))
+_VERSION = re.compile(r"/manifest/v(\d+)\.json$")
+
+
+_T = TypeVar("_T")
+
+
+class Manifest:
+    """A dbt manifest, of which nodes are decoded on demand.
+
+    Args:
+        path: Where the file lay, for messages.
+        file: Its decoded outer structure.
+    """
+
+    def __init__(self, path: Path, file: ManifestFile) -> None:
+        self.path = path
+        self.metadata = file.metadata or Metadata()
+        self.exposures = tuple(file.exposures.values())
+        self.groups = {group.name: group for group in file.groups.values()}
+        self._nodes = file.nodes
+        self._sources = file.sources
+
+    def __contains__(self, unique_id: str) -> bool:
+        """Whether there is a node or a source of this id."""
+        return unique_id in self._nodes or unique_id in self._sources
+
+    @property
+    def dialect(self) -> str:
+        """The warehouse's dialect by sqlglot's name."""
+        adapter = self.metadata.adapter_type or ""
+        return {"sqlserver": "tsql"}.get(adapter, adapter)
+
+    @property
+    def project(self) -> str:
+        """The name of the dbt project."""
+        return self.metadata.project_name or ""
+
+    def tagged(self) -> Iterator[Node]:
+        """Yield the nodes that may carry the feature store's meta, decoded."""
+        for raw in self._nodes.values():
+            data = bytes(raw)
+            if any(mark in data for mark in _MARKS):
+                node = self._decode(data, Node)
+                if node.resource_type in MODEL_TYPES:
+                    yield node
+
+    def models(self) -> Iterator[Node]:
+        """Yield every model, snapshot and seed, decoded."""
+        for unique_id in self.model_ids.values():
+            yield self._decode(bytes(self._nodes[unique_id]), Node)
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Yield every table that dbt builds or reads, with the unique id of what it is there."""
+        nodes: tuple[Node | Source, ...] = (*self.models(), *self.sources.values())
+        for node in nodes:
+            if node.relation_name:
+                yield node.relation_name, node.unique_id
+
+    def compiled(self, unique_id: str) -> CompiledNode:
+        """Decode a node with its SQL.
+
+        Raises:
+            KeyError: The manifest has no node of this id.
+        """
+        return self._decode(bytes(self._nodes[unique_id]), CompiledNode)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Every source by its unique id."""
+        return {name: self._decode(bytes(raw), Source) for name, raw in self._sources.items()}
+
+    def data_tests(self) -> Iterator[DataTest]:
+        """Yield every data test, decoded."""
+        for unique_id, raw in self._nodes.items():
+            if unique_id.startswith("test."):
+                yield self._decode(bytes(raw), DataTest)
+
+    @cached_property
+    def model_ids(self) -> dict[str, str]:
+        """The unique id of each model, snapshot and seed by name; versions by `name.v<n>`."""
+        names: dict[str, str] = {}
+        for unique_id in self._nodes:
+            kind, _, *rest = unique_id.split(".")
+            if kind in MODEL_TYPES and rest:
+                names[".".join(rest)] = unique_id
+        return names
+
+    def model(self, name: str) -> Node:
+        """Find a model, snapshot or seed by name; of a versioned one, the latest.
+
+        Raises:
+            UnknownModel: The project has none of this name.
+        """
+        ids = self.model_ids
+        if name in ids:
+            return self._decode(bytes(self._nodes[ids[name]]), Node)
+        versions = [
+            self._decode(bytes(self._nodes[ids[known]]), Node)
+            for known in ids
+            if known.rpartition(".v")[0] == name
+        ]
+        for node in versions:
+            if node.version == node.latest_version:
+                return node
+        raise UnknownModel(name, ids, where=str(self.path))
+
+    def _decode(self, data: bytes, kind: type[_T]) -> _T:
+        try:
+            return msgspec.json.decode(data, type=kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise _invalid(self.path, f"a node is not what dbt writes: {error}") from error
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Args:
+        path: The file that `dbt parse`, `dbt build` or any other command of dbt wrote.
+
+    Raises:
+        ManifestNotFound: There is no such file.
+        ManifestInvalid: It is empty, cut short, not JSON, not a manifest, or of an unknown version.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ManifestNotFound(
+            f"No dbt manifest at {path}.",
+            remedy="Run `dbt build` (or `dbt parse`) in the project first, or name another folder"
+            " with --project-dir.",
+        ) from None
+    except OSError as error:
+        raise ManifestInvalid(f"Cannot read the dbt manifest at {path}: {error}.") from error
+    if not data.strip():
+        raise _invalid(path, "the file is empty")
+    return _decode_file(path, data)
+
+
+def _decode_file(path: Path, data: bytes) -> Manifest:
+    try:
+        file = msgspec.json.decode(data, type=ManifestFile)
+    except msgspec.ValidationError as error:
+        raise _invalid(path, f"it is not a manifest ({error})") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _invalid(path, f"it is no whole JSON ({error})") from error
+    if file.metadata is None:
+        raise _invalid(path, "it has no 'metadata', so dbt did not write it")
+    _check_version(path, file.metadata)
+    return Manifest(path, file)
+
+
+def _check_version(path: Path, metadata: Metadata) -> None:
+    found = _VERSION.search(metadata.dbt_schema_version)
+    if found is None:
+        raise _invalid(
+            path, f"its schema is '{metadata.dbt_schema_version}', which is no manifest's"
+        )
+    if int(found[1]) not in KNOWN_VERSIONS:
+        known = ", ".join(f"v{version}" for version in KNOWN_VERSIONS)
+        raise ManifestInvalid(
+            f"The dbt manifest at {path} has schema v{found[1]} (dbt {metadata.dbt_version});"
+            f" known is {known}.",
+            remedy="Use dbt-core 1.8 to 1.11, or a newer featurestore.",
+        )
+
+
+def _invalid(path: Path, why: str) -> ManifestInvalid:
+    return ManifestInvalid(
+        f"Failed to load the dbt manifest at {path}: {why}.",
+        remedy="Run `dbt parse` to write it anew.",
+    )

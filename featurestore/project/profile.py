@@ -1,0 +1,189 @@
+"""The connection that dbt itself uses: dbt_project.yml names a profile, profiles.yml describes it.
+
+Nothing of our own is configured. Jinja's `env_var` works in both files as it does in dbt.
+Source: https://docs.getdbt.com/docs/core/connect-data-platform/profiles.yml
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import ProfileError, did_you_mean
+from featurestore.values.connection import Profile
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+__all__ = ["Project", "load_profile", "load_project"]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What dbt_project.yml says that concerns us.
+
+    Attributes:
+        folder: Where the dbt project lies.
+        name: The project's name.
+        profile: The profile it connects with.
+        target_path: Where dbt writes its artifacts.
+    """
+
+    folder: Path
+    name: str
+    profile: str
+    target_path: Path
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where dbt writes the manifest."""
+        return self.target_path / "manifest.json"
+
+
+def load_project(folder: Path) -> Project:
+    """Read dbt_project.yml.
+
+    Args:
+        folder: The folder that holds it.
+
+    Raises:
+        ProfileError: It is missing, is not YAML, or names no project.
+    """
+    path = folder / "dbt_project.yml"
+    raw = _read_yaml(path, remedy="Run in a dbt project, or name one with --project-dir.")
+    name = str(raw.get("name") or "")
+    if not name:
+        raise ProfileError(f"{path} has no 'name'.", remedy="Add the project's name.")
+    render = _Renderer(path)
+    target_path = os.environ.get("DBT_TARGET_PATH") or render(raw.get("target-path") or "target")
+    return Project(
+        folder=folder,
+        name=render(name),
+        profile=os.environ.get("DBT_PROFILE") or render(raw.get("profile") or "default"),
+        target_path=folder / target_path,
+    )
+
+
+def load_profile(project: Project, target: str | None = None) -> Profile:
+    """Read the project's profile from profiles.yml, where dbt looks for it.
+
+    Args:
+        project: The dbt project.
+        target: The target; by default `DBT_TARGET`, else the profile's own default.
+
+    Raises:
+        ProfileError: The file, the profile or the target is missing, or cannot be rendered.
+    """
+    path = _profiles_file(project)
+    profiles = _read_yaml(path, remedy="Correct it, then try `dbt debug`.")
+    profile = _pick(profiles, project.profile, "profile", path)
+    render = _Renderer(path)
+    wanted = target or os.environ.get("DBT_TARGET") or render(profile.get("target") or "default")
+    outputs = profile.get("outputs")
+    output = _pick(outputs if isinstance(outputs, dict) else {}, wanted, "target", path)
+    settings = _render_all(output, render)
+    adapter = str(settings.pop("type", ""))
+    if not adapter:
+        raise ProfileError(
+            f"Target '{wanted}' in {path} has no 'type'.", remedy="Name the adapter."
+        )
+    return Profile(project.profile, wanted, adapter, settings, project.folder)
+
+
+def _profiles_file(project: Project) -> Path:
+    named = os.environ.get("DBT_PROFILES_DIR")
+    home = Path.home() / ".dbt"
+    folders = [Path(named)] if named else [project.folder, home]
+    for folder in folders:
+        if (folder / "profiles.yml").is_file():
+            return folder / "profiles.yml"
+    looked = " and ".join(str(folder) for folder in folders)
+    raise ProfileError(
+        f"There is no profiles.yml in {looked}.",
+        remedy="Set DBT_PROFILES_DIR to its folder, as for dbt.",
+    )
+
+
+def _pick(choices: Mapping[str, Any], name: str, noun: str, path: Path) -> Mapping[str, Any]:
+    if not isinstance(choices.get(name), dict):
+        known = [key for key in choices if key != "config"]
+        hint = did_you_mean(name, known) or f"Known: {', '.join(sorted(known)) or 'none'}."
+        raise ProfileError(f"There is no {noun} '{name}' in {path}.", remedy=hint)
+    picked: Mapping[str, Any] = choices[name]
+    return picked
+
+
+def _read_yaml(path: Path, *, remedy: str) -> dict[str, Any]:
+    import yaml
+
+    # libyaml is ten times as fast, where PyYAML was built with it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506, a safe one
+    except FileNotFoundError:
+        raise ProfileError(f"There is no {path}.", remedy=remedy) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ProfileError(f"Cannot read {path}: {reason}.", remedy=remedy) from error
+    if not isinstance(loaded, dict):
+        raise ProfileError(f"{path} is no mapping.", remedy=remedy)
+    return loaded
+
+
+class _Renderer:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _environment(self) -> SandboxedEnvironment:
+        from jinja2 import StrictUndefined
+        from jinja2.sandbox import SandboxedEnvironment
+
+        environment = SandboxedEnvironment(undefined=StrictUndefined)
+        environment.globals["env_var"] = self._env_var
+        # The conversion itself happens on the rendered text, in `_render_all`.
+        for name in ("as_text", "as_number", "as_bool", "as_native"):
+            environment.filters[name] = str
+        return environment
+
+    def __call__(self, text: object) -> str:
+        return str(self.value(text))
+
+    def value(self, value: object) -> object:
+        if not isinstance(value, str) or "{{" not in value:
+            return value
+        from jinja2 import TemplateError
+
+        try:
+            return self._environment.from_string(value).render()
+        except TemplateError as error:
+            raise ProfileError(f"Cannot render {value!r} in {self._path}: {error}.") from error
+
+    def _env_var(self, name: str, default: str | None = None) -> str:
+        value = os.environ.get(name, default)
+        if value is None:
+            raise ProfileError(
+                f"{self._path} needs the environment variable '{name}', which is not set.",
+                remedy=f"Set {name}.",
+            )
+        return value
+
+
+def _render_all(value: Any, render: _Renderer) -> Any:
+    if isinstance(value, dict):
+        return {key: _render_all(item, render) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_render_all(item, render) for item in value]
+    rendered = render.value(value)
+    if rendered is not value and isinstance(rendered, str):
+        import yaml
+
+        # dbt turns `"{{ env_var('PORT') | as_number }}"` into a number: YAML's own rules do it.
+        converts = re.search(r"\|\s*as_(number|bool|native)", str(value))
+        return yaml.safe_load(rendered) if converts else rendered
+    return rendered

@@ -1,0 +1,1 @@
+"""The definitions: entities, feature views and feature services, read from the manifest."""

@@ -1,0 +1,196 @@
+"""From a dbt exposure of `type: ml` to a feature service, with every problem on the way noted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from featurestore.errors import RegistryError, did_you_mean
+from featurestore.project.manifest import META_KEY
+from featurestore.project.nodes import Exposure
+from featurestore.registry.definitions import (
+    ALL_FEATURES,
+    FeatureRef,
+    FeatureService,
+    FeatureView,
+    ServiceMember,
+)
+from featurestore.registry.view_meta import Notes
+
+__all__ = ["MEMBER_KEYS", "SERVICE_KEYS", "feature_service", "group_references"]
+
+SERVICE_KEYS = {
+    "features": "The features used: `view:feature`, `view:*`, or a mapping for an aliased view.",
+    "label": "The column to predict, as `model.column`.",
+    "group": "The dbt group it belongs to; it may use views that are `access: private` to it.",
+}
+"""The keys under an exposure's `featurestore` meta, each with its meaning."""
+
+MEMBER_KEYS = {
+    "view": "The feature view.",
+    "alias": "Another name for the view, so that it can be taken more than once.",
+    "entities": "Entity name to the column (or columns) of the entity frame that hold its key.",
+    "features": "The view's features to take; absent means all.",
+}
+"""The keys of an aliased view in a service, each with its meaning."""
+
+
+def feature_service(
+    exposure: Exposure, views: Mapping[str, FeatureView], notes: Notes
+) -> FeatureService | None:
+    """Read one exposure.
+
+    Args:
+        exposure: The exposure.
+        views: Every feature view of the project, by name.
+        notes: Where problems go.
+
+    Returns:
+        The service; None when the exposure is none.
+    """
+    meta = exposure.all_meta.get(META_KEY)
+    if meta is None or not isinstance(meta, dict):
+        if meta is not None:
+            notes.add(f"meta.{META_KEY} is {meta!r}.", "Make it a mapping of keys to values.")
+        return None
+    notes.unknown_keys(meta, SERVICE_KEYS, f"meta.{META_KEY}")
+    if exposure.type != "ml":
+        notes.add(f"its type is '{exposure.type}'.", "A feature service has `type: ml`.")
+    listed = meta.get("features")
+    if not isinstance(listed, list) or not listed:
+        notes.add("it lists no features.", "Add `features: [view:feature, ...]`.")
+        listed = []
+    members = [member for item in listed for member in _members(item, views, notes)]
+    _note_repeated_names(members, notes)
+    return FeatureService(
+        name=exposure.name,
+        unique_id=exposure.unique_id,
+        path=exposure.original_file_path,
+        members=tuple(_merged(members)),
+        label=str(meta.get("label") or ""),
+        description=(exposure.description or "").strip(),
+        owner=str(exposure.owner),
+        tags=tuple(str(tag) for tag in exposure.tags or ()),
+        group=str(meta.get("group") or exposure.config.group or ""),
+    )
+
+
+def group_references(
+    references: list[FeatureRef], views: Mapping[str, FeatureView]
+) -> tuple[ServiceMember, ...]:
+    """Turn references into one member per view, with `*` written out and repetitions dropped.
+
+    Args:
+        references: References to features that exist.
+        views: Every feature view, by name.
+    """
+    members = [
+        ServiceMember(ref.view, _written_out(ref.feature, views[ref.view])) for ref in references
+    ]
+    return tuple(_merged(members))
+
+
+def _written_out(feature: str, view: FeatureView) -> tuple[str, ...]:
+    # Personal data is had by its name only.
+    if feature == ALL_FEATURES:
+        return tuple(known.name for known in view.features if not known.pii)
+    return (feature,)
+
+
+def _merged(members: list[ServiceMember]) -> list[ServiceMember]:
+    merged: dict[str, ServiceMember] = {}
+    for member in members:
+        earlier = merged.get(member.name)
+        features = (*earlier.features, *member.features) if earlier else member.features
+        merged[member.name] = ServiceMember(
+            member.view, tuple(dict.fromkeys(features)), member.alias, member.entities
+        )
+    return list(merged.values())
+
+
+def _note_repeated_names(members: list[ServiceMember], notes: Notes) -> None:
+    plain = {member.name for member in members if not member.alias}
+    aliases = [member.alias for member in members if member.alias]
+    for alias in sorted({a for a in aliases if aliases.count(a) > 1 or a in plain}):
+        notes.add(f"the name '{alias}' stands for two views.", "Give each alias its own name.")
+
+
+def _members(item: Any, views: Mapping[str, FeatureView], notes: Notes) -> list[ServiceMember]:
+    if isinstance(item, str):
+        return _reference(item, views, notes)
+    if isinstance(item, dict):
+        return _aliased(item, views, notes)
+    notes.add(f"features has {item!r}.", "Write 'view:feature' or a mapping with `view:`.")
+    return []
+
+
+def _reference(item: str, views: Mapping[str, FeatureView], notes: Notes) -> list[ServiceMember]:
+    try:
+        reference = FeatureRef.parse(item)
+    except RegistryError as error:
+        notes.add(error.message, error.remedy)
+        return []
+    view = _view(reference.view, views, notes)
+    if view is None or not _has_features(view, (reference.feature,), notes):
+        return []
+    return [ServiceMember(view.name, _written_out(reference.feature, view))]
+
+
+def _aliased(
+    item: dict[str, Any], views: Mapping[str, FeatureView], notes: Notes
+) -> list[ServiceMember]:
+    notes.unknown_keys(item, MEMBER_KEYS, "features")
+    view = _view(str(item.get("view")), views, notes)
+    if view is None:
+        return []
+    listed = item.get("features", [ALL_FEATURES])
+    names = tuple(str(name) for name in (listed if isinstance(listed, list) else [listed]))
+    if not _has_features(view, names, notes):
+        return []
+    features = tuple(f for name in names for f in _written_out(name, view))
+    alias = str(item.get("alias") or "")
+    return [ServiceMember(view.name, features, alias, _columns(item, view, notes))]
+
+
+def _columns(item: dict[str, Any], view: FeatureView, notes: Notes) -> dict[str, tuple[str, ...]]:
+    mapping = item.get("entities") or {}
+    if not isinstance(mapping, dict):
+        notes.add(f"entities is {mapping!r}.", "Write `entities: {airport: dest}`.")
+        return {}
+    known = {entity.name: entity for entity in view.entities}
+    columns: dict[str, tuple[str, ...]] = {}
+    for name, value in mapping.items():
+        listed = tuple(str(v) for v in (value if isinstance(value, list) else [value]))
+        if name not in known:
+            notes.add(
+                f"view '{view.name}' has no entity '{name}'.",
+                did_you_mean(str(name), known) or f"It has {', '.join(known) or 'none'}.",
+            )
+        elif len(listed) != len(known[name].join_keys):
+            keys = ", ".join(key.name for key in known[name].join_keys)
+            notes.add(
+                f"entity '{name}' of view '{view.name}' has the join keys ({keys}), but"
+                f" {len(listed)} columns are given: {', '.join(listed)}."
+            )
+        else:
+            columns[name] = listed
+    return columns
+
+
+def _view(name: str, views: Mapping[str, FeatureView], notes: Notes) -> FeatureView | None:
+    if name not in views:
+        notes.add(
+            f"there is no feature view '{name}'.",
+            did_you_mean(name, views) or f"Known: {', '.join(sorted(views)) or 'none'}.",
+        )
+    return views.get(name)
+
+
+def _has_features(view: FeatureView, names: tuple[str, ...], notes: Notes) -> bool:
+    missing = [name for name in names if name not in (*view.feature_names, ALL_FEATURES)]
+    for name in missing:
+        notes.add(
+            f"view '{view.name}' has no feature '{name}'.",
+            did_you_mean(name, view.feature_names) or f"Known: {', '.join(view.feature_names)}.",
+        )
+    return not missing

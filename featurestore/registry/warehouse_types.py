@@ -1,0 +1,124 @@
+"""Checks of the definitions against the warehouse: what dbt declares and what is really there.
+
+The registry's own problems come from the manifest alone; these need the tables to be built. The
+same pass fills in the types that dbt does not declare: they are read, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from featurestore.errors import (
+    DefinitionProblems,
+    Problem,
+    RelationNotBuilt,
+    did_you_mean,
+)
+from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
+from featurestore.values.types import DataType
+from featurestore.warehouse.protocol import Warehouse
+
+__all__ = ["check_views", "with_types"]
+
+
+def with_types(view: FeatureView, warehouse: Warehouse) -> FeatureView:
+    """Return the view with every type known, as the warehouse has it.
+
+    Args:
+        view: A feature view.
+        warehouse: Where its table is.
+
+    Raises:
+        RelationNotBuilt: The table is not there.
+        DefinitionProblems: A declared column is not in the table, or is of another type.
+    """
+    found = _described(view, warehouse)
+    problems = list(_problems(view, found))
+    if problems:
+        raise DefinitionProblems(problems)
+    return _typed(view, found)
+
+
+def check_views(views: Iterable[FeatureView], warehouse: Warehouse) -> list[Problem]:
+    """Compare views with the warehouse, and return everything that differs."""
+    problems: list[Problem] = []
+    for view in views:
+        try:
+            found = _described(view, warehouse)
+        except RelationNotBuilt as error:
+            problems.append(Problem(view.path, view.name, error.message, error.remedy))
+            continue
+        problems += _problems(view, found)
+    return problems
+
+
+def _described(view: FeatureView, warehouse: Warehouse) -> Mapping[str, DataType]:
+    try:
+        return warehouse.columns(view.relation)
+    except RelationNotBuilt:
+        raise RelationNotBuilt(
+            f"The table {view.relation} of feature view '{view.name}' is not in the warehouse.",
+            remedy=f"Run `dbt build --select {view.name}`.",
+        ) from None
+
+
+def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    # All that a statement names: those that decide ties too, whoever may see them.
+    declared: dict[Column | Feature, None] = dict.fromkeys(
+        (*view.columns, *view.features, *view.ties)
+    )
+    for column in declared:
+        where = f"column '{column.name}'"
+        if column.name not in found:
+            yield Problem(
+                view.path,
+                view.name,
+                f"{where} is declared, but the table {view.relation} has none of this name.",
+                did_you_mean(column.name, found) or "Run `dbt build`, or correct the yml.",
+            )
+        elif column.data_type and column.data_type.family != found[column.name].family:
+            yield Problem(
+                view.path,
+                view.name,
+                f"{where} is declared as {column.data_type}, but the table {view.relation} has"
+                f" {found[column.name]}.",
+                "Run `dbt build`, or correct its `data_type`.",
+            )
+    yield from _unusable(view, found)
+
+
+def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    for column in (view.event_timestamp, view.created_timestamp):
+        if column is None or column.data_type is not None or column.name not in found:
+            continue
+        if not found[column.name].is_instant:
+            yield Problem(
+                view.path,
+                view.name,
+                f"column '{column.name}' is {found[column.name]}, not a timestamp or a date.",
+                "Cast it in the model.",
+            )
+
+
+def _typed(view: FeatureView, found: Mapping[str, DataType]) -> FeatureView:
+    created = view.created_timestamp
+    return replace(
+        view,
+        entities=tuple(
+            Entity(entity.name, tuple(_column(key, found) for key in entity.join_keys))
+            for entity in view.entities
+        ),
+        features=tuple(_feature(feature, found) for feature in view.features),
+        ties=tuple(_feature(feature, found) for feature in view.ties),
+        event_timestamp=_column(view.event_timestamp, found),
+        created_timestamp=_column(created, found) if created else None,
+    )
+
+
+def _column(column: Column, found: Mapping[str, DataType]) -> Column:
+    return Column(column.name, found[column.name])
+
+
+def _feature(feature: Feature, found: Mapping[str, DataType]) -> Feature:
+    return replace(feature, data_type=found[feature.name])

@@ -1,0 +1,1 @@
+"""FeatureStore, the facade, and the objects to which it delegates."""

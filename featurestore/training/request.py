@@ -1,0 +1,107 @@
+"""What is asked of a training set, as a value that a card can keep and that can be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from featurestore.errors import EntityFrameError
+from featurestore.registry.definitions import ServiceMember
+from featurestore.sql.dialects import render
+from featurestore.sql.expressions import column
+from featurestore.training.entity_frame import EntityFrame, read_entity_frame
+
+if TYPE_CHECKING:
+    from featurestore.training.card import Card
+
+__all__ = ["Request", "request_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller asks of a training set; see `FeatureStore.get_historical_features`.
+
+    Attributes:
+        personal_data: The features taken that are personal data, as the caller allowed.
+        withheld: Those that a `*` would have meant, and that were left out.
+    """
+
+    entity_frame: EntityFrame
+    members: Sequence[ServiceMember]
+    event_timestamp: str = "event_timestamp"
+    full_feature_names: bool = False
+    feature_timestamps: bool = False
+    as_known: bool = False
+    strategy: str | None = None
+    personal_data: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as plain values; `entities` is None for a data frame."""
+        frame = self.entity_frame
+        return {
+            "entities": frame.source if frame.table is None else None,
+            "is_query": frame.is_query,
+            "members": [asdict(member) for member in self.members],
+            "event_timestamp": self.event_timestamp,
+            "full_feature_names": self.full_feature_names,
+            "feature_timestamps": self.feature_timestamps,
+            "as_known": self.as_known,
+            "strategy": self.strategy,
+            "personal_data": list(self.personal_data),
+            "withheld": list(self.withheld),
+        }
+
+
+def request_of(card: Card, dialect: str) -> Request:
+    """Return the request that a card was made from; a data frame's rows are read from the output.
+
+    Args:
+        card: The card of a training set.
+        dialect: The dialect of the warehouse that will be asked.
+
+    Raises:
+        EntityFrameError: The entity rows were a data frame, and the output with them is gone.
+    """
+    content = dict(card.request)
+    source, is_query = content.pop("entities"), content.pop("is_query")
+    members = [
+        ServiceMember(
+            member["view"],
+            tuple(member["features"]),
+            member["alias"],
+            {name: tuple(keys) for name, keys in member["entities"].items()},
+        )
+        for member in content.pop("members")
+    ]
+    for name in ("personal_data", "withheld"):
+        content[name] = tuple(content.get(name, ()))
+    frame = EntityFrame(source, is_query) if source is not None else _entities_of(card, dialect)
+    return Request(frame, members, **content)
+
+
+def _entities_of(card: Card, dialect: str) -> EntityFrame:
+    taken = sum(len(view.features) for view in card.views)
+    if card.request["feature_timestamps"]:
+        taken += len(card.views)
+    own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
+    names = ", ".join(render(column(name), dialect) for name in own)
+    path = Path(card.output)
+    if path.suffix != ".parquet":
+        return EntityFrame(f"SELECT {names} FROM {card.output}", is_query=True)
+    if not path.is_file():
+        raise EntityFrameError(
+            f"The entity rows were a data frame, and the training set {path} is gone.",
+            remedy="Put the file back.",
+        )
+    if dialect != "duckdb":
+        # The file is here, and only DuckDB is too: another warehouse gets the rows as they came.
+        from pyarrow import parquet
+
+        return read_entity_frame(parquet.read_table(path, columns=own), str)
+    literal = exp.Literal.string(str(path)).sql("duckdb")
+    return EntityFrame(f"SELECT {names} FROM read_parquet({literal})", is_query=True)

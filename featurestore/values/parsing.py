@@ -1,0 +1,81 @@
+"""Values of keys as people type them: on the command line all are text, in SQL each has a type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from featurestore.errors import EntityFrameError
+from featurestore.values.types import DataType
+
+__all__ = ["parse_instant", "parse_value", "parse_values"]
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an instant in ISO 8601; without a zone it is in UTC.
+
+    Raises:
+        ValueError: The text is no instant.
+
+    >>> parse_instant("2013-12-01T12:00").isoformat()
+    '2013-12-01T12:00:00+00:00'
+    >>> parse_instant("2013-12-01 12:00:00+02:00").isoformat()
+    '2013-12-01T10:00:00+00:00'
+    """
+    moment = datetime.fromisoformat(text.strip())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.strip().lower()]
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "string": str,
+    "boolean": _boolean,
+    "decimal": Decimal,
+    "date": date.fromisoformat,
+    "timestamp": parse_instant,
+    "uuid": UUID,
+}
+
+
+def parse_values(row: Mapping[str, Any], types: Mapping[str, DataType | None]) -> dict[str, Any]:
+    """Read the keys of one entity: each text gets the type of its key.
+
+    Raises:
+        EntityFrameError: A text is no value of its key's type.
+    """
+    return {
+        name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+def parse_value(name: str, text: str, data_type: DataType | None) -> Any:
+    """Read a key's value from text.
+
+    Args:
+        name: The key, for messages.
+        text: The value as typed.
+        data_type: The key's type; where it is unknown the text is kept.
+
+    Raises:
+        EntityFrameError: The text is no value of the type.
+
+    >>> from featurestore.values.types import parse_type
+    >>> parse_value("flight", "1545", parse_type("integer"))
+    1545
+    """
+    if data_type is None:
+        return text
+    try:
+        return _PARSERS[data_type.family](text)
+    except (KeyError, ValueError, InvalidOperation):
+        raise EntityFrameError(
+            f"'{text}' is no {data_type}, the type of the join key '{name}'."
+        ) from None

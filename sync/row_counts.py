@@ -1,0 +1,82 @@
+"""The few numbers about a view's rows that its status is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.registry.definitions import FeatureView
+from featurestore.sql.dialects import render
+from featurestore.sql.expressions import as_name, relation
+from featurestore.sql.instants import instant_literal, minus, naive
+from sync.survey import Survey
+
+__all__ = ["PublishedFacts", "newest_event", "published_facts"]
+
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Beyond them there are only infinities, which no client can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFacts:
+    """What the table of a view's published rows says.
+
+    Attributes:
+        rows: How many there are.
+        newest: The newest event.
+        oldest: The oldest event that has not outlived the view's ttl.
+    """
+
+    rows: int
+    newest: datetime | None
+    oldest: datetime | None
+
+
+def newest_event(survey: Survey, view: FeatureView) -> datetime | None:
+    """Return the newest event of a view's table that is known by now, expired or not."""
+    dialect = survey.warehouse.dialect
+    at = naive(view.event_timestamp, dialect)
+    known = minus(instant_literal(survey.now, dialect), view.available_after, dialect)
+    newest = exp.Max(this=_between(at, _FIRST, known, dialect))
+    query = exp.select(exp.alias_(newest, as_name("newest")), copy=False)
+    found = _only_row(survey, query.from_(relation(view.relation, dialect)))
+    return _in_utc(found["newest"])
+
+
+def published_facts(survey: Survey, view: FeatureView) -> PublishedFacts:
+    """Summarize the table of a view's published rows.
+
+    Args:
+        survey: Both sides.
+        view: The feature view, with all types known.
+    """
+    dialect = survey.warehouse.dialect
+    at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
+    alive = _FIRST if view.ttl is None else survey.now - view.ttl
+    columns = {
+        "held": exp.Count(this=exp.Star()),
+        "newest": exp.Max(this=_between(at, _FIRST, end, dialect)),
+        "oldest": exp.Min(this=_between(at, alive, end, dialect)),
+    }
+    query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
+    table = relation(survey.state.published(view.name), dialect)
+    found = _only_row(survey, query.from_(table))
+    return PublishedFacts(found["held"], _in_utc(found["newest"]), _in_utc(found["oldest"]))
+
+
+def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:
+    inside = exp.and_(at.copy() >= instant_literal(start, dialect), at.copy() <= end.copy())
+    return exp.Case().when(inside, at.copy())
+
+
+def _only_row(survey: Survey, query: exp.Select) -> dict[str, Any]:
+    table = survey.warehouse.stream(render(query, survey.warehouse.dialect)).read_all()
+    row: dict[str, Any] = table.to_pylist()[0]
+    return row
+
+
+def _in_utc(moment: Any) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What keeps two syncs, a crash or a lost server from corrupting what is online."""

@@ -1,0 +1,170 @@
+"""The queries that find what changed: newest rows against published ones.
+
+Where a table is large, most of its entities did not change, and telling which might have takes less
+than looking at all of their values: an entity whose newest instant is another than the published
+row's, or that has another row at that very instant.
+"""
+
+from __future__ import annotations
+
+from featurestore.sql.latest_rows import EVENT
+from featurestore.values.types import Kind
+from sync.warehouse.publication import Publication, quoted
+
+__all__ = [
+    "OP",
+    "PREVIOUS_CREATED",
+    "PREVIOUS_EVENT",
+    "are_hashed",
+    "difference_query",
+    "listed",
+    "moved",
+    "restated",
+    "same_entity",
+    "tied",
+]
+
+OP = "_op"
+PREVIOUS_EVENT = "_previous_event"
+PREVIOUS_CREATED = "_previous_created"
+_FLOATS = ("float", "double")
+
+
+def difference_query(
+    publication: Publication, latest: str, published: str, *, whole: bool = True
+) -> str:
+    """Write the query for the rows that differ.
+
+    Args:
+        publication: The view.
+        latest: The statement for its newest rows.
+        published: The published rows.
+        whole: Whether the newest rows are those of all published ones' entities; else no row is
+            taken for deleted.
+
+    Returns:
+        A SELECT of the view's columns, `OP` (`upsert` or `delete`) and the timestamps of the row
+        that was published before, if there was one.
+    """
+    view, keys = publication.view, _join_keys(publication)
+    columns = [
+        f"coalesce(latest.{name}, published.{name}) AS {name}"
+        if name in keys
+        else f"latest.{name} AS {name}"
+        for name in (quoted(name) for name, _ in publication.columns)
+    ]
+    previous = [
+        f"published.{quoted(column.name)} AS {alias}"
+        for column, alias in (
+            (view.event_timestamp, PREVIOUS_EVENT),
+            (view.created_timestamp, PREVIOUS_CREATED),
+        )
+        if column is not None
+    ]
+    present = quoted(view.event_timestamp.name)
+    differing = _differing(publication, "latest", "published")
+    shown = ",\n  ".join(
+        [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
+    )
+    join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
+    on = same_entity(publication, "latest", "published") or "TRUE"
+    return (
+        f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
+        f"{join} {published} AS published ON {on}\nWHERE {differing}"
+    )
+
+
+def moved(publication: Publication, published: str) -> str:
+    """Write the query for the join keys of entities whose newest instant is not the published one.
+
+    New entities are among them, and such as have no row any more.
+    """
+    event = quoted(publication.view.event_timestamp.name)
+    keys = _join_keys(publication)
+    return (
+        f"WITH newest AS (\n{publication.newest}\n)\n"
+        f"SELECT {', '.join(f'coalesce(newest.{key}, published.{key}) AS {key}' for key in keys)}\n"
+        f"FROM newest FULL OUTER JOIN {published} AS published"
+        f" ON {same_entity(publication, 'newest', 'published')}\n"
+        f"WHERE newest.{EVENT} IS DISTINCT FROM published.{event}"
+    )
+
+
+def restated(publication: Publication, published: str) -> str:
+    """Write the query for the join keys of entities with another row at the published instant.
+
+    A row is known by the hash of its values, of 64 bits: to carry the values themselves through the
+    join would take several times as long, and more memory than there may be.
+    """
+    event, keys = quoted(publication.view.event_timestamp.name), _join_keys(publication)
+    history = _hashed(publication, publication.view.relation)
+    return (
+        f"SELECT {', '.join(f'history.{key}' for key in keys)}\n"
+        f"FROM ({history}\n  WHERE {event} >= (SELECT min({event}) FROM {published})) AS history\n"
+        f"JOIN ({_hashed(publication, published)}) AS published\n"
+        f"ON {same_entity(publication, 'history', 'published')}"
+        f" AND history.{event} = published.{event}\n"
+        "WHERE history._known <> published._known"
+    )
+
+
+def are_hashed(publication: Publication) -> bool:
+    """Whether a row's hash tells it from others: DuckDB has one for `[0]` and `[0, 0]`."""
+    return not any(kind.startswith("list") for _, kind in publication.columns)
+
+
+def _hashed(publication: Publication, source: str) -> str:
+    kept = [*_join_keys(publication), quoted(publication.view.event_timestamp.name)]
+    values = ", ".join(_compared(publication))
+    return f"SELECT {', '.join(kept)}, hash({values}) AS _known FROM {source}"
+
+
+def tied(publication: Publication, published: str) -> str:
+    """Write the query for the join keys of entities that have several rows."""
+    keys = ", ".join(_join_keys(publication))
+    return f"SELECT {keys} FROM {published} GROUP BY {keys} HAVING count(*) > 1"
+
+
+def listed(publication: Publication, published: str, table: str) -> str:
+    """Write the published rows of those entities alone that are listed in a table."""
+    keys = ", ".join(_join_keys(publication))
+    return f"(SELECT * FROM {published} SEMI JOIN {table} USING ({keys}))"
+
+
+def same_entity(publication: Publication, left: str, right: str) -> str:
+    """Write the condition that rows are of one entity; empty where there are no join keys."""
+    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in _join_keys(publication))
+
+
+def _join_keys(publication: Publication) -> list[str]:
+    """Return the quoted names of the join keys."""
+    return [quoted(key.name) for key in publication.view.join_keys]
+
+
+def _differing(publication: Publication, left: str, right: str) -> str:
+    """Write the condition that rows of an entity differ, in their timestamps or their features."""
+    return " OR ".join(
+        f"{mine} IS DISTINCT FROM {theirs}"
+        for mine, theirs in zip(
+            _compared(publication, left), _compared(publication, right), strict=True
+        )
+    )
+
+
+def _compared(publication: Publication, table: str = "") -> list[str]:
+    """Return what rows of an entity are compared by.
+
+    0.0 is not -0.0, though they are equal; nor are texts the same that a collation makes equal.
+    """
+    view = publication.view
+    keys = {key.name for key in view.join_keys}
+    texts = {f.name for f in view.features if f.data_type and f.data_type.kind is Kind.STRING}
+    compared = []
+    for name, kind in publication.columns:
+        if name in keys:
+            continue
+        column = publication.value(name, table)
+        compared.append(f"{column} COLLATE C" if name in texts else column)
+        if kind in _FLOATS:
+            compared.append(f"signbit({column})")
+    return compared

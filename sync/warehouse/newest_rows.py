@@ -1,0 +1,76 @@
+"""Reads the newest rows of a view from the warehouse, in bounded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from featurestore.errors import UnsupportedOnlineType
+from featurestore.online.codec import Schema
+from featurestore.online.keys import key_writer
+from featurestore.online.online_types import wire_type_name
+from featurestore.registry.definitions import FeatureView
+from featurestore.warehouse.protocol import Warehouse
+from sync.warehouse.publication import Publication, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["BATCH_ROWS", "batches", "published"]
+
+BATCH_ROWS = 8192
+"""Rows that are encoded at once: enough to fill the arrays, few enough to stay in the caches."""
+
+
+def published(view: FeatureView, now: datetime, warehouse: Warehouse) -> Publication:
+    """Return how a view is published: its keys and features with the types the warehouse gives.
+
+    Args:
+        view: The feature view, with all types known.
+        now: The moment for which its rows are the newest.
+        warehouse: Where it is.
+
+    Raises:
+        UnsupportedOnlineType: A column's type cannot be published; all such columns are named.
+    """
+    found = _described(view, warehouse)
+    columns = tuple((name, str(found.field(name).type)) for name in found.names)
+    return Publication(view, now, _schema(view, found), columns)
+
+
+def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
+    names = [*(column.name for column in view.columns), *view.feature_names]
+    columns = ", ".join(map(quoted, names))
+    reader = warehouse.stream(f"SELECT {columns} FROM {view.relation} LIMIT 0")
+    found = reader.schema
+    reader.read_all()
+    return found
+
+
+def _schema(view: FeatureView, found: pa.Schema) -> Schema:
+    names = {name: wire_type_name(found.field(name).type) for name in found.names}
+    features = [feature.name for feature in view.features]
+    refused = [f"{name} ({found.field(name).type})" for name in features if names[name] is None]
+    for key in view.join_keys:
+        kind = names[key.name]
+        try:
+            key_writer(key.name, kind or "")
+        except UnsupportedOnlineType:
+            refused.append(f"the join key {key.name} ({found.field(key.name).type})")
+    if refused:
+        raise UnsupportedOnlineType(
+            f"Feature view '{view.name}' ({view.path}) cannot be published: there is no online"
+            f" format for {', '.join(refused)}.",
+            remedy="Cast it in the model (a join key to text or an integer), leave it out with"
+            " `feature: false`, or declare the view `online: false`.",
+        )
+    keys = tuple((key.name, names[key.name] or "") for key in view.join_keys)
+    return Schema(keys, tuple((name, names[name] or "") for name in features))
+
+
+def batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut what the warehouse sends into batches of at most `BATCH_ROWS` rows."""
+    for batch in reader:
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            yield batch.slice(start, BATCH_ROWS)

@@ -1,0 +1,252 @@
+"""What changes between two manifests, how much it matters, and who is hit."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from featurestore.cli.app import app
+from featurestore.errors import ManifestNotFound
+from featurestore.impact.changes import EFFECTS, Effect
+from featurestore.impact.compare import compare
+from featurestore.impact.markdown import as_markdown
+from featurestore.impact.state import ProjectState, load_state, remark
+from featurestore.registry.registry import build_registry
+from tests.lineage.test_lineage import (
+    FEATURES,
+    FLIGHTS,
+    PLANES,
+    STAGED,
+    STAGING,
+    source,
+    sql,
+    view,
+    write,
+)
+from tests.support.builders import service
+
+OWNER = {"name": "Ann"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def state(folder, staging=STAGING, features=FEATURES, columns=PLANES, exposures=None, **own):
+    models = (sql("stg_flights", staging, (FLIGHTS,)), view(features, (STAGED,), columns, **own))
+    listed = [service("delays", ["plane_features:delay"], owner=OWNER)]
+    manifest = write(
+        folder,
+        *models,
+        sources=[source("flights")],
+        exposures=listed if exposures is None else exposures,
+    )
+    return ProjectState(manifest, build_registry(manifest))
+
+
+def kinds(tmp_path, **changed):
+    """Return what is told when the second state has something else than the first."""
+    changes = compare(state(tmp_path / "a"), state(tmp_path / "b", **changed), NOW)
+    return [(change.kind, change.subject) for change in changes]
+
+
+SAME = {
+    "comments and layout": {"features": f"-- why\n{FEATURES.replace(', ', ' ,  ')} /* done */"},
+    "a CTE": {"features": f"with s as ({FEATURES}), z as (select * from s) select * from z"},
+    "another alias": {"features": FEATURES.replace("select tailnum", "select x.tailnum") + " as x"},
+    "the order of columns": {
+        "features": 'select delay, observed_at, tailnum from "warehouse"."main"."stg_flights"'
+    },
+    "letter case": {"features": FEATURES.replace("select", "SELECT").replace("delay", "DELAY")},
+    "a column nobody takes": {"staging": STAGING.replace("late as", "other, late as")},
+    "parentheses": {"features": FEATURES.replace("delay", "(delay) as delay")},
+}
+
+
+THIS = '"warehouse"."main"."plane_features"'
+INCREMENTS = {
+    "a filter": f"where observed_at > (select max(observed_at) from {THIS})",
+    "with another": f"where 1 = 1 and observed_at > (select max(observed_at) from {THIS})",
+    "rows not there": f"where not exists (select 1 from {THIS} as old where old.tailnum = tailnum)",
+}
+
+
+@pytest.mark.parametrize("title", INCREMENTS)
+def test_what_an_incremental_run_adds_is_no_change_of_logic(tmp_path, title):
+    """A pull request compiles in an empty schema; production does where the table is there."""
+    where, full = INCREMENTS[title], "where 1 = 1" if title == "with another" else ""
+    config = {"materialized": "incremental"}
+    states = [
+        state(tmp_path / name, features=f"{FEATURES} {rows}", config=config)
+        for name, rows in (("a", where), ("b", full))
+    ]
+
+    assert [] == compare(*states, NOW)
+    assert [("logic changed", "plane_features")] == kinds(
+        tmp_path, features=f"{FEATURES} where observed_at > (select max(observed_at) from other)"
+    )
+
+
+@pytest.mark.parametrize("title", SAME)
+def test_a_change_of_form_is_no_change(tmp_path, title):
+    assert [] == kinds(tmp_path, **SAME[title])
+
+
+CHANGES = {
+    "an expression": (
+        {"features": FEATURES.replace("delay", "delay + 1 as delay")},
+        "plane_features:delay",
+    ),
+    "upstream": ({"staging": STAGING.replace("late", "late / 60")}, "plane_features:delay"),
+    "a literal": (
+        {"features": FEATURES.replace("delay", "delay + 2 as delay")},
+        "plane_features:delay",
+    ),
+    "a filter": ({"staging": f"{STAGING} where late > 0"}, "plane_features"),
+    "a limit": ({"features": f"{FEATURES} limit 10"}, "plane_features"),
+}
+
+
+@pytest.mark.parametrize("title", CHANGES)
+def test_a_change_of_what_is_computed_is_one_of_behaviour(tmp_path, title):
+    changed, subject = CHANGES[title]
+
+    assert [("logic changed", subject)] == kinds(tmp_path, **changed)
+
+
+def test_a_change_says_where_it_was_made_and_who_is_hit(tmp_path):
+    new = state(tmp_path / "b", staging=STAGING.replace("late", "late / 60"))
+    (change,) = compare(state(tmp_path / "a"), new, NOW)
+
+    assert "changed in stg_flights" == change.note
+    assert (("delays",), ("Ann",), "fs:shop:plane_features:") == (
+        change.services,
+        change.owners,
+        change.online_keys,
+    )
+
+
+def test_a_filter_before_a_window_is_not_one_after_it(tmp_path):
+    table = '"warehouse"."main"."stg_flights"'
+    windowed = "avg(delay) over (partition by tailnum order by observed_at) as delay"
+    inside = f"select tailnum, observed_at, {windowed} from {table} where delay > 0"
+    columns = f"tailnum, observed_at, delay as d, {windowed}"
+    outside = f"select * from (select {columns} from {table}) where d > 0"
+    old, new = state(tmp_path / "a", features=inside), state(tmp_path / "b", features=outside)
+
+    assert "logic changed" in {change.kind for change in compare(old, new, NOW)}
+
+
+LONGER = {**PLANES, "seats": "integer"}
+DECLARED = {
+    "feature removed": (
+        {"columns": {k: v for k, v in PLANES.items() if k != "delay"}, "exposures": []},
+        Effect.BREAKING,
+    ),
+    "feature retyped": ({"columns": {**PLANES, "delay": "varchar"}}, Effect.BREAKING),
+    "feature added": ({"columns": LONGER}, Effect.SAFE),
+    "key retyped": ({"columns": {**PLANES, "tailnum": "bigint"}}, Effect.BREAKING),
+    "entities changed": ({"entities": {"aircraft": "tailnum"}}, Effect.BREAKING),
+    "ttl changed": ({"ttl": "7 days"}, Effect.BEHAVIOUR),
+    "available_after changed": ({"available_after": "1 hour"}, Effect.BEHAVIOUR),
+    "no longer online": ({"online": False}, Effect.BREAKING),
+    "service removed": ({"exposures": []}, Effect.BREAKING),
+    "label changed": (
+        {"exposures": [service("delays", ["plane_features:delay"], label="labels.late")]},
+        Effect.BEHAVIOUR,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DECLARED)
+def test_what_is_declared_otherwise_is_told(tmp_path, kind):
+    changed, effect = DECLARED[kind]
+
+    assert kind in {found for found, _ in kinds(tmp_path, **changed)}
+    assert effect is EFFECTS[kind]
+
+
+def test_a_renamed_feature_is_recognised(tmp_path):
+    columns = {"tailnum": "varchar", "observed_at": "timestamp", "lateness": "double"}
+    features = FEATURES.replace("delay", "delay as lateness")
+    found = kinds(tmp_path, columns=columns, features=features, exposures=[])
+
+    assert ("feature renamed", "plane_features:delay") in found
+    assert "feature removed" not in {kind for kind, _ in found}
+
+
+def version(number, date=None, columns=PLANES):
+    node = view(FEATURES, (STAGED,), columns)
+    more = {"version": number, "latest_version": 2, "deprecation_date": date}
+    return {**node, **more, "unique_id": f"{node['unique_id']}.v{number}"}
+
+
+def versions(folder, *listed):
+    manifest = write(
+        folder, sql("stg_flights", STAGING, (FLIGHTS,)), *listed, sources=[source("flights")]
+    )
+    return ProjectState(manifest, build_registry(manifest))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([version(1)], [version(1), version(2)], "version added"),
+        ([version(1, "2025-12-31"), version(2)], [version(2)], "view retired"),
+        ([version(1, "2026-12-31"), version(2)], [version(2)], "view removed"),
+        ([version(1)], [version(1, columns={**PLANES, "delay": "varchar"})], "feature retyped"),
+    ],
+)
+def test_versions_come_and_go_without_breaking(tmp_path, before, after, expected):
+    """A version beside another, and one that goes after its date, break nothing."""
+    changes = compare(versions(tmp_path / "a", *before), versions(tmp_path / "b", *after), NOW)
+
+    assert [expected] == [change.kind for change in changes]
+    assert ("add a new one" in changes[0].note) == (expected == "feature retyped")
+
+
+def test_without_compiled_sql_files_are_compared(tmp_path):
+    """After `dbt parse` a change still shows, and what was compared is said."""
+    parsed = {"node": {"compiled_code": None}}
+    old, same = state(tmp_path / "a", **parsed), state(tmp_path / "b")
+    new = state(tmp_path / "c", features=f"{FEATURES} where delay > 0")
+
+    assert [] == compare(old, same, NOW)
+    (change,) = compare(old, new, NOW)
+    assert ("logic changed", ("tailnum", "observed_at", "delay")) == (change.kind, change.features)
+    assert "model files are compared" in remark(old, new)
+
+
+def test_markdown_keeps_its_table(tmp_path):
+    changed = state(tmp_path / "b", ttl="7 days", columns=LONGER, exposures=[service("a|b")])
+    text = as_markdown(compare(state(tmp_path / "a"), changed, NOW))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+
+    assert rows
+    assert {6} == {row.replace("\\|", "").replace("a|b", "").count("|") for row in rows}
+    assert "<details>" in text
+
+
+def test_a_missing_state_is_one_clear_error(tmp_path):
+    with pytest.raises(ManifestNotFound, match="manifest to compare with"):
+        load_state(tmp_path)
+
+
+def test_the_command_line_fails_where_it_is_asked_to(example_project, tmp_path):
+    """Against what dbt really wrote: the same is no change; a retyped feature breaks."""
+    found = json.loads(example_project.manifest.read_text(encoding="utf-8"))
+    columns = found["nodes"]["model.featurestore.plane_features"]["columns"]
+    columns["seats"]["data_type"] = "varchar"
+    (tmp_path / "manifest.json").write_text(json.dumps(found), encoding="utf-8")
+    folder = str(example_project.project_dir)
+
+    def diff(state, *more):
+        arguments = ["diff", "--state", str(state), "--project-dir", folder, *more]
+        return CliRunner().invoke(app, arguments)
+
+    same = diff(example_project.target_dir, "--format", "json", "--fail-on", "any")
+    assert (0, []) == (same.exit_code, json.loads(same.stdout))
+    assert 0 == diff(tmp_path).exit_code
+    broken = diff(tmp_path, "--format", "json", "--fail-on", "breaking")
+    assert 1 == broken.exit_code
+    assert ["feature retyped"] == [change["kind"] for change in json.loads(broken.stdout)]

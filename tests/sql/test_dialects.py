@@ -1,0 +1,231 @@
+"""Every dialect's statements as text; tests/engines runs them where an engine is at hand.
+
+Regenerate with `UPDATE_GOLDEN=1 pytest tests/test_dialects.py`, and read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlglot import exp, parse_one
+
+from featurestore.errors import UnsupportedDialect
+from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
+from featurestore.sql.clocks import CLOCKS
+from featurestore.sql.dialects import NAMES, grammar
+from featurestore.sql.latest_rows import latest_rows
+from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.point_in_time import point_in_time
+from featurestore.sql.strategies import DIALECTS, STRATEGIES, choose_strategy
+from featurestore.sql.why import why_query
+from featurestore.values.parsing import parse_instant
+from featurestore.values.types import parse_type
+
+GOLDEN = Path(__file__).parent / "golden_dialects"
+AT = parse_instant("2024-03-01T12:00")
+ZONED = {
+    "bigquery": "timestamp",
+    "clickhouse": "DateTime64(6)",
+    "databricks": "timestamp",
+    "snowflake": "timestamp_ltz",
+    "spark": "timestamp",
+}
+NAIVE = {
+    "bigquery": "datetime",
+    "clickhouse": "DateTime",
+    "databricks": "timestamp_ntz",
+    "snowflake": "timestamp_ntz",
+    "spark": "timestamp_ntz",
+}
+TEXT = {"clickhouse": "Nullable(String)", "bigquery": "string"}
+DOUBLE = {"bigquery": "float64", "clickhouse": "Float64"}
+QUOTE = dict.fromkeys(("bigquery", "clickhouse", "databricks", "spark"), "`")
+
+
+def _column(name: str, spelling: str, dialect: str) -> Column:
+    return Column(name, parse_type(spelling, dialect))
+
+
+def planes(dialect: str) -> FeatureView:
+    """Return a view with everything: delay, ttl, created timestamp, and words of SQL as names."""
+    features = {
+        "seats": "int",
+        "name": TEXT.get(dialect, "text"),
+        "delay": DOUBLE.get(dialect, "double precision"),
+        "Order No": "bigint",
+    }
+    return FeatureView(
+        name="plane_features",
+        unique_id="model.shop.plane_features",
+        relation=_relation("plane_features", dialect),
+        path="models/plane_features.yml",
+        entities=(
+            Entity("plane", (_column("tailnum", TEXT.get(dialect, "text"), dialect),)),
+            Entity("carrier", (_column("carrier", TEXT.get(dialect, "text"), dialect),)),
+        ),
+        features=tuple(
+            Feature(name, parse_type(spelling, dialect)) for name, spelling in features.items()
+        ),
+        event_timestamp=_column("at", ZONED.get(dialect, "timestamptz"), dialect),
+        created_timestamp=_column("loaded_at", NAIVE.get(dialect, "timestamp"), dialect),
+        available_after=timedelta(minutes=90),
+        ttl=timedelta(days=30, milliseconds=5),
+    )
+
+
+def weather(dialect: str) -> FeatureView:
+    """Return a view of features without an entity, one row a day."""
+    return FeatureView(
+        name="weather_features",
+        unique_id="model.shop.weather_features",
+        relation=_relation("weather_features", dialect),
+        path="models/weather_features.yml",
+        entities=(),
+        features=(Feature("wind", parse_type(DOUBLE.get(dialect, "double precision"), dialect)),),
+        event_timestamp=_column("date", "date", dialect),
+    )
+
+
+def _relation(name: str, dialect: str) -> str:
+    if dialect == "snowflake":
+        return f"SHOP.MARTS.{name}"
+    quote = QUOTE.get(dialect, '"')
+    return ".".join(f"{quote}{part}{quote}" for part in ("shop", "marts", name))
+
+
+def _training(dialect: str, strategy: str | None = None, *, as_known: bool = False) -> str:
+    views = {"plane_features": planes(dialect), "weather_features": weather(dialect)}
+    members = [ServiceMember("plane_features", ("seats", "Order No"))]
+    if not as_known:
+        members.append(ServiceMember("weather_features", ("wind",), alias="weather"))
+    types = {
+        "tail": TEXT.get(dialect, "text"),
+        "carrier": TEXT.get(dialect, "text"),
+        "departed_at": ZONED.get(dialect, "timestamptz"),
+    }
+    members[0] = replace(members[0], entities={"plane": ("tail",)})
+    columns = {name: parse_type(spelling, dialect) for name, spelling in types.items()}
+    spine = Spine("flights", False, columns, "departed_at")
+    plan = make_plan(dialect, spine, members, views, feature_timestamps=True, as_known=as_known)
+    return point_in_time(plan, strategy)
+
+
+CASES: dict[str, Callable[[str], str]] = {
+    "training": _training,
+    "training_window": lambda dialect: _training(dialect, "window"),
+    "training_lateral": lambda dialect: _training(dialect, "lateral"),
+    "as_known": lambda dialect: _training(dialect, as_known=True),
+    "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
+    "why": lambda dialect: why_query(
+        planes(dialect), "seats", {"tailnum": "N1", "carrier": "UA"}, AT, dialect
+    ),
+}
+SHAPES = {
+    "training_window": [d for d in NAMES if DIALECTS[d][0].name != "window"],
+    "training_lateral": ["postgres"],
+}
+STATEMENTS = [(case, dialect) for case in CASES for dialect in SHAPES.get(case, NAMES)]
+
+
+@pytest.mark.parametrize(("case", "dialect"), STATEMENTS)
+def test_the_text_is_the_golden_one(case, dialect):
+    """A statement changes only when somebody has read the change."""
+    path = GOLDEN / case / f"{dialect}.sql"
+    text = CASES[case](dialect) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(("case", "dialect"), STATEMENTS)
+def test_the_dialect_reads_it_back(case, dialect):
+    """The text parses in its own dialect, names every column, and explains every CTE."""
+    text = CASES[case](dialect)
+    query = parse_one(text, dialect=grammar(dialect))
+
+    assert [] == list(query.find_all(exp.Star, exp.Command))
+    assert text.count("/*") >= len(list(query.find_all(exp.CTE))) + 1
+    assert _columns(case) == [name.lower() for name in query.named_selects]
+
+
+def _columns(case: str) -> list[str]:
+    text = CASES[case.replace("_lateral", "")]("duckdb")
+    return [name.lower() for name in parse_one(text, dialect="duckdb").named_selects]
+
+
+def test_nothing_is_left_in_the_folder():
+    """Each golden file belongs to a case and a dialect."""
+    found = {(path.parent.name, path.stem) for path in GOLDEN.rglob("*.sql")}
+
+    assert set(STATEMENTS) == found
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_only_an_engine_with_asof_gets_one(dialect):
+    """The writer of SQL passes an ASOF join to any dialect: none may get one that it lacks."""
+    text = _training(dialect)
+
+    assert ("ASOF JOIN" in text) == (dialect in {"clickhouse", "duckdb", "snowflake"})
+    assert ("MATCH_CONDITION" in text) == (dialect == "snowflake")
+    assert "ASOF" not in _training(dialect, as_known=True)
+
+
+@pytest.mark.parametrize("case", sorted(set(CASES) - set(SHAPES)))
+def test_databricks_gets_what_spark_gets(case):
+    """What is proven on Spark is, word for word, what Databricks is given."""
+    assert CASES[case]("spark") == CASES[case]("databricks")
+
+
+def test_every_dialect_has_a_shape_and_a_clock():
+    """The tables speak of the same dialects, and each can leave out what was written later."""
+    assert set(NAMES) == set(DIALECTS) == set(CLOCKS)
+    assert set(STRATEGIES) == {shape.name for shapes in DIALECTS.values() for shape in shapes}
+    assert [] == [d for d in NAMES if not choose_strategy(d, as_known=True).bounds_created]
+
+
+@pytest.mark.parametrize("write", CASES.values(), ids=CASES)
+def test_an_unknown_dialect_is_refused(write):
+    """No statement is written for an engine that nobody has tried."""
+    with pytest.raises(UnsupportedDialect, match="mysql"):
+        write("mysql")
+
+
+@pytest.mark.parametrize("dialect", sorted(set(NAMES) - {"postgres"}))
+def test_lateral_is_refused_where_it_is_not_known(dialect):
+    """The message names what the dialect can run."""
+    with pytest.raises(UnsupportedDialect, match=r"'lateral' cannot run on .*\n?.*window"):
+        _training(dialect, "lateral")
+
+
+def test_trino_refuses_what_its_intervals_cannot_say():
+    """A ttl in microseconds is refused rather than rounded."""
+    view = replace(planes("trino"), ttl=timedelta(microseconds=1))
+
+    with pytest.raises(UnsupportedDialect, match="whole milliseconds"):
+        latest_rows(view, "trino", AT)
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_no_statement_asks_the_session_for_its_zone(dialect):
+    """A naive datetime for a moment is in UTC, and no function of the session is called."""
+    text = latest_rows(planes(dialect), dialect, datetime(2024, 3, 1, 12))  # noqa: DTZ001
+
+    assert "2024-03-01 12:00:00.000000" in text
+    assert text == latest_rows(planes(dialect), dialect, AT)
+    assert not {"CURRENT_TIMESTAMP", "NOW", "CURRENT_TIMEZONE"} & set(text.upper().split("("))
+
+
+def test_snowflake_folds_names_that_are_no_reserved_words():
+    """A word that others reserve stays unquoted, so that Snowflake finds it in upper case."""
+    text = latest_rows(weather("snowflake"), "snowflake", AT)
+
+    assert "history.date" in text
+    assert '"date"' not in text
+    assert '"Order No"' in latest_rows(planes("snowflake"), "snowflake", AT)

@@ -1,0 +1,272 @@
+"""Of a large table, a sync looks at the values of those entities alone that may have changed."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync.selection import publication_of
+from sync.warehouse import ledger as state
+from sync.warehouse.change_detection import difference_query, moved, restated, tied
+from sync.warehouse.ledger import Ledger
+from tests.support.sync_project import (
+    NOW,
+    PLANES,
+    ROUTES,
+    SyncProject,
+    View,
+    assert_parity,
+    day,
+)
+
+STATUS = replace(PLANES, created=False)
+KINDS = View("kinds", {"id": "INTEGER"}, {"mood": "ENUM('good', 'bad')"})
+
+TRIPS = View(
+    "trips",
+    {"id": "INTEGER", "leg": "VARCHAR"},
+    {"stops": "INTEGER", "fare": "DOUBLE"},
+    own={"ttl": "2 days"},
+)
+TRIP_ROWS = st.tuples(
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from(["a", None]),
+    st.sampled_from([day(1), day(2), day(3), None]),
+    st.sampled_from([None, 0, 1]),
+    st.sampled_from([None, 0.0, float("nan")]),
+)
+HOURS = timedelta(hours=30)
+
+# An update leaves a value alone that is equal.
+TO_MINUS_ZERO = """
+UPDATE plane_status SET delay = 9 WHERE delay = 0;
+UPDATE plane_status SET delay = '-0.0' WHERE delay = 9;
+"""
+
+
+@pytest.fixture(autouse=True)
+def _suspects_alone_are_looked_at(monkeypatch):
+    """However few rows there are, and however many of them changed."""
+    monkeypatch.setattr(state, "_MANY", 0)
+    monkeypatch.setattr(state, "_SHARE", 99)
+
+
+@pytest.fixture
+def project(tmp_path, redis_server, redis_client):
+    """Return a project that is published: entities that tie, and plain ones."""
+    project = SyncProject(tmp_path, STATUS, ROUTES, KINDS, memory=True)
+    project.insert(
+        STATUS,
+        ("plain", day(3), 0.0, 1, ""),
+        ("plain", day(4), 2.0, 1, ""),
+        ("ties", day(3), 1.0, 1, ""),
+        ("ties", day(3), 1.0, 2, ""),
+        (None, day(3), 1.0, 1, ""),
+    )
+    project.insert(
+        ROUTES,
+        ("plain", 1, day(3), 1),
+        ("plain", 1, day(4), 2),
+        ("ties", 1, day(3), 1),
+        ("ties", 1, day(3), 2),
+        ("twice", 1, day(3), 1),
+        ("twice", 1, day(3), 1),
+    )
+    project.insert(KINDS, (1, day(3), "good"), (2, day(3), None))
+    project.store(redis_server).sync()
+    return project
+
+
+def found(project, view, query):
+    """Return the first join key of the entities that a query lists, sorted."""
+    with opened(project) as (warehouse, books, publish):
+        listed = query(publish(view, NOW), books.published(view.name))
+        rows = warehouse.stream(listed).read_all().to_pylist()
+    return sorted(row[next(iter(view.keys))] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("view", "rivals"),
+    [(STATUS, ["ties"]), (ROUTES, ["ties"]), (KINDS, [])],
+    ids=["a ttl", "equal rows", "enums"],
+)
+def test_where_nothing_changed_only_ties_are_suspected(project, view, rivals):
+    """Older rows, equal rows and enumerations raise no suspicion."""
+    assert [] == found(project, view, moved)
+    assert rivals == found(project, view, restated)
+    assert [] == found(project, view, tied)
+
+
+@pytest.mark.parametrize(
+    ("change", "query", "suspected"),
+    [
+        ("INSERT INTO plane_status VALUES ('new', '{day}', 1, 1, '')", moved, "new"),
+        ("INSERT INTO plane_status VALUES ('plain', '{day}', 1, 2, '')", restated, "plain"),
+        ("DELETE FROM plane_status WHERE tailnum = 'plain'", moved, "plain"),
+        ("DELETE FROM plane_status WHERE delay = 0", moved, "plain"),
+        ("UPDATE plane_status SET observed_at = '2000-01-01' WHERE delay = 0", moved, "plain"),
+        ("UPDATE plane_status SET delay = NULL WHERE delay = 0", restated, "plain"),
+        ("UPDATE plane_status SET note = NULL WHERE delay = 0", restated, "plain"),
+        ("DELETE FROM plane_status WHERE seats = 2", restated, "ties"),
+        (TO_MINUS_ZERO, restated, "plain"),
+    ],
+)
+def test_whatever_may_have_changed_is_suspected(project, redis_server, change, query, suspected):
+    """By a query of its own kind, and by what a sync does then."""
+    project.execute(change.format(day=day(3)))
+
+    assert suspected in found(project, STATUS, query)
+    changed = {view.view: view.changed for view in project.store(redis_server).sync().views}
+    assert {"plane_status": 1, "route_load": 0, "kinds": 0} == changed
+    assert_parity(project, redis_server)
+
+
+@pytest.mark.parametrize(
+    ("change", "unused"),
+    [("observed_at = observed_at + INTERVAL 1 HOUR", "restated"), ("load = load + 1", "listed")],
+    ids=["moved", "restated"],
+)
+def test_where_most_entities_changed_all_are_compared(
+    project, redis_server, monkeypatch, change, unused
+):
+    """Those that moved are not looked at closer, and no list of those restated is gone through."""
+    project.execute(f"UPDATE route_load SET {change}")
+    monkeypatch.setattr(state, "_SHARE", 0.5)
+    monkeypatch.setattr(state, unused, None)
+
+    project.store(redis_server).sync(views=["route_load"])
+
+    assert_parity(project, redis_server)
+
+
+def test_ties_of_a_full_sync_are_decided(project, redis_server):
+    """The rows of tied entities are sorted, and no others: all views are what history says."""
+    project.execute(
+        "INSERT INTO route_load SELECT 'r' || range, 1, TIMESTAMP '2024-02-01', range % 7"
+        " FROM range(500)",
+        "INSERT INTO route_load SELECT 'r' || range, 1, TIMESTAMP '2024-02-01', range % 5"
+        " FROM range(0, 500, 50)",
+    )
+    (report,) = project.store(redis_server).sync(views=["route_load"], full=True).views
+
+    assert 503 == report.written
+    assert_parity(project, redis_server)
+
+
+def test_a_view_of_the_warehouse_is_read_once(project, redis_server, monkeypatch):
+    """Its query may be dear: it is not asked for suspects first."""
+    project.execute(
+        "ALTER TABLE route_load RENAME TO loads",
+        "CREATE VIEW route_load AS SELECT DISTINCT * FROM loads",
+    )
+    monkeypatch.setattr(state, "moved", None)
+    project.execute("UPDATE loads SET load = 9 WHERE origin = 'plain'")
+
+    project.store(redis_server).sync(views=["route_load"])
+    project.store(redis_server).sync(views=["route_load"], full=True)
+
+    assert_parity(project, redis_server)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("INTEGER[]", "NULL", "[]"),
+        ("INTEGER[]", "[]", "[NULL]"),
+        ("INTEGER[]", "[0]", "[0, 0]"),
+        ("INTEGER[][]", "[[1], [2]]", "[[1, 2]]"),
+        ("INTEGER[][]", "[[1, 2], [3]]", "[[1], [2, 3]]"),
+        ("INTEGER[][][]", "[[[1, 2], [3]]]", "[[[1], [2, 3]]]"),
+        ("INTEGER[][]", "[[], NULL, [0]]", "[[], NULL, [0, 0]]"),
+        ("ENUM('x', 'y')[][]", "[['x'], ['y']]", "[['x', 'y']]"),
+        ("VARCHAR COLLATE NOCASE", "'a'", "'A'"),
+    ],
+)
+def test_values_are_told_apart_that_are_alike(
+    tmp_path, redis_server, redis_client, kind, before, after
+):
+    """Some have one hash, as lists of zeros have; some are even equal to DuckDB."""
+    alike = View("alike", {"id": "INTEGER"}, {"seen": kind})
+    project = SyncProject(tmp_path, alike, memory=True)
+    project.execute(f"INSERT INTO alike VALUES (1, '{day(3)}', {before})")
+    project.store(redis_server).sync()
+
+    project.execute("DELETE FROM alike", f"INSERT INTO alike VALUES (1, '{day(3)}', {after})")
+    (report,) = project.store(redis_server).sync().views
+
+    assert 1 == report.changed
+    assert_parity(project, redis_server)
+
+
+def test_a_key_may_have_any_name_that_is_not_reserved(tmp_path, redis_server, redis_client):
+    """What the statements add is named by words that no column may have."""
+    named = View("named", {"_hash": "INTEGER", "found": "INTEGER"}, {"history": "INTEGER[]"})
+    project = SyncProject(tmp_path, named, memory=True)
+    project.insert(named, (1, 1, day(3), [1]))
+    project.store(redis_server).sync()
+
+    project.execute('UPDATE named SET "history" = [2]')
+    (report,) = project.store(redis_server).sync().views
+
+    assert 1 == report.changed
+    assert_parity(project, redis_server)
+
+
+def test_keys_that_a_collation_makes_equal_are_one_entity(tmp_path):
+    """A full sync has one row of it, as if all rows had been sorted."""
+    codes = View("codes", {"code": "VARCHAR COLLATE NOCASE"}, {"load": "INTEGER"})
+    project = SyncProject(tmp_path, codes, memory=True)
+    project.insert(codes, ("a", day(3), 1), ("A", day(3), 2), ("b", day(3), 3))
+
+    with opened(project) as (warehouse, books, publish):
+        publication = publish(codes, NOW)
+        books.replace(publication)
+
+        published = rows_of(warehouse, f"FROM {books.published('codes')}")
+        assert rows_of(warehouse, publication.latest) == published
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_suspects_are_all_that_changed(tmp_path, data):
+    """Whatever the histories: what is found is what comparing everything finds."""
+    view, row = TRIPS, TRIP_ROWS
+    project = SyncProject(tmp_path, view, memory=True)
+    histories = st.lists(row, min_size=1, max_size=8)
+    with opened(project) as (warehouse, books, publish):
+        project.insert(view, *data.draw(histories))
+        books.replace(publish(view, NOW))
+        for _ in range(3):
+            project.execute(f"DELETE FROM {view.name}")
+            project.insert(view, *data.draw(histories))
+            publication = publish(view, NOW - data.draw(st.sampled_from([timedelta(), HOURS])))
+            table = books.published(view.name)
+
+            everything = difference_query(publication, publication.latest, table)
+            expected = rows_of(warehouse, everything)
+            assert expected == rows_of(warehouse, f"FROM {books.find_changes(publication)}")
+
+            books.apply_changes(publication, "an epoch")
+            assert rows_of(warehouse, publication.latest) == rows_of(warehouse, f"FROM {table}")
+
+
+@contextmanager
+def opened(project):
+    """Yield a project's warehouse, its books, and what makes a publication of a view."""
+    store = project.store("redis://unused")
+    with store.warehouse() as warehouse:
+
+        def publish(view, now):
+            return publication_of(store.registry.view(view.name), warehouse, now)
+
+        yield warehouse, Ledger(warehouse, "main", "shop"), publish
+
+
+def rows_of(warehouse, query):
+    """Return rows in an order of their own; NaN equals itself, and 0.0 is not -0.0."""
+    return sorted(map(repr, warehouse.stream(query).read_all().to_pylist()))

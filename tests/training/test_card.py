@@ -1,0 +1,148 @@
+"""Cards of training sets: what is in them, and whether the same request gives the same rows."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from featurestore import FeatureStore
+from featurestore.errors import FeatureStoreError
+from tests.support.builders import Table, manifest_json, model, tiny_project
+
+COLUMNS = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double", "seats": "integer"}
+ENTITIES = {"tailnum": "varchar", "event_timestamp": "timestamp", "late": "boolean"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return a store of two views of planes, and entity rows."""
+    return tiny_project(
+        tmp_path,
+        [model(columns=COLUMNS), model("other_features", COLUMNS)],
+        {
+            "plane_features": Table(COLUMNS, [("N1", "2024-03-01", 1.0, 10)]),
+            "other_features": Table(COLUMNS, [("N2", "2024-03-01", None, 20)]),
+            "entities": Table(ENTITIES, [("N1", "2024-03-02", True), ("N2", "2024-03-03", False)]),
+        },
+    )
+
+
+def train(store, entity_df="entities", **arguments):
+    """Return a training set of both views."""
+    return store.get_historical_features(
+        entity_df,
+        ["plane_features:delay", "other_features:seats"],
+        full_feature_names=True,
+        **arguments,
+    )
+
+
+def change(store, statement):
+    """Change the warehouse."""
+    with duckdb.connect(str(store.project.folder / "warehouse.duckdb")) as connection:
+        connection.execute(statement)
+
+
+def test_a_card_says_what_is_in_the_file(store, tmp_path):
+    """Rows, columns with types and rates of NULL, matches per view and the period are there."""
+    rows = train(store).to_parquet(tmp_path / "x.parquet")
+    card = json.loads((tmp_path / "x.card.json").read_text())
+
+    assert (2, 2) == (rows, card["rows"])
+    assert ["tailnum", "event_timestamp", "late"] == [c["name"] for c in card["columns"][:3]]
+    assert {"name": "other_features__seats", "type": "int32", "null_rate": 0.5} in card["columns"]
+    assert [0.5, 0.5] == [view["match_rate"] for view in card["views"]]
+    assert ("2024-03-02 00:00:00", "2024-03-03 00:00:00") == (card["first"], card["last"])
+    assert card["sql"].startswith("WITH spine AS")
+    assert len(card["manifest"]) == 64
+
+
+def test_the_file_holds_what_was_asked_and_no_more(store, tmp_path):
+    """What the card needs to count is not in the file."""
+    job = train(store, feature_timestamps=True)
+    job.to_parquet(tmp_path / "x.parquet")
+
+    assert job.to_arrow().column_names == pq.read_table(tmp_path / "x.parquet").column_names
+
+
+def test_the_same_request_gives_the_same_rows(store, tmp_path):
+    """Nothing differs while nothing changed, whatever the order of the rows."""
+    train(store).to_parquet(tmp_path / "x.parquet")
+    change(store, "CREATE OR REPLACE TABLE entities AS FROM entities ORDER BY tailnum DESC")
+
+    assert [] == store.check_training_set(tmp_path / "x.card.json")
+
+
+def test_a_changed_view_is_named(store, tmp_path):
+    """Other values of one view are told from the other view's, which are the same."""
+    train(store).to_parquet(tmp_path / "x.parquet")
+    change(store, "UPDATE plane_features SET delay = 7")
+
+    (sentence,) = store.check_training_set(tmp_path / "x.card.json")
+    assert "values of 'plane_features' changed" in sentence
+
+
+def test_a_changed_definition_is_named(store, tmp_path):
+    """A new ttl is a new definition, whether or not it changes a value."""
+    train(store).to_parquet(tmp_path / "x.parquet")
+    changed = manifest_json(model(columns=COLUMNS, ttl="1 day"), model("other_features", COLUMNS))
+    store.project.manifest_path.write_text(json.dumps(changed))
+
+    (sentence,) = FeatureStore(store.project.folder).check_training_set(tmp_path / "x.card.json")
+    assert "definition of 'plane_features' changed" in sentence
+
+
+def test_changed_entity_rows_are_named(store, tmp_path):
+    """More entity rows are said, with both numbers."""
+    train(store).to_parquet(tmp_path / "x.parquet")
+    change(store, "INSERT INTO entities VALUES ('N3', '2024-03-04', true)")
+
+    assert "There are 3 rows, there were 2." in store.check_training_set(tmp_path / "x.card.json")
+
+
+def test_a_data_frame_is_read_back_from_the_file(store, tmp_path):
+    """The entity rows of a frame are in the training set itself, and checked from there."""
+    frame = pd.DataFrame(
+        {"tailnum": ["N1", "N1"], "event_timestamp": pd.to_datetime(["2024-03-02"] * 2)}
+    )
+    train(store, frame).to_parquet(tmp_path / "x.parquet")
+
+    assert [] == store.check_training_set(tmp_path / "x.card.json")
+    (tmp_path / "x.parquet").unlink()
+    with pytest.raises(FeatureStoreError, match="is gone"):
+        store.check_training_set(tmp_path / "x.card.json")
+
+
+def test_a_table_has_its_card_beside_the_artifacts(store):
+    """A table's card lies in dbt's target folder."""
+    assert train(store).to_table("training") == 2
+    card = store.project.target_path / "featurestore" / "training.card.json"
+
+    assert [] == store.check_training_set(card)
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"views": 1}'])
+def test_what_is_no_card_is_refused(store, tmp_path, text):
+    """A missing or foreign file is one clear error."""
+    path = tmp_path / "x.card.json"
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(FeatureStoreError, match="card"):
+        store.check_training_set(path)
+
+
+def test_a_file_of_bytes_is_no_card(store, tmp_path):
+    """The training set itself, say: it is named, and not shown."""
+    path = tmp_path / "x.parquet"
+    train(store).to_parquet(path)
+
+    with pytest.raises(FeatureStoreError, match="is no card of a training set") as error:
+        store.check_training_set(path)
+
+    assert len(str(error.value)) < 300
+    assert ".card.json" in error.value.remedy

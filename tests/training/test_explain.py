@@ -1,0 +1,101 @@
+"""What a training set will find, counted view by view."""
+
+from __future__ import annotations
+
+import pytest
+
+from featurestore.training.explain import JoinReport
+from tests.support.builders import Table, model, tiny_project
+
+COLUMNS = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double"}
+ENTITIES = {"tailnum": "varchar", "event_timestamp": "timestamp"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Return a store with a row to match, one that expires, and one in the future."""
+    history = [
+        ("N1", "2024-03-01", 1.0),
+        ("N2", "2024-01-01", None),
+        ("N3", "2024-04-01", 3.0),
+        ("N5", "2024-03-09", None),
+    ]
+    entities = [
+        ("N1", "2024-03-10"),
+        ("N1", "2024-03-10"),
+        ("N2", "2024-03-10"),
+        ("N3", "2024-03-10"),
+        ("N4", "2024-03-10"),
+        ("N5", "2024-03-10"),
+        (None, "2024-03-10"),
+        ("N1", None),
+    ]
+    return tiny_project(
+        tmp_path_factory.mktemp("explain"),
+        [model(columns=COLUMNS, ttl="30 days"), model("empty_features", COLUMNS)],
+        {
+            "plane_features": Table(COLUMNS, history),
+            "empty_features": Table(COLUMNS),
+            "entities": Table(ENTITIES, entities),
+        },
+    )
+
+
+def test_every_entity_row_is_counted_once(store):
+    """Matched (a NULL value included), expired, missing and keyless rows add up."""
+    (report,) = store.get_historical_features("entities", "plane_features:delay").explain()
+
+    assert (
+        JoinReport(
+            "plane_features", "asof", 4, 8, 3, 1, 2, 2, store.registry.view("plane_features").ttl
+        )
+        == report
+    )
+    assert report.entity_rows == sum(
+        (report.matched, report.expired, report.missing, report.null_keys)
+    )
+
+
+def test_each_shape_of_join_counts_the_same(store):
+    """The counts do not depend on the strategy, which is named."""
+    of = {
+        name: store.get_historical_features(
+            "entities", "plane_features:delay", strategy=name
+        ).explain()[0]
+        for name in ("asof", "window")
+    }
+
+    assert ("asof", "window") == (of["asof"].strategy, of["window"].strategy)
+    assert of["asof"].matched == of["window"].matched
+
+
+def test_an_empty_view_is_remarked_upon(store):
+    """A view without rows says what to run."""
+    (report,) = store.get_historical_features("entities", "empty_features:delay").explain()
+
+    assert "dbt build" in report.remark
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((90, 0, 10, 0), ""),
+        ((10, 80, 10, 0), "older than the ttl"),
+        ((10, 10, 80, 0), "keys written alike"),
+        ((10, 0, 10, 80), "no key or no time"),
+    ],
+)
+def test_few_matches_are_explained(counts, words):
+    """The most frequent cause is named in a sentence; a good match rate needs none."""
+    remark = JoinReport("v", "asof", 1000, 100, *counts).remark
+
+    assert words in remark
+    assert bool(words) == bool(remark)
+
+
+def test_no_entity_rows_are_remarked_upon():
+    """Nothing asked is said, not divided by."""
+    report = JoinReport("v", "asof", 10, 0, 0, 0, 0, 0)
+
+    assert "no entity rows" in report.remark
+    assert report.match_rate == 0
