@@ -1,4 +1,4 @@
-"""The cases of tests/training/cases on any engine: what they declare, with the engine's tables and types."""
+"""The cases of tests/training/cases on any engine, with the engine's tables and types."""
 
 from __future__ import annotations
 
