@@ -1,0 +1,39 @@
+"""The options of a training set, named once for Python and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from featurestore.governance.personal_data import AllowPii
+
+__all__ = ["TrainingOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """The arguments of `FeatureStore.get_historical_features`, which explains each of them."""
+
+    entity_df: Any = None
+    features: str | Sequence[str] | None = None
+    _: KW_ONLY
+    feature_service: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    every: str | timedelta | None = None
+    event_timestamp: str = "event_timestamp"
+    full_feature_names: bool = False
+    feature_timestamps: bool = False
+    as_known: bool = False
+    strategy: str | None = None
+    allow_pii: AllowPii = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the options as keyword arguments of `get_historical_features`.
+
+        >>> TrainingOptions(features="plane_features:seats", as_known=True).arguments()["as_known"]
+        True
+        """
+        return {option.name: getattr(self, option.name) for option in fields(self)}
