@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import ProfileError, did_you_mean
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.profile import Project, load_profile, load_project
 from featurestore.registry.registry import Registry, build_registry
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
     from featurestore.warehouse.protocol import Warehouse

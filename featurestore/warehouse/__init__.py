@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from featurestore.errors import MissingExtra, UnsupportedDialect, did_you_mean
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect"]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from featurestore.errors import EntityFrameError, WarehouseError
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 
 __all__ = ["BigQueryWarehouse"]

@@ -23,7 +23,7 @@ from featurestore.errors import (
     WarehouseUnavailable,
 )
 from featurestore.values.atomic_file import atomic_write
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.protocol import Estimate, Warehouse
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 from sqlglot import exp
 
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 from featurestore.warehouse.arrow import canonical_type, data_type

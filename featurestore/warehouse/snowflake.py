@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sqlglot import exp
 
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 
 __all__ = ["SnowflakeWarehouse"]

@@ -21,7 +21,7 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
-from featurestore.values.connection import Profile
+from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
 from featurestore.warehouse.protocol import Estimate, Warehouse
