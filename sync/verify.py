@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.client import OnlineClient
+from featurestore.online.client import OnlineClient, ResolvedRequest
 from featurestore.online.response import OnlineResponse, Status
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
@@ -186,8 +186,8 @@ def _compare_batch(
     columns = batch.to_pydict()
     features = publication.view.feature_names
     keys = {name: columns[name] for name, _ in publication.schema.keys}
-    member = ServiceMember(publication.name, features)
-    online = client.get([member], keys or {_NO_KEY: [0] * batch.num_rows})
+    request = ResolvedRequest((ServiceMember(publication.name, features),))
+    online = client.get(request, keys or {_NO_KEY: [0] * batch.num_rows})
     verdict.checked += batch.num_rows
     for index in range(batch.num_rows):
         if columns[_AGED][index] and _is_missing(online, index):

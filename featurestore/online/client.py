@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,13 +34,24 @@ from featurestore.registry.definitions import ServiceMember
 from featurestore.registry.registry import Registry
 from featurestore.values.types import DataType
 
-__all__ = ["OnlineClient"]
+__all__ = ["OnlineClient", "ResolvedRequest"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHAPES = 1000
 _NAME = 2 * (HEAD - 1)
 """The length of a schema's name in the book; those of other versions of the format differ."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolvedRequest:
+    """The views and features that a request takes.
+
+    It is hashed by identity: a plan is found without hashing each feature's name again. The caches
+    keep the object itself as the key, so a freed object's address is never mistaken for it.
+    """
+
+    members: tuple[ServiceMember, ...]
 
 
 class OnlineClient:
@@ -60,30 +72,30 @@ class OnlineClient:
         self._now = now
         self._layouts: dict[str, _Layouts] = {}
         self._plans: dict[tuple[Any, ...], ReadPlan] = {}
-        self._members: dict[tuple[Any, ...], tuple[ServiceMember, ...]] = {}
-        self._ready: dict[int, Sequence[ServiceMember]] = {}
+        self._requests: dict[tuple[Any, ...], ResolvedRequest] = {}
+        self._ready: dict[ResolvedRequest, bool] = {}
         # Each a client, and what reads many keys by it.
         self._sync: tuple[Any, Any] | None = None
         self._async: tuple[Any, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def members(
+    def resolve(
         self, features: str | Sequence[str] | None, feature_service: str | None
-    ) -> tuple[ServiceMember, ...]:
-        """Resolve a request; one that was resolved before is remembered.
+    ) -> ResolvedRequest:
+        """Return the views and features of a request; equal requests give the same object.
 
         Raises:
             RegistryError: Both or neither are given, or a name is unknown.
         """
         listed = features if features is None or isinstance(features, str) else tuple(features)
         shape = (listed, feature_service)
-        members = self._members.get(shape)
-        if members is None:
-            members = self._registry.members(listed, feature_service)
-            _remember(self._members, shape, members)
-        return members
+        request = self._requests.get(shape)
+        if request is None:
+            request = ResolvedRequest(self._registry.members(listed, feature_service))
+            _remember(self._requests, shape, request)
+        return request
 
-    def key_types(self, members: Sequence[ServiceMember]) -> dict[str, DataType]:
+    def key_types(self, request: ResolvedRequest) -> dict[str, DataType]:
         """Return the columns that entity rows must have for a request, with their types.
 
         Raises:
@@ -91,10 +103,10 @@ class OnlineClient:
         """
         with translated(self._url):
             connection = self._connected()[0]
-            for unknown in self._unknown(members):
+            for unknown in self._unknown(request):
                 self._learn(unknown, connection.hgetall(self._schemas_key(unknown)))
         types: dict[str, DataType] = {}
-        for member in members:
+        for member in request.members:
             view = self._registry.view(member.view)
             names = member.key_names(view)
             keys = self._layouts[view.name].current.keys
@@ -103,26 +115,25 @@ class OnlineClient:
 
     def get(
         self,
-        members: Sequence[ServiceMember],
+        request: ResolvedRequest,
         entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
         *,
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values; see `FeatureStore.get_online_features`."""
         try:
-            return self._get(members, entity_rows, full_feature_names)
+            return self._get(request, entity_rows, full_feature_names)
         except Exception:
             with translated(self._url):
                 raise
 
-    def _get(self, members: Sequence[ServiceMember], rows: Any, full: bool) -> OnlineResponse:
+    def _get(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
         connection, read = self._connected()
-        members = tuple(members)
-        stale = self._unknown(members)
+        stale = self._unknown(request)
         while True:
             for view in stale:
                 self._learn(view, connection.hgetall(self._schemas_key(view)))
-            plan, columns, tags = self._plan(members, rows, full)
+            plan, columns, tags = self._plan(request, rows, full)
             keys = plan.keys_of(tags)
             answers = self._answers(plan, tags, read(keys) if keys else ())
             found = _outdated(answers)
@@ -139,28 +150,25 @@ class OnlineClient:
 
     async def get_async(
         self,
-        members: Sequence[ServiceMember],
+        request: ResolvedRequest,
         entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
         *,
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
         try:
-            return await self._aget(members, entity_rows, full_feature_names)
+            return await self._aget(request, entity_rows, full_feature_names)
         except Exception:
             with translated(self._url):
                 raise
 
-    async def _aget(
-        self, members: Sequence[ServiceMember], rows: Any, full: bool
-    ) -> OnlineResponse:
+    async def _aget(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
         connection, read = self._of_this_loop()
-        members = tuple(members)
-        stale = self._unknown(members)
+        stale = self._unknown(request)
         while True:
             for view in stale:
                 self._learn(view, await connection.hgetall(self._schemas_key(view)))
-            plan, columns, tags = self._plan(members, rows, full)
+            plan, columns, tags = self._plan(request, rows, full)
             keys = plan.keys_of(tags)
             answers = self._answers(plan, tags, await read(keys) if keys else ())
             found = _outdated(answers)
@@ -194,13 +202,13 @@ class OnlineClient:
     def _schemas_key(self, view: str) -> str:
         return metadata_key(self._registry.project, "schema", view)
 
-    def _unknown(self, members: Sequence[ServiceMember]) -> list[str]:
-        if id(members) in self._ready:
+    def _unknown(self, request: ResolvedRequest) -> list[str]:
+        if request in self._ready:
             return []
-        views = dict.fromkeys(self._registry.view(member.view).name for member in members)
+        views = dict.fromkeys(self._registry.view(member.view).name for member in request.members)
         unknown = [view for view in views if view not in self._layouts]
         if not unknown:
-            _remember(self._ready, id(members), members)
+            _remember(self._ready, request, True)
         return unknown
 
     def _learn(self, view: str, schemas: Mapping[bytes, bytes]) -> None:
@@ -226,17 +234,16 @@ class OnlineClient:
         )
 
     def _plan(
-        self, members: Sequence[ServiceMember], rows: Any, full: bool
+        self, request: ResolvedRequest, rows: Any, full: bool
     ) -> tuple[ReadPlan, dict[str, list[Any]], list[RequestedKeys]]:
         columns, count = entity_columns(rows)
-        # A plan keeps its members, so that their id is nobody else's.
-        shape = (id(members), full, *columns)
+        shape = (request, full, *columns)
         plans = self._plans
         plan = plans.get(shape)
         if plan is None:
             schemas = {view: layouts.current for view, layouts in self._layouts.items()}
             plan = plan_views(
-                self._registry, schemas, members, list(columns), full_feature_names=full
+                self._registry, schemas, request.members, list(columns), full_feature_names=full
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

@@ -141,27 +141,25 @@ class ReadPlan:
     """What requests of one shape read.
 
     Attributes:
-        members: What was asked for.
         views: What is read of each view.
         names: The name of each feature in the result.
         types: The published type of each, by that name.
         join_keys: Their join keys; those that views share, once.
     """
 
-    members: Sequence[ServiceMember]
     views: tuple[ViewPlan, ...]
     names: tuple[str, ...]
     types: Mapping[str, str]
     join_keys: tuple[JoinKeys, ...]
 
     @classmethod
-    def of(cls, members: Sequence[ServiceMember], views: Sequence[ViewPlan]) -> ReadPlan:
+    def of(cls, views: Sequence[ViewPlan]) -> ReadPlan:
         """Put the plans of all views together."""
         types: dict[str, str] = {}
         for view in views:
             types |= view.types
         keys = dict.fromkeys(view.keys for view in views)
-        return cls(members, tuple(views), tuple(types), types, tuple(keys))
+        return cls(tuple(views), tuple(types), types, tuple(keys))
 
     def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
         """Return the ends of the keys that are read of each view."""
@@ -252,7 +250,7 @@ def plan_views(
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
             )
         )
-    return ReadPlan.of(members, plans)
+    return ReadPlan.of(plans)
 
 
 def _with_writer(key: tuple[str, str]) -> tuple[str, str, Write]:

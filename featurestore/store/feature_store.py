@@ -218,8 +218,8 @@ class FeatureStore(Inspection, Publishing):
         Returns:
             One row per entity row, in order, with a status for each value.
         """
-        members = self._online.members(features, feature_service)
-        return self._online.get(members, entity_rows, full_feature_names=full_feature_names)
+        request = self._online.resolve(features, feature_service)
+        return self._online.get(request, entity_rows, full_feature_names=full_feature_names)
 
     def online_key_types(
         self,
@@ -233,7 +233,7 @@ class FeatureStore(Inspection, Publishing):
             RegistryError: Both or neither are given, or a name is unknown.
             OnlineStoreError: The online store cannot be read, or a view is not published.
         """
-        return self._online.key_types(self._online.members(features, feature_service))
+        return self._online.key_types(self._online.resolve(features, feature_service))
 
     async def get_online_features_async(
         self,
@@ -244,9 +244,9 @@ class FeatureStore(Inspection, Publishing):
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read as `get_online_features` does, without blocking the event loop."""
-        members = self._online.members(features, feature_service)
+        request = self._online.resolve(features, feature_service)
         return await self._online.get_async(
-            members, entity_rows, full_feature_names=full_feature_names
+            request, entity_rows, full_feature_names=full_feature_names
         )
 
     def close(self) -> None:
