@@ -20,6 +20,7 @@ from sqlglot import exp
 from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column, relation
+from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = [
@@ -116,7 +117,7 @@ def measure_view(
     Raises:
         WarehouseError: The table cannot be read.
     """
-    estimate = warehouse.estimate(view.relation)
+    estimate = estimate_of(warehouse, view.relation)
     share = min(1.0, sample_rows / estimate.rows) if estimate and estimate.rows else 1.0
     sql = statement(view, warehouse.dialect, share=share)
     found = warehouse.stream(sql).read_all().to_pylist()[0]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError, MissingExtra
 from featurestore.sql.plan import Spine
-from featurestore.warehouse.protocol import Estimate, Warehouse
+from featurestore.warehouse.abilities import Estimate, estimate_of
+from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +63,7 @@ class EntityFrame:
         """Return about how many rows there are; None where the warehouse does not know."""
         if self.table is not None:
             return Estimate(self.table.num_rows)
-        return warehouse.estimate(self.source, is_query=self.is_query)
+        return estimate_of(warehouse, self.source, is_query=self.is_query)
 
 
 def read_entity_frame(entity_df: Any, ref: Callable[[str], str]) -> EntityFrame:

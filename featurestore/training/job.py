@@ -21,6 +21,7 @@ from featurestore.sql.point_in_time import point_in_time, strategy_of
 from featurestore.training.card import Card, measure_training_set, with_timestamps
 from featurestore.training.explain import JoinReport
 from featurestore.training.request import Request
+from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -307,8 +308,8 @@ class TrainingJob:
 
 def _shaped(join: ViewJoin, asked: int, warehouse: Warehouse) -> ViewJoin:
     view = join.view
-    history = warehouse.estimate(
-        view.relation, join.keys, over=view.event_timestamp.name, above=SMALL
+    history = estimate_of(
+        warehouse, view.relation, join.keys, over=view.event_timestamp.name, above=SMALL
     )
     if history is None:
         return join

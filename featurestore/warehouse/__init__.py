@@ -1,4 +1,4 @@
-"""The warehouse that dbt builds in, behind one small protocol; one file per engine."""
+"""Connections to the warehouse that dbt builds in: one small protocol, one file per engine."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ from typing import Any
 
 from featurestore.errors import MissingExtra, UnsupportedDialect, did_you_mean
 from featurestore.values.dbt_profile import Profile
+from featurestore.values.missing import Missing
+from featurestore.warehouse.abilities import Adapter
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect"]
+__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_ledger"]
 
-_CLASSES = {
-    "bigquery": "BigQueryWarehouse",
-    "duckdb": "DuckDBWarehouse",
-    "postgres": "PostgresWarehouse",
-    "snowflake": "SnowflakeWarehouse",
-    "spark": "SparkWarehouse",
+_ADAPTERS = {
+    "bigquery": Adapter(class_name="BigQueryWarehouse"),
+    "duckdb": Adapter(class_name="DuckDBWarehouse", ledger=None, reopens_cheaply=True),
+    "postgres": Adapter(class_name="PostgresWarehouse"),
+    "snowflake": Adapter(class_name="SnowflakeWarehouse"),
+    "spark": Adapter(class_name="SparkWarehouse"),
 }
-"""The class for each adapter, in the module and with the extra that are named as the adapter."""
+_NO_CONNECTION = Missing("featurestore has no connection to this kind of warehouse")
 
-ADAPTERS = tuple(_CLASSES)
+ADAPTERS = tuple(_ADAPTERS)
 """The dbt adapters whose warehouses can be connected to."""
 
-KEPT_OPEN = ("duckdb",)
-"""The adapters where connecting costs next to nothing as long as another connection is open.
+KEPT_OPEN = tuple(name for name, adapter in _ADAPTERS.items() if adapter.reopens_cheaply)
+"""The adapters for which a session keeps one unused connection open.
 
-The other one is never used: each operation has a connection of its own, whatever its thread is.
+DuckDB loads the database file with the first connection and drops it with the last, so the unused
+one makes the others cheap. Each operation still has its own connection, because threads must not
+share one.
 """
+
+
+def missing_ledger(adapter: str) -> Missing | None:
+    """Return why the warehouse of an adapter cannot keep the ledger of a sync; None if it can.
+
+    >>> missing_ledger("duckdb") is None, missing_ledger("postgres").engine_cannot
+    (True, False)
+    """
+    return _ADAPTERS[adapter].ledger if adapter in _ADAPTERS else _NO_CONNECTION
 
 
 def connect(profile: Profile, *, write: bool = False) -> Warehouse:
@@ -35,17 +48,18 @@ def connect(profile: Profile, *, write: bool = False) -> Warehouse:
 
     Args:
         profile: The target, as dbt sees it.
-        write: Whether tables are to be written; a reader leaves the warehouse as it found it.
+        write: Whether the connection may write tables.
 
     Raises:
-        UnsupportedDialect: No connection is known for the profile's adapter.
+        UnsupportedDialect: featurestore has no connection for the profile's adapter.
         WarehouseUnavailable: The warehouse cannot be reached.
         MissingExtra: The engine's driver is not installed.
     """
     adapter = profile.adapter
-    if adapter not in _CLASSES:
+    if adapter not in _ADAPTERS:
         raise UnsupportedDialect(
-            f"No connection is known for the dbt adapter '{adapter}' of profile '{profile.name}'.",
+            f"featurestore cannot connect through the dbt adapter '{adapter}' of profile"
+            f" '{profile.name}'.",
             remedy=did_you_mean(adapter, ADAPTERS) or f"Supported: {', '.join(ADAPTERS)}.",
         )
     try:
@@ -53,6 +67,6 @@ def connect(profile: Profile, *, write: bool = False) -> Warehouse:
     except ImportError as error:
         missing = error.name or adapter
         raise MissingExtra(missing, adapter, purpose="Reading the warehouse") from None
-    engine: Any = getattr(module, _CLASSES[adapter])
+    engine: Any = getattr(module, _ADAPTERS[adapter].class_name)
     warehouse: Warehouse = engine.from_profile(profile, write=write)
     return warehouse

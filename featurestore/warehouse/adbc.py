@@ -30,7 +30,7 @@ from featurestore.warehouse.arrow import (
     sql_type,
     write_parquet,
 )
-from featurestore.warehouse.protocol import Estimate, Warehouse
+from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["AdbcWarehouse", "driver"]
 
@@ -108,18 +108,6 @@ class AdbcWarehouse(Warehouse):
             self._cursor.execute(f"SELECT * FROM {described} WHERE 1 = 0")
             schema = self._cursor.fetch_record_batch().schema
         return {self._name(field.name): self._data_type(field) for field in schema}
-
-    def estimate(
-        self,
-        source: str,  # noqa: ARG002, for the engines that have statistics
-        columns: Sequence[str] = (),  # noqa: ARG002, the same
-        *,
-        over: str | None = None,  # noqa: ARG002, the same
-        above: int = 0,  # noqa: ARG002, the same
-        is_query: bool = False,  # noqa: ARG002, the same
-    ) -> Estimate | None:
-        """Return nothing: the engine keeps no statistics that are free to read."""
-        return None
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table, by the driver's bulk path."""

@@ -25,7 +25,8 @@ from featurestore.errors import (
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind, UnknownType, parse_type
-from featurestore.warehouse.protocol import Estimate, Warehouse
+from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +41,7 @@ _WHOLE_SCAN = {"Table", "Type", "Projections", "Estimated Cardinality"}
 """What a plan says of a scan that leaves out no row."""
 
 
-class DuckDBWarehouse(Warehouse):
+class DuckDBWarehouse(Warehouse, KeepsStatistics):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:

@@ -15,9 +15,9 @@ from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
+from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 from featurestore.warehouse.arrow import canonical_type, data_type
-from featurestore.warehouse.protocol import Estimate
 
 __all__ = ["PostgresWarehouse"]
 
@@ -42,7 +42,7 @@ _WIDEST = 76
 _BYTES_OF_HEADER = 4
 
 
-class PostgresWarehouse(AdbcWarehouse):
+class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"

@@ -24,7 +24,7 @@ from featurestore.errors import (
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind, UnknownType, parse_type
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
-from featurestore.warehouse.protocol import Estimate, Warehouse
+from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["SparkWarehouse"]
 
@@ -104,18 +104,6 @@ class SparkWarehouse(Warehouse):
         with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
             schema = self.session.sql(f"SELECT * FROM {described}").schema
         return {field.name: _type(field.dataType.simpleString()) for field in schema}
-
-    def estimate(
-        self,
-        source: str,  # noqa: ARG002, Spark has one shape of join to choose from
-        columns: Sequence[str] = (),  # noqa: ARG002, the same
-        *,
-        over: str | None = None,  # noqa: ARG002, the same
-        above: int = 0,  # noqa: ARG002, the same
-        is_query: bool = False,  # noqa: ARG002, the same
-    ) -> Estimate | None:
-        """Return nothing: there is no choice to be made."""
-        return None
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Hand Arrow data to the session, as a temporary view."""

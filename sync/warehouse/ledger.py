@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from featurestore.errors import RelationNotBuilt
 from featurestore.registry.definitions import FeatureView
+from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import (
     OP,
@@ -201,7 +202,7 @@ class Ledger:
         """
         if not publication.view.join_keys or publication.view.created_timestamp is not None:
             return False
-        found = self._warehouse.estimate(publication.view.relation)
+        found = estimate_of(self._warehouse, publication.view.relation)
         return found is not None and found.stored and found.rows >= _MANY
 
     def _find_suspects(self, publication: Publication, published: str) -> bool:

@@ -1,0 +1,95 @@
+"""The abilities that only some connections have, beside the base that all of them share.
+
+An ability of an open connection is a small protocol: a class has it by having its methods. An
+ability that must be known before anything is opened is a field of `Adapter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from featurestore.values.missing import Missing
+from featurestore.warehouse.protocol import Warehouse
+
+__all__ = ["Adapter", "Estimate", "KeepsStatistics", "estimate_of"]
+
+_NO_LEDGER = Missing("the sync writes the ledger of what it published in DuckDB's SQL only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """What is known about a dbt adapter before a connection is open.
+
+    Attributes:
+        class_name: The class of its warehouse, in the module and with the extra named like the
+            adapter.
+        ledger: None if the warehouse can keep the ledger of a sync, else why it cannot.
+        reopens_cheaply: Whether a second connection costs almost nothing while one is open, so
+            that a session keeps one open.
+    """
+
+    class_name: str
+    ledger: Missing | None = _NO_LEDGER
+    reopens_cheaply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The statistics of a relation or query, read without scanning its rows.
+
+    Attributes:
+        rows: The approximate number of rows.
+        distinct: The approximate number of distinct values in the most varied of the requested
+            columns; None without statistics.
+        span: The time between the first and the last instant of the requested column.
+        stored: Whether a table of the engine holds exactly these rows, so that a statement should
+            read them twice rather than keep a copy.
+    """
+
+    rows: int
+    distinct: int | None = None
+    span: timedelta | None = None
+    stored: bool = False
+
+
+@runtime_checkable
+class KeepsStatistics(Protocol):
+    """A connection whose engine keeps statistics that are cheap to read."""
+
+    def estimate(
+        self,
+        source: str,
+        columns: Sequence[str] = (),
+        *,
+        over: str | None = None,
+        above: int = 0,
+        is_query: bool = False,
+    ) -> Estimate | None:
+        """Return the statistics of a relation or query; see `estimate_of`."""
+
+
+def estimate_of(
+    warehouse: Warehouse,
+    source: str,
+    columns: Sequence[str] = (),
+    *,
+    over: str | None = None,
+    above: int = 0,
+    is_query: bool = False,
+) -> Estimate | None:
+    """Return the statistics of a relation or query; None where the engine has none.
+
+    Args:
+        warehouse: The connection to ask.
+        source: The relation or the query.
+        columns: The columns whose number of distinct values is wanted.
+        over: The column whose span is wanted.
+        above: Read the statistics of columns only if there are more rows than this.
+        is_query: Whether `source` is a query.
+    """
+    if not isinstance(warehouse, KeepsStatistics):
+        return None
+    return warehouse.estimate(source, columns, over=over, above=above, is_query=is_query)
