@@ -2,19 +2,19 @@
     {{ return(adapter.dispatch('recency', 'featurestore')(event_timestamp, join_keys, at, unit)) }}
 {%- endmacro -%}
 
-{#- The frame ends one microsecond before the row's own instant: of rows at one instant, none is
-    another's previous event. -#}
+{#- The frame ends one microsecond before the row's own instant, so rows at one instant are not each
+    other's previous event. -#}
 {%- macro default__recency(event_timestamp, join_keys, at, unit) -%}
     {%- if (join_keys is none) == (at is none) -%}
         {{ exceptions.raise_compiler_error(
             "recency: give either join_keys, for the time since the entity's previous event, or at, "
-            ~ "for the time from the event to an instant."
+            ~ "for the time from the event to that instant."
         ) }}
     {%- endif -%}
     {%- set units = {'second': 1, 'minute': 60, 'hour': 3600, 'day': 86400, 'week': 604800} -%}
     {%- if unit.rstrip('s') not in units -%}
         {{ exceptions.raise_compiler_error(
-            "recency: '" ~ unit ~ "' is no unit of time. Take " ~ (units | join('s, ')) ~ "s."
+            "recency: unit must be " ~ (units | join('s, ')) ~ "s, got '" ~ unit ~ "'."
         ) }}
     {%- endif -%}
     {%- set event = featurestore._epoch_microseconds(featurestore._quoted(event_timestamp)) -%}

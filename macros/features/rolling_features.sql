@@ -26,7 +26,7 @@
 where _row = 1
 {%- endmacro -%}
 
-{#- Has no WINDOW clause, so that each aggregate carries its frame:
+{#- Snowflake has no WINDOW clause, so each aggregate carries its own frame:
     https://docs.snowflake.com/en/sql-reference/constructs -#}
 {%- macro snowflake__rolling_features(
     relation, join_keys, event_timestamp, windows, aggregates, columns, order_by, exclusive
@@ -40,7 +40,7 @@ where _row = 1
 where _row = 1
 {%- endmacro -%}
 
-{#- The query up to the end of its inner WHERE. -#}
+{#- Everything up to the inner WHERE, which both shapes share. -#}
 {%- macro _rolling_query(
     relation, join_keys, event_timestamp, features, columns, order_by, named, exclusive=false
 ) -%}

@@ -6,8 +6,8 @@
 
 {%- if rate is not number or not 0 < rate <= 1 -%}
     {{ exceptions.raise_compiler_error(
-        "null_rate_below on '" ~ column_name ~ "': rate is " ~ rate ~ ". Make it a share above 0 and "
-        ~ "up to 1, such as 0.05; for no NULL at all there is dbt's own not_null."
+        "null_rate_below on '" ~ column_name ~ "': rate must be above 0 and at most 1, such as 0.05, got "
+        ~ rate ~ ". To forbid NULL, use dbt's own not_null."
     ) }}
 {%- endif -%}
 {%- set column = featurestore._quoted(column_name) %}

@@ -6,7 +6,7 @@
 
 {%- if min_value is none and max_value is none -%}
     {{ exceptions.raise_compiler_error(
-        "within_range on '" ~ column_name ~ "' has no bound. Give min_value, max_value or both."
+        "within_range on '" ~ column_name ~ "': give min_value, max_value or both."
     ) }}
 {%- endif -%}
 {%- set column = featurestore._quoted(column_name) -%}

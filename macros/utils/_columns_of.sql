@@ -1,5 +1,5 @@
-{#- The names of a relation's columns, as the warehouse knows them. While dbt only reads the project,
-    there is no warehouse to ask. -#}
+{#- Return the names of a relation's columns, as the warehouse knows them. While dbt parses the
+    project it has no connection, so the result is a placeholder. -#}
 {%- macro _columns_of(relation, what) -%}
     {%- if relation is not string and not execute -%}
         {{ return(['*']) }}
@@ -12,7 +12,7 @@
     {%- endif -%}
     {%- if not names -%}
         {{ exceptions.raise_compiler_error(
-            what ~ ": the columns of " ~ relation ~ " are not known to the warehouse. Name them: "
+            what ~ ": the warehouse does not know the columns of " ~ relation ~ ". Name them: "
             ~ "columns=['amount', ...]."
         ) }}
     {%- endif -%}

@@ -1,4 +1,4 @@
-{#- An expression as a floating-point number of 64 bits. dbt's own type_float() has 32 on DuckDB. -#}
+{#- Cast an expression to a 64-bit floating-point number. dbt's own type_float() has 32 bits on DuckDB. -#}
 {%- macro _double(expression) -%}
     {{ return(adapter.dispatch('_double', 'featurestore')(expression)) }}
 {%- endmacro -%}

@@ -1,5 +1,5 @@
-{#- Microseconds since 1970 in UTC as a whole number, so that timestamps with and without a time zone
-    can be compared: one without is in UTC, whatever the session's zone. -#}
+{#- Write an instant as whole microseconds since 1970 in UTC, so that timestamps with and without a time
+    zone compare. A timestamp without a zone is in UTC; the session's zone never matters. -#}
 {%- macro _epoch_microseconds(expression) -%}
     {{ return(adapter.dispatch('_epoch_microseconds', 'featurestore')(expression)) }}
 {%- endmacro -%}
@@ -8,7 +8,7 @@
     cast(extract(epoch from {{ expression }}) * 1000000 as bigint)
 {%- endmacro -%}
 
-{#- EXTRACT gives a floating-point number there, which has no room for the microseconds:
+{#- EXTRACT returns a floating-point number on DuckDB, which loses microseconds:
     https://duckdb.org/docs/stable/sql/functions/timestamp -#}
 {%- macro duckdb___epoch_microseconds(expression) -%}
     epoch_us({{ expression }})
@@ -24,8 +24,8 @@
     date_part(epoch_microsecond, {{ expression }})
 {%- endmacro -%}
 
-{#- A TIMESTAMP is an instant. Anything else is read as TIMESTAMP_NTZ, whose text gets the zone that
-    it lacks: a cast to TIMESTAMP would take the session's.
+{#- A TIMESTAMP of Spark is an instant. Anything else becomes a TIMESTAMP_NTZ whose text gets ' UTC'
+    appended, because a plain cast to TIMESTAMP would use the session's zone.
     https://spark.apache.org/docs/latest/sql-ref-datatypes.html -#}
 {%- macro spark___epoch_microseconds(expression) -%}
     unix_micros(case typeof({{ expression }})

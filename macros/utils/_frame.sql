@@ -1,8 +1,8 @@
-{#- What stands between the brackets of a window: the rows of one entity in the last days or hours.
+{#- Write the inside of OVER (...): the rows of one entity in the last days or hours.
 
-    With the row's own instant, the frame starts one microsecond, the finest step of a timestamp,
-    after the instant that lies the window's length before it; without, it ends one microsecond
-    before it. Either way it has the whole length, and rows at one instant are all in it or all out. -#}
+    A timestamp's finest step is one microsecond. An inclusive frame starts one microsecond later than
+    the window's length before the row; an exclusive frame ends one microsecond before the row. Both
+    span the whole length, and rows at one instant are either all inside or all outside. -#}
 {%- macro _frame(partition_by, order_by, window, exclusive=false) -%}
     {{ return(adapter.dispatch('_frame', 'featurestore')(partition_by, order_by, window, exclusive)) }}
 {%- endmacro -%}
@@ -15,7 +15,7 @@ range between interval '{{ length if exclusive else length - 1 }} microseconds' 
     and {{ "interval '1 microseconds' preceding" if exclusive else "current row" }}
 {%- endmacro -%}
 
-{#- Frames are numeric there:
+{#- BigQuery takes only numbers as the bounds of a frame:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls -#}
 {%- macro bigquery___frame(partition_by, order_by, window, exclusive) -%}
     {%- set length = featurestore._microseconds(window) -%}

@@ -1,4 +1,4 @@
-{#- A duration such as '7 days', in microseconds. -#}
+{#- Return the microseconds in a duration such as '7 days'. -#}
 {%- macro _microseconds(duration) -%}
     {%- set parts = featurestore._duration(duration) -%}
     {{ return(parts[0] * {
@@ -10,15 +10,15 @@
     }[parts[1]]) }}
 {%- endmacro -%}
 
-{#- A duration such as '7 days' as its number and its unit, the latter in the singular. -#}
+{#- Return the number and the unit, in the singular, of a duration such as '7 days'. -#}
 {%- macro _duration(duration) -%}
     {%- set parts = modules.re.match(
         '\\s*(\\d+)\\s*(second|minute|hour|day|week)s?\\s*$', duration | string | lower
     ) -%}
     {%- if not parts or parts.group(1) | int == 0 -%}
         {{ exceptions.raise_compiler_error(
-            "'" ~ duration ~ "' is no duration. Write it as '7 days': a positive number of "
-            ~ "seconds, minutes, hours, days or weeks."
+            "'" ~ duration ~ "' is not a duration. Write a positive number of seconds, minutes, hours, "
+            ~ "days or weeks, such as '7 days'."
         ) }}
     {%- endif -%}
     {{ return((parts.group(1) | int, parts.group(2))) }}

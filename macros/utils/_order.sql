@@ -1,6 +1,6 @@
-{#- The order in which rows at one instant win. Without one of the caller's own it is that of the
-    columns, the greatest first and NULL last, so that it is the same on every run; rows that agree
-    in all of them are alike. -#}
+{#- Return the order in which rows at one instant win: the caller's, else the columns', greatest first
+    and NULL last. It names every column of the result, so the same row wins on every run: rows that
+    still tie are equal. -#}
 {%- macro _order(columns, order_by, otherwise=none) -%}
     {%- if order_by -%}
         {{ return(order_by if order_by is string else order_by | join(', ')) }}

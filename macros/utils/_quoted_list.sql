@@ -1,4 +1,4 @@
-{#- Column names, one or a list of them, as a list of names that are quoted where it is needed. -#}
+{#- Return one column name, or several, as a list, with quotes where a name needs them. -#}
 {%- macro _quoted_list(names) -%}
     {%- set quoted = [] -%}
     {%- for name in ([names] if names is string else names) -%}

@@ -1,10 +1,10 @@
-{#- The columns that rolling_features makes, in the order of the aggregates and then of the windows:
-    a list of {name, expression, window}. -#}
+{#- Return the columns of rolling_features, by aggregate and then by window, as a list of
+    {name, expression, window}. -#}
 {%- macro _rolling_columns(windows, aggregates) -%}
     {%- if aggregates is not mapping or not aggregates -%}
         {{ exceptions.raise_compiler_error(
-            "rolling_features: aggregates is " ~ aggregates ~ ". Make it a mapping of names to "
-            ~ "aggregates, such as {'amount_sum': 'sum(amount)'}."
+            "rolling_features: aggregates must be a mapping of names to aggregates, such as "
+            ~ "{'amount_sum': 'sum(amount)'}, got " ~ aggregates ~ "."
         ) }}
     {%- endif -%}
     {%- set features = [] -%}
@@ -19,7 +19,7 @@
         {%- set lengths = own.get('windows', windows) -%}
         {%- if not lengths -%}
             {{ exceptions.raise_compiler_error(
-                "rolling_features: the aggregate '" ~ name ~ "' has no window. Give some: "
+                "rolling_features: the aggregate '" ~ name ~ "' has no window. Give at least one: "
                 ~ "windows=['1 hour', '7 days']."
             ) }}
         {%- endif -%}
@@ -34,13 +34,13 @@
     {{ return(features) }}
 {%- endmacro -%}
 
-{#- '7 days' as `7d`. -#}
+{#- Shorten '7 days' to `7d`. -#}
 {%- macro _abbreviated(duration) -%}
     {%- set parts = featurestore._duration(duration) -%}
     {{ return(parts[0] ~ parts[1][0]) }}
 {%- endmacro -%}
 
-{#- '7 days' as `last_7_days`. -#}
+{#- Turn '7 days' into `last_7_days`. -#}
 {%- macro _window_name(duration) -%}
     {%- set parts = featurestore._duration(duration) -%}
     {{ return('last_' ~ parts[0] ~ '_' ~ parts[1] ~ ('' if parts[0] == 1 else 's')) }}
@@ -49,7 +49,7 @@
 {%- macro _refuse_duplicates(what, names) -%}
     {%- for name in names if names.count(name) > 1 -%}
         {{ exceptions.raise_compiler_error(
-            what ~ ": two columns would have the name '" ~ name ~ "'. Give one of them another."
+            what ~ ": two columns would have the name '" ~ name ~ "'. Rename one of them."
         ) }}
     {%- endfor -%}
 {%- endmacro -%}

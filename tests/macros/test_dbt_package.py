@@ -219,4 +219,4 @@ def test_a_bad_window_is_a_clear_error(consumer, tmp_path):
 
     assert 2 == result.returncode
     assert "Compilation Error in model fortnightly" in result.stdout
-    assert "'2 fortnights' is no duration. Write it as '7 days'" in result.stdout
+    assert "'2 fortnights' is not a duration. Write a positive number of seconds" in result.stdout

@@ -9,10 +9,13 @@ import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from tests.oracle import History, in_utc, latest, training_set
+from featurestore.sql.latest_rows import latest_rows
+from tests.oracle import History, in_utc, latest
+from tests.support.builders import view
 
 EVENT_TYPES = {
     "event_id": "integer",
@@ -23,14 +26,6 @@ EVENT_TYPES = {
     "amount": "bigint",
     "note": "varchar",
 }
-SPINE_TYPES = {
-    "spine_id": "integer",
-    "region": "varchar",
-    "customer": "integer",
-    "buyer": "integer",
-    "event_timestamp": "timestamp",
-    "asked_at": "timestamptz",
-}
 START = datetime.fromisoformat("2024-03-31")
 """The night in which the clocks of Europe change, three weeks after those of New York."""
 
@@ -38,6 +33,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TICK = timedelta(microseconds=1)
 STEPS = (timedelta(0), TICK, timedelta(seconds=0.5), 5 * HOUR / 60, HOUR, DAY, 7 * DAY)
 """The distances at which windows open and close, and the step beside them."""
+
+TIES = (
+    {"amount": 1, "note": "2"},
+    {"amount": 0, "note": "5"},
+    {"amount": None, "note": "9"},
+)
+"""Rows that only their columns tell apart: the first wins by both columns, the last by `note`."""
 
 
 def _instants(generator):
@@ -67,27 +69,8 @@ def events(seed=0, count=160):
                 "note": generator.choice((None, "a", "b")),
             }
         )
-    return rows
-
-
-def spine(seed=0, count=80):
-    """Return rows to be enriched, some of them twice, some without a key or an instant."""
-    generator = random.Random(seed)
-    instants = _instants(generator)
-    rows = []
-    for number in range(count):
-        asked = generator.choice(instants) if generator.random() > 0.05 else None
-        rows.append(
-            {
-                "spine_id": number // 2,
-                "region": generator.choice(("north", "south", None)),
-                "customer": generator.choice((1, 2, 3, 4, None)),
-                "buyer": generator.choice((1, 2, 3, None)),
-                "event_timestamp": asked,
-                "asked_at": asked and asked.replace(tzinfo=UTC),
-            }
-        )
-    return rows + rows[:10]
+    tied = {"region": "west", "customer": 9, "happened_at": START, "written_at": None}
+    return rows + [{**tied, "event_id": count + number, **row} for number, row in enumerate(TIES)]
 
 
 def _whole(rows, keys):
@@ -128,7 +111,7 @@ def _first_of_each(rows, keys, order):
     return list(first.values())
 
 
-def rolled(rows, _spine):
+def rolled(rows):
     """Three lengths, over a composite key; of rows at one instant the greatest amount stays."""
     keys = ("region", "customer")
     rows = _whole(rows, keys)
@@ -150,7 +133,7 @@ def rolled(rows, _spine):
         }
 
 
-def rolled_exclusive(rows, _spine):
+def rolled_exclusive(rows):
     """The hour before the row; of rows at one instant the one that was written first stays."""
     rows = _whole(rows, ["customer"])
 
@@ -171,7 +154,7 @@ def rolled_exclusive(rows, _spine):
         }
 
 
-def rolled_of_nobody(rows, _spine):
+def rolled_of_nobody(rows):
     """All rows are one entity's."""
     for moment in {row["happened_at"] for row in _whole(rows, [])}:
         row = {"happened_at": moment}
@@ -179,7 +162,7 @@ def rolled_of_nobody(rows, _spine):
         yield {"happened_at": moment, "event_count_2w": len(window)}
 
 
-def counted(rows, _spine):
+def counted(rows):
     """One row per row; rows without a key are each other's, as in any window of SQL."""
     for row in rows:
         if row["happened_at"] is not None:
@@ -199,20 +182,33 @@ def _picked(history, names):
     return [{name: row[name] for name in names} for row in latest(history, far)]
 
 
-def newest(rows, _spine):
+def newest(rows):
     """The newest event, of several the one written last, then the greatest."""
     keys = ("region", "customer")
     history = _history(rows, keys, ("amount", "note"), created="written_at")
     return _picked(history, (*keys, "happened_at", "written_at", "amount", "note"))
 
 
-def newest_of_all_columns(rows, _spine):
+def published(dialect, relation):
+    """Return the statement by which a sync reads the rows that `newest` holds."""
+    declared = view(
+        "events",
+        {name: kind for name, kind in EVENT_TYPES.items() if name != "event_id"},
+        entities={"customer": ["region", "customer"]},
+        event_timestamp="happened_at",
+        created_timestamp="written_at",
+    )
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    return latest_rows(replace(declared, relation=relation), dialect, now)
+
+
+def newest_of_all_columns(rows):
     """Without names, each column of the table; they decide in the table's order."""
     others = [name for name in EVENT_TYPES if name not in ("customer", "happened_at")]
     return _picked(_history(rows, ["customer"], others), EVENT_TYPES)
 
 
-def newest_by_own_order(rows, _spine):
+def newest_by_own_order(rows):
     """Of several at the newest instant, the first by the caller's order."""
     rows = _whole(rows, ["customer"])
     for customer in {row["customer"] for row in rows}:
@@ -222,7 +218,7 @@ def newest_by_own_order(rows, _spine):
         yield {"customer": customer, "happened_at": at, "event_id": first}
 
 
-def elapsed(rows, _spine):
+def elapsed(rows):
     """The time since the entity's last earlier instant, and to two given ones."""
 
     def since(row, keys, unit):
@@ -253,48 +249,6 @@ def _units(duration, unit):
     return float(duration // TICK) / (unit // TICK)
 
 
-def joined(rows, asked):
-    """A point-in-time join, as the project's own oracle has it."""
-    keys = ("region", "customer")
-    history = _history(rows, keys, ("amount", "note"), created="written_at")
-    return _unprefixed(training_set(asked, [history]))
-
-
-def joined_within_ttl(rows, asked):
-    """Under another key, with a delay and an end, and a CTE as the spine."""
-    history = _history(
-        rows,
-        ("customer",),
-        ("amount", "happened_at", "customer"),
-        ttl=HOUR,
-        available_after=timedelta(minutes=5),
-        spine_keys={"customer": "buyer"},
-    )
-    names = {"amount": "last_amount", "happened_at": "seen_at"}
-    some = [{name: row[name] for name in ("spine_id", "buyer", "asked_at")} for row in asked]
-    for row in _unprefixed(training_set(some, [history], at="asked_at")):
-        yield {names.get(name, name): value for name, value in row.items()}
-
-
-def joined_of_nobody(rows, asked):
-    """Features of no entity; of several at one instant the first by the caller's order."""
-    rows = [row for row in rows if row["happened_at"] is not None]
-    for row in asked:
-        known = [
-            other
-            for other in rows
-            if row["event_timestamp"] is not None and other["happened_at"] <= row["event_timestamp"]
-        ]
-        newest_at = max((other["happened_at"] for other in known), default=None)
-        tied = [other for other in known if other["happened_at"] == newest_at]
-        first = min(tied, key=lambda other: other["event_id"], default={"amount": None})
-        yield {**row, "amount": first["amount"]}
-
-
-def _unprefixed(rows):
-    return [{name.removeprefix("e__"): value for name, value in row.items()} for row in rows]
-
-
 MODELS = (
     rolled,
     rolled_exclusive,
@@ -304,9 +258,6 @@ MODELS = (
     newest_of_all_columns,
     newest_by_own_order,
     elapsed,
-    joined,
-    joined_within_ttl,
-    joined_of_nobody,
 )
 """What each model must hold, by the function of its name."""
 

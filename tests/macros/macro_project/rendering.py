@@ -1,7 +1,7 @@
-"""The macros as text, for warehouses whose dbt adapter is not installed here.
+"""Render the macros as text, for warehouses whose dbt adapter is not installed here.
 
-Jinja renders them; what dbt adds to Jinja (`return`, `adapter`, `exceptions`, `modules`) is stood
-in for. The engines that run here go through dbt itself.
+Jinja renders them, with stand-ins for the names that dbt adds (`return`, `adapter`, `exceptions`,
+`modules`). The engines that run here go through dbt itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jinja2 import Environment
 
 MACROS = Path(__file__).parents[3] / "macros"
 PARENTS = {"databricks": "spark"}
-"""The adapter whose macros an adapter inherits, as dbt has it."""
+"""The adapter from which dbt lets another inherit its macros."""
 
 
 class CompilationError(Exception):
@@ -38,7 +38,7 @@ class Macros:
         text = re.sub(r"{%-?\s*test (\w+)", r"{% macro test_\1", text).replace(
             "endtest", "endmacro"
         )
-        # Jinja keeps names with an underscore first to itself: dbt puts a word before them, too.
+        # Jinja does not export names that start with an underscore; dbt prefixes them, too.
         text = re.sub(r"(?<=macro )(\w+)(?=\()", r"dbt_\1", text)
         template = Environment(extensions=["jinja2.ext.do"]).from_string(
             text,
