@@ -1,4 +1,4 @@
-"""Writes the reference pages that the code itself knows best: command line, meta keys, macros.
+"""Write the reference pages that are generated from the code: command line, meta keys, macros.
 
 Run it with `make docs`; a test fails while a page is stale.
 """
@@ -22,22 +22,26 @@ MACROS = Path(__file__).parents[1] / "macros"
 
 
 _CLI = (
-    "Exit codes: 0 good, 1 the input or the data is wrong (one clear line says what), 2 wrong"
+    "Exit codes: 0 success, 1 an error in the input or the data (one line explains it), 2 wrong"
     " usage, 3 the warehouse or Redis cannot be reached.\n"
-    "Data goes to standard output, words to standard error."
+    "Data goes to standard output, messages to standard error."
 )
 _DURATIONS = (
     "`30 days`, `1 hour 30 minutes`, `500 milliseconds`, or dbt's own `{count: 30, period: day}`.\n"
-    "A month or a year has no fixed length and is refused."
+    "A month or a year is refused, because its length varies."
+)
+_IGNORE = (
+    "`featurestore validate` reports an unknown rule code under `ignore`.\n"
+    "Such a code never stops training or serving."
 )
 _MACROS = (
-    "How to install the package and where to begin:"
+    "To install the package and get started, see"
     " [how to use it as a dbt package](../how-to/use-as-a-dbt-package.md).\n"
-    "Columns are given by name, as text; relations as `ref('...')`, or as the name of a CTE."
+    "Pass columns by name, as text; pass relations as `ref('...')`, or as the name of a CTE."
 )
 _TESTS = (
-    "They stand under `data_tests:` of a model, or of a column where they take `column_name`, as\n"
-    "`featurestore.<name>:` with their `arguments:`."
+    "Add them under `data_tests:` of a model as `featurestore.<name>:` with their `arguments:`.\n"
+    "A test with `column_name` goes under `data_tests:` of a column."
 )
 
 
@@ -71,17 +75,18 @@ def meta_page() -> str:
     """Return the page of the meta keys, from the tables that the parser uses."""
     parts = [
         "# The meta keys",
-        "All keys stand under `config.meta.featurestore`; an unknown one is an error.",
+        "All keys go under `config.meta.featurestore`; an unknown key is an error.",
         "## On a model: a feature view",
         _table(VIEW_KEYS),
+        _IGNORE,
         "### Under `freshness`",
         _table(FRESHNESS_KEYS),
         "## On a column: a feature",
-        "Every documented column that is no key and no timestamp is a feature.",
+        "Every documented column is a feature, except keys and timestamps.",
         _table(COLUMN_KEYS),
         "## On an exposure of `type: ml`: a feature service",
         _table(SERVICE_KEYS),
-        "An item of `features` may be a mapping, for a view taken under another name:",
+        "An item of `features` may be a mapping, to use a view under another name:",
         _table(MEMBER_KEYS),
         "## Durations",
         _DURATIONS,
@@ -112,7 +117,7 @@ def _is_test(macro: Mapping[str, Any]) -> bool:
 
 
 def _signatures() -> dict[str, dict[str, str]]:
-    """Return the default of each argument of each macro, empty where there is none."""
+    """Return the default of each argument of each macro; empty for a required argument."""
     found = {}
     for path in sorted(MACROS.rglob("*.sql")):
         text = path.read_text(encoding="utf-8")
