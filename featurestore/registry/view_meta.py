@@ -20,7 +20,8 @@ from featurestore.registry.definitions import (
     Freshness,
 )
 from featurestore.values.durations import parse_duration
-from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
 
 __all__ = ["COLUMN_KEYS", "FRESHNESS_KEYS", "HOW_TO_USE", "VIEW_KEYS", "Notes", "feature_view"]
 

@@ -20,7 +20,7 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
 
     A naive timestamp is in UTC already, one with a zone is converted, a date is its midnight.
 
-    >>> from featurestore.values.types import parse_type
+    >>> from featurestore.values.type_spellings import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
     >>> instant(at, "duckdb", "s").sql("duckdb")
     's."at" AT TIME ZONE \'UTC\''
@@ -37,7 +37,7 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
 def naive(source: Column, dialect: str) -> exp.Expr:
     """Return a timestamp column as `instant` does, in the type that all instants asked for have.
 
-    >>> from featurestore.values.types import parse_type
+    >>> from featurestore.values.type_spellings import parse_type
     >>> naive(Column("seen", parse_type("timestamp_s")), "duckdb").sql("duckdb")
     'CAST(seen AS TIMESTAMP)'
     """
@@ -51,7 +51,7 @@ def as_type_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:
 
     Only for the dialects in which `AT TIME ZONE` goes both ways, and a date compares as midnight.
 
-    >>> from featurestore.values.types import parse_type
+    >>> from featurestore.values.type_spellings import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
     >>> as_type_of(at, column("_instant"), "postgres").sql("postgres")
     "_instant AT TIME ZONE 'UTC'"

@@ -44,7 +44,7 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
 def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[exp.Expr]:
     """Return what to sort by, in place of a column.
 
-    >>> from featurestore.values.types import parse_type
+    >>> from featurestore.values.type_spellings import parse_type
     >>> column = exp.column("carrier")
     >>> [key.sql("postgres") for key in sort_keys(column, parse_type("text"), "postgres")]
     ['carrier COLLATE "C"']

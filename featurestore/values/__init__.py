@@ -1,1 +1,1 @@
-"""Plain values that everything else is made of: types, durations, instants, files written whole."""
+"""Plain values that every other room uses: types, durations, instants, atomic files."""

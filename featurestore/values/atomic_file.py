@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files atomically: readers see the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["atomic_write"]
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file beside its place, and move it there at the end of the block.
+    """Write to a temporary file beside the target, and rename it at the end of the block.
 
     Args:
-        path: The file. If the block fails, it stays as it was.
+        path: The target. It stays as it was if the block fails.
 
     Yields:
-        Where to write.
+        The temporary file's path.
     """
     part = path.with_name(f"{path.name}.part-{os.getpid()}")
     try:

@@ -34,12 +34,12 @@ _ALIASES = {
 }
 _PART = re.compile(r"(\d+)\s*([a-z]+)")
 _LONGEST = timedelta(days=365_250)
-"""A thousand years: no warehouse can go further back from an instant than its calendar reaches."""
+"""A thousand years: warehouses fail where an instant minus a duration leaves their calendar."""
 _CALENDAR = ("month", "quarter", "year")
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read a duration of fixed length.
+    """Return the duration that a text or mapping describes; its length must be fixed.
 
     Args:
         value: Text such as `30 days` or `1 hour 30 minutes`, or dbt's own mapping of `count` and
@@ -86,7 +86,7 @@ def _amount(count: str, unit: str, value: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration the way `parse_duration` reads it.
+    """Return the text of a duration, as `parse_duration` reads it.
 
     >>> format_duration(timedelta(hours=1, minutes=30))
     '1 hour 30 minutes'

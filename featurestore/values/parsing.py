@@ -1,4 +1,4 @@
-"""Values of keys as people type them: on the command line all are text, in SQL each has a type."""
+"""Turn the text that people type on the command line into typed keys and instants."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["parse_instant", "parse_value", "parse_values"]
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an instant in ISO 8601; without a zone it is in UTC.
+    """Return the instant of a text in ISO 8601; a text without a zone is in UTC.
 
     Raises:
-        ValueError: The text is no instant.
+        ValueError: The text is not a timestamp.
 
     >>> parse_instant("2013-12-01T12:00").isoformat()
     '2013-12-01T12:00:00+00:00'
@@ -45,10 +45,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def parse_values(row: Mapping[str, Any], types: Mapping[str, DataType | None]) -> dict[str, Any]:
-    """Read the keys of one entity: each text gets the type of its key.
+    """Return the keys of one entity, with each text converted to the type of its key.
 
     Raises:
-        EntityFrameError: A text is no value of its key's type.
+        EntityFrameError: A text is not a value of its key's type.
     """
     return {
         name: parse_value(name, value, types.get(name)) if isinstance(value, str) else value
@@ -57,17 +57,17 @@ def parse_values(row: Mapping[str, Any], types: Mapping[str, DataType | None]) -
 
 
 def parse_value(name: str, text: str, data_type: DataType | None) -> Any:
-    """Read a key's value from text.
+    """Return a key's value, converted from text.
 
     Args:
         name: The key, for messages.
         text: The value as typed.
-        data_type: The key's type; where it is unknown the text is kept.
+        data_type: The key's type; None, if unknown, keeps the text.
 
     Raises:
-        EntityFrameError: The text is no value of the type.
+        EntityFrameError: The text is not a value of the type.
 
-    >>> from featurestore.values.types import parse_type
+    >>> from featurestore.values.type_spellings import parse_type
     >>> parse_value("flight", "1545", parse_type("integer"))
     1545
     """
@@ -77,5 +77,5 @@ def parse_value(name: str, text: str, data_type: DataType | None) -> Any:
         return _PARSERS[data_type.family](text)
     except (KeyError, ValueError, InvalidOperation):
         raise EntityFrameError(
-            f"'{text}' is no {data_type}, the type of the join key '{name}'."
+            f"'{text}' is not a valid {data_type}, the type of the join key '{name}'."
         ) from None

@@ -1,21 +1,18 @@
-"""The logical types of features and keys, and how each warehouse spells them.
+"""The logical types of features and keys, independent of the warehouse.
 
-A type is read from text: `data_type` in dbt's yml, or the warehouse's own catalog. One table holds
-the spellings of all dialects, a second the few words whose meaning depends on the engine.
+`type_spellings` reads them from the text that a warehouse or a dbt yml uses.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
-__all__ = ["DataType", "Kind", "UnknownType", "parse_type"]
+__all__ = ["DataType", "Kind"]
 
 
 class Kind(StrEnum):
-    """What a value is, independent of the engine that holds it."""
+    """The kind of a value, independent of the engine that holds it."""
 
     BOOLEAN = "boolean"
     INT8 = "int8"
@@ -51,23 +48,19 @@ _FAMILIES = {
 }
 
 
-class UnknownType(ValueError):
-    """The text names no type that is known."""
-
-
 @dataclass(frozen=True, slots=True)
 class DataType:
     """A logical type.
 
-    Two types are equal when every value of one round-trips through the other unchanged. `text` is
-    kept for engine types outside the table (structs, maps), which pass through offline untouched.
+    Two types are equal if every value of one round-trips through the other unchanged. Engine types
+    outside the table (structs, maps) keep their `text` and pass through training sets untouched.
 
     Attributes:
-        kind: What the value is.
-        precision: Digits in all, of a decimal.
-        scale: Digits after the point, of a decimal.
+        kind: The kind of value.
+        precision: The number of digits of a decimal.
+        scale: The number of digits of a decimal after the point.
         element: The type of an array's elements.
-        text: The engine's own spelling, only where `kind` is `OTHER`.
+        text: The engine's own spelling, only if `kind` is `OTHER`.
     """
 
     kind: Kind
@@ -78,7 +71,7 @@ class DataType:
 
     @property
     def family(self) -> str:
-        """The group within which keys may be compared: all integers are one family.
+        """The name of the group of types that compare with each other: all integers are one family.
 
         >>> DataType(Kind.INT32).family == DataType(Kind.UINT64).family
         True
@@ -87,11 +80,11 @@ class DataType:
 
     @property
     def is_instant(self) -> bool:
-        """Whether the type can be an event timestamp."""
+        """Whether an event timestamp can have this type."""
         return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE, Kind.NULL)
 
     def comparable(self, other: DataType) -> bool:
-        """Whether keys of the two types may be compared; a column of NULLs alone always may.
+        """Return whether keys of the two types compare; a column of NULLs compares with any type.
 
         >>> DataType(Kind.STRING).comparable(DataType(Kind.INT64))
         False
@@ -99,7 +92,7 @@ class DataType:
         return self.family == other.family or Kind.NULL in (self.kind, other.kind)
 
     def __str__(self) -> str:
-        """Spell the type the way the documentation does.
+        """Return the spelling that the documentation uses.
 
         >>> print(DataType(Kind.DECIMAL, precision=10, scale=2))
         decimal(10,2)
@@ -109,127 +102,3 @@ class DataType:
         if self.kind is Kind.ARRAY:
             return f"array<{self.element}>"
         return self.text or self.kind.value
-
-
-_SPELLINGS: dict[Kind, str] = {
-    Kind.BOOLEAN: "boolean bool logical",
-    Kind.INT8: "tinyint int1 byteint byte",
-    Kind.INT16: "int16 smallint int2 short",
-    Kind.INT32: "int32 integer int int4 signed mediumint serial",
-    Kind.INT64: "int64 bigint int8 long bigserial",
-    Kind.INT128: "int128 hugeint",
-    Kind.UINT8: "uint8 utinyint",
-    Kind.UINT16: "uint16 usmallint",
-    Kind.UINT32: "uint32 uinteger",
-    Kind.UINT64: "uint64 ubigint",
-    Kind.FLOAT32: "float32 float4 real",
-    Kind.FLOAT64: "float64 float8 double|double precision",
-    Kind.DECIMAL: "decimal numeric number dec fixed bigdecimal bignumeric",
-    Kind.STRING: "string varchar text char bpchar nvarchar nchar name character|character varying",
-    Kind.BYTES: "bytes blob bytea binary varbinary",
-    Kind.DATE: "date date32",
-    Kind.TIME: "time|time without time zone",
-    Kind.TIMESTAMP: (
-        "timestamp datetime timestamp_ntz timestampntz timestamp_s timestamp_ms timestamp_us "
-        "timestamp_ns datetime2|timestamp without time zone"
-    ),
-    Kind.TIMESTAMPTZ: (
-        "timestamptz timestamp_tz timestamp_ltz timestampltz datetimeoffset"
-        "|timestamp with time zone|timestamp with local time zone"
-    ),
-    Kind.UUID: "uuid",
-    Kind.JSON: "json jsonb variant",
-    Kind.NULL: 'null "null"',
-}
-
-
-def _words(spellings: str) -> list[str]:
-    single, *phrases = spellings.split("|")
-    return single.split() + phrases
-
-
-_KINDS = {word: kind for kind, spelling in _SPELLINGS.items() for word in _words(spelling)}
-
-# Words that mean something else on some engines.
-_DIALECT_KINDS: dict[str, dict[str, Kind]] = {
-    "bigquery": {"timestamp": Kind.TIMESTAMPTZ, "integer": Kind.INT64, "int": Kind.INT64},
-    "snowflake": {"float": Kind.FLOAT64, "real": Kind.FLOAT64, "float4": Kind.FLOAT64},
-    "spark": {"timestamp": Kind.TIMESTAMPTZ},
-    "databricks": {"timestamp": Kind.TIMESTAMPTZ},
-    # A zone on its instants is for display only, and `Int8` counts bits where others count bytes.
-    "clickhouse": {
-        "datetime": Kind.TIMESTAMPTZ,
-        "datetime64": Kind.TIMESTAMPTZ,
-        "int8": Kind.INT8,
-    },
-}
-_FLOAT_IS_SINGLE = {"duckdb", "spark", "databricks"}
-_DECIMAL_DEFAULTS = {
-    "duckdb": (18, 3),
-    "snowflake": (38, 0),
-    "spark": (10, 0),
-    "databricks": (10, 0),
-    "redshift": (18, 0),
-    "bigquery": (38, 9),
-}
-_SNOWFLAKE_INTEGERS = {"int", "integer", "bigint", "smallint", "tinyint", "byteint"}
-_CALL = re.compile(r"^([a-z_0-9 ]+?)\s*\(\s*([^()]*)\s*\)\s*(.*)$")
-_ARRAY = re.compile(r"^(?:(?P<list>.+)\[\d*\]|array\s*[<(](?P<array>.+)[>)]|list\((?P<l>.+)\))$")
-_WRAPPED = re.compile(r"^(?:nullable|lowcardinality)\((.+)\)$")
-
-
-@lru_cache(maxsize=4096)
-def parse_type(text: str, dialect: str = "duckdb") -> DataType:
-    """Read a type as the warehouse spells it.
-
-    Args:
-        text: The spelling, in any case: `decimal(10, 2)`, `timestamp with time zone`, `bigint[]`.
-        dialect: The sqlglot name of the dialect; it decides words such as `float` and `timestamp`.
-
-    Returns:
-        The logical type. A struct or map is `Kind.OTHER`: it can be read offline, not published.
-
-    Raises:
-        UnknownType: The text names no type of the table.
-
-    >>> str(parse_type("DECIMAL(10, 2)"))
-    'decimal(10,2)'
-    >>> str(parse_type("timestamp", "bigquery"))
-    'timestamptz'
-    >>> str(parse_type("varchar(20)[]"))
-    'array<string>'
-    """
-    word = " ".join(text.lower().split())
-    if wrapped := _WRAPPED.match(word):
-        return parse_type(wrapped[1], dialect)
-    if array := _ARRAY.match(word):
-        inner = array["list"] or array["array"] or array["l"]
-        return DataType(Kind.ARRAY, element=parse_type(inner, dialect))
-    if word.startswith(("struct", "map", "row(", "object", "record", "enum(")):
-        kind = Kind.STRING if word.startswith("enum(") else Kind.OTHER
-        return DataType(kind, text=None if kind is Kind.STRING else text)
-    arguments = ""
-    if call := _CALL.match(word):
-        word, arguments = f"{call[1]} {call[3]}".strip(), call[2]
-    return _scalar(word, arguments, text, dialect)
-
-
-def _scalar(word: str, arguments: str, text: str, dialect: str) -> DataType:
-    if dialect == "snowflake" and word in _SNOWFLAKE_INTEGERS:
-        return DataType(Kind.DECIMAL, precision=38, scale=0)
-    if word == "float":
-        return DataType(Kind.FLOAT32 if dialect in _FLOAT_IS_SINGLE else Kind.FLOAT64)
-    kind = _DIALECT_KINDS.get(dialect, {}).get(word) or _KINDS.get(word)
-    if kind is None:
-        raise UnknownType(f"'{text}' is no type that is known on {dialect}")
-    if kind is Kind.DECIMAL:
-        precision, scale = _decimal_digits(arguments, dialect)
-        return DataType(kind, precision=precision, scale=scale)
-    return DataType(kind)
-
-
-def _decimal_digits(arguments: str, dialect: str) -> tuple[int, int]:
-    digits = [int(part) for part in arguments.split(",") if part.strip().lstrip("-").isdigit()]
-    if not digits:
-        return _DECIMAL_DEFAULTS.get(dialect, (38, 9))
-    return digits[0], digits[1] if len(digits) > 1 else 0

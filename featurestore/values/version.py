@@ -1,4 +1,4 @@
-"""The version of the package, in one place."""
+"""The version of the package; a test compares it with pyproject.toml and dbt_project.yml."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from featurestore.errors import (
 )
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
-from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.protocol import Warehouse
 

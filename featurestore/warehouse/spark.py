@@ -22,7 +22,8 @@ from featurestore.errors import (
     WarehouseUnavailable,
 )
 from featurestore.values.dbt_profile import Profile
-from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
 from featurestore.warehouse.protocol import Warehouse
 

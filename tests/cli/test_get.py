@@ -44,4 +44,4 @@ def test_a_key_of_another_type_is_named(command, capsys):
         main([*command, "-e", "origin=EWR,flight=x"])
 
     assert 1 == ended.value.code
-    assert "'x' is no int64, the type of the join key 'flight'" in capsys.readouterr().err
+    assert "'x' is not a valid int64, the type of the join key 'flight'" in capsys.readouterr().err

@@ -10,7 +10,8 @@ from featurestore.sql.latest_rows import latest_rows
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.why import CHOSEN, why_query
-from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
 from tests.engines.base import Engine
 from tests.oracle import comparable, in_utc
 from tests.support.scenarios import Case, Scenario

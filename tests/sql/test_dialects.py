@@ -24,7 +24,7 @@ from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import DIALECTS, STRATEGIES, choose_strategy
 from featurestore.sql.why import why_query
 from featurestore.values.parsing import parse_instant
-from featurestore.values.types import parse_type
+from featurestore.values.type_spellings import parse_type
 
 GOLDEN = Path(__file__).parent / "golden_dialects"
 AT = parse_instant("2024-03-01T12:00")

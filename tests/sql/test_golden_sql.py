@@ -17,7 +17,7 @@ from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.why import why_query
 from featurestore.values.parsing import parse_instant
-from featurestore.values.types import parse_type
+from featurestore.values.type_spellings import parse_type
 from tests.support.builders import fill, model, registry, service
 from tests.support.scenarios import Bench
 

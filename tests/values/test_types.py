@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore.values.types import DataType, Kind, UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
 
 
 @pytest.mark.parametrize(
