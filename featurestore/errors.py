@@ -2,32 +2,33 @@
 
 FeatureStoreError
 ├── ManifestError
-│   ├── ManifestNotFound
-│   ├── ManifestInvalid
-│   └── NotCompiled
-├── ProfileError
-├── RegistryError
-│   ├── DefinitionProblems
-│   ├── UnknownFeatureView
-│   ├── UnknownFeature
-│   ├── UnknownEntity
-│   ├── UnknownFeatureService
-│   └── UnknownModel
-├── PlanError
-│   ├── EntityFrameError
-│   └── NameCollision
-├── UnsupportedDialect
-├── MissingExtra
-├── WarehouseError
-│   ├── WarehouseUnavailable
-│   └── RelationNotBuilt
-├── OnlineStoreError
-│   ├── OnlineStoreUnavailable
-│   └── UnsupportedOnlineType
-└── SyncError
-    └── SyncLocked
+│   ├── ManifestNotFound          dbt has not written target/manifest.json
+│   ├── ManifestInvalid           the file is damaged, not a manifest, or of an unknown version
+│   └── NotCompiled               a model's compiled SQL is missing or does not parse
+├── ProfileError                  dbt_project.yml or profiles.yml lacks what the target needs
+├── RegistryError                 a feature reference or an allowance is wrong
+│   ├── DefinitionProblems        feature views or services are declared wrongly
+│   └── UnknownName
+│       ├── UnknownFeatureView    no feature view has the name
+│       ├── UnknownFeature        the view has no feature of the name
+│       ├── UnknownEntity         no feature view declares the entity
+│       ├── UnknownFeatureService no exposure with features has the name
+│       └── UnknownModel          no dbt model has the name
+├── PlanError                     a request does not translate to SQL
+│   ├── EntityFrameError          the entity rows lack a key or hold a wrong value
+│   └── NameCollision             two columns of a result have one name
+├── UnsupportedDialect            no join strategy fits the warehouse's dialect
+├── MissingExtra                  an optional dependency is not installed
+├── WarehouseError                the warehouse refused a statement
+│   ├── WarehouseUnavailable      the warehouse does not answer (exit code 3)
+│   └── RelationNotBuilt          the model's table or view does not exist
+├── OnlineStoreError              Redis refused a command or holds unreadable data
+│   ├── OnlineStoreUnavailable    Redis does not answer (exit code 3)
+│   └── UnsupportedOnlineType     a feature's type has no online format
+└── SyncError                     a sync did not finish
+    └── SyncLocked                another sync of the project holds the lock
 
-A bug of ours is none of these: it traces back.
+All others exit with code 1. A bug in this package raises none of these: it shows a traceback.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 __all__ = [
     "DefinitionProblems",
@@ -54,6 +55,7 @@ __all__ = [
     "ProfileError",
     "RegistryError",
     "RelationNotBuilt",
+    "Severity",
     "SyncError",
     "SyncLocked",
     "UnknownEntity",
@@ -68,11 +70,13 @@ __all__ = [
     "did_you_mean",
 ]
 
+Severity = Literal["error", "warning"]
+
 _MOST_NAMES = 20
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the nearest known name, as a sentence; empty when nothing is near.
+    """Return a sentence that suggests the nearest known name; empty if none is near.
 
     >>> did_you_mean("plane_featurs", ["plane_features", "carrier_features"])
     "Did you mean 'plane_features'?"
@@ -85,11 +89,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class FeatureStoreError(Exception):
-    """Anything that the user, the project or a service got wrong; shown without a traceback.
+    """An error of the user, the project or a service; the CLI shows it without a traceback.
 
     Args:
-        message: What is wrong, where, and the value.
-        remedy: What to do about it, as a sentence.
+        message: The error, its place and the offending value.
+        remedy: How to fix it, as a sentence.
     """
 
     exit_code: ClassVar[int] = 1
@@ -101,11 +105,11 @@ class FeatureStoreError(Exception):
 
 
 class ManifestError(FeatureStoreError):
-    """dbt's manifest cannot be used."""
+    """Base of all errors about dbt's manifest."""
 
 
 class ManifestNotFound(ManifestError):
-    """There is no manifest where dbt would have written it."""
+    """dbt has not written a manifest to the target folder."""
 
 
 class ManifestInvalid(ManifestError):
@@ -113,7 +117,7 @@ class ManifestInvalid(ManifestError):
 
 
 class NotCompiled(ManifestError):
-    """A model's SQL is not in the manifest, or cannot be read."""
+    """The manifest lacks a model's compiled SQL, or the SQL does not parse."""
 
 
 class ProfileError(FeatureStoreError):
@@ -121,23 +125,23 @@ class ProfileError(FeatureStoreError):
 
 
 class RegistryError(FeatureStoreError):
-    """A name or a definition in the registry is wrong."""
+    """A name, a reference or a definition in the registry is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with one definition.
+    """One error in one definition.
 
-    Problems order by file, then by resource, so that a report reads like the project's tree.
+    Problems sort by file, then by resource, so that a report follows the project's tree.
 
     Attributes:
         path: The file to edit, relative to the dbt project.
         resource: The model or exposure, as dbt names it.
-        message: What is wrong, with the offending value.
-        remedy: What to do about it.
-        line: The line of the file, counted from 1; 0 where none is known.
-        code: The rule of the lint that found it; empty for a definition.
-        severity: `error`, or `warning` for what works and may still be wrong.
+        message: The error, with the offending value.
+        remedy: How to fix it.
+        line: The line of the file, counted from 1; 0 if unknown.
+        code: The code of the lint rule that found it; empty for an error in a definition.
+        severity: `error`, or `warning` for code that works but looks wrong.
         snippet: The offending SQL.
     """
 
@@ -147,7 +151,7 @@ class Problem:
     remedy: str = ""
     line: int = 0
     code: str = ""
-    severity: str = "error"
+    severity: Severity = "error"
     snippet: str = ""
 
     def __str__(self) -> str:
@@ -158,7 +162,7 @@ class Problem:
 
 
 class DefinitionProblems(RegistryError):
-    """One or more feature views or services are declared wrongly; all are listed at once.
+    """One or more feature views or services are declared wrongly; the message lists all of them.
 
     Attributes:
         problems: Every problem found, sorted by file.
@@ -173,7 +177,7 @@ class DefinitionProblems(RegistryError):
 
 
 class UnknownName(RegistryError):
-    """A lookup by a name that the registry does not have."""
+    """The registry does not have the name that was looked up."""
 
     noun: ClassVar[str] = "name"
 
@@ -182,7 +186,7 @@ class UnknownName(RegistryError):
         message = f"Unknown {self.noun} '{name}'{f' in {where}' if where else ''}."
         shown = ", ".join(names[:_MOST_NAMES])
         listing = f"Known: {shown}{', ...' if len(names) > _MOST_NAMES else ''}."
-        remedy = did_you_mean(name, names) or (listing if names else "There is none yet.")
+        remedy = did_you_mean(name, names) or (listing if names else "Known: none yet.")
         super().__init__(message, remedy=remedy)
 
 
@@ -217,19 +221,19 @@ class UnknownModel(UnknownName):
 
 
 class PlanError(FeatureStoreError):
-    """The request cannot be turned into SQL."""
+    """The request does not translate to SQL."""
 
 
 class EntityFrameError(PlanError):
-    """The entity frame lacks a key or the timestamp, or has one of the wrong type."""
+    """The entity rows lack a key or the timestamp, or hold a value of the wrong type."""
 
 
 class NameCollision(PlanError):
-    """Two columns of the training set would have one name."""
+    """Two columns of a training set or an online response would have the same name."""
 
 
 class UnsupportedDialect(FeatureStoreError):
-    """No join strategy is known for the warehouse's dialect, or not the one asked for."""
+    """The warehouse's dialect has no join strategy, or not the requested one."""
 
 
 class MissingExtra(FeatureStoreError):
@@ -247,21 +251,21 @@ class WarehouseError(FeatureStoreError):
 
 
 class WarehouseUnavailable(WarehouseError):
-    """The warehouse cannot be reached: a missing or locked file, a server that is down."""
+    """The warehouse does not answer: its file is missing or locked, or its server is down."""
 
     exit_code = 3
 
 
 class RelationNotBuilt(WarehouseError):
-    """The table or view of a model is not in the warehouse."""
+    """The warehouse does not have the table or view of a model."""
 
 
 class OnlineStoreError(FeatureStoreError):
-    """The online store refused a command or holds what cannot be read."""
+    """The online store refused a command or holds unreadable data."""
 
 
 class OnlineStoreUnavailable(OnlineStoreError):
-    """Redis cannot be reached, or turned the connection away."""
+    """Redis does not answer, or refused the connection."""
 
     exit_code = 3
 
@@ -271,7 +275,7 @@ class UnsupportedOnlineType(OnlineStoreError):
 
 
 class SyncError(FeatureStoreError):
-    """A sync could not finish; what it published stays valid and the next run heals the rest."""
+    """A sync did not finish. Published rows stay valid, and the next run publishes the rest."""
 
 
 class SyncLocked(SyncError):
