@@ -154,8 +154,8 @@ def _judged(survey: Survey, view: FeatureView, limits: Freshness) -> ViewStatus:
 def _limits(view: FeatureView, limits: Freshness) -> Freshness:
     own = view.freshness
     return Freshness(
-        limits.warn_after if own.warn_after is None else own.warn_after,
-        limits.error_after if own.error_after is None else own.error_after,
+        warn_after=limits.warn_after if own.warn_after is None else own.warn_after,
+        error_after=limits.error_after if own.error_after is None else own.error_after,
     )
 
 

@@ -206,7 +206,7 @@ def _freshness(limits: Freshness, newest: datetime | None, now: datetime) -> str
     """Say how a view stands to its own limits.
 
     >>> from datetime import timedelta
-    >>> limits = Freshness(timedelta(hours=1), timedelta(hours=6))
+    >>> limits = Freshness(warn_after=timedelta(hours=1), error_after=timedelta(hours=6))
     >>> newest = datetime(2024, 3, 1, 12, tzinfo=UTC)
     >>> [_freshness(limits, newest, newest + timedelta(hours=h)) for h in (1, 2, 7)]
     ['fresh', 'late', 'stale']

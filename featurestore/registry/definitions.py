@@ -122,7 +122,7 @@ class FeatureRef:
         return f"{self.view}:{self.feature}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
     """How old a view's newest event may be, in dbt's own words; None means any age."""
 

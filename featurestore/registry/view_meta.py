@@ -261,7 +261,7 @@ def _freshness(meta: Mapping[str, Any], node: Node, notes: Notes) -> Freshness:
         notes.add(f"freshness is {declared!r}.", "Write `freshness: {error_after: 1 day}`.")
         return Freshness()
     notes.unknown_keys(declared, FRESHNESS_KEYS, f"meta.{META_KEY}.freshness")
-    return Freshness(*(_duration(key, declared, notes) for key in FRESHNESS_KEYS))
+    return Freshness(**{key: _duration(key, declared, notes) for key in FRESHNESS_KEYS})
 
 
 def _ignored(declared: Any, notes: Notes) -> dict[str, str]:

@@ -1,43 +1,56 @@
-"""FeatureStore: the one object a user holds. It only delegates."""
+"""FeatureStore: the one object that a user holds. It delegates each call in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from featurestore.errors import EntityFrameError, did_you_mean
-from featurestore.governance.personal_data import AllowPii, granted, refuse_unallowed
-from featurestore.registry.definitions import FeatureRef, ServiceMember
+from featurestore.errors import Problem
+from featurestore.governance.personal_data import AllowPii
+from featurestore.project.manifest import Manifest
+from featurestore.project.profile import Project
+from featurestore.registry.registry import Registry
 from featurestore.store.inspection import Inspection
+from featurestore.store.online_reading import EntityRows, OnlineReading
 from featurestore.store.publishing import Publishing
-from featurestore.values.parsing import parse_values
+from featurestore.store.session import Session
+from featurestore.store.training_sets import TrainingSets
+from featurestore.training.training_options import TrainingOptions
+from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from featurestore.online.client import OnlineClient
+    from featurestore.impact.changes import Change
+    from featurestore.lineage.graph import LineageGraph
+    from featurestore.lint.linter import LintReport
     from featurestore.online.response import OnlineResponse
     from featurestore.training.job import TrainingJob
     from featurestore.values.types import DataType
+    from featurestore.warehouse.protocol import Warehouse
+    from sync.purge import PurgeReport
+    from sync.report import ProgressEvent, SyncReport
+    from sync.status import StatusReport
+    from sync.verify import VerifyReport
 
 __all__ = ["FeatureStore"]
 
 
-class FeatureStore(Inspection, Publishing):
+class FeatureStore:
     """A dbt project as a feature store.
 
-    Nothing is read before it is needed, and the warehouse is open only while a method runs. Inside
-    `with FeatureStore() as store:` a DuckDB file, once read, stays open for reading until the block
-    ends: each further read is faster, and no other process can write to the file.
+    It reads each file when it first needs it, and opens the warehouse only while a method runs.
+    Inside `with FeatureStore() as store:` a DuckDB file stays open from the first read to the end
+    of the block: later reads are faster, and other processes cannot write to the file.
 
     Args:
         project_dir: The dbt project's folder.
         target: The target of the dbt profile; by default dbt's own choice.
         redis_url: The online store; by default `FEATURESTORE_REDIS_URL`, else the local port 6379.
-        now: The moment at which the store stands, for replaying history; by default the clock's.
+        now: The moment that the store takes as the present, to replay history; by default the
+            clock's.
 
     Example:
         ```python
@@ -49,6 +62,66 @@ class FeatureStore(Inspection, Publishing):
         training_set = job.to_df()
         ```
     """
+
+    def __init__(
+        self,
+        project_dir: str | Path = ".",
+        target: str | None = None,
+        *,
+        redis_url: str | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self._session = Session(project_dir, target, redis_url=redis_url, now=now)
+        self._training_sets = TrainingSets(self._session)
+        self._online = OnlineReading(self._session)
+        self._publishing = Publishing(self._session)
+        self._inspection = Inspection(self._session)
+
+    def __repr__(self) -> str:
+        """Show the project, but not the online store's URL: it may hold a password."""
+        folder, target = str(self._session.project_dir), self._session.target
+        return f"{type(self).__name__}({folder!r}, target={target!r})"
+
+    @property
+    def project(self) -> Project:
+        """The contents of dbt_project.yml; a `ProfileError` if the folder is not a dbt project."""
+        return self._session.project
+
+    @property
+    def profile(self) -> Profile:
+        """The connection that dbt uses; a `ProfileError` if it cannot be found."""
+        return self._session.profile
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest that dbt wrote; a `ManifestError` if it is missing or cannot be read."""
+        return self._session.manifest
+
+    @property
+    def declared(self) -> Registry:
+        """The registry as it is declared, with its problems."""
+        return self._session.declared
+
+    @property
+    def registry(self) -> Registry:
+        """The registry: `.entities`, `.feature_views`, `.feature_services`.
+
+        Raises:
+            DefinitionProblems: A definition is wrong; all problems are listed.
+        """
+        return self._session.registry
+
+    def warehouse(self, *, write: bool = False) -> Warehouse:
+        """Open the warehouse; the caller closes it.
+
+        Args:
+            write: Whether the caller writes tables.
+        """
+        return self._session.warehouse(write=write)
+
+    def now(self) -> datetime:
+        """Return the moment that the store takes as the present."""
+        return self._session.now()
 
     def get_historical_features(
         self,
@@ -70,15 +143,14 @@ class FeatureStore(Inspection, Publishing):
 
         Args:
             entity_df: The rows to enrich: a pandas, polars or Arrow frame, a SELECT, the name of a
-                table, or `ref:<dbt model>`. It needs the join keys of every view taken, and a
-                timestamp; all its columns pass through untouched. Without it, the views' own
-                entities are asked for: all of them `every` so often from `start` to `end`; or,
-                without a step, at the instants at which their rows became known; or, without a
-                period, once, as of now.
+                table, or `ref:<dbt model>`. It needs a timestamp and the join keys of every view;
+                its other columns pass through untouched. Without it, the rows are the views' own
+                entities: with `start` and `every`, all of them at each step; with `start` alone, at
+                the instants at which their rows became known; without a period, once, as of now.
             features: References `view:feature`, or `view:*` for all of a view.
             feature_service: The name of a service, instead of `features`.
-            start: The first instant, where there is no entity frame.
-            end: The last one, inclusive; by default now.
+            start: The first instant, without an entity frame.
+            end: The last instant, inclusive; by default now.
             every: The step from one instant to the next, such as `1 day`.
             event_timestamp: The column that holds the time of each row.
             full_feature_names: Name the columns `view__feature` instead of `feature`.
@@ -86,11 +158,11 @@ class FeatureStore(Inspection, Publishing):
             as_known: Leave out rows that were written after the entity row's instant, so that a
                 backfill cannot leak; each view must declare a `created_timestamp`.
             strategy: A shape of join to insist on, such as `window`.
-            allow_pii: The features declared `pii: true` that may be had: references, or True for
-                all. Without it `view:*` leaves them out; what was allowed is written on the card.
+            allow_pii: The features declared `pii: true` to include: references, or True for all.
+                By default `view:*` leaves them out. The card records each one that is included.
 
         Returns:
-            A job that has been checked against the warehouse, and is built on request.
+            A job that has been checked against the warehouse; each of its outputs builds the rows.
 
         Raises:
             RegistryError: A name is unknown, personal data is named and not allowed, or the
@@ -98,51 +170,36 @@ class FeatureStore(Inspection, Publishing):
             PlanError: The entity frame lacks a column, or names collide.
             WarehouseError: The warehouse cannot be reached, or a table is not built.
         """
-        from featurestore.training.entity_frame import read_entity_frame
-        from featurestore.training.job import TrainingJob
-        from featurestore.training.request import Request
-
-        grant = granted(self.registry, features, feature_service, allow_pii)
-        if entity_df is None:
-            entity_df = self._own_entities(grant.members, start, end, every, event_timestamp)
-        elif (start, end, every) != (None, None, None):
-            raise EntityFrameError(
-                "An entity frame has its own instants: start, end and every go without one.",
-                remedy="Leave out either.",
+        return self._training_sets.job(
+            TrainingOptions(
+                entity_df,
+                features,
+                feature_service=feature_service,
+                start=start,
+                end=end,
+                every=every,
+                event_timestamp=event_timestamp,
+                full_feature_names=full_feature_names,
+                feature_timestamps=feature_timestamps,
+                as_known=as_known,
+                strategy=strategy,
+                allow_pii=allow_pii,
             )
-        request = Request(
-            entity_frame=read_entity_frame(entity_df, self._relation),
-            members=grant.members,
-            event_timestamp=event_timestamp,
-            full_feature_names=full_feature_names,
-            feature_timestamps=feature_timestamps,
-            as_known=as_known,
-            strategy=strategy,
-            personal_data=grant.personal,
-            withheld=grant.withheld,
         )
-        return TrainingJob(self.registry, self.warehouse, request, self.project)
 
     def check_training_set(self, card: str | Path) -> list[str]:
-        """Make the request of a training set again, and compare what it gives today.
+        """Repeat the request of a training set, and compare the rows with its card.
 
         Args:
             card: The card that `to_parquet` or `to_table` wrote.
 
         Returns:
-            What differs, in sentences; nothing if the rows are the same.
+            One sentence for each difference; an empty list if the rows are the same.
 
         Raises:
             FeatureStoreError: The card is missing, or its entity rows are.
         """
-        from featurestore.training.card import Card, differences
-        from featurestore.training.job import TrainingJob
-        from featurestore.training.request import request_of
-
-        then = Card.read(Path(card))
-        request = request_of(then, self.registry.dialect)
-        job = TrainingJob(self.registry, self.warehouse, request, self.project)
-        return differences(then, job.card())
+        return self._training_sets.check(Path(card))
 
     def why(
         self,
@@ -154,16 +211,15 @@ class FeatureStore(Inspection, Publishing):
         limit: int = 20,
         allow_pii: AllowPii = False,
     ) -> pa.Table:
-        """Explain one value: the row it is from, and why each other row was rejected.
+        """Explain one value: the row that it is from, and why each other row was rejected.
 
         Args:
             feature: A reference, `view:feature`.
-            keys: The entity's join keys, by name; of any type, they may be given as text.
+            keys: The entity's join keys, by name; a text is read as the key's type.
             at: The instant asked for.
             as_known: Leave out rows written after `at`.
             limit: The greatest number of rows returned.
-            allow_pii: The features declared `pii: true` whose values may be shown: references, or
-                True for all.
+            allow_pii: The features declared `pii: true` to show: references, or True for all.
 
         Returns:
             A table of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`;
@@ -171,38 +227,17 @@ class FeatureStore(Inspection, Publishing):
 
         Raises:
             RegistryError: A name is unknown, or the feature is personal data and not allowed.
-            EntityFrameError: A join key is missing, or is none of the view's.
+            EntityFrameError: A join key is missing, or is not one of the view's.
             WarehouseError: The warehouse cannot be reached, or the table is not built.
         """
-        from featurestore.registry.warehouse_types import with_types
-        from featurestore.sql.why import why_query
-
-        reference = FeatureRef.parse(feature)
-        refuse_unallowed(self.registry, reference, allow_pii)
-        view = self.registry.view(reference.view)
-        names = [key.name for key in view.join_keys]
-        for name in keys:
-            if name not in names:
-                raise EntityFrameError(
-                    f"'{name}' is no join key of '{view.name}'.",
-                    remedy=did_you_mean(name, names) or f"It has {', '.join(names) or 'none'}.",
-                )
-        missing = [name for name in names if name not in keys]
-        if missing:
-            raise EntityFrameError(f"The join key '{missing[0]}' of '{view.name}' is missing.")
-        with self.warehouse() as warehouse:
-            typed = with_types(view, warehouse)
-            types = {key.name: key.data_type for key in typed.join_keys}
-            asked, dialect = parse_values(keys, types), self.registry.dialect
-            sql = why_query(
-                typed, reference.feature, asked, at, dialect, as_known=as_known, limit=limit
-            )
-            return warehouse.stream(sql).read_all()
+        return self._training_sets.why(
+            feature, keys, at, as_known=as_known, limit=limit, allow_pii=allow_pii
+        )
 
     def get_online_features(
         self,
         features: str | Sequence[str] | None = None,
-        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] = (),
+        entity_rows: EntityRows = (),
         *,
         feature_service: str | None = None,
         full_feature_names: bool = False,
@@ -218,58 +253,206 @@ class FeatureStore(Inspection, Publishing):
         Returns:
             One row per entity row, in order, with a status for each value.
         """
-        request = self._online.resolve(features, feature_service)
-        return self._online.get(request, entity_rows, full_feature_names=full_feature_names)
-
-    def online_key_types(
-        self,
-        features: str | Sequence[str] | None = None,
-        *,
-        feature_service: str | None = None,
-    ) -> dict[str, DataType]:
-        """Return the columns that the entity rows of an online request must have, with their types.
-
-        Raises:
-            RegistryError: Both or neither are given, or a name is unknown.
-            OnlineStoreError: The online store cannot be read, or a view is not published.
-        """
-        return self._online.key_types(self._online.resolve(features, feature_service))
+        return self._online.get(features, entity_rows, feature_service, full_feature_names)
 
     async def get_online_features_async(
         self,
         features: str | Sequence[str] | None = None,
-        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] = (),
+        entity_rows: EntityRows = (),
         *,
         feature_service: str | None = None,
         full_feature_names: bool = False,
     ) -> OnlineResponse:
         """Read as `get_online_features` does, without blocking the event loop."""
-        request = self._online.resolve(features, feature_service)
         return await self._online.get_async(
-            request, entity_rows, full_feature_names=full_feature_names
+            features, entity_rows, feature_service, full_feature_names
         )
+
+    def online_key_types(
+        self, features: str | Sequence[str] | None = None, *, feature_service: str | None = None
+    ) -> dict[str, DataType]:
+        """Return the columns that the entity rows of an online request need, with their types.
+
+        Raises:
+            RegistryError: Both or neither are given, or a name is unknown.
+            OnlineStoreError: The online store cannot be read, or a view is not published.
+        """
+        return self._online.key_types(features, feature_service)
+
+    def sync(
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        since: datetime | timedelta | None = None,
+        dry_run: bool = False,
+        progress: Callable[[ProgressEvent], None] | None = None,
+        allow_pii: AllowPii = False,
+    ) -> SyncReport:
+        """Publish the newest row of each entity to the online store.
+
+        Args:
+            views: The feature views to publish; by default every view that is `online`.
+            full: Publish all rows, and drop each row that the warehouse no longer has, instead of
+                publishing only changes.
+            since: Look for changes only at entities with an event since this moment, or within this
+                age. That is cheaper on a long history; older changes and deletions wait for the
+                next run without it.
+            dry_run: Write nothing; report what a sync would do, and the memory it would take.
+            progress: Called after each step of the work.
+            allow_pii: The features declared `pii: true` to publish: references, or True for all.
+                The others are not published, and are removed if they were.
+
+        Returns:
+            What was done, per view.
+
+        Raises:
+            SyncError: The sync could not finish; the next run heals it.
+            UnsupportedDialect: A sync cannot keep its ledger in this warehouse.
+        """
+        return self._publishing.sync(
+            views,
+            full=full,
+            since=since,
+            dry_run=dry_run,
+            progress=progress,
+            allow_pii=allow_pii,
+        )
+
+    def status(
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        warn_after: str | timedelta | None = None,
+        error_after: str | timedelta | None = None,
+    ) -> StatusReport:
+        """Return each view's freshness in the warehouse, its lag online, and its problems.
+
+        Args:
+            views: The feature views; by default every view that is `online`, or was published.
+            warn_after: The age worth a warning, such as `2 hours`, for views that declare none.
+            error_after: The age that is an error, likewise.
+        """
+        return self._publishing.status(views, warn_after=warn_after, error_after=error_after)
+
+    def verify(
+        self, views: Sequence[str] | None = None, *, sample: int | Literal["all"] = 1000
+    ) -> VerifyReport:
+        """Read published values back, and compare each with the warehouse.
+
+        Args:
+            views: The feature views; by default every view that is `online`.
+            sample: The number of rows to compare of each view; `all` compares every row, and finds
+                online rows that the warehouse does not have.
+        """
+        return self._publishing.verify(views, sample=sample)
+
+    def purge(self, view: str | None = None, *, dry_run: bool = False) -> PurgeReport:
+        """Remove one view, or the whole project, from the online store.
+
+        The next sync publishes each removed view in full.
+
+        Args:
+            view: The view, declared or not; by default the whole project.
+            dry_run: Remove nothing; report what a purge would remove.
+
+        Raises:
+            UnknownFeatureView: No view of this name is declared or was ever published.
+            SyncLocked: A sync of the project is running.
+        """
+        return self._publishing.purge(view, dry_run=dry_run)
+
+    def validate(
+        self,
+        *,
+        connect: bool = True,
+        lint: bool | None = None,
+        naming: Mapping[str, str] | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> list[Problem]:
+        """Return every problem of the project's features.
+
+        Args:
+            connect: Whether to compare the definitions with the warehouse's tables too.
+            lint: Whether to search the SQL for leakage too; by default only in compiled models.
+            naming: Regular expressions for kinds of names, such as `{"view": "_features$"}`; they
+                override the project's own, see `governance.naming_problems`.
+            progress: Called with the name of each model whose SQL has been read for duplicates.
+
+        Raises:
+            NotCompiled: `lint` is true, and dbt has not compiled any feature view.
+        """
+        return self._inspection.validate(
+            connect=connect, lint=lint, naming=naming, progress=progress
+        )
+
+    def lint(
+        self,
+        *,
+        select: Sequence[str] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+        required: bool = True,
+    ) -> LintReport:
+        """Search the compiled SQL of every feature view for values from the future.
+
+        Args:
+            select: The codes of the rules, such as `FS001`; by default all.
+            progress: Called with the name of each view, its number and the count of all.
+            required: Whether to raise if dbt has not compiled any feature view.
+
+        Raises:
+            FeatureStoreError: A selected code does not exist.
+            NotCompiled: No view is compiled, and `required` is true.
+        """
+        return self._inspection.lint(select=select, progress=progress, required=required)
+
+    def lineage(self, progress: Callable[[str], None] | None = None) -> LineageGraph:
+        """Trace every feature, key, timestamp and label back to the columns of the sources.
+
+        Args:
+            progress: Called with the name of each model whose SQL has been read.
+
+        Raises:
+            DefinitionProblems: A definition is wrong.
+        """
+        return self._inspection.lineage(progress)
+
+    def diff(
+        self, state: str | Path, progress: Callable[[str], None] | None = None
+    ) -> tuple[list[Change], str]:
+        """Compare the project with another state of it, such as production's.
+
+        Args:
+            state: The other manifest, or its folder.
+            progress: Called with the name of each model whose SQL has been read.
+
+        Returns:
+            The differences, the most harmful first; and a remark if some SQL could not be compared.
+
+        Raises:
+            ManifestError: A manifest is missing or cannot be read.
+            DefinitionProblems: A definition of this project is wrong.
+        """
+        return self._inspection.diff(Path(state), progress)
 
     def close(self) -> None:
         """Close the connections to both stores; the next read opens them again."""
-        self._let_go()
-        if "_online" in self.__dict__:
-            self._online.close()
+        self._session.close()
+        self._online.close()
 
     async def aclose(self) -> None:
-        """Close the connections to both stores, those of asynchronous reads included."""
-        self._let_go()
-        if "_online" in self.__dict__:
-            self._online.close()
-            await self._online.close_async()
+        """Close the connections to both stores, with those of asynchronous reads."""
+        self._session.close()
+        await self._online.close_async()
 
     def __enter__(self) -> Self:
         """Return the store itself."""
-        self._keeps_open = True
+        self._session.keeps_open = True
         return self
 
     def __exit__(self, *error: object) -> None:
         """Close the connections to both stores."""
-        self._keeps_open = False
+        self._session.keeps_open = False
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -279,34 +462,3 @@ class FeatureStore(Inspection, Publishing):
     async def __aexit__(self, *error: object) -> None:
         """Close the connections to both stores."""
         await self.aclose()
-
-    @cached_property
-    def _online(self) -> OnlineClient:
-        from featurestore.online.client import OnlineClient
-
-        return OnlineClient(self.registry, self._redis_url, now=self.now)
-
-    def _own_entities(
-        self,
-        members: Sequence[ServiceMember],
-        start: datetime | None,
-        end: datetime | None,
-        every: str | timedelta | None,
-        event_timestamp: str,
-    ) -> str:
-        from featurestore.registry.warehouse_types import with_types
-        from featurestore.sql.spines import Period, spine_of_views
-
-        period = Period.of(start, end, every, self.now())
-        with self.warehouse() as warehouse:
-            views = [with_types(self.registry.view(member.view), warehouse) for member in members]
-        return spine_of_views(members, views, period, event_timestamp, self.registry.dialect)
-
-    def _relation(self, model: str) -> str:
-        node = self.manifest.model(model)
-        if node.relation_name is None:
-            raise EntityFrameError(
-                f"The model '{model}' is {node.config.materialized}, so it has no table.",
-                remedy="Materialize it as table or view.",
-            )
-        return node.relation_name

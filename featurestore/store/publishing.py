@@ -1,4 +1,4 @@
-"""The methods of a feature store that keep what is online right; they only delegate."""
+"""Filling, watching, checking and emptying the online store."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from featurestore.registry.definitions import Freshness
 from featurestore.registry.registry import Registry
 from featurestore.store.session import Session
 from featurestore.values.durations import parse_duration
+from featurestore.warehouse import missing_ledger
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
@@ -25,128 +26,57 @@ if TYPE_CHECKING:
 
 __all__ = ["Publishing"]
 
-_PUBLISHABLE = ("duckdb",)
 
+class Publishing:
+    """The part of a `FeatureStore` that keeps the online store right; the store documents it."""
 
-class Publishing(Session):
-    """What `FeatureStore` does with the online store as a whole: fill, watch, check, empty it."""
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def sync(
         self,
-        views: Sequence[str] | None = None,
+        views: Sequence[str] | None,
         *,
-        full: bool = False,
-        since: datetime | timedelta | None = None,
-        dry_run: bool = False,
-        progress: Callable[[ProgressEvent], None] | None = None,
-        allow_pii: AllowPii = False,
+        full: bool,
+        since: datetime | timedelta | None,
+        dry_run: bool,
+        progress: Callable[[ProgressEvent], None] | None,
+        allow_pii: AllowPii,
     ) -> SyncReport:
-        """Publish the newest row of each entity to the online store.
-
-        Args:
-            views: The feature views to publish; by default every one that is `online`.
-            full: Publish all rows and drop what no longer exists, instead of what changed.
-            since: Look for changes only at entities that have an event since this moment, or since
-                so long ago. Cheaper on a long history; what changed before, or was deleted, is left
-                to the next run without it.
-            dry_run: Write nothing, and say what would be done and the memory it would take.
-            progress: Called as the work goes on.
-            allow_pii: The features declared `pii: true` that may be published: references, or True
-                for all. Any other is not published, and is removed if it was.
-
-        Returns:
-            What was done, per view.
-
-        Raises:
-            SyncError: The sync could not finish; the next run heals it.
-            UnsupportedDialect: The warehouse is none that a sync can work with.
-        """
+        """Publish the newest row of each entity, or return the report of a dry run."""
         registry, personal = publishable(self._publishable(), allow_pii, views)
-        recent = self._moment(since, full=full)
+        moment = self._moment(since, full=full)
         if dry_run:
-            report = self._dry_run(registry, views, full=full, since=recent)
-            return replace(report, personal_data=personal)
+            report = self._dry_run(registry, views, full=full, since=moment)
+        else:
+            report = self._run(registry, views, full=full, since=moment, progress=progress)
+        return replace(report, personal_data=personal)
+
+    def _run(
+        self,
+        registry: Registry,
+        views: Sequence[str] | None,
+        *,
+        full: bool,
+        since: datetime | None,
+        progress: Callable[[ProgressEvent], None] | None,
+    ) -> SyncReport:
         from featurestore.online.redis.connection import connect_redis
         from sync.job import run_sync
 
-        with self.warehouse(write=True) as warehouse, connect_redis(self._redis_url) as redis:
-            report = run_sync(
+        session = self._session
+        with session.warehouse(write=True) as warehouse, connect_redis(session.redis_url) as redis:
+            return run_sync(
                 registry,
                 warehouse,
                 redis,
                 views=views,
                 full=full,
-                since=recent,
-                now=self.now(),
-                state_schema=self._state_schema,
+                since=since,
+                now=session.now(),
+                state_schema=session.ledger_schema,
                 progress=progress,
             )
-        return replace(report, personal_data=personal)
-
-    def status(
-        self,
-        views: Sequence[str] | None = None,
-        *,
-        warn_after: str | timedelta | None = None,
-        error_after: str | timedelta | None = None,
-    ) -> StatusReport:
-        """Say how each view stands: freshness in the warehouse, lag online, and what is wrong.
-
-        Args:
-            views: The feature views; by default every one that is `online`, or was published.
-            warn_after: The age worth a warning, such as `2 hours`, for views that declare none.
-            error_after: The age that is an error, likewise.
-        """
-        from sync.status import status_of
-
-        limits = Freshness(_duration(warn_after), _duration(error_after))
-        with self._survey() as survey:
-            return status_of(survey, views=views, limits=limits)
-
-    def verify(
-        self, views: Sequence[str] | None = None, *, sample: int | Literal["all"] = 1000
-    ) -> VerifyReport:
-        """Read back what was published, and compare it with the warehouse value by value.
-
-        Args:
-            views: The feature views; by default every one that is `online`.
-            sample: The number of rows taken of each view; `all` compares every row, and finds rows
-                online that the warehouse does not have.
-        """
-        from featurestore.online.client import OnlineClient
-        from sync.verify import verify_views
-
-        def reader(moment: datetime) -> OnlineClient:
-            return OnlineClient(self.registry, self._redis_url, now=lambda: moment)
-
-        with self._survey() as survey:
-            rows = None if sample == "all" else sample
-            return verify_views(survey, reader, views=views, sample=rows)
-
-    def purge(self, view: str | None = None, *, dry_run: bool = False) -> PurgeReport:
-        """Remove a view from the online store, or everything that the project has there.
-
-        The next sync publishes what was removed in full.
-
-        Args:
-            view: The view, declared or not; by default the whole project.
-            dry_run: Remove nothing, and say what would be.
-
-        Raises:
-            UnknownFeatureView: There is none of this name, nor was there ever.
-            SyncLocked: A sync of the project is at work.
-        """
-        from featurestore.online.redis.connection import connect_redis
-        from sync.purge import plan_purge, purge
-        from sync.warehouse.ledger import Ledger
-
-        registry = self._publishable()
-        warehouse = self.warehouse(write=not dry_run)
-        with warehouse, connect_redis(self._redis_url) as redis:
-            state = Ledger(warehouse, self._state_schema, registry.project, write=not dry_run)
-            if dry_run:
-                return plan_purge(registry, redis, state, view)
-            return purge(registry, warehouse, redis, state, view)
 
     def _dry_run(
         self,
@@ -162,46 +92,87 @@ class Publishing(Session):
             surveyed = replace(survey, registry=registry)
             return dry_run(surveyed, views=views, full=full, since=since)
 
-    def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:
-        if since is not None and full:
-            raise FeatureStoreError(
-                "A sync is either full or looks at what is new since a time.",
-                remedy="Leave out one of them.",
-            )
-        if isinstance(since, timedelta):
-            return self.now() - since
-        return since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+    def status(
+        self,
+        views: Sequence[str] | None,
+        *,
+        warn_after: str | timedelta | None,
+        error_after: str | timedelta | None,
+    ) -> StatusReport:
+        """Return the freshness, the lag and the problems of each view."""
+        from sync.status import status_of
+
+        limits = Freshness(warn_after=_duration(warn_after), error_after=_duration(error_after))
+        with self._survey() as survey:
+            return status_of(survey, views=views, limits=limits)
+
+    def verify(self, views: Sequence[str] | None, *, sample: int | Literal["all"]) -> VerifyReport:
+        """Compare the online values with the warehouse."""
+        from featurestore.online.client import OnlineClient
+        from sync.verify import verify_views
+
+        registry, url = self._session.registry, self._session.redis_url
+
+        def reader(moment: datetime) -> OnlineClient:
+            return OnlineClient(registry, url, now=lambda: moment)
+
+        with self._survey() as survey:
+            rows = None if sample == "all" else sample
+            return verify_views(survey, reader, views=views, sample=rows)
+
+    def purge(self, view: str | None, *, dry_run: bool) -> PurgeReport:
+        """Remove a view, or the whole project, from the online store."""
+        from featurestore.online.redis.connection import connect_redis
+        from sync.purge import plan_purge, purge
+        from sync.warehouse.ledger import Ledger
+
+        session, registry = self._session, self._publishable()
+        warehouse = session.warehouse(write=not dry_run)
+        with warehouse, connect_redis(session.redis_url) as redis:
+            ledger = Ledger(warehouse, session.ledger_schema, registry.project, write=not dry_run)
+            if dry_run:
+                return plan_purge(registry, redis, ledger, view)
+            return purge(registry, warehouse, redis, ledger, view)
 
     @contextmanager
     def _survey(self) -> Iterator[Survey]:
-        """Open both sides for looking at them; personal data counts where it was published."""
+        """Open both sides for reading; the registry has the personal data that was published."""
         from featurestore.online.redis.connection import connect_redis
         from sync.survey import Survey
         from sync.warehouse.ledger import Ledger
         from sync.warehouse.publication import columns_in_layout
 
-        registry = self._publishable()
-        with self.warehouse() as warehouse, connect_redis(self._redis_url) as redis:
-            state = Ledger(warehouse, self._state_schema, registry.project, write=False)
-            books = {view: state.read(view) for view in state.views()}
-            columns = {view: columns_in_layout(book.layout) for view, book in books.items() if book}
+        session, registry = self._session, self._publishable()
+        with session.warehouse() as warehouse, connect_redis(session.redis_url) as redis:
+            ledger = Ledger(warehouse, session.ledger_schema, registry.project, write=False)
+            entries = {view: ledger.read(view) for view in ledger.views()}
+            columns = {
+                view: columns_in_layout(entry.layout) for view, entry in entries.items() if entry
+            }
             registry = as_published(registry, columns)
-            yield Survey(registry, warehouse, redis, state, self.now())
+            yield Survey(registry, warehouse, redis, ledger, session.now())
 
     def _publishable(self) -> Registry:
-        """Return the registry of a warehouse that can keep a sync's books."""
-        registry = self.registry
-        if registry.dialect not in _PUBLISHABLE:
+        """Return the registry if the sync can keep its ledger in the warehouse."""
+        registry = self._session.registry
+        missing = missing_ledger(registry.dialect)
+        if missing is not None:
             raise UnsupportedDialect(
-                f"A sync cannot publish from {registry.dialect or 'this warehouse'} yet: what was"
-                f" published is kept in the warehouse, in the words of {', '.join(_PUBLISHABLE)}.",
+                f"`featurestore sync` cannot publish from {registry.dialect or 'this warehouse'}"
+                f" ({missing}).",
                 remedy="Training sets work; publish from a DuckDB target.",
             )
         return registry
 
-    @property
-    def _state_schema(self) -> str:
-        return str(self.profile.settings.get("schema") or "main")
+    def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:
+        if since is not None and full:
+            raise FeatureStoreError(
+                "`full` and `since` exclude each other: a full sync publishes every row.",
+                remedy="Leave out one of them.",
+            )
+        if isinstance(since, timedelta):
+            return self._session.now() - since
+        return since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
 
 
 def _duration(given: str | timedelta | None) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""A dbt project that is open: its definitions, its connection, the moment at which it stands."""
+"""One open dbt project: its definitions, its connections and its moment in time."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from featurestore.registry.registry import Registry, build_registry
 from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
+    from featurestore.project.result_cache import ResultCache
     from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["Session"]
 
 
 class Session:
-    """What all that `FeatureStore` does has in common; nothing is read before it is needed.
+    """The state that all parts of a `FeatureStore` share.
+
+    Each file is read when it is first needed and then kept, so that every method of one store sees
+    the same definitions. A project that dbt has parsed again needs a new store.
 
     Args:
         project_dir: The dbt project's folder.
         target: The target of the dbt profile; by default dbt's own choice.
         redis_url: The online store; by default `FEATURESTORE_REDIS_URL`, else the local port 6379.
-        now: The moment at which the store stands, for replaying history; by default the clock's.
+        now: The moment that the store takes as the present; by default the clock's.
     """
 
     def __init__(
@@ -36,25 +40,21 @@ class Session:
         redis_url: str | None = None,
         now: datetime | None = None,
     ) -> None:
-        self._project_dir = Path(project_dir).resolve()
-        self._target = target
-        self._redis_url = redis_url
+        self.project_dir = Path(project_dir).resolve()
+        self.target = target
+        self.redis_url = redis_url
+        self.keeps_open = False
         self._now = now
-        self._keeps_open = False
         self._kept_open: Warehouse | None = None
-
-    def __repr__(self) -> str:
-        """Show the project; the online store's URL may have a password."""
-        return f"{type(self).__name__}({str(self._project_dir)!r}, target={self._target!r})"
 
     @cached_property
     def project(self) -> Project:
-        """What dbt_project.yml says.
+        """The contents of dbt_project.yml.
 
         Raises:
-            ProfileError: The folder is no dbt project.
+            ProfileError: The folder is not a dbt project.
         """
-        return load_project(self._project_dir)
+        return load_project(self.project_dir)
 
     @cached_property
     def profile(self) -> Profile:
@@ -63,7 +63,7 @@ class Session:
         Raises:
             ProfileError: The profile or the target cannot be found.
         """
-        return load_profile(self.project, self._target)
+        return load_profile(self.project, self.target)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -76,41 +76,53 @@ class Session:
 
     @cached_property
     def declared(self) -> Registry:
-        """The registry as it is declared, problems included."""
+        """The registry as it is declared, with its problems."""
         return build_registry(self.manifest)
 
     @property
     def registry(self) -> Registry:
-        """The registry: `.entities`, `.feature_views`, `.feature_services`.
+        """The registry without problems.
 
         Raises:
-            DefinitionProblems: Anything is declared wrongly; all of it is listed.
+            DefinitionProblems: A definition is wrong; all problems are listed.
         """
         return self.declared.checked()
 
+    @property
+    def ledger_schema(self) -> str:
+        """The schema that holds the ledger of publications: the one that dbt builds in."""
+        return str(self.profile.settings.get("schema") or "main")
+
+    def result_cache(self, name: str) -> ResultCache:
+        """Return the cache file of one analysis, beside dbt's artifacts."""
+        from featurestore.project.result_cache import ResultCache
+
+        return ResultCache(self.project.target_path / "featurestore", name)
+
     def warehouse(self, *, write: bool = False) -> Warehouse:
-        """Open the warehouse; close it after use.
+        """Open the warehouse; the caller closes it.
 
         Args:
-            write: Whether tables are to be written.
+            write: Whether the caller writes tables.
         """
         from featurestore.warehouse import KEPT_OPEN, connect
 
         if write:
-            self._let_go()
-        elif self._keeps_open and self._kept_open is None and self.profile.adapter in KEPT_OPEN:
+            # DuckDB refuses a writer in a process that holds the file open for reading.
+            self.close()
+        elif self.keeps_open and self._kept_open is None and self.profile.adapter in KEPT_OPEN:
             self._kept_open = connect(self.profile)
-            if not self._keeps_open:
-                # The block has ended meanwhile, in another thread.
-                self._let_go()
+            if not self.keeps_open:
+                # Another thread has left the `with` block since the check above.
+                self.close()
         return connect(self.profile, write=write)
 
-    def _let_go(self) -> None:
-        """Let others write to the warehouse."""
+    def close(self) -> None:
+        """Close the kept connection, so that other processes can write to the warehouse."""
         kept, self._kept_open = self._kept_open, None
         if kept is not None:
             kept.close()
 
     def now(self) -> datetime:
-        """Return the moment at which the store stands: the clock's, unless one was given."""
+        """Return the given moment, or else the clock's time."""
         return self._now or datetime.now(UTC)

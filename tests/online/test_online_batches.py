@@ -205,4 +205,4 @@ def test_many_shapes_of_requests_do_not_pile_up(store):
         rows = {"id": [1], f"note_{number}": ["x"]}
         assert [10] == store.get_online_features(["stays:n"], rows).values["n"]
 
-    assert len(store._online._plans) <= 1000  # noqa: SLF001, there is no other way to see it
+    assert len(store._online.client._plans) <= 1000  # noqa: SLF001, only the cache shows it

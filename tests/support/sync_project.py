@@ -175,9 +175,7 @@ class SyncProject:
         """Return the project as a feature store that stands at a moment."""
         if self._memory is None:
             return FeatureStore(self.folder, redis_url=url, now=now)
-        store = _InMemory(self.folder, redis_url=url, now=now)
-        store.connection = self._memory
-        return store
+        return _InMemory(self.folder, self._memory, url, now)
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -222,11 +220,11 @@ class SyncProject:
 class _InMemory(FeatureStore):
     """A feature store whose warehouse is a database in memory, which no file could hold."""
 
-    connection: duckdb.DuckDBPyConnection
-
-    def warehouse(self, *, write: bool = False) -> DuckDBWarehouse:  # noqa: ARG002
-        """Open the warehouse once more."""
-        return DuckDBWarehouse(self.connection.cursor())
+    def __init__(
+        self, folder: Path, connection: duckdb.DuckDBPyConnection, url: str, now: datetime
+    ) -> None:
+        super().__init__(folder, redis_url=url, now=now)
+        self._session.warehouse = lambda **_: DuckDBWarehouse(connection.cursor())
 
 
 def assert_parity(

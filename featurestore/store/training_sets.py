@@ -1,0 +1,121 @@
+"""Training sets and single values, from a caller's arguments to a checked request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import EntityFrameError
+from featurestore.governance.personal_data import AllowPii, granted, refuse_unallowed
+from featurestore.registry.definitions import FeatureRef, ServiceMember
+from featurestore.store.session import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from featurestore.training.job import TrainingJob
+    from featurestore.training.request import Request
+    from featurestore.training.training_options import TrainingOptions
+
+__all__ = ["TrainingSets"]
+
+
+class TrainingSets:
+    """The part of a `FeatureStore` that reads history; the store documents it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def job(self, options: TrainingOptions) -> TrainingJob:
+        """Return the checked job of a training set."""
+        from featurestore.training.entity_frame import read_entity_frame
+        from featurestore.training.request import Request
+
+        grant = granted(
+            self._session.registry, options.features, options.feature_service, options.allow_pii
+        )
+        entity_df = options.entity_df
+        if entity_df is None:
+            entity_df = self._own_entities(grant.members, options)
+        elif (options.start, options.end, options.every) != (None, None, None):
+            raise EntityFrameError(
+                "`start`, `end` and `every` cannot be given with an entity frame, which has its"
+                " own instants.",
+                remedy="Leave out the entity frame, or the period.",
+            )
+        request = Request(
+            entity_frame=read_entity_frame(entity_df, self._relation),
+            members=grant.members,
+            event_timestamp=options.event_timestamp,
+            full_feature_names=options.full_feature_names,
+            feature_timestamps=options.feature_timestamps,
+            as_known=options.as_known,
+            strategy=options.strategy,
+            personal_data=grant.personal,
+            withheld=grant.withheld,
+        )
+        return self._planned(request)
+
+    def check(self, card: Path) -> list[str]:
+        """Return the differences between a card and the same request today."""
+        from featurestore.training.card import Card, differences
+        from featurestore.training.request import request_of
+
+        then = Card.read(card)
+        request = request_of(then, self._session.registry.dialect)
+        return differences(then, self._planned(request).card())
+
+    def why(
+        self,
+        feature: str,
+        keys: Mapping[str, Any],
+        at: datetime,
+        *,
+        as_known: bool,
+        limit: int,
+        allow_pii: AllowPii,
+    ) -> pa.Table:
+        """Return the rows that one value could come from, each with its verdict."""
+        from featurestore.training.verdicts import verdicts
+
+        registry, reference = self._session.registry, FeatureRef.parse(feature)
+        refuse_unallowed(registry, reference, allow_pii)
+        view = registry.view(reference.view)
+        return verdicts(
+            view,
+            reference.feature,
+            keys,
+            at,
+            connect=self._session.warehouse,
+            dialect=registry.dialect,
+            as_known=as_known,
+            limit=limit,
+        )
+
+    def _planned(self, request: Request) -> TrainingJob:
+        from featurestore.training.job import TrainingJob
+
+        session = self._session
+        return TrainingJob(session.registry, session.warehouse, request, session.project)
+
+    def _own_entities(self, members: Sequence[ServiceMember], options: TrainingOptions) -> str:
+        """Return a query for the entities of the views themselves, at the instants asked for."""
+        from featurestore.registry.warehouse_types import with_types
+        from featurestore.sql.spines import Period, spine_of_views
+
+        session, registry = self._session, self._session.registry
+        period = Period.of(options.start, options.end, options.every, session.now())
+        with session.warehouse() as warehouse:
+            views = [with_types(registry.view(member.view), warehouse) for member in members]
+        return spine_of_views(members, views, period, options.event_timestamp, registry.dialect)
+
+    def _relation(self, model: str) -> str:
+        node = self._session.manifest.model(model)
+        if node.relation_name is None:
+            raise EntityFrameError(
+                f"The model '{model}' is {node.config.materialized}, so it has no table.",
+                remedy="Materialize it as table or view.",
+            )
+        return node.relation_name

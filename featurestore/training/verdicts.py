@@ -1,0 +1,67 @@
+"""Why one value is what it is: the rows that it could come from, each with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import EntityFrameError, did_you_mean
+from featurestore.registry.definitions import FeatureView
+from featurestore.registry.warehouse_types import with_types
+from featurestore.sql.why import why_query
+from featurestore.values.parsing import parse_values
+from featurestore.warehouse.protocol import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["verdicts"]
+
+
+def verdicts(
+    view: FeatureView,
+    feature: str,
+    keys: Mapping[str, Any],
+    at: datetime,
+    *,
+    connect: Callable[[], AbstractContextManager[Warehouse]],
+    dialect: str,
+    as_known: bool = False,
+    limit: int = 20,
+) -> pa.Table:
+    """Return the rows of one entity in a view, the chosen one first, each with its verdict.
+
+    Args:
+        view: The feature view.
+        feature: The feature's name in it.
+        keys: The entity's join keys by name; a text is read as the key's type.
+        at: The instant asked for.
+        connect: Opens the warehouse.
+        dialect: The warehouse's dialect.
+        as_known: Reject rows that were written after `at`.
+        limit: The greatest number of rows.
+
+    Raises:
+        EntityFrameError: A join key is missing, or is not one of the view's.
+    """
+    _check_keys(keys, view.name, [key.name for key in view.join_keys])
+    with connect() as warehouse:
+        typed = with_types(view, warehouse)
+        types = {key.name: key.data_type for key in typed.join_keys}
+        asked = parse_values(keys, types)
+        sql = why_query(typed, feature, asked, at, dialect, as_known=as_known, limit=limit)
+        return warehouse.stream(sql).read_all()
+
+
+def _check_keys(keys: Mapping[str, Any], view: str, names: Sequence[str]) -> None:
+    for name in keys:
+        if name not in names:
+            raise EntityFrameError(
+                f"'{name}' is not a join key of '{view}'.",
+                remedy=did_you_mean(name, names) or f"It has {', '.join(names) or 'none'}.",
+            )
+    missing = [name for name in names if name not in keys]
+    if missing:
+        raise EntityFrameError(f"The join key '{missing[0]}' of '{view}' is missing.")
