@@ -11,12 +11,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
     Args:
-        arguments: The words after the program's name; by default the process's own.
+        arguments: The words after the program's name; by default those of this process.
 
     Raises:
-        SystemExit: Always: 0 good, 1 the input or data is wrong, 2 usage, 3 a service is not
-            reachable.
+        SystemExit: Always, with one of the codes in `exit_codes.py`.
     """
     from featurestore.cli.app import app
 
-    app(args=list(arguments) if arguments is not None else None, prog_name="featurestore")
+    # Not `list(arguments)`: in this package, `list` is the submodule of that command.
+    app(args=None if arguments is None else [*arguments], prog_name="featurestore")

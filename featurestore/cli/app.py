@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
-from featurestore.cli import (
-    catalog,
-    demo,
-    docs,
-    init,
-    lineage,
-    online,
-    operations,
-    training,
-    validate,
-)
-from featurestore.cli import diff as impact
+from featurestore.cli.exit_codes import ExitCode
+from featurestore.cli.option_groups import expand_option_groups
 from featurestore.cli.output import complain
 from featurestore.errors import FeatureStoreError
 
 __all__ = ["app"]
 
+_COMMANDS = (
+    "init",
+    "list",
+    "show",
+    "validate",
+    "sql",
+    "train",
+    "why",
+    "sync",
+    "get",
+    "status",
+    "verify",
+    "purge",
+    "lineage",
+    "diff",
+    "docs",
+    "demo",
+)
+"""Every command: `list` is the function `list_command` in `featurestore/cli/list.py`."""
+
 
 class _Group(TyperGroup):
-    """Turns an error of the user's into one clear line; a bug of ours traces back."""
+    """Turns a user's error into one clear line; a bug of ours keeps its traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """List the commands in the order they were added."""
@@ -36,16 +50,17 @@ class _Group(TyperGroup):
         return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, and translate its errors to an exit code."""
+        """Run a command and translate its errors to an exit code."""
         try:
             return super().invoke(ctx)
         except FeatureStoreError as error:
             complain(str(error))
             raise SystemExit(error.exit_code) from None
         except BrokenPipeError:
-            # The reader (`| head`) has left; there is nobody to tell.
+            # The reader (`| head`) has closed the pipe. Without this, Python would fail again when
+            # it flushes standard output at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
+            raise SystemExit(ExitCode.GOOD) from None
 
 
 app = typer.Typer(
@@ -55,12 +70,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A dbt-and-SQL, warehouse-native feature store.",
-    epilog="Start with: featurestore demo (it needs 'featurestore[demo]')",
+    # Escaped: Typer renders the text as Rich markup, which would drop `[demo]`.
+    epilog=escape("Start with `featurestore demo`; it needs: pip install 'featurestore[demo]'"),
 )
-for module in (init, catalog, validate, training, online, operations, lineage, impact, docs, demo):
-    for command in module.COMMANDS:
-        name = command.__name__.removesuffix("_").removesuffix("_command")
-        app.command(name)(command)
+
+
+def _help_of(command: Callable[..., None]) -> str:
+    """Return a docstring with one line per paragraph, so that the terminal wraps it."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+for name in _COMMANDS:
+    function = getattr(import_module(f"featurestore.cli.{name}"), f"{name}_command")
+    app.command(name, help=_help_of(function))(expand_option_groups(function))
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,7 +97,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     del version

@@ -1,4 +1,4 @@
-"""`demo`: the whole product on real data, from dbt models to an online read."""
+"""`demo`: a tour on real data, from dbt models to an online read."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.cli.online import print_report, progress_shown
-from featurestore.cli.output import plain, print_table, stderr, stdout
+from featurestore.cli.cells import plain
+from featurestore.cli.output import print_table, stderr, stdout
+from featurestore.cli.progress import publishing_views
+from featurestore.cli.sync import print_sync_report
 from featurestore.errors import FeatureStoreError, MissingExtra
 
 if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
     from featurestore.store.feature_store import FeatureStore
 
-__all__ = ["COMMANDS"]
+__all__ = ["demo_command"]
 
 NOW = "2013-12-30T20:00"
-"""The moment at which the demo stands: the flights end the day after."""
+"""The time of the demo, one day before the last flight of the data."""
 
 _PLANE = "N14228"
 _FLIGHT = {"tailnum": _PLANE, "carrier": "UA", "origin": "EWR", "dest": "IAH"}
@@ -36,12 +38,12 @@ _PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros")
 _SHOWN = ("event_timestamp", "tailnum", "origin", "dest", "arrived_late")
 
 
-def demo(
+def demo_command(
     folder: Annotated[
-        Path, typer.Option(help="The folder for the example project; created when missing.")
+        Path, typer.Option(metavar="FOLDER", help="Where to create the example project.")
     ] = Path("featurestore-demo"),
 ) -> None:
-    """Build the example on real flights, train from it, publish it, and read it back.
+    """Build the example on real flights, train on it and serve it.
 
     Example: featurestore demo
     """
@@ -182,8 +184,8 @@ def _show_training_set(store: FeatureStore) -> None:
 
 
 def _show_sync(store: FeatureStore) -> None:
-    with progress_shown(wanted=stderr.is_terminal) as progress:
-        print_report(store.sync(progress=progress))
+    with publishing_views(wanted=stderr.is_terminal) as progress:
+        print_sync_report(store.sync(progress=progress))
     again = store.sync()
     written = sum(view.written for view in again.views)
     _say(f"A second sync, with nothing changed, wrote {written} rows.")
@@ -233,6 +235,3 @@ def _farewell(folder: Path) -> None:
     ):
         _say(command)
     _say("The tutorial trains a model on this: docs/tutorial/flight-delay.md")
-
-
-COMMANDS = (demo,)

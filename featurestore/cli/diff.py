@@ -1,24 +1,27 @@
-"""What a change does to those who use the features: `diff`."""
+"""`diff`: the changes between two manifests, and who is affected."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.options import ProjectDir, open_store
-from featurestore.cli.output import note, print_json, print_table, reading_models, stdout
+from featurestore.cli.output import note, print_columns, print_json, stdout
+from featurestore.cli.progress import reading_models
 
 if TYPE_CHECKING:
     from featurestore.impact.changes import Change
 
-__all__ = ["COMMANDS"]
+__all__ = ["diff_command"]
 
 
 class DiffFormat(StrEnum):
-    """How the changes are written."""
+    """How `diff` writes the changes."""
 
     TABLE = "table"
     JSON = "json"
@@ -32,20 +35,24 @@ class FailOn(StrEnum):
     ANY = "any"
 
 
-def diff(
+def diff_command(
     state: Annotated[
         Path,
-        typer.Option("--state", help="The manifest to compare with, or its folder, as in dbt."),
+        typer.Option(
+            "--state",
+            metavar="PATH",
+            help="The manifest to compare with, or its folder, as in dbt.",
+        ),
     ],
     fail_on: Annotated[
-        FailOn | None, typer.Option("--fail-on", help="Exit with 1 if there are such changes.")
+        FailOn | None, typer.Option("--fail-on", help="Exit with 1 on such changes.")
     ] = None,
     project_dir: ProjectDir = Path(),
     format_: Annotated[
         DiffFormat, typer.Option("--format", help="For people, machines or a pull request.")
     ] = DiffFormat.TABLE,
 ) -> None:
-    """Compare the features with another manifest's, such as production's, and say who is hit.
+    """Compare the features with another manifest; name who is affected.
 
     Example: featurestore diff --state production/manifest.json --fail-on breaking
     """
@@ -55,26 +62,30 @@ def diff(
         note(remark)
     _WRITERS[format_](changes)
     if any(fail_on in (FailOn.ANY, change.effect.value) for change in changes):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _as_table(changes: list[Change]) -> None:
     from featurestore.impact.markdown import headline, told
 
+    columns: dict[str, Callable[[Change], object]] = {
+        "effect": lambda change: change.effect,
+        "what": lambda change: change.subject,
+        "change": told,
+        "services": lambda change: ", ".join(change.services),
+        "owners": lambda change: ", ".join(change.owners),
+    }
     if changes:
-        rows = [
-            (c.effect.value, c.subject, told(c), ", ".join(c.services), ", ".join(c.owners))
-            for c in changes
-        ]
-        print_table(("effect", "what", "change", "services", "owners"), rows)
-    note(f"{headline(changes)[:1].upper()}{headline(changes)[1:]}.")
+        print_columns(columns, changes)
+    verdict = headline(changes)
+    note(f"{verdict[:1].upper()}{verdict[1:]}.")
 
 
 def _as_json(changes: list[Change]) -> None:
     print_json([_json(change) for change in changes])
 
 
-def _json(change: Change) -> dict[str, Any]:
+def _json(change: Change) -> dict[str, object]:
     return {
         "effect": change.effect.value,
         "kind": change.kind,
@@ -100,5 +111,3 @@ _WRITERS = {
     DiffFormat.JSON: _as_json,
     DiffFormat.MARKDOWN: _as_markdown,
 }
-
-COMMANDS = (diff,)

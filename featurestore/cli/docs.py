@@ -1,4 +1,4 @@
-"""The catalog: `docs`."""
+"""`docs`: the catalog, as docs blocks for dbt and as a page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.options import Now, ProjectDir, Target, open_store
-from featurestore.cli.output import note, print_diff, reading_models
+from featurestore.cli.output import note, print_diff
+from featurestore.cli.progress import reading_models
 from featurestore.errors import FeatureStoreError
 
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
 
-__all__ = ["COMMANDS"]
+__all__ = ["docs_command"]
 
 
-def docs(
+def docs_command(
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; exit with 1 if the docs blocks are stale."),
@@ -26,25 +27,25 @@ def docs(
         bool, typer.Option(help="Read statistics of the features from the warehouse.")
     ] = True,
     overview: Annotated[
-        bool, typer.Option(help="Write the first page of dbt docs, the block `__overview__`.")
+        bool, typer.Option(help="Write the start page of dbt docs (`__overview__`).")
     ] = True,
     markdown: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.md",
-            help="The docs blocks; else the file written before, else"
-            " models/featurestore_catalog.md.",
+            help="The file of docs blocks; by default the last one written, else"
+            " featurestore_catalog.md in models/.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="The page; else catalog.html in dbt's target."),
+        typer.Option(metavar="FILE.html", help="The page; by default catalog.html in target/."),
     ] = None,
     now: Now = None,
     project_dir: ProjectDir = Path(),
     target: Target = None,
 ) -> None:
-    """Write the catalog: blocks for dbt docs, and a page to search the features.
+    """Write the catalog: blocks for dbt docs, and a searchable page.
 
     Example: featurestore docs --check
     """
@@ -79,7 +80,7 @@ def _check(path: Path, changed: str) -> None:
         print_diff(changed)
         raise FeatureStoreError(
             f"{path} is stale: the project's features have changed since it was written.",
-            remedy="Run `featurestore docs`, and commit the file.",
+            remedy="Run `featurestore docs` and commit the file.",
         )
     note(f"{path} is up to date.")
 
@@ -97,6 +98,3 @@ def _page(store: FeatureStore, *, connect: bool) -> str:
     with reading_models() as progress:
         graph = store.lineage(progress)
     return catalog_page(registry, graph, measured, store.now())
-
-
-COMMANDS = (docs,)

@@ -1,9 +1,10 @@
-"""`init`: the first steps in a dbt project that is there already."""
+"""`init`: the first steps in an existing dbt project."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -25,66 +26,82 @@ from featurestore.scaffold import (
     tag_model,
 )
 
-__all__ = ["COMMANDS"]
+__all__ = ["init_command"]
 
 
-def init(
-    package: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SOURCE",
-            help="Where dbt gets the package: local:PATH or git:URL@REVISION; else the copy of"
-            " this installation.",
-        ),
-    ] = None,
+@dataclass(frozen=True, slots=True)
+class TagArguments:
+    """The options that describe the model to tag, as given."""
+
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="A model to make a feature view.")
-    ] = None,
+        str | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="The model to tag as a feature view."),
+    ] = None
     entities: Annotated[
         list[str] | None,
         typer.Option(
             "--entity",
             "-e",
             metavar="NAME=KEY[,KEY]",
-            help="Its entity, with the join key columns.",
+            help="An entity of the model, with its join key columns.",
         ),
-    ] = None,
+    ] = None
     event_timestamp: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column since when a row is true and known."),
-    ] = None,
+        typer.Option(metavar="COLUMN", help="The time from which a row is true and known."),
+    ] = None
     ttl: Annotated[
-        str | None, typer.Option(help="How old a row may be: '30 days'; else any age.")
-    ] = None,
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="The greatest age of a row, such as '30 days'; by default any."
+        ),
+    ] = None
     features: Annotated[
         list[str] | None,
         typer.Option(
-            "--feature", "-f", metavar="COLUMN", help="A feature; else each column of its table."
+            "--feature",
+            "-f",
+            metavar="COLUMN",
+            help="A feature; by default all columns of the table.",
+        ),
+    ] = None
+
+
+def init_command(
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Where dbt gets the package: local:PATH or git:URL@REVISION; by default this"
+            " installation.",
         ),
     ] = None,
+    *,
+    tag: TagArguments,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show the changes without making them.")
     ] = False,
     project_dir: ProjectDir = Path(),
 ) -> None:
     """Set up a dbt project: add the package, and tag a first model.
 
-    At a terminal it asks for what is not given. A second run finds nothing to do.
+    At a terminal, it asks for missing values. A second run changes nothing.
 
     Example: featurestore init -m customers -e customer=customer_id --event-timestamp updated_at
     """
     project = load_project(project_dir)
     source = read_package(package, project_dir) if package else default_package(project_dir)
     added = add_package(project_dir, source)
-    tag = _tag(project, model, entities, event_timestamp, ttl, features)
-    columns = columns_of_table(project, tag.model) if tag else ()
-    steps = [*([added] if added else []), *(tag_model(project, tag, columns) if tag else [])]
+    wanted = _tag(project, tag)
+    columns = columns_of_table(project, wanted.model) if wanted else ()
+    tagged = tag_model(project, wanted, columns) if wanted else []
+    steps = [*([added] if added else []), *tagged]
     _carry_out(steps, project_dir, dry_run=dry_run)
     if added and package is None:
-        note("That path is this machine's. For a team, give --package git:URL@REVISION.")
+        note("That path exists on this machine only. For a team, use --package git:URL@REVISION.")
     if not steps:
-        tagged = f", and '{tag.model}' is tagged" if tag else ""
-        note(f"Nothing to do: the package is there{tagged}.")
+        also = f", and '{wanted.model}' is tagged" if wanted else ""
+        note(f"Nothing to do: the package is there{also}.")
     elif not dry_run:
         note("Next: dbt deps && dbt build && featurestore validate")
 
@@ -103,39 +120,39 @@ def _carry_out(steps: Sequence[Step], project_dir: Path, *, dry_run: bool) -> No
         note(f"This would be written: {written}." if dry_run else f"Wrote {written}.")
 
 
-def _tag(
-    project: Project,
-    model: str | None,
-    entities: list[str] | None,
-    event_timestamp: str | None,
-    ttl: str | None,
-    features: list[str] | None,
-) -> Tag | None:
-    asks = sys.stdin.isatty()
-    if model is None and asks:
-        model = _asked("A model to make a feature view (empty for none)", model_names(project))
-    if not model:
-        _refuse_leftovers(entities, event_timestamp, ttl, features)
+def _tag(project: Project, given: TagArguments) -> Tag | None:
+    """Return what to tag; None if no model is named. Asks for missing values at a terminal."""
+    tag = _completed(project, given) if sys.stdin.isatty() else given
+    if not tag.model:
+        _refuse_options_without_model(tag)
         return None
-    if not entities and asks:
+    if not tag.entities or not tag.event_timestamp:
+        raise FeatureStoreError(
+            f"'{tag.model}' needs an entity and an event timestamp to be tagged.",
+            remedy="Add --entity customer=customer_id and --event-timestamp updated_at.",
+        )
+    keys = dict(_entity(text) for text in tag.entities)
+    return Tag(tag.model, keys, tag.event_timestamp, tag.ttl, tuple(tag.features or ()))
+
+
+def _completed(project: Project, given: TagArguments) -> TagArguments:
+    model, entities = given.model, given.entities
+    event_timestamp, ttl = given.event_timestamp, given.ttl
+    if model is None:
+        model = _asked("A model to tag as a feature view (empty for none)", model_names(project))
+    if model and not entities:
         name = _asked("Its entity, such as customer")
         entities = [f"{name}={_asked(f'The join key columns of {name}', default=f'{name}_id')}"]
-    if event_timestamp is None and asks:
-        event_timestamp = _asked("The column since when a row is true and known")
-        ttl = ttl or _asked("How old a row may be, such as 30 days (empty for any age)") or None
-    if not entities or not event_timestamp:
-        raise FeatureStoreError(
-            f"To tag '{model}', its entity and its event timestamp are needed.",
-            remedy="Give --entity customer=customer_id and --event-timestamp updated_at.",
-        )
-    keys = dict(_entity(text) for text in entities)
-    return Tag(model, keys, event_timestamp, ttl, tuple(features or ()))
+    if model and event_timestamp is None:
+        event_timestamp = _asked("The column with the time from which a row is true and known")
+        ttl = ttl or _asked("The greatest age of a row, such as 30 days (empty for any)") or None
+    return TagArguments(model, entities, event_timestamp, ttl, given.features)
 
 
-def _refuse_leftovers(*given: object) -> None:
-    if any(given):
+def _refuse_options_without_model(tag: TagArguments) -> None:
+    if any((tag.entities, tag.event_timestamp, tag.ttl, tag.features)):
         raise FeatureStoreError(
-            "--entity, --event-timestamp, --ttl and --feature describe a model, and none is named.",
+            "--entity, --event-timestamp, --ttl and --feature need a model.",
             remedy="Name it with --model.",
         )
 
@@ -145,7 +162,7 @@ def _entity(text: str) -> tuple[str, tuple[str, ...]]:
     keys = tuple(column.strip() for column in columns.split(",") if column.strip())
     if not name.strip() or not keys:
         raise FeatureStoreError(
-            f"'{text}' is no entity with its keys.",
+            f"--entity must be NAME=KEY[,KEY], got '{text}'.",
             remedy="Write customer=customer_id, or route=origin,dest.",
         )
     return name.strip(), keys
@@ -155,6 +172,3 @@ def _asked(question: str, known: Sequence[str] = (), *, default: str = "") -> st
     shown = f"{question} [{', '.join(known)}]" if known else question
     answer: str = typer.prompt(shown, default=default, show_default=bool(default), err=True)
     return answer.strip()
-
-
-COMMANDS = (init,)

@@ -1,14 +1,13 @@
-"""Writing for people and for machines: data on standard output, words on standard error."""
+"""Writing for people and for machines: data on standard output, messages on standard error."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from rich import box
@@ -17,57 +16,39 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.cli.cells import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = [
     "complain",
     "note",
-    "plain",
+    "print_arrow",
+    "print_columns",
     "print_diff",
     "print_json",
     "print_sql",
     "print_table",
-    "reading_models",
     "stderr",
     "stdout",
-    "working",
 ]
+
+Item = TypeVar("Item")
+_PIPE_WIDTH = 10_000
 
 stdout = Console(highlight=False, soft_wrap=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def complain(message: str) -> None:
-    """Write an error."""
+    """Write an error to standard error."""
     stderr.print(Text.assemble(("Error: ", "bold red"), message))
 
 
 def note(message: str) -> None:
-    """Write a word to the person at the terminal, beside the data."""
+    """Write a message to standard error, so that it never mixes with the data."""
     stderr.print(escape(message))
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that something is being waited for, and since when; a log gets nothing of it."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    shown = stderr.is_terminal
-    with Progress(*columns, console=stderr, transient=True, disable=not shown) as progress:
-        progress.add_task(what, total=None)
-        yield
-
-
-@contextmanager
-def reading_models() -> Iterator[Callable[[str], None] | None]:
-    """Show which model is being read, told its name; a log gets nothing of it."""
-    if not stderr.is_terminal:
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=stderr, transient=True) as bar:
-        task = bar.add_task("Reading models", total=None)
-        yield lambda name: bar.update(task, advance=1, description=name)
 
 
 def print_table(
@@ -77,61 +58,69 @@ def print_table(
     title: str | None = None,
     right: Sequence[str] = (),
 ) -> None:
-    """Write rows as a table that fits the terminal; a pipe gets it unwrapped."""
+    """Write rows as a table: wrapped to fit a terminal, unwrapped in a pipe.
+
+    Args:
+        columns: The names of the columns.
+        rows: One value per column; see `plain` for how it is written.
+        title: A line above the table.
+        right: The columns to align to the right.
+    """
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(plain(value)) for value in row))
-    width = None if stdout.is_terminal else 10_000
-    (stdout if width is None else Console(width=_needed(table), highlight=False)).print(table)
+    if stdout.is_terminal:
+        stdout.print(table)
+    else:
+        Console(width=_natural_width(table), highlight=False).print(table)
 
 
-def _needed(table: Table) -> int:
-    console = Console(width=10_000)
+def _natural_width(table: Table) -> int:
+    console = Console(width=_PIPE_WIDTH)
     return max(console.measure(table).maximum, 1)
+
+
+def print_columns(
+    columns: Mapping[str, Callable[[Item], object]],
+    items: Iterable[Item],
+    *,
+    right: Sequence[str] = (),
+) -> None:
+    """Write one row per item; each column is a name and a function of the item."""
+    rows = [[cell(item) for cell in columns.values()] for item in items]
+    print_table(list(columns), rows, right=right)
+
+
+def print_arrow(table: pa.Table) -> None:
+    """Write an Arrow table."""
+    print_table(table.column_names, [list(row.values()) for row in table.to_pylist()])
 
 
 def print_sql(sql: str) -> None:
     """Write a statement, in colour on a terminal."""
-    if stdout.is_terminal:
-        from rich.syntax import Syntax
-
-        stdout.print(Syntax(sql, "sql", background_color="default", word_wrap=True))
-    else:
-        print(sql)
+    _print_highlighted(sql, "sql", end="\n")
 
 
 def print_diff(diff: str) -> None:
     """Write a unified diff, in colour on a terminal."""
-    if stdout.is_terminal and diff:
+    if diff:
+        _print_highlighted(diff, "diff", end="")
+
+
+def _print_highlighted(text: str, language: str, *, end: str) -> None:
+    if stdout.is_terminal:
         from rich.syntax import Syntax
 
-        stdout.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
-    elif diff:
-        print(diff, end="")
+        stdout.print(Syntax(text, language, background_color="default", word_wrap=True))
+    else:
+        print(text, end=end)
 
 
 def print_json(value: Any) -> None:
-    """Write JSON, one value, indented."""
+    """Write one value as indented JSON."""
     print(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
-
-
-def plain(value: Any) -> str:
-    """Write one value the way a person reads it.
-
-    >>> plain(None), plain(True), plain(1.23456789), plain(datetime(2013, 1, 1, 12))
-    ('', 'true', '1.23457', '2013-01-01 12:00:00')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    return str(value)
 
 
 def _jsonable(value: Any) -> Any:

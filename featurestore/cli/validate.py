@@ -1,9 +1,8 @@
-"""What is wrong: `validate`, for the definitions, their SQL and their tables."""
+"""`validate`: every problem of the definitions, their SQL and their tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from collections.abc import Sequence, Sized
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -11,26 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.options import ProjectDir, Target, open_store
-from featurestore.cli.output import complain, note, print_json, reading_models, stderr, stdout
+from featurestore.cli.output import complain, note, print_json, stdout
+from featurestore.cli.progress import counting_views, reading_models
 from featurestore.errors import FeatureStoreError, Problem
 
 if TYPE_CHECKING:
     from featurestore.lint.linter import LintReport
     from featurestore.store.feature_store import FeatureStore
 
-__all__ = ["COMMANDS"]
+__all__ = ["validate_command"]
 
 
 class ReportFormat(StrEnum):
-    """How problems are written."""
+    """How `validate` writes the problems."""
 
     TABLE = "table"
     JSON = "json"
     GITHUB = "github"
 
 
-def validate(
+def validate_command(
     project_dir: ProjectDir = Path(),
     target: Target = None,
     connect: Annotated[
@@ -40,35 +41,35 @@ def validate(
         bool | None,
         typer.Option(
             "--lint/--no-lint",
-            help="Read the compiled SQL for leakage; by default that of what dbt has compiled.",
+            help="Search the compiled SQL for leakage; by default where dbt has compiled it.",
             show_default=False,
         ),
     ] = None,
     select: Annotated[
         str | None,
-        typer.Option(metavar="FS001,...", help="The rules of the lint to run; else all."),
+        typer.Option(metavar="FS001,...", help="The lint rules to run; by default all."),
     ] = None,
     naming: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND=PATTERN",
-            help="A rule for names, such as 'view=_features$', before those of the project.",
+            help="A naming rule, such as 'view=_features$'; it overrides the project's.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     format_: Annotated[
         ReportFormat,
-        typer.Option("--format", help="For people, for machines, or as notes on a pull request."),
+        typer.Option("--format", help="For people, machines, or annotations on a pull request."),
     ] = ReportFormat.TABLE,
 ) -> None:
-    """Check every definition and its SQL, and report all problems together.
+    """Check every definition and its SQL; report all problems at once.
 
     Example: featurestore validate --no-connect
     """
     if lint is False and select is not None:
         raise FeatureStoreError(
-            f"--select {select} names rules of the lint, and --no-lint turns it off.",
-            remedy="Leave out either.",
+            f"--select {select} needs the lint, and --no-lint turns it off.",
+            remedy="Remove one of the two options.",
         )
     store = open_store(project_dir, target)
     report = None if lint is False else _linted(store, lint, select)
@@ -83,7 +84,7 @@ def validate(
             " manifest. Run `dbt compile`."
         )
     if any(strict or problem.severity == "error" for problem in found):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.WRONG)
     if format_ is ReportFormat.TABLE:
         note(_summary(store, found))
 
@@ -93,34 +94,18 @@ def _rules(naming: list[str] | None) -> dict[str, str]:
     for text in naming or ():
         kind, separator, pattern = text.partition("=")
         if not separator:
-            raise typer.BadParameter(f"'{text}' is no rule for names; write 'view=_features$'")
+            raise typer.BadParameter(
+                f"--naming must be KIND=PATTERN, such as 'view=_features$', got '{text}'"
+            )
         rules[kind.strip()] = pattern
     return rules
 
 
 def _linted(store: FeatureStore, lint: bool | None, select: str | None) -> LintReport:
     codes = None if select is None else [code for code in select.split(",") if code.strip()]
-    with _bar() as progress:
+    with counting_views() as progress:
         required = bool(lint) or codes is not None
         return store.lint(select=codes, progress=progress, required=required)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show a bar on a terminal; a log gets nothing until the end."""
-    if not stderr.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=stderr, transient=True) as bar:
-        task = bar.add_task("")
-
-        def show(view: str, number: int, count: int) -> None:
-            bar.update(task, description=view, completed=number - 1, total=count)
-
-        yield show
 
 
 def _write_lines(found: Sequence[Problem]) -> None:
@@ -136,7 +121,7 @@ def _write_json(found: Sequence[Problem]) -> None:
 
 
 def _write_github(found: Sequence[Problem]) -> None:
-    """Write the commands by which a GitHub workflow annotates files.
+    """Write the workflow commands with which GitHub annotates files.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -153,7 +138,7 @@ def _write_github(found: Sequence[Problem]) -> None:
 
 
 def _escaped(text: str, *, properties: bool = False) -> str:
-    """Write a text so that it stays on one line and ends no property.
+    """Escape a text for a workflow command, where line breaks and commas are separators.
 
     >>> _escaped("50%, a:b", properties=True)
     '50%25%2C a%3Ab'
@@ -186,6 +171,3 @@ def _counted(things: Sized, noun: str) -> str:
     ('1 service', '0 services')
     """
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
-COMMANDS = (validate,)

@@ -76,7 +76,7 @@ def test_show_describes_each_kind(here, run, name):
         (["sql", "select 1 as x", "-f", "plane_features:seats"], "no column 'event_timestamp'"),
         (["sql", "select 1 as x"], "either features or a feature service"),
         (["why", "plane_features:seats", "-k", "tail=1", "--at", "2013-01-01"], "no join key"),
-        (["why", "plane_features:seats", "-k", PLANE, "--at", "yesterday"], "is no time"),
+        (["why", "plane_features:seats", "-k", PLANE, "--at", "yesterday"], "is not a timestamp"),
         (["why", "seats", "-k", PLANE, "--at", "2013-01-01"], "is no feature reference"),
         (["train", "missing.parquet", "-f", "plane_features:seats"], "no file missing.parquet"),
     ],
@@ -163,7 +163,7 @@ def test_a_terminal_shows_which_model_is_read(
     code, out, err = run(*arguments)
     screen = Console(file=StringIO(), force_terminal=True, width=200)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("featurestore.cli.output.stderr", screen)
+    monkeypatch.setattr("featurestore.cli.progress.stderr", screen)
     drawn = screen.file
 
     assert (0, out) == run(*arguments)[:2]

@@ -505,7 +505,7 @@ def test_validate_tells_all_of_it(tmp_path, capsys):
             "does not follow the rule '^f_'",
         ),
         (["--naming", "veiw=^agg_"], 1, "veiw"),
-        (["--naming", "agg_"], 2, "is no rule for names"),
+        (["--naming", "agg_"], 2, "--naming must be KIND=PATTERN"),
     ],
 )
 def test_a_rule_for_names_may_be_tried_out(tmp_path, capsys, given, code, said):

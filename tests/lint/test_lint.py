@@ -340,7 +340,7 @@ def test_the_command_selects_rules(store, run):
     assert 0 == run("--no-connect", "--select", "FS003, fs010")[0]
     code, _, err = run("--no-connect", "--select", "FS01")
     assert (1, "Error: There is no lint rule 'FS01'. Did you mean 'FS010'?") == (code, err)
-    assert "Leave out either" in run("--no-lint", "--select", "FS001")[2]
+    assert "Remove one of the two options" in run("--no-lint", "--select", "FS001")[2]
     assert (0, "", "All good: 1 feature view, 1 feature, 0 services.") == run(
         "--no-connect", "--no-lint"
     )

@@ -139,7 +139,7 @@ def test_what_is_not_shown_is_told(long, capsys):
     assert "the 6 rows nearest to that instant; --limit shows more" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--at", "2023-03-01T12:00", "--limit", "400"])
-    assert "No row could be used at that instant: the value is NULL." in capsys.readouterr().err
+    assert "No row is valid at that instant, so the value is NULL." in capsys.readouterr().err
 
 
 SECRET = "kim@example.com"

@@ -1,0 +1,73 @@
+"""`get`: the newest values of entities, from the online store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.option_values import key_values
+from featurestore.cli.options import (
+    AsFormat,
+    Features,
+    Format,
+    FullNames,
+    Now,
+    ProjectDir,
+    RedisUrl,
+    Service,
+    Target,
+    open_store,
+)
+from featurestore.cli.output import print_json, print_table
+from featurestore.values.parsing import parse_values
+
+if TYPE_CHECKING:
+    from featurestore.online.response import OnlineResponse
+
+__all__ = ["get_command"]
+
+
+def get_command(
+    entity: Annotated[
+        list[str],
+        typer.Option(
+            "--entity",
+            "-e",
+            "--key",
+            "-k",
+            metavar="KEY=VALUE",
+            help="One entity: key=value[,key=value], or JSON.",
+        ),
+    ],
+    features: Features = None,
+    service: Service = None,
+    full_feature_names: FullNames = False,
+    now: Now = None,
+    redis_url: RedisUrl = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Read the newest values of entities from the online store.
+
+    Example: featurestore get -f 'plane_features:*' -e tailnum=N14228
+    """
+    store = open_store(project_dir, target, now=now, redis_url=redis_url)
+    types = store.online_key_types(features, feature_service=service)
+    rows = [parse_values(key_values(text), types) for text in entity]
+    response = store.get_online_features(
+        features, rows, feature_service=service, full_feature_names=full_feature_names
+    )
+    if format_ is Format.JSON:
+        print_json(response.to_dict(include_statuses=True))
+    else:
+        _print_response(response, titles=entity)
+
+
+def _print_response(response: OnlineResponse, *, titles: list[str]) -> None:
+    values, statuses = response.to_dict(), response.statuses
+    for index, title in enumerate(titles):
+        rows = [(name, values[name][index], found[index]) for name, found in statuses.items()]
+        print_table(("feature", "value", "status"), rows, title=title)

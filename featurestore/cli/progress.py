@@ -1,0 +1,97 @@
+"""Progress while a command works: a bar or a spinner on a terminal, a line or nothing in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from featurestore.cli.output import note, stderr
+
+if TYPE_CHECKING:
+    from sync.report import ProgressEvent
+
+__all__ = ["counting_views", "publishing_views", "reading_models", "working"]
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show what the command is doing and for how long; a log gets nothing."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    shown = stderr.is_terminal
+    with Progress(*columns, console=stderr, transient=True, disable=not shown) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+@contextmanager
+def reading_models() -> Iterator[Callable[[str], None] | None]:
+    """Yield a function that shows which model is being read; None in a log."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    with Progress(console=stderr, transient=True) as bar:
+        task = bar.add_task("Reading models", total=None)
+        yield lambda name: bar.update(task, advance=1, description=name)
+
+
+@contextmanager
+def counting_views() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield a function that shows a view, its number and the count of views; None in a log."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task("")
+
+        def show(view: str, number: int, count: int) -> None:
+            bar.update(task, description=view, completed=number - 1, total=count)
+
+        yield show
+
+
+@contextmanager
+def publishing_views(*, wanted: bool) -> Iterator[Callable[[ProgressEvent], None] | None]:
+    """Yield a function that shows a sync's progress: bars on a terminal, lines in a log."""
+    if not wanted:
+        yield None
+    elif stderr.is_terminal:
+        with _bars() as show:
+            yield show
+    else:
+        yield _line
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[ProgressEvent], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=stderr, transient=True) as progress:
+
+        def show(event: ProgressEvent) -> None:
+            if event.view not in tasks:
+                tasks[event.view] = progress.add_task(event.view, total=event.total)
+            progress.update(tasks[event.view], completed=event.done, total=event.total)
+
+        yield show
+
+
+def _line(event: ProgressEvent) -> None:
+    if event.done == event.total:
+        note(f"{event.view}: {event.done:,} rows published")

@@ -1,0 +1,32 @@
+"""Facts of the registry that `list` and `show` both write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from featurestore.registry.definitions import Entity, Feature, FeatureView
+    from featurestore.registry.registry import Registry
+
+__all__ = ["entities_of", "keys_of", "type_of", "views_describing"]
+
+
+def entities_of(view: FeatureView) -> dict[str, list[str]]:
+    """Return the join keys of a view by entity."""
+    return {entity.name: keys_of(entity) for entity in view.entities}
+
+
+def keys_of(entity: Entity) -> list[str]:
+    """Return the names of an entity's join keys."""
+    return [key.name for key in entity.join_keys]
+
+
+def type_of(feature: Feature) -> str | None:
+    """Return a feature's declared type; None where only the warehouse knows it."""
+    return str(feature.data_type) if feature.data_type else None
+
+
+def views_describing(registry: Registry, entity: Entity) -> list[str]:
+    """Return the names of the views that have features of an entity."""
+    views = registry.feature_views.values()
+    return [view.name for view in views if entity.name in entities_of(view)]

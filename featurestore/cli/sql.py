@@ -1,0 +1,70 @@
+"""`sql`: the statement of a training set, or what its joins will match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.cells import count_cell
+from featurestore.cli.options import AsFormat, Format, Now, ProjectDir, Target, open_store
+from featurestore.cli.output import note, print_columns, print_json, print_sql
+from featurestore.cli.progress import working
+from featurestore.cli.training_arguments import TrainingArguments
+
+if TYPE_CHECKING:
+    from featurestore.training.explain import JoinReport
+    from featurestore.training.job import TrainingJob
+
+__all__ = ["sql_command"]
+
+_NUMBERS: dict[str, Callable[[JoinReport], object]] = {
+    "history": lambda report: count_cell(report.history_rows),
+    "asked": lambda report: count_cell(report.entity_rows),
+    "matched": lambda report: f"{report.matched:,} ({report.match_rate:.0%})",
+    "expired": lambda report: count_cell(report.expired),
+    "missing": lambda report: count_cell(report.missing),
+    "no key": lambda report: count_cell(report.null_keys),
+}
+_EXPLAIN_COLUMNS: dict[str, Callable[[JoinReport], object]] = {
+    "view": lambda report: report.view,
+    "strategy": lambda report: report.strategy,
+    **_NUMBERS,
+}
+
+
+def sql_command(
+    training_set: TrainingArguments,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Count matched, expired and missing rows per view."),
+    ] = False,
+    now: Now = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Print the SQL of a training set, or count what it matches.
+
+    Example: featurestore sql ref:flight_delay_labels -f 'plane_features:*' --explain
+    """
+    job = training_set.job(open_store(project_dir, target, now=now))
+    if explain:
+        _explain(job, format_)
+    else:
+        print_sql(job.to_sql())
+
+
+def _explain(job: TrainingJob, format_: Format) -> None:
+    with working("Counting"):
+        reports = job.explain()
+    if format_ is Format.JSON:
+        print_json([{**asdict(r), "match_rate": r.match_rate, "remark": r.remark} for r in reports])
+        return
+    print_columns(_EXPLAIN_COLUMNS, reports, right=list(_NUMBERS))
+    for report in reports:
+        if report.remark:
+            note(f"{report.view}: {report.remark}")

@@ -1,0 +1,120 @@
+"""`sync`: publish the newest rows to the online store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.cells import bytes_cell, count_cell
+from featurestore.cli.option_values import moment_or_age
+from featurestore.cli.options import (
+    AllowPiiOption,
+    AsFormat,
+    Format,
+    Now,
+    ProjectDir,
+    RedisUrl,
+    Target,
+    Views,
+    open_store,
+)
+from featurestore.cli.output import note, print_columns, print_json
+from featurestore.cli.progress import publishing_views
+
+if TYPE_CHECKING:
+    from sync.report import SyncReport, ViewReport
+
+__all__ = ["print_sync_report", "sync_command"]
+
+Columns = dict[str, Callable[["ViewReport"], object]]
+
+_COLUMNS: Columns = {
+    "view": lambda view: view.view,
+    "read": lambda view: count_cell(view.rows_read),
+    "changed": lambda view: count_cell(view.changed),
+    "written": lambda view: count_cell(view.written),
+    "deleted": lambda view: count_cell(view.deleted),
+    "skipped": lambda view: count_cell(view.skipped),
+    "newest": lambda view: view.newest_event_timestamp,
+    "seconds": lambda view: f"{view.seconds:.2f}",
+}
+_RENAMED = {"written": "would write", "deleted": "would delete"}
+_DRY_COLUMNS: Columns = {
+    **{_RENAMED.get(name, name): cell for name, cell in _COLUMNS.items() if name != "seconds"},
+    "memory": lambda view: bytes_cell(view.memory),
+}
+_LEFT = ("view", "newest")
+
+
+def sync_command(
+    views: Views = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Publish every row, not only the changed ones.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Only look at entities with an event since this time or age, such as '2 hours'.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; show what a sync would do.")
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print nothing, or one line with --format json."),
+    ] = False,
+    allow_pii: AllowPiiOption = None,
+    now: Now = None,
+    redis_url: RedisUrl = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Publish the newest row of each entity to the online store.
+
+    Example: featurestore sync --view plane_features --format json
+    """
+    store = open_store(project_dir, target, now=now, redis_url=redis_url)
+    with publishing_views(wanted=not quiet) as progress:
+        report = store.sync(
+            views,
+            full=full,
+            since=moment_or_age(since),
+            dry_run=dry_run,
+            progress=progress,
+            allow_pii=allow_pii or False,
+        )
+    if format_ is Format.JSON and quiet:
+        typer.echo(_one_line(report))
+    elif format_ is Format.JSON:
+        print_json(report.to_dict())
+    elif not quiet:
+        print_sync_report(report)
+
+
+def _one_line(report: SyncReport) -> str:
+    # The only values that JSON has no form for are times.
+    return json.dumps(report.to_dict(), default=lambda time: time.isoformat(), ensure_ascii=False)
+
+
+def print_sync_report(report: SyncReport) -> None:
+    """Write what a sync did, or what a dry run would do, one line per view."""
+    columns = _DRY_COLUMNS if report.dry_run else _COLUMNS
+    right = [name for name in columns if name not in _LEFT]
+    print_columns(columns, report.views, right=right)
+    done = "would be published" if report.dry_run else "published"
+    for view in report.views:
+        if view.reason:
+            note(f"{view.view}: {done} in full, because {view.reason}.")
+    if report.personal_data:
+        note(f"Personal data {done}, as allowed: {', '.join(report.personal_data)}.")
+    if report.dry_run:
+        memory = bytes_cell(sum(view.memory or 0 for view in report.views))
+        note(f"Nothing was written. All rows together would take about {memory} in Redis.")

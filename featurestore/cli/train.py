@@ -1,0 +1,110 @@
+"""`train`: a training set as a file, a table, a dbt model or a preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.options import AsFormat, Format, Now, ProjectDir, Target, open_store
+from featurestore.cli.output import note, print_arrow, print_diff, print_json
+from featurestore.cli.progress import working
+from featurestore.cli.training_arguments import TrainingArguments
+from featurestore.errors import FeatureStoreError
+
+if TYPE_CHECKING:
+    from featurestore.store.feature_store import FeatureStore
+    from featurestore.training.job import TrainingJob
+
+__all__ = ["train_command"]
+
+_PREVIEW_ROWS = 10
+
+
+def train_command(
+    training_set: TrainingArguments,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.parquet", help="Write this file.")
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="TABLE", help="Create or replace this warehouse table."),
+    ] = None,
+    dbt_model: Annotated[
+        Path | None,
+        typer.Option("--dbt-model", metavar="FILE.sql", help="Write this dbt model and its yml."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="CARD",
+            help="Instead: build the training set of this card again, and compare.",
+        ),
+    ] = None,
+    now: Now = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Build a training set as a file, a table or a dbt model.
+
+    Without --output, --table or --dbt-model, it shows the first rows.
+
+    Example: featurestore train ref:flight_delay_labels -f 'plane_features:*' -o training.parquet
+    """
+    store = open_store(project_dir, target, now=now)
+    if check is not None:
+        _check(store, check)
+        return
+    job = training_set.job(store)
+    if output is not None:
+        _write_file(job, output)
+    if table is not None:
+        _write_table(job, table)
+    if dbt_model is not None:
+        _write_model(job, dbt_model)
+    if output is None and table is None and dbt_model is None:
+        _preview(job, format_)
+
+
+def _check(store: FeatureStore, card: Path) -> None:
+    with working("Building the training set again"):
+        differences = store.check_training_set(card)
+    for sentence in differences:
+        note(sentence)
+    if differences:
+        raise FeatureStoreError("The same request gives other rows today.")
+    note("The same request gives the same rows today.")
+
+
+def _write_file(job: TrainingJob, output: Path) -> None:
+    if output.suffix != ".parquet":
+        raise FeatureStoreError(f"--output must end in .parquet, got '{output}'.")
+    with working(f"Writing {output}"):
+        rows = job.to_parquet(output)
+    note(f"Wrote {rows:,} rows to {output}, and their card beside it.")
+
+
+def _write_table(job: TrainingJob, table: str) -> None:
+    with working(f"Writing the table {table}"):
+        rows = job.to_table(table)
+    note(f"Wrote {rows:,} rows to the table {table}, and their card.")
+
+
+def _write_model(job: TrainingJob, path: Path) -> None:
+    change = job.to_dbt_model(path.resolve())
+    print_diff(change)
+    note(f"Wrote {path} and its yml." if change else f"{path} is up to date.")
+
+
+def _preview(job: TrainingJob, format_: Format) -> None:
+    with working("Building the training set"):
+        result = job.to_arrow()
+    if format_ is Format.JSON:
+        print_json(result.to_pylist())
+        return
+    print_arrow(result.slice(0, _PREVIEW_ROWS))
+    shown = min(_PREVIEW_ROWS, result.num_rows)
+    note(f"{shown} of {result.num_rows:,} rows; --output writes all.")

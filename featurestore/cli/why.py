@@ -1,0 +1,76 @@
+"""`why`: the row that one value comes from, and why the other rows were rejected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.option_values import key_values, moment
+from featurestore.cli.options import AsFormat, Format, ProjectDir, Target, open_store
+from featurestore.cli.output import note, print_arrow, print_json
+from featurestore.cli.training_arguments import AsKnown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["why_command"]
+
+
+def why_command(
+    feature: Annotated[str, typer.Argument(metavar="VIEW:FEATURE", help="The feature.")],
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            "-k",
+            "--entity",
+            "-e",
+            metavar="KEY=VALUE",
+            help="The entity: key=value[,key=value].",
+        ),
+    ],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The instant, in UTC.")],
+    as_known: AsKnown = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows.")] = 20,
+    allow_pii: Annotated[
+        list[str] | None,
+        typer.Option("--allow-pii", metavar="VIEW:FEATURE", help="Personal data to show, by name."),
+    ] = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+    format_: AsFormat = Format.TABLE,
+) -> None:
+    """Explain one value: its row, and why other rows were rejected.
+
+    The output shows values, so a feature that is personal data (`pii: true`) must be named with
+    --allow-pii.
+
+    Example: featurestore why plane_features:seats -k tailnum=N14228 --at 2013-07-01T12:00
+    """
+    store = open_store(project_dir, target)
+    result = store.why(
+        feature,
+        key_values(key),
+        moment(at),
+        as_known=as_known,
+        limit=limit,
+        allow_pii=allow_pii or False,
+    )
+    _note_what_is_missing(result, limit)
+    if format_ is Format.JSON:
+        print_json(result.to_pylist())
+    elif result.num_rows:
+        print_arrow(result)
+    else:
+        note(f"The view has no row for {key}, so the value is NULL.")
+
+
+def _note_what_is_missing(result: pa.Table, limit: int) -> None:
+    from featurestore.sql.why import CHOSEN
+
+    if result.num_rows and CHOSEN not in result.column("verdict").to_pylist():
+        note("No row is valid at that instant, so the value is NULL.")
+    if result.num_rows == limit:
+        note(f"These are the {limit} rows nearest to that instant; --limit shows more.")
