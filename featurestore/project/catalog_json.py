@@ -1,4 +1,4 @@
-"""The columns that the warehouse's tables really have, as `dbt docs generate` wrote them down."""
+"""The columns of the warehouse's tables, as `dbt docs generate` recorded them in catalog.json."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["catalog_columns"]
 
 
 def catalog_columns(manifest: Path) -> Mapping[str, list[str]]:
-    """Return the columns of each source and seed by unique id; none where there is no catalog.
+    """Return the columns of each source and seed by unique id; empty without a readable catalog.
 
     Args:
-        manifest: dbt's manifest, beside which the catalog lies.
+        manifest: The path of dbt's manifest; the catalog is in the same folder.
     """
     try:
         catalog = json.loads(manifest.with_name("catalog.json").read_bytes())

@@ -1,6 +1,6 @@
-"""What dbt's manifest.json says of nodes, sources, tests, exposures and groups: the fields we need.
+"""The fields that we read of the nodes, sources, tests, exposures and groups in dbt's manifest.
 
-Every field is optional, since dbt's versions differ in which they write.
+Every field is optional, because each version of dbt writes its own set of fields.
 Format: https://schemas.getdbt.com/dbt/manifest/v12.json
 """
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
-    """Unknown fields are ignored; a field that is missing or null has its default."""
+    """Base that ignores unknown fields and gives missing or null fields their default."""
 
 
 class ColumnConfig(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class ColumnConfig(Struct, frozen=True, kw_only=True):
 
 
 class ManifestColumn(Struct, frozen=True, kw_only=True):
-    """A column that a yml documents; it need not exist in the SQL."""
+    """A column that a yml documents; the SQL may lack it."""
 
     name: str
     description: str | None = None
@@ -54,7 +54,7 @@ class ManifestColumn(Struct, frozen=True, kw_only=True):
 
     @property
     def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
+        """`meta` merged with `config.meta`, dbt's newer place, which wins."""
         return {**(self.meta or {}), **((self.config and self.config.meta) or {})}
 
 
@@ -79,7 +79,7 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
 
 
 class Checksum(Struct, frozen=True, kw_only=True):
-    """What dbt hashed of a model's SQL file."""
+    """dbt's hash of a model's SQL file."""
 
     checksum: str = ""
 
@@ -109,28 +109,28 @@ class Node(Struct, frozen=True, kw_only=True):
 
     @property
     def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
+        """`meta` merged with `config.meta`, dbt's newer place, which wins."""
         return {**(self.meta or {}), **(self.config.meta or {})}
 
     @property
     def path(self) -> str:
-        """The file that declares the model, else the one that defines it."""
+        """The yml that declares the model, else its SQL file."""
         return (self.patch_path or "").partition("://")[2] or self.original_file_path
 
     @property
     def qualified_name(self) -> str:
-        """The name, with `.v<n>` when the model is versioned, as `dbt ls` writes it."""
+        """The name as `dbt ls` writes it: with `.v<n>` for a versioned model."""
         return self.name if self.version is None else f"{self.name}.v{self.version}"
 
 
 class DependsOn(Struct, frozen=True, kw_only=True):
-    """What a node reads, by unique id."""
+    """The unique ids of the nodes that a node reads."""
 
     nodes: list[str] = []
 
 
 class CompiledNode(Node, frozen=True, kw_only=True):
-    """A node with its SQL, which only those who read SQL decode."""
+    """A node with its SQL; a class of its own, because most readers do not need the SQL."""
 
     alias: str = ""
     raw_code: str = ""
@@ -139,7 +139,7 @@ class CompiledNode(Node, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A table that dbt reads and does not make."""
+    """A table that dbt reads but does not build."""
 
     unique_id: str
     source_name: str
@@ -151,7 +151,7 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class TestMetadata(Struct, frozen=True, kw_only=True):
-    """Which generic test it is, and what it was given."""
+    """The name and the arguments of a generic test."""
 
     name: str = ""
     namespace: str | None = None
@@ -159,7 +159,7 @@ class TestMetadata(Struct, frozen=True, kw_only=True):
 
 
 class DataTest(Struct, frozen=True, kw_only=True):
-    """A data test; a singular one has no metadata and is attached to nothing."""
+    """A data test; a singular test has neither metadata nor an attached node."""
 
     unique_id: str
     name: str
@@ -169,7 +169,7 @@ class DataTest(Struct, frozen=True, kw_only=True):
 
 
 class Owner(Struct, frozen=True, kw_only=True):
-    """Who answers for a group or an exposure."""
+    """The owner of a group or an exposure."""
 
     name: str | list[str] | None = None
     email: str | list[str] | None = None
@@ -195,7 +195,7 @@ class Exposure(Struct, frozen=True, kw_only=True):
 
     @property
     def all_meta(self) -> dict[str, Any]:
-        """`meta` under `config.meta`: the newer place wins."""
+        """`meta` merged with `config.meta`, dbt's newer place, which wins."""
         return {**(self.meta or {}), **(self.config.meta or {})}
 
 
@@ -207,7 +207,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """What the manifest says of itself."""
+    """The manifest's own header."""
 
     dbt_schema_version: str = ""
     dbt_version: str = ""
@@ -217,7 +217,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
 
 
 class ManifestFile(Struct, frozen=True, kw_only=True):
-    """The whole file, with nodes and sources still as bytes."""
+    """The whole file, with nodes and sources as undecoded bytes."""
 
     metadata: Metadata | None = None
     nodes: dict[str, msgspec.Raw] = {}

@@ -1,6 +1,6 @@
-"""The connection that dbt itself uses: dbt_project.yml names a profile, profiles.yml describes it.
+"""Read the connection that dbt uses: dbt_project.yml names a profile, profiles.yml describes it.
 
-Nothing of our own is configured. Jinja's `env_var` works in both files as it does in dbt.
+The feature store has no settings of its own for this. `env_var` works in both files as in dbt.
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/profiles.yml
 """
 
@@ -25,13 +25,13 @@ __all__ = ["Project", "load_profile", "load_project"]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What dbt_project.yml says that concerns us.
+    """The settings of dbt_project.yml that the feature store needs.
 
     Attributes:
-        folder: Where the dbt project lies.
+        folder: The folder of the dbt project.
         name: The project's name.
-        profile: The profile it connects with.
-        target_path: Where dbt writes its artifacts.
+        profile: The name of the profile for its connection.
+        target_path: The folder that dbt writes its artifacts to.
     """
 
     folder: Path
@@ -41,18 +41,18 @@ class Project:
 
     @property
     def manifest_path(self) -> Path:
-        """Where dbt writes the manifest."""
+        """The path of dbt's manifest."""
         return self.target_path / "manifest.json"
 
 
 def load_project(folder: Path) -> Project:
-    """Read dbt_project.yml.
+    """Return the settings in dbt_project.yml.
 
     Args:
-        folder: The folder that holds it.
+        folder: The folder of the file.
 
     Raises:
-        ProfileError: It is missing, is not YAML, or names no project.
+        ProfileError: The file is missing, is not YAML, or does not name the project.
     """
     path = folder / "dbt_project.yml"
     raw = _read_yaml(path, remedy="Run in a dbt project, or name one with --project-dir.")
@@ -70,14 +70,14 @@ def load_project(folder: Path) -> Project:
 
 
 def load_profile(project: Project, target: str | None = None) -> Profile:
-    """Read the project's profile from profiles.yml, where dbt looks for it.
+    """Return one target of the project's profile, from the profiles.yml that dbt would use.
 
     Args:
         project: The dbt project.
         target: The target; by default `DBT_TARGET`, else the profile's own default.
 
     Raises:
-        ProfileError: The file, the profile or the target is missing, or cannot be rendered.
+        ProfileError: The file, the profile or the target is missing, or does not render.
     """
     path = _profiles_file(project)
     profiles = _read_yaml(path, remedy="Correct it, then try `dbt debug`.")
@@ -104,7 +104,7 @@ def _profiles_file(project: Project) -> Path:
             return folder / "profiles.yml"
     looked = " and ".join(str(folder) for folder in folders)
     raise ProfileError(
-        f"There is no profiles.yml in {looked}.",
+        f"No profiles.yml in {looked}.",
         remedy="Set DBT_PROFILES_DIR to its folder, as for dbt.",
     )
 
@@ -113,7 +113,7 @@ def _pick(choices: Mapping[str, Any], name: str, noun: str, path: Path) -> Mappi
     if not isinstance(choices.get(name), dict):
         known = [key for key in choices if key != "config"]
         hint = did_you_mean(name, known) or f"Known: {', '.join(sorted(known)) or 'none'}."
-        raise ProfileError(f"There is no {noun} '{name}' in {path}.", remedy=hint)
+        raise ProfileError(f"{path} has no {noun} '{name}'.", remedy=hint)
     picked: Mapping[str, Any] = choices[name]
     return picked
 
@@ -121,17 +121,17 @@ def _pick(choices: Mapping[str, Any], name: str, noun: str, path: Path) -> Mappi
 def _read_yaml(path: Path, *, remedy: str) -> dict[str, Any]:
     import yaml
 
-    # libyaml is ten times as fast, where PyYAML was built with it.
+    # libyaml is ten times as fast; PyYAML may come without it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506, a safe one
     except FileNotFoundError:
-        raise ProfileError(f"There is no {path}.", remedy=remedy) from None
+        raise ProfileError(f"{path} does not exist.", remedy=remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ProfileError(f"Cannot read {path}: {reason}.", remedy=remedy) from error
     if not isinstance(loaded, dict):
-        raise ProfileError(f"{path} is no mapping.", remedy=remedy)
+        raise ProfileError(f"{path} is not a mapping.", remedy=remedy)
     return loaded
 
 
@@ -146,7 +146,7 @@ class _Renderer:
 
         environment = SandboxedEnvironment(undefined=StrictUndefined)
         environment.globals["env_var"] = self._env_var
-        # The conversion itself happens on the rendered text, in `_render_all`.
+        # The filters do nothing: `_render_all` converts the rendered text.
         for name in ("as_text", "as_number", "as_bool", "as_native"):
             environment.filters[name] = str
         return environment
@@ -183,7 +183,7 @@ def _render_all(value: Any, render: _Renderer) -> Any:
     if rendered is not value and isinstance(rendered, str):
         import yaml
 
-        # dbt turns `"{{ env_var('PORT') | as_number }}"` into a number: YAML's own rules do it.
+        # `"{{ env_var('PORT') | as_number }}"` must become a number, as in dbt; YAML's rules do it.
         converts = re.search(r"\|\s*as_(number|bool|native)", str(value))
         return yaml.safe_load(rendered) if converts else rendered
     return rendered

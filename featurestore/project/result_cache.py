@@ -1,6 +1,6 @@
-"""Results that need not be worked out twice, kept in one JSON file.
+"""A cache of results in one JSON file.
 
-A cache is never needed: one that is missing, damaged or cannot be written is as good as empty.
+A cache never causes an error: a missing, damaged or read-only file counts as empty.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["ResultCache", "checksum"]
 
 
 class ResultCache:
-    """Values by key, read when first asked for and written by `save`.
+    """Values by key, read on first use and written by `save`.
 
-    Only what was asked for or put in since the cache was opened is written, so that results of
-    models that have changed or gone do not pile up.
+    `save` writes only the entries that were read or put since the cache was opened, so results of
+    changed or deleted models do not accumulate.
 
     Args:
-        folder: Where the file lies; made when there is something to write.
-        name: The file's name without its ending.
+        folder: The folder of the file; `save` creates it.
+        name: The file's name without its suffix.
 
     Example:
         ```python
@@ -42,7 +42,7 @@ class ResultCache:
         self._used: dict[str, Any] = {}
 
     def get(self, key: str) -> Any | None:
-        """Return the value of a key, None if there is none."""
+        """Return the value of a key, or None."""
         if key in self._used:
             return self._used[key]
         if self._stored is None:
@@ -53,11 +53,11 @@ class ResultCache:
         return value
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a value, of what JSON can hold, under a key."""
+        """Store a value that JSON can hold under a key."""
         self._used[key] = value
 
     def save(self) -> None:
-        """Write the file, unless it says the same already or its folder refuses."""
+        """Write the file if its content changed; ignore a folder that is not writable."""
         if self._used == (_read(self.path) if self._stored is None else self._stored):
             return
         try:
@@ -72,12 +72,12 @@ class ResultCache:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Save what there is, also after an error: each value is whole."""
+        """Save all entries, also after an error: each value is complete."""
         self.save()
 
 
 def checksum(*parts: str) -> str:
-    """Hash texts to a key; where one ends and the next begins makes a difference.
+    """Return the hash of several texts; the borders between them matter.
 
     >>> checksum("ab", "c") == checksum("a", "bc")
     False

@@ -68,12 +68,12 @@ def test_no_manifest(tmp_path):
     [
         ("", "the file is empty"),
         (" \n", "the file is empty"),
-        (json.dumps(manifest_json(model()))[:200], "it is no whole JSON"),
+        (json.dumps(manifest_json(model()))[:200], "it is not complete JSON"),
         ("[1, 2]", "it is not a manifest"),
         ('"manifest"', "it is not a manifest"),
         ("{}", "no 'metadata'"),
         ('{"name": "left-pad", "version": "1.0.0"}', "no 'metadata'"),
-        ('{"metadata": {"dbt_schema_version": ""}}', "which is no manifest's"),
+        ('{"metadata": {"dbt_schema_version": ""}}', "is not the schema of a manifest"),
         (
             '{"metadata": {"dbt_schema_version": "https://x/dbt/catalog/v1.json"}}',
             "'https://x/dbt/catalog/v1.json'",

@@ -290,7 +290,10 @@ def test_a_composite_key_is_a_list(shop, run):
 
 
 WRONG = {
-    "no project": (("--project-dir", "models"), "There is no models/dbt_project.yml. Run in a dbt"),
+    "no project": (
+        ("--project-dir", "models"),
+        "models/dbt_project.yml does not exist. Run in a dbt",
+    ),
     "no package there": (("--package", "local:models"), "There is no dbt_project.yml in models."),
     "no kind of package": (("--package", "pip:x"), "'pip:x' is no package. Write local:PATH, or"),
     "no such model": (
