@@ -9,7 +9,7 @@ _DATA = {".duckdb", ".parquet"}
 
 
 def read_through(folder: Path) -> None:
-    """Read a folder's data once, so that nobody waits for the disk because he comes first."""
+    """Read a folder's data once, so that the first contender does not wait for the disk."""
     for path in sorted(folder.iterdir()):
         if path.suffix in _DATA:
             with path.open("rb", buffering=0) as file:

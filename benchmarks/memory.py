@@ -1,4 +1,4 @@
-"""The memory that a contender has had; of the standard library alone, for any environment."""
+"""The peak memory of a contender; standard library only, so it runs in any environment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["peak_mb"]
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has had, as Linux counts it.
+    """Return the peak memory of this process in megabytes, as Linux counts it.
 
-    `getrusage` would count what the process had that started it, too.
+    `getrusage` would include the peak of the parent process.
     """
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

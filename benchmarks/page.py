@@ -1,4 +1,4 @@
-"""The page that the benchmarks write their tables into."""
+"""Write the tables of the benchmarks into their page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
 
 
 def write_table(name: str, table: str) -> None:
-    """Put a table between the marks of its section."""
+    """Replace the table between the marks of its section."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(begin)

@@ -1,4 +1,4 @@
-"""The dbt artifacts that make a folder of data a feature project."""
+"""The dbt artifacts that turn a folder of data into a feature project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["view_node", "write_project"]
 def write_project(
     folder: Path, nodes: Mapping[str, object], config_options: Mapping[str, object]
 ) -> None:
-    """Write a project with a warehouse in DuckDB.
+    """Write a dbt project whose warehouse is a DuckDB file.
 
     Args:
         folder: The project's folder.
@@ -37,12 +37,12 @@ def write_project(
 
 
 def view_node(name: str, types: Mapping[str, str], meta: Mapping[str, object]) -> dict[str, object]:
-    """Return the node of a feature view over a table of its name.
+    """Return the node of a feature view over a table of the same name.
 
     Args:
         name: The view.
-        types: The columns, with their types.
-        meta: What the view declares for the feature store.
+        types: The type of each column.
+        meta: The view's `featurestore` meta.
     """
     return {
         "unique_id": f"model.bench.{name}",

@@ -1,8 +1,8 @@
-"""How registry, lint and lineage grow: real nodes of the example, copied to a large project.
+"""Measure registry, lint and lineage on a large project, copied from the example's nodes.
 
 Run it with: python -m benchmarks.scale [--models 5000] [--views 500] [--write]
 
-The example must have been built: `make demo`, or `dbt build`. Ratios are of medians in one run.
+Build the example first: `make demo`, or `dbt build`. Ratios compare medians of one run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROUNDS = 5
 
 
 def grown(manifest: dict[str, Any], models: int, views: int) -> dict[str, Any]:
-    """Return a manifest with copies of the example's models until there are enough."""
+    """Return a manifest with copies of the example's models, up to the given numbers."""
     grown = copy.deepcopy(manifest)
     real = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     tagged = [node for node in real if "featurestore" in node["config"]["meta"]]
@@ -60,7 +60,7 @@ def _copies(nodes: list[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]
 
 
 def project(folder: Path, models: int, views: int) -> Path:
-    """Write a project with so many models; return its manifest."""
+    """Write a project with that many models; return the path of its manifest."""
     (folder / "target").mkdir(parents=True)
     for name in ("dbt_project.yml", "profiles.yml"):
         (folder / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
@@ -70,7 +70,7 @@ def project(folder: Path, models: int, views: int) -> Path:
 
 
 def seconds(run: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Return the median time of some runs."""
+    """Return the median time of several runs in seconds."""
     found = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -80,7 +80,7 @@ def seconds(run: Callable[[], Any], rounds: int = ROUNDS) -> float:
 
 
 def measure(folder: Path, models: int, views: int) -> list[tuple[str, float, str]]:
-    """Return what was measured: a name, a ratio, and what it is a ratio of."""
+    """Return each measurement: its name, the ratio, and the name of its base."""
     path = project(folder, models, views)
     load = seconds(lambda: json.loads(path.read_bytes()))
     registry = seconds(lambda: FeatureStore(folder).declared)
@@ -102,7 +102,7 @@ def measure(folder: Path, models: int, views: int) -> list[tuple[str, float, str
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page with `--write`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=5_000)
     parser.add_argument("--views", type=int, default=500)

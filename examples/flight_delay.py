@@ -1,7 +1,8 @@
 """Will the flight arrive more than 15 minutes late? Asked two hours before departure.
 
-Trains the same model on three training sets: the point-in-time join, and two careless ones. All are
-then judged on the same unseen months, with the values that were really known before each flight.
+Train the same model on three training sets: the point-in-time join, and two careless joins. Then
+judge all models on the same unseen months, with the values that were really known before each
+flight.
 
 Run it after `make demo`, in the same folder: python examples/flight_delay.py
 """
@@ -24,8 +25,8 @@ JOINS = {
     "a join with the latest row": "timestamp '2013-12-30 20:00'",
     "a join on the day": "cast(event_timestamp as date) + 1",
 }
-"""The instant whose values each training set takes: that of the question, one near the end of the
-year, or the end of the day."""
+"""The instant at which each training set reads the features: the question's own instant, an instant
+near the end of the year, or the end of the day."""
 
 
 def training_set(store: FeatureStore, instant: str) -> pd.DataFrame:
@@ -40,18 +41,18 @@ def training_set(store: FeatureStore, instant: str) -> pd.DataFrame:
 
 
 def inputs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what the model sees: each feature as a number, and the hour of the question."""
+    """Return the model's inputs: each feature as a number, and the hour of the question."""
     features = frame.filter(like="__").astype("float64")
     return features.assign(hour=frame["event_timestamp"].dt.hour)
 
 
 def target(frame: pd.DataFrame) -> pd.Series:
-    """Return what the model is to predict."""
+    """Return the label that the model predicts."""
     return frame[LABEL].astype(bool)
 
 
 def learn(frame: pd.DataFrame) -> HistGradientBoostingClassifier:
-    """Return a model of the training rows."""
+    """Train a model on the rows."""
     model = HistGradientBoostingClassifier(learning_rate=0.2, max_iter=50, random_state=0)
     return model.fit(inputs(frame), target(frame))
 
@@ -62,10 +63,10 @@ def auc(model: HistGradientBoostingClassifier, frame: pd.DataFrame) -> float:
 
 
 def compare(store: FeatureStore) -> dict[str, tuple[float, float]]:
-    """Return the AUC that each training set promises, and the one that it keeps.
+    """Return the AUC that each training set promises, and the AUC that it keeps.
 
-    A model's promise is measured on rows joined as carelessly as those it learned from. It keeps
-    what it reaches on what was known before the flights.
+    The promised AUC uses rows joined in the same way as the training rows. The kept AUC uses the
+    values that were known before the flights.
     """
     joined = {name: training_set(store, instant) for name, instant in JOINS.items()}
     known = joined[HONEST]
@@ -79,7 +80,7 @@ def compare(store: FeatureStore) -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
-    """Train all models and print what each promises and what it keeps."""
+    """Train all models and print the promised and the kept AUC of each."""
     results = compare(FeatureStore())
     print(f"\n{'learned from':<28}{'AUC it promises':>16}{'AUC it keeps':>14}")
     for name, (promised, kept) in results.items():

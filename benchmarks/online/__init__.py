@@ -1,1 +1,1 @@
-"""The sync and online reads against the bare Redis protocol, redis-py and Feast."""
+"""Compare the sync and online reads with the bare Redis protocol, redis-py and Feast."""

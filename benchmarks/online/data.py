@@ -1,6 +1,6 @@
 """Deterministic data: the history of each view in one DuckDB file, and as Parquet for Feast.
 
-What an entity has does not depend on how many there are, so that runs of any size can be compared.
+An entity's rows do not depend on the number of entities, so that runs of any size are comparable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HISTORY = 5
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 TTL_DAYS = 90
 SAMPLE = 100
-"""The first so many entities are read back, to see that all contenders wrote the same."""
+"""The number of entities, from the first on, to read back and compare between contenders."""
 
 _NUMBER = "(hash(e, j, {view}, {n}) % 1000000)::BIGINT"
 FEATURES = {
@@ -30,7 +30,7 @@ FEATURES = {
 
 
 def make(folder: Path, entities: int, views: int = 1, *, ttl: bool = False) -> None:
-    """Write a project and its warehouse, unless it is there already."""
+    """Write a project and its warehouse, unless they exist."""
     if (folder / "done").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,12 +45,12 @@ def make(folder: Path, entities: int, views: int = 1, *, ttl: bool = False) -> N
 
 
 def change(folder: Path, entities: int) -> int:
-    """Give every hundredth entity a newer row, another hundredth each time; return how many."""
+    """Give one entity in a hundred a newer row, other ones on each call; return their number."""
     with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
         con.execute("SET TimeZone = 'UTC'")
         hours = con.sql("SELECT max(date_diff('hour', TIMESTAMP '2024-01-01', seen_at)) FROM v0")
         next_hour = hours.fetchall()[0][0] + 1
-        # Not the first ones, which are read back.
+        # Leave out the first entities: they are read back, and their values must stay.
         few = f"id >= {SAMPLE} AND id % 100 = {next_hour % 100}"
         newer = f"SELECT * FROM ({_rows(0, entities, next_hour, next_hour + 1)}) WHERE {few}"
         con.execute(f"INSERT INTO v0 {newer}")

@@ -1,4 +1,4 @@
-"""Feast's Redis online store with the same data; runs in an environment of its own.
+"""Feast's Redis online store on the same data; runs in a separate environment.
 
 python -m venv .venv-feast && .venv-feast/bin/pip install -r benchmarks/requirements-feast.txt
 python -m benchmarks.online.run --feast .venv-feast/bin/python
@@ -80,9 +80,9 @@ def open_store(folder: Path, url: str, views: int, *, anew: bool) -> FeatureStor
 
 
 def sync(folder: Path, url: str) -> dict[str, float]:
-    """Publish one view, and say what was written."""
+    """Publish one view, and print the rows that were written."""
     store = open_store(folder, url, 1, anew=True)
-    # There are no rows of that time; it loads the libraries.
+    # Warm-up: this period has no rows, so the call only loads the libraries.
     store.materialize(START, START + timedelta(seconds=1))
     start = time.perf_counter()
     store.materialize(START, END)
@@ -101,7 +101,7 @@ def fill(folder: Path, url: str) -> dict[str, float]:
 
 
 async def read(what: str, entities: int, calls: int, folder: Path, url: str) -> dict[str, float]:
-    """Read the same entities again and again."""
+    """Read the same entities repeatedly."""
     store = open_store(folder, url, VIEWS, anew=False)
     features = [f"v{number}:{name}" for number in range(VIEWS) for name in FEATURES]
     rows = [{"id": entity} for entity in range(entities)]
@@ -120,7 +120,7 @@ async def read(what: str, entities: int, calls: int, folder: Path, url: str) -> 
 
 
 def main() -> None:
-    """Do one thing, and print what it took as JSON."""
+    """Run one task, and print its measurements as JSON."""
     warnings.filterwarnings("ignore")
     what = sys.argv[1]
     if what in ("sync", "fill"):

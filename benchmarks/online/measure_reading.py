@@ -1,4 +1,4 @@
-"""Measures reading: contenders take turns, and each run is the median of many calls."""
+"""Measure reading: contenders take turns, and each run is the median of many calls."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def measure(rounds: int, calls: int, folder: Path, feast: str | None) -> str:
 
     Args:
         rounds: How often each contender runs.
-        calls: How many times as many calls as at least.
-        folder: Where the data are.
-        feast: A Python that has Feast.
+        calls: A factor for the least number of calls.
+        folder: The folder of the data.
+        feast: The interpreter of an environment with Feast.
     """
     project = folder / "reading"
     make(project, ENTITIES, VIEWS, ttl=True)

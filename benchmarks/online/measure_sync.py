@@ -1,4 +1,4 @@
-"""Measures the sync: contenders fill an empty Redis in turns, and its memory is read after it."""
+"""Measure the sync: contenders take turns to fill an empty Redis; its memory is read afterwards."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Step:
     """One contender's turn.
 
     Attributes:
-        label: How the page names it.
-        contender: What is run.
+        label: The contender's name on the page.
+        contender: The contender to run.
         ttl: Whether the view has a ttl.
-        fills: Whether it begins with an empty Redis.
-        changed: Whether some entities get a newer row before it.
-        ours: Whether it is this project, so that its memory says something.
+        fills: Whether the turn starts with an empty Redis.
+        changed: Whether some entities get a newer row before the turn.
+        ours: Whether the contender is this project, whose memory is then reported.
     """
 
     label: str
@@ -43,7 +43,7 @@ class Step:
 
 OURS, WITH_TTL = "featurestore, full", "featurestore, full, with a ttl"
 FEAST = "Feast materialize"
-# The order matters: what looks for changes comes after what it compares with.
+# The order matters: a turn that looks for changes compares with the turn before it.
 STEPS = (
     Step(OURS, "full"),
     Step("featurestore, nothing changed", "changes", fills=False),
@@ -60,7 +60,7 @@ STEPS = (
 
 @dataclass
 class Bench:
-    """The projects of one size, and the server that they publish to."""
+    """The projects of one size, and their Redis server."""
 
     entities: int
     folder: Path
@@ -76,14 +76,14 @@ class Bench:
         return self.folder / ("ttl" if ttl else "plain")
 
     def used(self) -> int:
-        """Return the server's memory, without what it keeps for this connection."""
+        """Return the server's memory, without the buffers of this connection."""
         self.client.connection_pool.disconnect()
         info: Any = self.client.info("memory")
         return int(info["used_memory"])
 
     def empty(self) -> int:
-        """Empty the server; return its memory then."""
-        # Servers differ in whether they free the memory at once, unless told to.
+        """Empty the server; return the memory that remains."""
+        # Without SYNC some servers free the memory later.
         self.client.execute_command("FLUSHALL", "SYNC")
         return self.used()
 
@@ -104,7 +104,7 @@ class Bench:
         return result
 
     def feast(self, python: str) -> dict[str, float]:
-        """Run Feast, which says itself what it has written."""
+        """Run Feast, which reports the rows that it has written."""
         before = self.empty()
         read_through(self.project())
         result = run_once("feast_contender", "sync", self.project(), self.url, python=python)
@@ -113,7 +113,7 @@ class Bench:
         return result
 
     def check(self, label: str, found: tuple[int, int]) -> None:
-        """See that a contender has written every row, and the values that the others have."""
+        """Check that a contender has written every row, with the same values as the others."""
         self.known = getattr(self, "known", found)
         assert found == self.known == (self.entities, found[1]), f"{label}: {found}, {self.known}"
 
@@ -124,9 +124,9 @@ def measure(sizes: list[int], rounds: int, folder: Path, feast: str | None, most
     Args:
         sizes: Numbers of entities.
         rounds: How often each contender runs.
-        folder: Where the data are.
-        feast: A Python that has Feast.
-        most: The greatest number of entities that Feast is given.
+        folder: The folder of the data.
+        feast: The interpreter of an environment with Feast.
+        most: The greatest number of entities for Feast.
     """
     found = {size: _one(size, rounds, folder, feast if size <= most else None) for size in sizes}
     if feast and min(sizes) > most:
@@ -156,7 +156,7 @@ def _one(size: int, rounds: int, folder: Path, feast: str | None) -> dict[str, d
 
 
 def _cell(found: dict[str, dict[str, float]], label: str) -> str:
-    """Return the time, and the memory where it is a sync's, as ratios to a full sync."""
+    """Return the time, and for a sync the memory, as ratios to a full sync."""
     if label not in found:
         return ""
     result, ours = found[label], found[OURS]
@@ -166,7 +166,7 @@ def _cell(found: dict[str, dict[str, float]], label: str) -> str:
 
 
 def _memory(found: dict[int, dict[str, dict[str, float]]]) -> str:
-    """Return what an entity takes in Redis, and how the job's memory grows with their number."""
+    """Return the bytes per entity in Redis, and how the job's memory grows with the entities."""
     first, last = min(found), max(found)
     lines = []
     for label in (OURS, WITH_TTL, FEAST):

@@ -1,4 +1,4 @@
-"""Runs contenders, each in a process of its own that prints JSON as its last line."""
+"""Run contenders, each in its own process that prints JSON as its last line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_once(module: str, *arguments: object, python: str | None = None) -> dict[str, Any]:
-    """Run one contender, and return what it prints.
+    """Run one contender, and return the numbers that it prints.
 
     Args:
         module: The module under `benchmarks.online`.
-        arguments: What it is given.
-        python: Another interpreter than this one.
+        arguments: Its command-line arguments.
+        python: The interpreter; by default the running one.
     """
     command = [python or sys.executable, "-m", f"benchmarks.online.{module}", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -30,11 +30,11 @@ def run_once(module: str, *arguments: object, python: str | None = None) -> dict
 
 
 def medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Return the median of each number over some runs."""
+    """Return the median of each number over several runs."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown, its numbers to the right."""
+    """Return a Markdown table with right-aligned numbers."""
     marks = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, marks, *lines))

@@ -1,4 +1,4 @@
-"""The contenders of reading: each reads the same entities again and again, in its own process.
+"""The contenders of reading: each reads the same entities repeatedly, in its own process.
 
 Run one with: python -m benchmarks.online.read_contenders NAME ENTITIES CALLS FOLDER URL
 """
@@ -31,7 +31,7 @@ def _keys(entities: int) -> list[str]:
 
 
 def ours(entities: int, store: FeatureStore, _: str) -> Read:
-    """This project: the values by feature, with their statuses."""
+    """This project: values by feature, with their statuses."""
     rows = [{"id": entity} for entity in range(entities)]
     return lambda: store.get_online_features(REFERENCES, rows, full_feature_names=True).to_dict()
 
@@ -68,7 +68,7 @@ def bare_async(entities: int, _: FeatureStore, url: str) -> Read:
 
 
 def alone(prepare: Prepare) -> Prepare:
-    """The same by redis-py as it installs by itself, in Python alone: without hiredis."""
+    """The same with redis-py in pure Python, without hiredis."""
 
     def prepared(entities: int, store: FeatureStore, url: str) -> Read:
         assert "redis" not in sys.modules
@@ -79,7 +79,7 @@ def alone(prepare: Prepare) -> Prepare:
 
 
 def hand(entities: int, _: FeatureStore, url: str) -> Read:
-    """redis-py, with the keys written and the rows decoded by hand: no NULLs, ttl or statuses."""
+    """redis-py with hand-written keys and decoding: no NULLs, no ttl, no statuses."""
     import redis
 
     client = redis.Redis.from_url(url)
@@ -99,17 +99,17 @@ def hand_async(entities: int, _: FeatureStore, url: str) -> Read:
 
 
 def of_columns(found: dict[str, list[Any]]) -> int:
-    """Return the sum of one feature over all views, of values by feature."""
+    """Return the sum of one feature over all views, from values by feature."""
     return sum(sum(found[f"v{view}__i0"]) for view in range(VIEWS))
 
 
 def of_bytes(found: list[bytes]) -> int:
-    """Return the same sum of undecoded rows."""
+    """Return the same sum from undecoded rows."""
     return sum(by_hand(raw)[0] for raw in found)
 
 
 def of_rows(found: list[tuple[Any, ...]]) -> int:
-    """Return the same sum of decoded rows."""
+    """Return the same sum from decoded rows."""
     return sum(row[0] for row in found)
 
 
@@ -126,7 +126,7 @@ CONTENDERS: dict[str, tuple[Prepare, Callable[[Any], int]]] = {
 
 
 async def measure(read: Read, calls: int) -> tuple[float, Any]:
-    """Return the median seconds of a call, and what the last one found."""
+    """Return the median seconds of a call, and the result of the last call."""
     seconds, found = [], None
     for number in range(_WARM + calls):
         start = time.perf_counter()
@@ -139,7 +139,7 @@ async def measure(read: Read, calls: int) -> tuple[float, Any]:
 
 
 def main() -> None:
-    """Run one contender, and print the median of its calls and a sum of what it found as JSON."""
+    """Run one contender, and print the median of its calls and a sum of its values as JSON."""
     name, entities, calls, folder, url = sys.argv[1:6]
     prepare, total = CONTENDERS[name]
     read = prepare(int(entities), FeatureStore(Path(folder), redis_url=url, now=NOW), url)

@@ -1,4 +1,4 @@
-"""The published rows, read and written by hand: what the format costs without a feature store."""
+"""Published rows, read and written by hand: the cost of the format without a feature store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PREFIX = "fs:bench:v0:"
 _FIXED = struct.Struct("<qqqdddq?")
 _START = 13
-"""Behind the head, in rows without a created timestamp and without NULLs."""
+"""The values after the head, in rows without a created timestamp and without NULLs."""
 _EPOCH, _STEP = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001, naive is UTC
 _PART = 10_000
 
@@ -29,7 +29,7 @@ def key_of(view: int, entity: int) -> str:
 
 
 def by_hand(raw: bytes) -> tuple[Any, ...]:
-    """Read the ten features of one row, knowing that none is NULL, and no text long."""
+    """Read the ten features of one row; assumes no NULLs and short texts."""
     *numbers, at, flag = _FIXED.unpack_from(raw, _START)
     start = _START + _FIXED.size + 1
     end = start + raw[start - 1]
@@ -37,14 +37,14 @@ def by_hand(raw: bytes) -> tuple[Any, ...]:
 
 
 def checksum(client: redis.Redis) -> tuple[int, int]:
-    """Return how many rows there are, and the sum of one feature over the first entities."""
+    """Return the number of rows, and the sum of one feature over the first entities."""
     count = sum(1 for _ in client.scan_iter(match=f"{PREFIX}*", count=_PART))
     found = client.mget([key_of(0, entity) for entity in range(SAMPLE)])
     return count, sum(by_hand(raw)[0] for raw in found)
 
 
 def save(client: redis.Redis, folder: Path, *, ttl: bool) -> None:
-    """Write all rows down: as SET commands that are ready to be sent, and as keys and values."""
+    """Write all rows to files: as ready SET commands, and as keys and values."""
     with (folder / "rows.resp").open("wb") as ready, (folder / "rows.pickle").open("wb") as pairs:
         for keys in _parts(client):
             values: Any = client.mget(keys)
@@ -75,7 +75,7 @@ def _set(key: bytes, value: bytes) -> bytes:
 
 
 def _expiring(key: bytes, value: bytes) -> bytes:
-    # As far apart as the events are.
+    # The same distance as between the events.
     return b"*5\r\n" + _words(b"SET", key, value, b"EX", b"%d" % (10_000_000 + crc32(key) % 3600))
 
 

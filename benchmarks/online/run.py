@@ -1,9 +1,10 @@
-"""Runs the benchmarks of the sync and of reading, and writes docs/reference/performance.md.
+"""Run the benchmarks of the sync and of reading, and write docs/reference/performance.md.
 
 Run it with: python -m benchmarks.online.run [sync] [reading] [--quick] [--rounds 3] [--write]
 
-Each run is a process of its own. The contenders take turns, so that a busy moment of the machine
-hits all of them, and medians are compared as ratios. They must agree on what they wrote and read.
+Each run is a separate process. The contenders take turns, so that a busy moment of the machine
+affects all of them, and medians are compared as ratios. All contenders must write and read the same
+values.
 """
 
 from __future__ import annotations
@@ -20,16 +21,25 @@ SIZES = (250_000, 1_000_000)
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page with `--write`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; else all")
-    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="numbers of entities")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs")
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round: does it run?")
-    parser.add_argument("--folder", type=Path, help="where to keep the data between runs")
-    parser.add_argument("--feast", help="a Python that has Feast; see feast_contender.py")
     parser.add_argument(
-        "--feast-entities", type=int, default=250_000, help="the most that Feast is given"
+        "parts", nargs="*", choices=[*PARTS, []], help="the benchmarks to run; default: all"
+    )
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="numbers of entities")
+    parser.add_argument("--rounds", type=int, default=3, help="how many times each contender runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes and one round, to check that it runs"
+    )
+    parser.add_argument("--folder", type=Path, help="a folder that keeps the data between runs")
+    parser.add_argument(
+        "--feast", help="the interpreter of an environment with Feast; see feast_contender.py"
+    )
+    parser.add_argument(
+        "--feast-entities",
+        type=int,
+        default=250_000,
+        help="the greatest number of entities for Feast",
     )
     parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     options = parser.parse_args()

@@ -24,7 +24,7 @@ from benchmarks.online.data import NOW, newest
 from benchmarks.online.rows import pairs_of
 
 Run = Callable[[], int]
-"""Writes the rows, and returns how many."""
+"""Write the rows, and return their number."""
 Contender = Callable[[Path, str], Run]
 _CHUNK = 1 << 20
 _OK = b"+OK\r\n"
@@ -32,10 +32,10 @@ SET_COMMAND = b"\r\n$3\r\nSET\r\n"
 
 
 def ours(*, full: bool = False, recent: bool = False) -> Contender:
-    """This project, as a user calls it; `recent` for entities with an event in the last hour."""
+    """This project, as a user calls it; `recent` limits it to events of the last hour."""
 
     def prepare(folder: Path, url: str) -> Run:
-        # All libraries are loaded before the clock starts; Arrow loads pandas when it is there.
+        # Load all libraries before the clock starts; Arrow loads pandas if it is installed.
         import jinja2  # noqa: F401
         import pandas as pd  # noqa: F401
         import pyarrow.compute  # noqa: F401
@@ -56,7 +56,7 @@ def ours(*, full: bool = False, recent: bool = False) -> Contender:
 
 
 def bare_socket(folder: Path, url: str) -> Run:
-    """Send SET commands that are ready to be sent, and count the answers: no client can do less."""
+    """Send ready SET commands, and count the replies: the least work that a client can do."""
     address = urlsplit(url)
     commands = (folder / "rows.resp").read_bytes()
     rows = commands.count(SET_COMMAND)
@@ -75,14 +75,14 @@ def bare_socket(folder: Path, url: str) -> Run:
 def _await(connection: socket.socket, size: int) -> None:
     while size:
         answers = connection.recv(_CHUNK)
-        # An error would have other letters, and a server that is gone sends none.
+        # Every good reply is "+OK": an error has other letters, and a dead server sends none.
         assert {*answers} <= {*_OK}, answers[:80]
         assert answers
         size -= len(answers)
 
 
 def redis_cli(folder: Path, url: str) -> Run:
-    """Send the same commands by `redis-cli --pipe`."""
+    """Send the same commands with `redis-cli --pipe`."""
     rows = (folder / "rows.resp").read_bytes().count(SET_COMMAND)
 
     def run() -> int:
@@ -99,7 +99,7 @@ def redis_cli(folder: Path, url: str) -> Run:
 
 
 def redis_py(folder: Path, url: str) -> Run:
-    """Write keys and values that are ready with redis-py, ten thousand to a pipeline."""
+    """Write ready keys and values with redis-py, ten thousand per pipeline."""
     parts = list(pairs_of(folder))
 
     def run() -> int:

@@ -1,4 +1,4 @@
-"""The contenders: each turns one folder of data into rows in memory, in a process of its own.
+"""The contenders: each turns one folder of data into rows in memory, in its own process.
 
 Each is a function from the folder and the size to an Arrow table with `row_id` and every feature.
 Run one with: python -m benchmarks.point_in_time.contenders NAME SIZE FOLDER
@@ -21,7 +21,7 @@ Contender = Callable[[Path, Size], Callable[[], Any]]
 
 def ours(folder: Path, size: Size) -> Callable[[], Any]:
     """This project, as a user calls it."""
-    # The other contenders' libraries are loaded by now as well.
+    # Load the libraries before the clock starts, as for the other contenders.
     import duckdb  # noqa: F401
     import jinja2  # noqa: F401
     import pyarrow as pa  # noqa: F401
@@ -153,9 +153,9 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def checksum(table: Any, size: Size) -> str:
-    """Return a sum over all features that does not depend on the order of rows.
+    """Return the number of rows and of values, which must be the same for all contenders.
 
-    Ties at one instant may be decided either way, so the sum counts values, not tied ones.
+    It counts values instead of adding them up, because contenders decide ties differently.
     """
     import pyarrow.compute as pc
 
@@ -172,7 +172,7 @@ def main() -> None:
     """Run one contender, and print its seconds, peak memory and checksum as JSON."""
     name, size_name, folder = sys.argv[1:4]
     size = SIZES.get(size_name, SPILL)
-    # Whoever hands out Arrow tables loads it at the first one; that is nobody's speed.
+    # The first Arrow table loads pyarrow; that time belongs to no contender.
     import pyarrow as pa  # noqa: F401
 
     run = CONTENDERS[name](Path(folder), size)

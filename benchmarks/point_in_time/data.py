@@ -16,7 +16,7 @@ _SECONDS = 86_400 * 365
 
 @dataclass(frozen=True)
 class Size:
-    """How much data: entity rows, rows per view, views; about `fan_out` rows per key."""
+    """The size of the data: entity rows, rows per view, views; about `fan_out` rows per key."""
 
     entity_rows: int
     view_rows: int
@@ -51,7 +51,7 @@ SPILL = Size(5_000_000, 100_000_000, 1)
 
 
 def make(size: Size, folder: Path, *, parquet: bool = True) -> None:
-    """Write the data of one size, unless it is there already; Parquet is for the data frames."""
+    """Write the data of one size, unless it exists; data frames read the Parquet files."""
     if (folder / "done").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)

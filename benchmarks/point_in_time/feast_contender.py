@@ -1,4 +1,4 @@
-"""Feast's DuckDB offline store on the same data; runs in an environment of its own.
+"""Feast's DuckDB offline store on the same data; runs in a separate environment.
 
 python -m venv .venv-feast && .venv-feast/bin/pip install -r benchmarks/requirements-feast.txt
 python -m benchmarks.point_in_time.run --feast .venv-feast/bin/python
@@ -38,7 +38,7 @@ def feature_view(folder: Path, number: int, entity: Entity) -> FeatureView:
 
 
 def prepare(folder: Path, views: int) -> FeatureStore:
-    """Return a store with all views applied, anew."""
+    """Return a new store with all views applied."""
     repository = folder / "feast"
     repository.mkdir(exist_ok=True)
     for path in repository.iterdir():

@@ -1,9 +1,10 @@
-"""Runs every contender on every size, in turns, and writes docs/reference/performance.md.
+"""Run every contender on every size, in turns, and write docs/reference/performance.md.
 
 Run it with: python -m benchmarks.point_in_time.run [--sizes 100k-1M-3 ...] [--rounds 3] [--write]
 
-Each run is a process of its own. The contenders take turns, so that a busy moment of the machine
-hits all of them, and medians are compared as ratios. They must agree on how many values they found.
+Each run is a separate process. The contenders take turns, so that a busy moment of the machine
+affects all of them, and medians are compared as ratios. All contenders must find the same number of
+values.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Result:
 
 
 def command_of(name: str, size: Size, folder: Path, feast: str | None) -> list[str]:
-    """Return what to run for one contender."""
+    """Return the command that runs one contender."""
     package = "benchmarks.point_in_time"
     if name == FEAST:
         return [str(feast), "-m", f"{package}.feast_contender", str(folder), str(size.views)]
@@ -45,7 +46,7 @@ def command_of(name: str, size: Size, folder: Path, feast: str | None) -> list[s
 
 
 def run_once(command: list[str]) -> Result | None:
-    """Run one contender in a process of its own; None where it fails or takes too long."""
+    """Run one contender in its own process; return None if it fails or takes too long."""
     try:
         result = subprocess.run(
             command,
@@ -64,7 +65,7 @@ def run_once(command: list[str]) -> Result | None:
 
 
 def measure(size: Size, folder: Path, rounds: int, feast: str | None) -> dict[str, Result]:
-    """Run all contenders in turns, and return each one's medians."""
+    """Run all contenders in turns, and return the medians of each."""
     names = [*CONTENDERS, *([FEAST] if feast else [])]
     runs: dict[str, list[Result]] = {name: [] for name in names}
     for number in range(rounds):
@@ -91,7 +92,7 @@ def _median(runs: list[Result]) -> Result:
 
 
 def table(results: dict[str, dict[str, Result]]) -> str:
-    """Return a table of times and memory, as ratios to ours: more than 1 is slower, or more."""
+    """Return a table of times and memory, as ratios to this project."""
     lines = [
         "| contender | " + " | ".join(results) + " |",
         "| --- |" + " ---: |" * len(results),
@@ -109,12 +110,12 @@ def _cell(result: Result | None, ours: Result) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page with `--write`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", nargs="*", default=list(SIZES), help="which sizes to measure")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs")
-    parser.add_argument("--folder", type=Path, help="where to keep the data between runs")
-    parser.add_argument("--feast", help="a Python that has Feast; see feast_contender.py")
+    parser.add_argument("--sizes", nargs="*", default=list(SIZES), help="the sizes to measure")
+    parser.add_argument("--rounds", type=int, default=3, help="how many times each contender runs")
+    parser.add_argument("--folder", type=Path, help="a folder that keeps the data between runs")
+    parser.add_argument("--feast", help="the interpreter of an environment with Feast")
     parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
