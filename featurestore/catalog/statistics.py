@@ -18,8 +18,9 @@ from typing import Any
 from sqlglot import exp
 
 from featurestore.registry.definitions import Feature, FeatureView
-from featurestore.sql.dialects import render
+from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.expressions import column, relation
+from featurestore.values.missing import Missing
 from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 
@@ -39,27 +40,6 @@ STATISTICS_SAMPLE_ROWS = 200_000
 """Beyond this number of rows only about so many are looked at."""
 
 _POINTS = [step / STEPS for step in range(STEPS + 1)]
-_LISTED = ", ".join(f"{point:g}" for point in _POINTS)
-_APART = ", ".join(f"APPROX_PERCENTILE({{x}}, {point:g})" for point in _POINTS)
-_QUANTILES = {
-    "duckdb": f"APPROX_QUANTILE({{x}}, [{_LISTED}]) FILTER (WHERE ISFINITE({{x}}))",
-    "postgres": f"PERCENTILE_CONT(ARRAY[{_LISTED}]) WITHIN GROUP (ORDER BY {{x}})",
-    "bigquery": f"APPROX_QUANTILES({{x}}, {STEPS})",
-    "snowflake": f"ARRAY_CONSTRUCT({_APART})",
-    "spark": f"PERCENTILE_APPROX({{x}}, ARRAY({_LISTED}), 1000)",
-}
-"""How each dialect gives all quantiles of a column at once; without an entry there are none."""
-
-_DISTINCT = {"postgres": "COUNT(DISTINCT {x})"}
-_SAMPLES = {
-    "duckdb": "{table} TABLESAMPLE BERNOULLI({percent}%)",
-    "postgres": "{table} TABLESAMPLE BERNOULLI ({percent})",
-    "bigquery": "{table} TABLESAMPLE SYSTEM ({percent} PERCENT)",
-    "snowflake": "{table} SAMPLE BERNOULLI ({percent})",
-    "spark": "{table} TABLESAMPLE ({percent} PERCENT)",
-}
-"""How each dialect takes about a part of a table; without an entry all of it is read."""
-
 _BINS = 24
 _GROUPED = 10_000
 _NUMBERS = ("integer", "float", "decimal")
@@ -144,8 +124,9 @@ def statement(view: FeatureView, dialect: str, *, share: float = 1.0) -> str:
     table = render(relation(view.relation, dialect), dialect)
     event = _sql(view.event_timestamp.name, dialect)
     source = table
-    if share < 1 and dialect in _SAMPLES:
-        source = _SAMPLES[dialect].format(table=table, percent=f"{max(share * 100, 0.001):.3f}")
+    sample = dialect_record(dialect).sample
+    if share < 1 and not isinstance(sample, Missing):
+        source = sample.format(table=table, percent=f"{max(share * 100, 0.001):.3f}")
     parts = [
         f"(SELECT COUNT(*) FROM {table}) AS rows_in_all",
         f"(SELECT MAX({event}) FROM {table}) AS newest",
@@ -157,11 +138,11 @@ def statement(view: FeatureView, dialect: str, *, share: float = 1.0) -> str:
 
 
 def _aggregates(feature: Feature, dialect: str) -> Iterator[tuple[str, str]]:
-    name = _sql(feature.name, dialect)
+    record, name = dialect_record(dialect), _sql(feature.name, dialect)
     family = feature.data_type.family if feature.data_type else ""
     yield "known", f"COUNT({name})"
     if family not in ("array", "json", "other"):
-        yield "distinct", _DISTINCT.get(dialect, "APPROX_COUNT_DISTINCT({x})").format(x=name)
+        yield "distinct", record.distinct.format(x=name)
     if feature.pii:
         return
     if family in _RANGES:
@@ -169,9 +150,9 @@ def _aggregates(feature: Feature, dialect: str) -> Iterator[tuple[str, str]]:
         yield "high", f"MAX({name})"
     if family == "boolean":
         yield "true", f"SUM(CASE WHEN {name} THEN 1 ELSE 0 END)"
-    if family in _NUMBERS and dialect in _QUANTILES:
+    if family in _NUMBERS and not isinstance(record.quantiles, Missing):
         double = render(exp.cast(column(feature.name), "double"), dialect)
-        yield "quantiles", _QUANTILES[dialect].format(x=double)
+        yield "quantiles", record.quantiles(double, _POINTS)
 
 
 def _sql(name: str, dialect: str) -> str:

@@ -7,6 +7,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 from sqlglot.errors import SqlglotError
 
+from featurestore.sql.dialects import grammar
+
 __all__ = ["Names"]
 
 
@@ -26,9 +28,9 @@ class Names:
     """
 
     def __init__(self, dialect: str) -> None:
-        self.dialect = dialect
+        self.dialect = grammar(dialect)
         self._known: dict[str, tuple[str, ...]] = {"": ()}
-        strategy = Dialect.get_or_raise(dialect).normalization_strategy
+        strategy = Dialect.get_or_raise(self.dialect).normalization_strategy
         self._exact = strategy is NormalizationStrategy.CASE_SENSITIVE
         self._own_case = {
             NormalizationStrategy.LOWERCASE: str.lower,

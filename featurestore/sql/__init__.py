@@ -1,1 +1,1 @@
-"""SQL as a product: plans in, readable statements out. Nothing here touches a warehouse."""
+"""SQL generation: plans become readable statements. Nothing here connects to a warehouse."""

@@ -1,8 +1,8 @@
-"""Which shape of join suits the sizes of both sides, from the warehouse's own statistics.
+"""The cheapest join shape for the sizes of both sides, from the warehouse's own statistics.
 
-An ASOF join sorts the whole history. A window looks at the rows of the keys asked for alone, but at
-all of them for each instant, and ranks those that are neither too new nor too old. So the window
-wins where few rows are asked for, or where the ttl leaves few to rank.
+An ASOF join sorts the whole history. A window reads only the rows of the requested keys, but all of
+them for each instant, and ranks those that are neither too new nor too old. So the window wins if
+there are few entity rows, or if the ttl leaves few rows to rank.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import timedelta
 __all__ = ["SMALL", "Sizes", "cheapest_shape"]
 
 SMALL = 100_000
-"""The rows of a history up to which it makes no difference."""
+"""The rows of a history up to which both shapes take about the same time."""
 
-# In units of one row of the history that an ASOF join sorts, as DuckDB measured on both sides of
-# the line: benchmarks/point_in_time.
+# The unit is the time in which an ASOF join sorts one row of the history. Measured with
+# benchmarks/point_in_time on DuckDB, with sizes on both sides of the break-even point.
 _PAIR_SEEN = 0.2
 _PAIR_RANKED = 2.0
 _ENTITY_ROW_SORTED = 3.0
@@ -24,12 +24,12 @@ _ENTITY_ROW_SORTED = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much there is on both sides of a join; None where it is not known.
+    """The sizes of both sides of a join; None if unknown.
 
     Attributes:
-        asked: Entity rows.
-        history: Rows of the view.
-        keys: Distinct keys of the view; of a composite key at least so many.
+        asked: The number of entity rows.
+        history: The number of rows of the view.
+        keys: The number of distinct keys of the view; a lower bound for a composite key.
         span: The time from the view's first event to its last.
         ttl: The view's ttl.
     """
@@ -43,6 +43,7 @@ class Sizes:
     @property
     def share_ranked(self) -> float:
         """The share of a key's rows that are neither too new nor too old, on average."""
+        # A random instant has half of the history before it.
         earlier = 0.5
         if self.ttl is None or not self.span:
             return earlier
@@ -50,10 +51,10 @@ class Sizes:
 
 
 def cheapest_shape(sizes: Sizes) -> str:
-    """Return the shape of join for these sizes; empty where it makes no difference, or is unknown.
+    """Return the name of the cheapest strategy; empty if it is unknown or makes no difference.
 
-    A small history is left to the dialect's preferred shape, so that the statement does not change
-    while a project is young.
+    A small history keeps the dialect's preferred shape, so that the statements of a young project
+    do not change from run to run.
 
     >>> cheapest_shape(Sizes(asked=50_000, history=10_000_000, keys=1_000_000))
     'window'

@@ -1,4 +1,4 @@
-"""How many entity rows a training set finds values for, and why not for the others."""
+"""The number of entity rows that get a value in a training set, and why the others get none."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["coverage"]
 def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
     """Write the statement that counts matches.
 
-    It is the training set's own join, without the bound of the ttl, so that what is too old can be
-    told from what is not there at all.
+    The statement is the training set's own join without the ttl, so that it can tell rows that are
+    too old from rows that do not exist.
 
     Args:
         plan: The training set.
-        strategy: A shape of join to insist on.
+        strategy: The name of the only acceptable strategy.
 
     Returns:
-        One SELECT of one row: `entity_rows`, and for the join of number n `history_n`, `found_n`,
-        `expired_n` and `null_keys_n`.
+        One SELECT of one row: `entity_rows`, and for the join with number n, `history_n`,
+        `found_n`, `expired_n` and `null_keys_n`.
     """
     joins = tuple(
         replace(join, view=replace(join.view, ttl=None), outputs=(), timestamp_output=f"_at_{n}")

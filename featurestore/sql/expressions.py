@@ -1,15 +1,14 @@
-"""The small SQL expressions that every statement is made of, as sqlglot nodes."""
+"""The small SQL expressions that all statements share, as sqlglot nodes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 
 from sqlglot import exp
-from sqlglot.dialects import Dialect
 
 from featurestore.sql.dialects import grammar
+from featurestore.sql.dialects.keywords import keywords
 
 __all__ = [
     "Named",
@@ -32,27 +31,22 @@ Named = tuple[str, exp.Select]
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-@cache
-def _keywords() -> frozenset[str]:
-    # Every word that any dialect treats specially: quoting one too many does no harm.
-    words = Dialect.get_or_raise("duckdb").tokenizer_class.KEYWORDS
-    return frozenset(word.lower() for word in words) | {"at", "user", "time", "position", "lateral"}
-
-
 def as_name(name: str) -> exp.Identifier:
-    """Return an identifier, quoted only where the name needs it.
+    """Return an identifier, quoted only if the name needs it.
+
+    Plain lower-case words are marked with `meta["is_word"]`, for dialects that quote other words.
 
     >>> as_name("tailnum").sql(), as_name("Order No").sql(), as_name("select").sql()
     ('tailnum', '"Order No"', '"select"')
     """
     simple = _SIMPLE.fullmatch(name) is not None
-    identifier = exp.to_identifier(name, quoted=not simple or name in _keywords())
+    identifier = exp.to_identifier(name, quoted=not simple or name in keywords())
     identifier.meta["is_word"] = simple
     return identifier
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
-    """Return a column, of a table where one is given.
+    """Return a column, qualified by a table if one is given.
 
     >>> column("seats", "plane").sql()
     'plane.seats'
@@ -61,7 +55,7 @@ def column(name: str, table: str | None = None) -> exp.Column:
 
 
 def named(node: exp.Expr, name: str) -> exp.Expr:
-    """Return an expression under a name; the node becomes a part of it.
+    """Return an expression with an alias. The node is not copied.
 
     >>> named(column("seats", "plane"), "plane__seats").sql()
     'plane.seats AS plane__seats'
@@ -70,7 +64,7 @@ def named(node: exp.Expr, name: str) -> exp.Expr:
 
 
 def relation(text: str, dialect: str, alias: str | None = None) -> exp.Table:
-    """Return a table by the quoted name that dbt's manifest gives it.
+    """Return a table, from the quoted name in dbt's manifest.
 
     >>> relation('"dev"."main"."plane_features"', "duckdb", "history").sql("duckdb")
     '"dev"."main"."plane_features" AS history'
@@ -82,7 +76,7 @@ def relation(text: str, dialect: str, alias: str | None = None) -> exp.Table:
 
 
 def relation_parts(text: str, dialect: str) -> tuple[str, ...]:
-    """Return a relation's name, schema and database, as far as they are given, in lower case.
+    """Return the parts of a relation's name in lower case: table, then schema, then database.
 
     >>> relation_parts('"dev"."main"."Planes"', "duckdb"), relation_parts("planes", "duckdb")
     (('planes', 'main', 'dev'), ('planes',))
@@ -103,18 +97,18 @@ def cte(name: str, alias: str | None = None) -> exp.Table:
 
 
 def both(conditions: Iterable[exp.Expr]) -> exp.Expr:
-    """Return the conjunction of conditions, `TRUE` where there is none."""
+    """Join conditions with AND; `TRUE` without conditions."""
     listed = list(conditions)
     return exp.and_(*listed, copy=False) if listed else exp.true()
 
 
 def not_null(names: Sequence[str], table: str | None = None) -> list[exp.Expr]:
-    """Return one condition per column, that it is not NULL."""
+    """Return a condition `IS NOT NULL` for each column."""
     return [column(name, table).is_(exp.null()).not_() for name in names]
 
 
 def equal_keys(names: Sequence[str], left: str, right: str) -> list[exp.Expr]:
-    """Return one equality per key, between columns of the same name."""
+    """Return an equality for each key, between columns of the same name."""
     return [exp.EQ(this=column(name, left), expression=column(name, right)) for name in names]
 
 
@@ -131,13 +125,13 @@ def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr
 def with_ctes(
     query: exp.Select, ctes: Iterable[Named], kept: Mapping[str, bool] | None = None
 ) -> exp.Select:
-    """Return the query with common table expressions before it.
+    """Add common table expressions to a query.
 
     Args:
-        query: What reads them.
+        query: The query that reads them.
         ctes: The common table expressions.
-        kept: By their names, whether the engine keeps their rows or computes them for each reader,
-            where that must not be left to it.
+        kept: True for the names whose rows the engine must compute once and keep, False for those
+            it must compute for each reader. The engine decides about all others.
     """
     for name, body in ctes:
         materialized = (kept or {}).get(name)

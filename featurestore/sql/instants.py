@@ -1,4 +1,4 @@
-"""Instants in a dialect's own words: naive timestamps in UTC, whatever the session's zone is."""
+"""Instants in the words of a dialect: naive timestamps in UTC, in any session's time zone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
+from featurestore.errors import UnsupportedDialect
 from featurestore.registry.definitions import Column
-from featurestore.sql.clocks import CLOCKS, Clock
-from featurestore.sql.dialects import ensure_known
+from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import column
+from featurestore.values.durations import format_duration
 from featurestore.values.types import Kind
 
 __all__ = ["as_type_of", "instant", "instant_literal", "minus", "naive", "plus"]
@@ -18,7 +19,7 @@ __all__ = ["as_type_of", "instant", "instant_literal", "minus", "naive", "plus"]
 def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
     r"""Return a timestamp column as a naive timestamp in UTC.
 
-    A naive timestamp is in UTC already, one with a zone is converted, a date is its midnight.
+    A naive timestamp is already in UTC, a zoned one is converted, a date becomes its midnight.
 
     >>> from featurestore.values.type_spellings import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
@@ -29,13 +30,14 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
     """
     node = column(source.name, table)
     kind = source.data_type.kind if source.data_type else Kind.TIMESTAMP
+    clock = dialect_record(dialect).clock
     if kind is Kind.TIMESTAMPTZ:
-        return _clock(dialect).zoned(node)
-    return _clock(dialect).naive(node) if kind is Kind.DATE else node
+        return clock.zoned(node)
+    return clock.naive(node) if kind is Kind.DATE else node
 
 
 def naive(source: Column, dialect: str) -> exp.Expr:
-    """Return a timestamp column as `instant` does, in the type that all instants asked for have.
+    """Return a timestamp column like `instant`, cast to the one type that the statement compares.
 
     >>> from featurestore.values.type_spellings import parse_type
     >>> naive(Column("seen", parse_type("timestamp_s")), "duckdb").sql("duckdb")
@@ -43,13 +45,13 @@ def naive(source: Column, dialect: str) -> exp.Expr:
     """
     node = instant(source, dialect)
     bare = isinstance(node, exp.Column | exp.AtTimeZone)
-    return _clock(dialect).naive(node) if bare else node
+    return dialect_record(dialect).clock.naive(node) if bare else node
 
 
 def as_type_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:
-    r"""Return a naive timestamp in UTC in a form that compares with a column as it stands.
+    r"""Return a naive timestamp in UTC in the type of a column, to compare with the bare column.
 
-    Only for the dialects in which `AT TIME ZONE` goes both ways, and a date compares as midnight.
+    Only for dialects in which `AT TIME ZONE` converts both ways and a date compares as midnight.
 
     >>> from featurestore.values.type_spellings import parse_type
     >>> at = Column("at", parse_type("timestamptz"))
@@ -58,12 +60,13 @@ def as_type_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:
     """
     if source.data_type is None or source.data_type.kind is not Kind.TIMESTAMPTZ:
         return node
-    # The conversion binds closer than a subtraction does.
-    return _clock(dialect).zoned(exp.paren(node) if isinstance(node, exp.Binary) else node)
+    # AT TIME ZONE binds tighter than a subtraction.
+    operand = exp.paren(node) if isinstance(node, exp.Binary) else node
+    return dialect_record(dialect).clock.zoned(operand)
 
 
 def instant_literal(moment: datetime, dialect: str) -> exp.Expr:
-    """Return a moment as a naive timestamp in UTC.
+    """Return a moment as a naive timestamp in UTC; a naive moment is already in UTC.
 
     >>> from datetime import timezone
     >>> instant_literal(datetime(2024, 1, 1, 12, tzinfo=timezone.utc), "duckdb").sql("duckdb")
@@ -71,25 +74,32 @@ def instant_literal(moment: datetime, dialect: str) -> exp.Expr:
     """
     utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     text = utc.isoformat(sep=" ", timespec="microseconds")
-    return _clock(dialect).naive(exp.Literal.string(text))
+    return dialect_record(dialect).clock.naive(exp.Literal.string(text))
 
 
 def minus(node: exp.Expr, duration: timedelta, dialect: str) -> exp.Expr:
-    r"""Return the instant `duration` earlier; the node itself where that is no time.
+    r"""Return the instant `duration` earlier; for a duration of zero the node itself.
 
     >>> minus(column("at"), timedelta(days=30), "duckdb").sql("duckdb")
     '"at" - INTERVAL \'30\' DAY'
     >>> minus(column("seen"), timedelta(minutes=90), "snowflake").sql("snowflake")
     'DATEADD(MINUTE, -90, seen)'
     """
-    return _clock(dialect).shift(node, -duration) if duration else node
+    return plus(node, -duration, dialect)
 
 
 def plus(node: exp.Expr, duration: timedelta, dialect: str) -> exp.Expr:
-    """Return the instant `duration` later; the node itself where that is no time."""
-    return _clock(dialect).shift(node, duration) if duration else node
+    """Return the instant `duration` later; for a duration of zero the node itself.
 
-
-def _clock(dialect: str) -> Clock:
-    ensure_known(dialect)
-    return CLOCKS[dialect]
+    Raises:
+        UnsupportedDialect: The dialect cannot write the duration exactly.
+    """
+    if not duration:
+        return node
+    clock = dialect_record(dialect).clock
+    if duration % clock.finest:
+        raise UnsupportedDialect(
+            f"An interval of {abs(duration)} is finer than the dialect '{dialect}' can write.",
+            remedy=f"Give ttl and available_after in multiples of {format_duration(clock.finest)}.",
+        )
+    return clock.shift(node, duration)

@@ -1,6 +1,6 @@
-"""The newest row of each entity as of one moment: what the online store should hold.
+"""The newest row of each entity at one moment: the rows that the online store must hold.
 
-It is the point-in-time join for a single instant, with the same bounds and the same order of ties.
+This is the point-in-time join for a single instant, with the same bounds and the same tie order.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from featurestore.sql.tie_order import winning_order
 __all__ = ["EVENT", "EntitySubset", "latest_rows", "newest_instants"]
 
 EVENT = "_event_timestamp"
-"""The column of the newest instant."""
+"""The name of the column with the newest instant."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntitySubset:
-    """Which entities a statement is about; by default all.
+    """The entities that a statement returns; by default all.
 
     Attributes:
-        since: Those that have an event since then.
-        among: Those whose join keys are in the table of this name.
+        since: Only entities with an event since this moment.
+        among: Only entities whose join keys are in the table of this name.
     """
 
     since: datetime | None = None
@@ -62,12 +62,13 @@ def latest_rows(
     Args:
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
-        now: The moment; rows known later, or older than the ttl by then, are left out.
-        some: Leave out the other entities; of these it is the same row.
-        decided: Whether ties are decided; else every row of an entity's newest instant is there.
+        now: The moment. Rows that become known later or are older than the ttl are left out.
+        some: The entities to return. The choice does not change which row wins.
+        decided: Whether ties are decided; otherwise all rows of an entity's newest instant are
+            returned.
 
     Returns:
-        One SELECT of the join keys, the event and the created timestamp, and all features.
+        One SELECT of the join keys, the event timestamp, the created timestamp and all features.
 
     Raises:
         UnsupportedDialect: The dialect is unknown.
@@ -83,7 +84,7 @@ def latest_rows(
 
 
 def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
-    """Write the statement for the newest instant per entity, as `EVENT` beside the join keys.
+    """Write the statement for the newest instant of each entity: join keys and `EVENT`.
 
     Args:
         view: The feature view, with all types known.
@@ -111,7 +112,10 @@ def _decided(rows: exp.Select, names: Sequence[str], view: FeatureView, dialect:
 
 
 def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) -> exp.Select:
-    """Return the newest instant of each entity: few columns, and no sorting."""
+    """Return the newest instant of each entity.
+
+    A GROUP BY over few columns is cheaper than a sort of all rows, so ties are decided later.
+    """
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
     query = exp.select(*keys, exp.alias_(exp.Max(this=event), as_name(EVENT)), copy=False).from_(
@@ -135,7 +139,7 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
     else:
-        # The greatest of no instants is 1970 on ClickHouse, and a row may be from then.
+        # On ClickHouse the MAX of no rows is 1970, which a real row could have too.
         query = query.having(exp.Count(this=event.copy()) > 0, copy=False)
     query.add_comments(
         [f"{view.name}: the newest instant of each entity, known by then and not expired"]

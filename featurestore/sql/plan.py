@@ -1,6 +1,6 @@
-"""The plan of a training set: which rows are asked for, and what each view adds to them.
+"""The plan of a training set: the entity rows, and what each view adds to them.
 
-A plan is a value; making one checks everything that can be wrong with a request, so that the
+A plan is a value. Making one checks everything that can be wrong with a request, so that the
 statement built from it is right by construction.
 """
 
@@ -11,17 +11,13 @@ from dataclasses import dataclass, replace
 
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.registry.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
+from featurestore.sql.dialects import dialect_record
+from featurestore.values.missing import Missing
 from featurestore.values.types import DataType
 
-__all__ = ["NUMBERED_FROM", "Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan"]
+__all__ = ["Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan"]
 
 _TIMESTAMP = "event_timestamp"
-
-NUMBERED_FROM = {"duckdb": 4}
-"""How many joins have to share what is asked for, so that numbering it pays.
-
-The engine must keep the numbers that it gave, and not all can be told to.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +25,13 @@ class Spine:
     """The entity rows that a training set enriches.
 
     Attributes:
-        source: A relation's name, or a query; exactly as it goes into FROM.
+        source: A relation's name or a query, exactly as it goes into FROM.
         is_query: Whether `source` is a query.
-        columns: Its columns with their types, in order; they pass through untouched.
-        event_timestamp: The column that says at which instant each row asks.
-        order_by: A column that numbers the rows and is not part of the result; None where the
-            rows have no order of their own.
-        stored: Whether a statement had better read them twice than keep them in between.
+        columns: Its columns with their types, in order. They appear unchanged in the result.
+        event_timestamp: The column with the instant of each row.
+        order_by: A column that numbers the rows and is not part of the result; None if the rows
+            have no order of their own.
+        stored: Whether the rows are a stored table, which is cheaper to read twice than to copy.
     """
 
     source: str
@@ -48,7 +44,7 @@ class Spine:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One feature and the name it has in the result."""
+    """A feature and its name in the result."""
 
     feature: str
     name: str
@@ -56,19 +52,20 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class ViewJoin:
-    """What one view adds to the entity rows.
+    """The join that adds one view to the entity rows.
 
     Attributes:
         name: The view's name or alias; unique within a plan.
-        cte: The name of the CTE with its rows; the view's, unless the statement has it already.
-        asked: The name of the CTE with the keys and instants asked for; joins by the same keys
-            have one between them.
+        cte: The name of the CTE with the view's rows: `name`, numbered if it is already in use.
         view: The feature view, with all types known.
         spine_keys: The spine's columns that hold the view's join keys, in the keys' order.
-        outputs: The features taken.
+        outputs: The features of the result.
         timestamp_output: The name of the column for the chosen row's event timestamp, if wanted.
-        strategy: The shape of join that suits the sizes; empty for the dialect's preferred one.
-        numbered: Whether what is asked for has a number, `_key`, that matches are joined back on.
+        strategy: The cheapest strategy for the sizes; empty for the dialect's preferred one.
+        asked: The name of the CTE with the requested keys and instants. Joins by the same keys
+            share it.
+        numbered: Whether that CTE numbers its rows in `_key`, so that matches are joined back on
+            one integer.
     """
 
     name: str
@@ -83,28 +80,28 @@ class ViewJoin:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The view's own names of the join keys."""
+        """The join keys, by the view's own names."""
         return tuple(key.name for key in self.view.join_keys)
 
     @property
     def found_by(self) -> tuple[str, ...]:
-        """The columns of what is asked for by which its matches are told apart."""
+        """The columns that identify one requested key and instant."""
         return ("_key",) if self.numbered else (*self.keys, "_instant")
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features taken, by their own names."""
+        """The features of the result, by the view's own names."""
         return tuple(output.feature for output in self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """A training set to be built.
+    """The plan of one training set.
 
     Attributes:
         dialect: The warehouse's dialect.
         spine: The entity rows.
-        joins: What each view adds, in the order asked for.
+        joins: One join per view, in the requested order.
         as_known: Whether rows written after the entity row's instant are left out.
     """
 
@@ -124,20 +121,20 @@ def make_plan(
     feature_timestamps: bool = False,
     as_known: bool = False,
 ) -> TrainingPlan:
-    """Check a request against the entity rows, and plan it.
+    """Check a request against the entity rows and return its plan.
 
     Args:
         dialect: The warehouse's dialect.
         spine: The entity rows.
-        members: What is taken of each view.
+        members: The features of each view.
         views: The views by name, with all types known.
         full_feature_names: Name the columns `view__feature` instead of `feature`.
         feature_timestamps: Add `view__event_timestamp` for each view.
         as_known: Leave out rows whose created timestamp is after the entity row's instant.
 
     Raises:
-        EntityFrameError: The entity rows lack a key or the timestamp, or one has a wrong type.
-        NameCollision: Two columns of the result would have one name.
+        EntityFrameError: The entity rows lack a key or the timestamp, or its type is wrong.
+        NameCollision: Two columns of the result would have the same name.
     """
     _check_timestamp(spine)
     joins = tuple(
@@ -158,10 +155,11 @@ def make_plan(
 
 
 def _sharing(joins: Sequence[ViewJoin], dialect: str) -> tuple[ViewJoin, ...]:
-    """Let joins that ask for the same keys, by the same names, ask once."""
+    """Give joins by the same keys, under the same names, one CTE of keys and instants."""
     first: dict[tuple[tuple[str, ...], ...], str] = {}
     asked = [first.setdefault((join.keys, join.spine_keys), f"{join.cte}_asked") for join in joins]
-    many = NUMBERED_FROM.get(dialect, len(asked) + 1)
+    numbered_from = dialect_record(dialect).numbered_from
+    many = len(asked) + 1 if isinstance(numbered_from, Missing) else numbered_from
     return tuple(
         replace(join, asked=name, numbered=asked.count(name) >= many)
         for join, name in zip(joins, asked, strict=True)
@@ -172,22 +170,21 @@ def _check_timestamp(spine: Spine) -> None:
     name = spine.event_timestamp
     if name not in spine.columns:
         raise EntityFrameError(
-            f"The entity frame has no column '{name}' for the time of each row;"
-            f" it has {_listed(spine)}.",
+            f"The entity frame has no time column '{name}'; it has {_listed(spine)}.",
             remedy=did_you_mean(name, spine.columns)
-            or "Add it, or name another with event_timestamp=.",
+            or "Add the column, or name another one with event_timestamp=.",
         )
     data_type = spine.columns[name]
     if not data_type.is_instant:
         raise EntityFrameError(
             f"The entity frame's time column '{name}' is {data_type}, not a timestamp or a date.",
-            remedy="Convert it first, for example with pandas.to_datetime or a SQL CAST.",
+            remedy="Convert it, for example with pandas.to_datetime or a SQL CAST.",
         )
 
 
 def _listed(spine: Spine) -> str:
     shown = [name for name in spine.columns if name != spine.order_by]
-    return ", ".join(f"'{name}'" for name in shown) or "no column at all"
+    return ", ".join(f"'{name}'" for name in shown) or "no columns"
 
 
 def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
@@ -218,17 +215,17 @@ def _spine_keys(member: ServiceMember, view: FeatureView, spine: Spine) -> tuple
 def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> None:
     if name not in spine.columns:
         raise EntityFrameError(
-            f"The entity frame has no column '{name}', the join key of entity '{entity}' that"
-            f" '{view}' needs; it has {_listed(spine)}.",
+            f"The entity frame has no column '{name}', the join key of entity '{entity}' in view"
+            f" '{view}'; it has {_listed(spine)}.",
             remedy=did_you_mean(name, spine.columns) or f"Add the column '{name}'.",
         )
     found = spine.columns[name]
     if key.data_type is not None and not found.comparable(key.data_type):
         remedy = "Cast the column of the entity frame."
         if found.family == "float" and key.data_type.family == "integer":
-            remedy = "pandas turns integers with gaps into floats: use astype('Int64')."
+            remedy = "pandas turns integers with missing values into floats: use astype('Int64')."
         raise EntityFrameError(
-            f"The entity frame's column '{name}' is {found}, but the join key '{key.name}' of"
+            f"The entity frame's column '{name}' is {found}, but the join key '{key.name}' of view"
             f" '{view}' is {key.data_type}.",
             remedy=remedy,
         )
@@ -238,21 +235,21 @@ def _check_created(joins: Sequence[ViewJoin]) -> None:
     lacking = [join.view.name for join in joins if join.view.created_timestamp is None]
     if lacking:
         raise EntityFrameError(
-            "as_known=True needs to know when each row was written, but"
-            f" {', '.join(lacking)} declare no created_timestamp.",
-            remedy="Declare `created_timestamp` on the view, or leave as_known out.",
+            "as_known=True needs a created timestamp for each row, but"
+            f" {', '.join(lacking)} declares no created_timestamp.",
+            remedy="Declare `created_timestamp` on the view, or leave out as_known.",
         )
 
 
 def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bool) -> None:
-    # Warehouses do not tell names apart by their capital letters.
+    # Most warehouses ignore case in names, so names that differ only in case collide.
     owners: dict[str, str] = {
         name.lower(): "the entity frame" for name in spine.columns if name != spine.order_by
     }
     for name in sorted(RESERVED_NAMES):
         if name in owners:
             raise NameCollision(
-                f"The entity frame has a column '{name}', a name the statement uses itself.",
+                f"The entity frame has a column '{name}', which the statement uses itself.",
                 remedy="Rename the column.",
             )
     for join in joins:
@@ -260,7 +257,7 @@ def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bo
         for name in (*outputs, *filter(None, [join.timestamp_output])):
             if name.lower() in owners:
                 raise NameCollision(
-                    f"Two columns would be named '{name}': one of {owners[name.lower()]} and one of"
+                    f"Two columns would be named '{name}': one of {owners[name.lower()]}, one of"
                     f" '{join.name}'.",
                     remedy="Rename one in the entity frame or the model."
                     if full_feature_names

@@ -1,4 +1,4 @@
-"""The point-in-time join: for each entity row, each view's newest row that was known by then."""
+"""The point-in-time join: each view's newest row that was known at the instant of an entity row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import Column
-from featurestore.sql.dialects import grammar, render
+from featurestore.sql.dialects import dialect_record, grammar, render
 from featurestore.sql.expressions import Named, both, column, cte, equal_keys, named, with_ctes
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
@@ -22,19 +22,20 @@ __all__ = ["point_in_time", "strategy_of"]
 def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
     """Write the statement of a training set.
 
-    Each view is joined on the distinct keys and instants of the entity rows, and its matches back
-    on the same: every entity row comes back exactly once, duplicates included.
+    Each view is joined to the distinct keys and instants of the entity rows, and its matches are
+    joined back on the same columns. So every entity row is returned exactly once, duplicates
+    included.
 
     Args:
         plan: The training set.
-        strategy: A shape of join to insist on; by default the dialect's preferred one.
+        strategy: The name of the only acceptable strategy; by default the dialect's preferred one.
 
     Returns:
-        One SELECT, formatted, with named CTEs and a comment on each.
+        One formatted SELECT with named CTEs and a comment on each.
 
     Raises:
-        UnsupportedDialect: The dialect is unknown or cannot run the strategy.
-        EntityFrameError: The entity rows are given as SQL that cannot be parsed.
+        UnsupportedDialect: The dialect is unknown or lacks the strategy.
+        EntityFrameError: The SQL of the entity rows cannot be parsed.
     """
     ctes = [_spine(plan.spine, plan.dialect)]
     for join in plan.joins:
@@ -44,21 +45,22 @@ def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
         chosen = strategy_of(plan, join, strategy)
         ctes += chosen.match(join, plan.dialect, plan.as_known)
     training_set = _training_set(plan)
-    if plan.dialect == "clickhouse":
-        # Without it, a value that is missing comes back as 0 or as an empty text.
-        training_set.set("settings", [exp.column("join_use_nulls").eq(1)])
+    settings = dialect_record(plan.dialect).join_settings
+    if settings:
+        listed = [exp.column(name).eq(value) for name, value in settings.items()]
+        training_set.set("settings", listed)
     return render(with_ctes(training_set, ctes, _kept(plan)), plan.dialect)
 
 
 def strategy_of(plan: TrainingPlan, join: ViewJoin, wanted: str | None = None) -> Strategy:
-    """Return the shape in which a view is joined: the one insisted on, else the one that suits."""
+    """Return the strategy that joins a view: the wanted one, else the cheapest one."""
     return choose_strategy(
         plan.dialect, as_known=plan.as_known, wanted=wanted or join.strategy or None
     )
 
 
 def _kept(plan: TrainingPlan) -> dict[str, bool]:
-    # A number that is given anew for each reader would be another one each time.
+    # ROW_NUMBER without an order may number the rows differently each time it is computed.
     numbered = {join.asked: True for join in plan.joins if join.numbered}
     return {**numbered, "spine": False} if plan.spine.stored else numbered
 
@@ -70,7 +72,7 @@ def _spine(spine: Spine, dialect: str) -> Named:
         named(naive(at, dialect), "_instant"),
         copy=False,
     ).from_(_source(spine, dialect), copy=False)
-    query.add_comments(["the entity rows, each with the instant it asks for, in UTC"])
+    query.add_comments(["the entity rows, each with its instant in UTC"])
     return "spine", query
 
 
@@ -84,7 +86,7 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
         raise EntityFrameError(f"The entity frame's SQL cannot be parsed: {reason}.") from error
     if not isinstance(query, exp.Query):
         raise EntityFrameError(
-            f"The entity frame's SQL is a {query.key.upper()}.", remedy="Give a SELECT."
+            f"The entity frame's SQL must be a SELECT, got a {query.key.upper()}."
         )
     return query.subquery("entity_rows", copy=False)
 

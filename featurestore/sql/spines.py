@@ -1,4 +1,4 @@
-"""Entity rows made from the views themselves, for when the caller brings none."""
+"""Entity rows generated from the views themselves, for callers without an entity frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from featurestore.errors import EntityFrameError, UnsupportedDialect
 from featurestore.registry.definitions import FeatureView, ServiceMember
-from featurestore.sql.dialects import render
+from featurestore.sql.dialects import dialect_record, render
+from featurestore.sql.dialects.calls import call
 from featurestore.sql.expressions import (
     as_name,
     column,
@@ -21,26 +22,19 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import instant, instant_literal, plus
 from featurestore.values.durations import parse_duration
+from featurestore.values.missing import Missing
 
 __all__ = ["Period", "spine_of_views"]
-
-# The function that makes a series of instants, and the one that makes rows of it.
-_SERIES = {
-    "databricks": ("SEQUENCE", "EXPLODE"),
-    "duckdb": ("GENERATE_SERIES", "UNNEST"),
-    "postgres": ("GENERATE_SERIES", ""),
-    "spark": ("SEQUENCE", "EXPLODE"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The instants at which the views are asked.
+    """The instants of generated entity rows.
 
     Attributes:
         start: The first instant.
-        end: The last one, inclusive.
-        every: The step between them; None for the instants at which the views' own rows are known.
+        end: The last instant, inclusive.
+        every: The step between them; None for the instants at which the views' rows became known.
     """
 
     start: datetime
@@ -55,15 +49,16 @@ class Period:
         every: str | timedelta | None,
         now: datetime,
     ) -> Period:
-        """Read a period from what a caller gives; nothing at all means now.
+        """Return the period of a caller's arguments; without any, the single instant `now`.
 
         Raises:
-            EntityFrameError: A part is missing, or the step is no duration.
+            EntityFrameError: `start` is missing, or `every` is not a positive duration.
         """
         if start is None:
             if end is not None or every is not None:
                 raise EntityFrameError(
-                    "A period needs its first instant.", remedy="Give start, or an entity frame."
+                    "`start` is required with `end` or `every`.",
+                    remedy="Give `start`, or an entity frame.",
                 )
             return cls(now, now, timedelta(days=1))
         try:
@@ -72,7 +67,7 @@ class Period:
             raise EntityFrameError(f"every={error}.") from None
         if step is not None and step <= timedelta():
             raise EntityFrameError(
-                f"The step of {step} leads nowhere.", remedy="Give every='1 day'."
+                f"`every` must be positive, got {step}.", remedy="For example every='1 day'."
             )
         return cls(start, end or now, step)
 
@@ -84,32 +79,34 @@ def spine_of_views(
     event_timestamp: str,
     dialect: str,
 ) -> str:
-    """Write the query for entity rows: every entity seen, at every instant of a period.
+    """Write the query for entity rows: every known entity at every instant of a period.
 
-    An entity is asked for from the instant at which its first row is known.
+    An entity appears from the instant at which its first row became known.
 
     Args:
-        members: What is taken of each view.
+        members: The features of each view.
         views: The view of each member, with all types known.
         period: The instants.
         event_timestamp: The name of the time column.
         dialect: The warehouse's dialect.
 
     Raises:
-        EntityFrameError: No view has the join keys of all, or the period ends before it starts.
-        UnsupportedDialect: The dialect is not known to make a series of instants.
+        EntityFrameError: No view has all join keys, or the period ends before it starts.
+        UnsupportedDialect: The dialect lacks a series of instants.
     """
     if period.start > period.end:
-        raise EntityFrameError(f"The period ends at {period.end}, before it starts.")
+        raise EntityFrameError(
+            f"The period ends at {period.end}, before its start at {period.start}."
+        )
     sources = list(_spine_sources(members, views))
     names = sources[0][1]
     known = [_known(view, keys, names, dialect) for view, keys in sources]
     rows = known[0] if len(known) == 1 else exp.union(*known, distinct=False, copy=False)
-    query = (
-        _own_rows(rows, names, period, event_timestamp, dialect)
-        if period.every is None
-        else _grid(rows, names, period, event_timestamp, dialect)
-    )
+    if period.every is None:
+        query = _own_rows(rows, names, period, event_timestamp, dialect)
+    else:
+        instants = _series(period, period.every, event_timestamp, dialect)
+        query = _grid(rows, names, instants, event_timestamp)
     return render(query, dialect)
 
 
@@ -119,15 +116,15 @@ SpineSource = tuple[FeatureView, tuple[str, ...]]
 def _spine_sources(
     members: Sequence[ServiceMember], views: Sequence[FeatureView]
 ) -> Iterator[SpineSource]:
-    """Yield the views that have every join key, each with its keys in the first one's order."""
+    """Yield the views that have all join keys, each with its keys in the order of the first."""
     named = [(view, member.key_names(view)) for member, view in zip(members, views, strict=True)]
     wanted = {name for _, names in named for name in names.values()}
     whole = [(view, names) for view, names in named if set(names.values()) == wanted]
     if not whole:
         raise EntityFrameError(
-            "No one view has all the join keys of the views asked for:"
+            "No requested view has all the join keys of the requested views:"
             f" {', '.join(sorted(wanted))}.",
-            remedy="Give an entity frame that brings them together.",
+            remedy="Give an entity frame with all of them.",
         )
     order = list(whole[0][1].values())
     for view, names in whole:
@@ -170,7 +167,7 @@ def _own_rows(
 
 
 def _grid(
-    rows: exp.Query, names: Sequence[str], period: Period, event_timestamp: str, dialect: str
+    rows: exp.Query, names: Sequence[str], instants: exp.Select, event_timestamp: str
 ) -> exp.Select:
     seen = exp.select(
         *(column(name, "known") for name in names),
@@ -179,41 +176,34 @@ def _grid(
     ).from_(rows.subquery("known", copy=False))
     if names:
         seen = seen.group_by(*(column(name, "known") for name in names), copy=False)
-    seen.add_comments(["each entity, and the instant from which it is known"])
+    seen.add_comments(["each entity, and the instant at which it became known"])
     at = column(event_timestamp, "instants")
     query = exp.select(*(column(name, "seen") for name in names), at, copy=False)
     query = query.from_(cte("seen")).join(
         exp.Join(this=cte("instants"), on=column("_first_known", "seen") <= at.copy()), copy=False
     )
-    query.add_comments(["every entity at every instant since it is known"])
-    return with_ctes(
-        query, [("seen", seen), ("instants", _series(period, event_timestamp, dialect))]
-    )
+    query.add_comments(["every entity at every instant since it became known"])
+    return with_ctes(query, [("seen", seen), ("instants", instants)])
 
 
-def _series(period: Period, name: str, dialect: str) -> exp.Select:
+def _series(period: Period, every: timedelta, name: str, dialect: str) -> exp.Select:
     if period.start == period.end:
         only = instant_literal(period.start, dialect)
         query = exp.select(exp.alias_(only, as_name(name)), copy=False)
-        query.add_comments(["the one instant asked for"])
+        query.add_comments(["the requested instant"])
         return query
-    if dialect not in _SERIES or period.every is None:
+    functions = dialect_record(dialect).series
+    if isinstance(functions, Missing):
         raise UnsupportedDialect(
-            f"A series of instants is not written for the dialect '{dialect}'.",
+            f"A series of instants is not available on {dialect} ({functions}).",
             remedy="Give an entity frame.",
         )
     bounds = [instant_literal(moment, dialect) for moment in (period.start, period.end)]
-    of_instants, of_rows = _SERIES[dialect]
-    series = _call(of_instants, *bounds, _interval(period.every))
-    rows = _call(of_rows, series) if of_rows else series
+    series = call(functions.of_instants, *bounds, _interval(every))
+    rows = call(functions.to_rows, series) if functions.to_rows else series
     query = exp.select(exp.alias_(rows, as_name(name)), copy=False)
-    query.add_comments(["the instants asked for"])
+    query.add_comments(["the requested instants"])
     return query
-
-
-def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    # By its own name, so that sqlglot writes the call as it stands.
-    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _interval(step: timedelta) -> exp.Interval:

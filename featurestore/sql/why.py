@@ -1,4 +1,4 @@
-"""The explanation of one value: each row of the entity, and why it was chosen or rejected."""
+"""The explanation of one value: each row of the entity, and why it is chosen or rejected."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from featurestore.sql.tie_order import winning_order
 __all__ = ["CHOSEN", "why_query"]
 
 CHOSEN = "chosen"
+"""The verdict of the row whose value is used."""
 
 
 def why_query(
@@ -35,11 +36,11 @@ def why_query(
         view: The feature view, with all types known.
         feature: One of its features.
         keys: The entity's join keys, by name.
-        at: The instant asked for.
+        at: The instant to explain.
         dialect: The warehouse's dialect.
         as_known: Whether rows written after `at` are left out.
-        limit: The greatest number of rows shown: the chosen one, then the nearest to the instant of
-            those before it and of those after it, in turn.
+        limit: The maximal number of rows: the chosen one first, then alternately the nearest
+            remaining row before the instant and the nearest one after it.
 
     Returns:
         One SELECT of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`.
@@ -64,7 +65,7 @@ def why_query(
         *(column(name, "history").eq(exp.convert(value)) for name, value in keys.items()),
         copy=False,
     )
-    rows.add_comments([f"every row of the entity in {view.name}, the one to use ranked first"])
+    rows.add_comments([f"every row of the entity in {view.name}; rank 1 is the row to use"])
     query = _verdicts(view, dialect, rows, moment, as_known=as_known, limit=limit)
     return render(query, dialect)
 
@@ -88,7 +89,7 @@ def _eligible(
 
 
 def _known(event: exp.Expr, view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Expr:
-    """Write the condition that a row was known by then; one without an event timestamp never is."""
+    """Write the condition that a row was known by then; false without an event timestamp."""
     by_then = event <= minus(moment.copy(), view.available_after, dialect)
     return exp.Coalesce(this=by_then, expressions=[exp.false()])
 
@@ -103,9 +104,9 @@ def _rank(view: FeatureView, dialect: str, eligible: list[exp.Expr]) -> exp.Wind
 
 
 def _nearness(view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Window:
-    """Number the rows known at the moment from it backwards, and the others from it onwards."""
+    """Number the rows by their distance from the moment: known rows backwards, others forwards."""
     event = instant(view.event_timestamp, dialect, "history")
-    # A row without an event timestamp is the farthest of all.
+    # A row without an event timestamp counts as the farthest.
     known = _known(event, view, dialect, moment)
     before = exp.Case().when(known.copy(), event.copy())
     after = exp.Case().when(known.copy(), exp.null()).else_(event.copy())
@@ -158,5 +159,5 @@ def _verdicts(
         exp.Ordered(this=column("_rank")),
     ]
     query = query.from_("candidates").order_by(*first, copy=False).limit(limit, copy=False)
-    query.add_comments(["each row with the reason it was chosen or rejected"])
+    query.add_comments(["each row, and why it is chosen or rejected"])
     return with_ctes(query, [("candidates", rows)])

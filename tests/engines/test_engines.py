@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from featurestore.sql.strategies import DIALECTS
+from featurestore.sql.strategies import strategies_of
 from tests import oracle
 from tests.engines import corners, written
 from tests.engines.clickhouse_engine import ClickHouse
@@ -38,12 +38,12 @@ CASES = settings(
 SHAPES = [
     pytest.param(engine, shape.name, id=f"{engine.__name__}-{shape.name}")
     for engine in ENGINES
-    for shape in DIALECTS[engine.dialect]
+    for shape in strategies_of(engine.dialect)
 ]
 AS_KNOWN = [
     pytest.param(engine, shape.name, id=f"{engine.__name__}-{shape.name}")
     for engine in ENGINES
-    for shape in DIALECTS[engine.dialect]
+    for shape in strategies_of(engine.dialect)
     if shape.bounds_created
 ]
 

@@ -12,7 +12,7 @@ import yaml
 from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
-from featurestore.sql.strategies import DIALECTS
+from featurestore.sql.strategies import strategies_of
 from tests.engines.base import Engine
 from tests.engines.laws import typed
 from tests.oracle import in_utc
@@ -39,7 +39,7 @@ class Written:
         """Return whether the engine has the types, and the shape what the case asks of it."""
         tables = [*self.case["views"].values(), self.case["entities"]]
         types = {data_type for table in tables for data_type in table["columns"].values()}
-        shape = next(shape for shape in DIALECTS[engine.dialect] if shape.name == strategy)
+        shape = next(shape for shape in strategies_of(engine.dialect) if shape.name == strategy)
         known = shape.bounds_created or not self.options.get("as_known")
         return known and types <= set(engine.types)
 

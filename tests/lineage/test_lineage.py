@@ -126,7 +126,7 @@ def test_a_catalog_tells_columns_apart(tmp_path):
         ({"original_file_path": "models/stg_flights.py"}, "a Python model"),
         ({"compiled_code": None}, "not compiled"),
         ({"compiled_code": "select ("}, "cannot be read"),
-        ({"compiled_code": "pivot x on y using sum(z)"}, "is no query"),
+        ({"compiled_code": "pivot x on y using sum(z)"}, "is a PIVOT, not a SELECT"),
     ],
 )
 def test_what_cannot_be_traced_says_why(tmp_path, fields, why):

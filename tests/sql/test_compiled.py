@@ -48,9 +48,9 @@ def test_sources_and_tests_are_read(manifest):
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        (None, "`dbt parse` compiles nothing"),
-        ("select (", "cannot be read as duckdb"),
-        ("create table x (a int)", "is no query"),
+        (None, "`dbt parse` does not compile"),
+        ("select (", "cannot be parsed as duckdb"),
+        ("create table x (a int)", "is a CREATE, not a SELECT"),
     ],
 )
 def test_what_is_no_query_is_said(sql, said):

@@ -1,12 +1,6 @@
-"""The text of the statements: read by people, so each change of it is looked at.
-
-Regenerate with `UPDATE_GOLDEN=1 pytest tests/test_golden_sql.py`, and read the difference.
-"""
+"""DuckDB's statements as text: people read them, so people review each change."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pytest
 import sqlglot
@@ -18,10 +12,10 @@ from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.why import why_query
 from featurestore.values.parsing import parse_instant
 from featurestore.values.type_spellings import parse_type
+from tests.sql.golden_files import golden_text
 from tests.support.builders import fill, model, registry, service
 from tests.support.scenarios import Bench
 
-GOLDEN = Path(__file__).parent / "golden"
 AT = parse_instant("2024-03-01T12:00")
 
 PLANES = {
@@ -131,24 +125,24 @@ REQUESTS = {
             full_feature_names=True,
         ),
     ),
-    "as_known": (
+    "one_view_as_known": (
         "Rows written after the entity row's instant are left out.",
         lambda: training("plane_features:delay", as_known=True),
     ),
-    "window": (
-        "The window form, insisted on, of a composite key.",
+    "composite_key": (
+        "The window form of a composite key, by request.",
         lambda: training("route_features:flights", strategy="window"),
     ),
     "numbered": (
-        "Four views of one key, for the rows of a table that had better be read twice.",
+        "Four views of one key, for the rows of a table, which are cheaper to read twice.",
         lambda: training(service="four_times", stored=True, full_feature_names=True),
     ),
-    "latest_rows": (
+    "latest_planes": (
         "The newest row of each entity at one moment, for the online store.",
         lambda: latest_rows(DECLARED.view("plane_features"), "duckdb", AT),
     ),
-    "why": (
-        "Each row of one plane, with the reason it was chosen or rejected.",
+    "why_of_one_plane": (
+        "Each row of one plane, and why it is chosen or rejected.",
         lambda: why_query(
             DECLARED.view("plane_features"),
             "delay",
@@ -181,22 +175,19 @@ def bench():
 
 @pytest.mark.parametrize("case", REQUESTS)
 def test_the_text_is_the_golden_one(case):
-    """The statement is, to the letter, what was last read and found good."""
+    """The statement is, to the letter, the one that was last reviewed."""
     title, write = REQUESTS[case]
-    path = GOLDEN / case / "duckdb.sql"
     text = f"-- {title}\n{write()};\n"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
-    assert path.read_text(encoding="utf-8") == text
+    assert golden_text(case, "duckdb", text) == text
     assert text == f"-- {title}\n{write()};\n"
 
 
 @pytest.mark.parametrize("case", REQUESTS)
 def test_the_golden_text_runs(bench, case):
-    """DuckDB runs the file as it is; no column of it comes from a star of ours."""
-    text = (GOLDEN / case / "duckdb.sql").read_text(encoding="utf-8")
+    """DuckDB runs the file unchanged; the only star is in the caller's own query."""
+    title, write = REQUESTS[case]
+    text = golden_text(case, "duckdb", f"-- {title}\n{write()};\n")
     parsed = sqlglot.parse_one(text, dialect="duckdb")
     stars = [star for star in parsed.find_all(exp.Star) if star.find_ancestor(exp.Subquery) is None]
     rows = bench.connection.execute(text).fetchall()

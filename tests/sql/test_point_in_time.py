@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.sql.plan import NUMBERED_FROM
+from featurestore.sql.dialects import RECORDS
 from tests.oracle import same_rows, training_set, unordered
 from tests.support.scenarios import ARROW, NOON, Bench, as_type, scenarios, shapes
 
@@ -50,7 +50,8 @@ def test_every_shape_agrees_with_the_oracle(bench, strategy):
 @pytest.mark.parametrize("entity_df", [None, "asked"])
 def test_numbered_keys_agree_with_the_oracle(bench, monkeypatch, strategy, entity_df):
     """Where matches are joined back on one number, the training set is the same."""
-    monkeypatch.setitem(NUMBERED_FROM, "duckdb", 1)
+    record = replace(RECORDS["duckdb"], numbered_from=1)
+    monkeypatch.setitem(RECORDS, "duckdb", record)
 
     @thorough
     @given(scenarios())

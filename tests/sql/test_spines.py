@@ -143,11 +143,14 @@ def test_aliases_name_the_columns(store):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"features": ["plane_features:delay", "routes:miles"]}, "No one view has all"),
-        ({"features": "plane_features:delay", "end": day(1)}, "needs its first instant"),
-        ({"features": "plane_features:delay", "start": day(2), "end": day(1)}, "before it starts"),
+        ({"features": ["plane_features:delay", "routes:miles"]}, "No requested view has all"),
+        ({"features": "plane_features:delay", "end": day(1)}, "`start` is required"),
+        ({"features": "plane_features:delay", "start": day(2), "end": day(1)}, "before its start"),
         ({"features": "plane_features:delay", "start": day(1), "every": "1 dya"}, "unknown unit"),
-        ({"features": "plane_features:delay", "start": day(1), "every": "0 days"}, "nowhere"),
+        (
+            {"features": "plane_features:delay", "start": day(1), "every": "0 days"},
+            "must be positive",
+        ),
         (
             {"features": "plane_features:delay", "start": day(1), "entity_df": "plane_features"},
             "its own instants",
@@ -161,7 +164,7 @@ def test_a_period_that_makes_no_sense_is_refused(store, arguments, message):
 
 
 def test_a_dialect_without_a_series_is_refused():
-    """Where no series of instants is written for the dialect, an entity frame is asked for."""
+    """Without a series of instants in the dialect, the message asks for an entity frame."""
     planes = view()
     registry_members = [ServiceMember(planes.name, ("delay",))]
     period = Period.of(day(1), day(3), "1 day", day(3))

@@ -1,7 +1,7 @@
-"""Random feature views and entity rows, and a DuckDB to run them on: what the laws are tried with.
+"""Random feature views and entity rows for the property tests, and a DuckDB to run them on.
 
-Few values and few instants, so that keys meet, rows tie, and instants lie on a border or one
-microsecond beside it; the instants lie around a change of the clocks in New York.
+Values and instants are few on purpose: keys match, rows tie, and instants lie on a border or one
+microsecond beside it. The instants lie around a change of daylight saving time in New York.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from featurestore.errors import UnsupportedDialect
 from featurestore.registry.registry import Registry
-from featurestore.sql.strategies import STRATEGIES, choose_strategy
+from featurestore.sql.strategies import STRATEGY_NAMES, choose_strategy
 from featurestore.training.entity_frame import read_entity_frame
 from featurestore.training.job import Request, TrainingJob
 from featurestore.values.durations import format_duration
@@ -93,7 +93,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Views, entity rows, and the zone of the session they meet in."""
+    """Views, entity rows, and the session's time zone."""
 
     cases: tuple[Case, ...]
     entity_types: dict[str, str]
@@ -102,17 +102,17 @@ class Scenario:
 
     @property
     def histories(self) -> list[History]:
-        """Return the views as the oracle takes them."""
+        """Return the views as arguments of the oracle."""
         return [case.history for case in self.cases]
 
     @property
     def registry(self) -> Registry:
-        """Return the views as the project declares them."""
+        """Return the views as the registry declares them."""
         return registry(*(case.model() for case in self.cases)).checked()
 
 
 def as_type(moment: datetime, data_type: str) -> date | datetime:
-    """Return an instant as a value of a type, cut to what the type can say."""
+    """Return an instant as a value of a type, truncated to the type's precision."""
     if data_type == "date":
         return moment.date()
     if data_type == "timestamp_s":
@@ -161,7 +161,7 @@ def _case(draw: st.DrawFn, name: str, key_types: dict[str, str]) -> Case:
 
 
 def _aims(case: Case, at: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw the keys of a row of the view, and an instant at which it begins or ceases to count."""
+    """Draw the keys of a row of the view, and an instant when it starts or stops to count."""
     history = case.history
     delay, ttl = history.available_after, history.ttl or timedelta(days=2)
 
@@ -182,7 +182,7 @@ def _aims(case: Case, at: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def scenarios(draw: st.DrawFn, *, created: bool = False) -> Scenario:
-    """Draw views and entity rows; with `created`, every view says when its rows were written."""
+    """Draw views and entity rows; with `created`, every view has a created timestamp."""
     key_types = {key: draw(st.sampled_from(KEY_TYPES)) for key in ("k0", "k1")}
     names = draw(st.sampled_from([("v",), ("v", "w")]))
     cases = tuple(draw(_case(name, key_types)) for name in names)
@@ -203,11 +203,11 @@ def scenarios(draw: st.DrawFn, *, created: bool = False) -> Scenario:
 
 
 class Bench(DuckDBWarehouse):
-    """One DuckDB in memory for all scenarios; closing it after a use leaves it open."""
+    """One DuckDB in memory for all scenarios; leaving a `with` block does not close it."""
 
     def __init__(self) -> None:
         super().__init__(duckdb.connect())
-        # The relations of a manifest name a database, as dbt's do.
+        # The manifest's relation names include a database, as dbt writes them.
         self.connection.execute("ATTACH ':memory:' AS warehouse")
         self.connection.execute("USE warehouse")
 
@@ -223,14 +223,14 @@ class Bench(DuckDBWarehouse):
         )
 
     def load(self, scenario: Scenario) -> None:
-        """Create the scenario's tables, and stand in its zone."""
+        """Create the scenario's tables, and set its time zone."""
         for case in scenario.cases:
             self.create(case.history.name, case.types, list(case.history.rows))
         self.connection.execute(f"SET TimeZone = '{scenario.zone}'")
 
     @contextmanager
     def session(self, *, write: bool = False) -> Iterator[Bench]:
-        """Lend the warehouse to a job, which may only read."""
+        """Lend the warehouse to a job, for reading only."""
         assert not write
         yield self
 
@@ -256,7 +256,7 @@ def arrow(types: dict[str, str], rows: list[dict[str, Any]]) -> pa.Table:
 def shapes(*, as_known: bool = False) -> list[str]:
     """Return the name of every shape of join that DuckDB can run."""
     able = []
-    for name in STRATEGIES:
+    for name in STRATEGY_NAMES:
         try:
             able.append(choose_strategy("duckdb", as_known=as_known, wanted=name).name)
         except UnsupportedDialect:

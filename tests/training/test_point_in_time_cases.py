@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
-from featurestore.sql.plan import NUMBERED_FROM
+from featurestore.sql.dialects import RECORDS
 from featurestore.training.entity_frame import read_entity_frame
 from featurestore.training.job import Request, TrainingJob
 from tests.oracle import in_utc
@@ -58,7 +59,8 @@ def build(bench, case, strategy):
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(bench, monkeypatch, path, numbered_from, strategy):
     """The rows are those written in the file, in the order of the entity rows."""
-    monkeypatch.setitem(NUMBERED_FROM, "duckdb", numbered_from)
+    record = replace(RECORDS["duckdb"], numbered_from=numbered_from)
+    monkeypatch.setitem(RECORDS, "duckdb", record)
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     if strategy not in shapes(as_known=case.get("options", {}).get("as_known", False)):
         return

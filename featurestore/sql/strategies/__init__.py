@@ -1,7 +1,7 @@
-"""How a dialect finds the newest row at an instant: one file per shape, one table to choose.
+"""How a dialect finds the newest row at an instant: one file for each join shape.
 
-sqlglot passes an ASOF join to any dialect unchanged, whether or not the engine knows it, so a shape
-is only ever used where the table says that the dialect can run it.
+sqlglot passes an ASOF join to any dialect unchanged, even if the engine has none. So a shape is
+written only for the dialects whose record lists it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from featurestore.errors import UnsupportedDialect
-from featurestore.sql.dialects import ensure_known
+from featurestore.sql.dialects import dialect_record
+from featurestore.sql.dialects.record import JoinShape
 from featurestore.sql.expressions import Named
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.asof import asof
@@ -18,19 +19,22 @@ from featurestore.sql.strategies.lateral import lateral
 from featurestore.sql.strategies.match_condition import match_condition
 from featurestore.sql.strategies.window import window
 
-__all__ = ["DIALECTS", "STRATEGIES", "Strategy", "choose_strategy"]
+__all__ = ["STRATEGIES", "STRATEGY_NAMES", "Strategy", "choose_strategy", "strategies_of"]
 
 Matcher = Callable[[ViewJoin, str, bool], list[Named]]
-"""From a join, its dialect and `as_known` to CTEs; the last is named as the join, and holds the
-columns `found_by`, `_event_timestamp` and the features: one row per key and instant matched."""
+"""A function of a join, its dialect and `as_known` that returns CTEs.
+
+The last CTE has the join's own name. It has the columns `found_by`, `_event_timestamp` and the
+features, and one row for each key and instant with a match.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A shape of join.
+    """The emitter of a join shape.
 
     Attributes:
-        name: Its name, for `strategy=`; both spellings of the ASOF join have one.
+        name: The name for `strategy=`. The three kinds of ASOF join share one.
         match: Writes the join.
         bounds_created: Whether it can leave out rows by their created timestamp.
     """
@@ -41,56 +45,71 @@ class Strategy:
 
 
 def _asof_with_keys(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
-    # ClickHouse's ASOF join needs an equality: features without an entity get the window form.
+    """Write the ASOF form if there is a key; for features without an entity the window form."""
     return (asof if join.keys else window)(join, dialect, as_known)
 
 
-_ASOF = Strategy("asof", asof, bounds_created=False)
-_ASOF_WITH_KEYS = Strategy("asof", _asof_with_keys, bounds_created=False)
-_MATCH_CONDITION = Strategy("asof", match_condition, bounds_created=False)
-_LATERAL = Strategy("lateral", lateral, bounds_created=True)
-_WINDOW = Strategy("window", window, bounds_created=True)
-
-STRATEGIES = ("asof", "lateral", "window")
-"""The name of every shape, for `strategy=`."""
-
-DIALECTS: dict[str, tuple[Strategy, ...]] = {
-    "bigquery": (_WINDOW,),
-    "clickhouse": (_ASOF_WITH_KEYS, _WINDOW),
-    "databricks": (_WINDOW,),
-    "datafusion": (_WINDOW,),
-    "duckdb": (_ASOF, _WINDOW),
-    "postgres": (_WINDOW, _LATERAL),
-    "redshift": (_WINDOW,),
-    "snowflake": (_MATCH_CONDITION, _WINDOW),
-    "spark": (_WINDOW,),
-    "trino": (_WINDOW,),
+STRATEGIES = {
+    JoinShape.ASOF: Strategy("asof", asof, bounds_created=False),
+    JoinShape.KEYED_ASOF: Strategy("asof", _asof_with_keys, bounds_created=False),
+    JoinShape.MATCH_CONDITION: Strategy("asof", match_condition, bounds_created=False),
+    JoinShape.LATERAL: Strategy("lateral", lateral, bounds_created=True),
+    JoinShape.WINDOW: Strategy("window", window, bounds_created=True),
 }
-"""The shapes a dialect can run, the preferred one first."""
+"""The emitter of every join shape that a dialect's record may list."""
+
+STRATEGY_NAMES = tuple(dict.fromkeys(strategy.name for strategy in STRATEGIES.values()))
+"""The names for `strategy=`."""
+
+
+def strategies_of(dialect: str) -> tuple[Strategy, ...]:
+    """Return the strategies that a dialect can run, the preferred one first.
+
+    Raises:
+        UnsupportedDialect: The dialect is unknown.
+
+    >>> [strategy.name for strategy in strategies_of("postgres")]
+    ['window', 'lateral']
+    """
+    return tuple(STRATEGIES[shape] for shape in dialect_record(dialect).shapes)
 
 
 def choose_strategy(dialect: str, *, as_known: bool, wanted: str | None = None) -> Strategy:
-    """Choose the shape of join for a dialect.
+    """Return the strategy for a dialect.
 
     Args:
         dialect: The warehouse's dialect.
         as_known: Whether the join must leave out rows by their created timestamp.
-        wanted: The shape the caller insists on.
+        wanted: The name of the only acceptable strategy; None for the preferred one.
 
     Raises:
-        UnsupportedDialect: The dialect is unknown, or cannot run what is wanted.
+        UnsupportedDialect: The dialect is unknown, or it lacks the wanted strategy.
 
     >>> choose_strategy("duckdb", as_known=False).name
     'asof'
     >>> choose_strategy("duckdb", as_known=True).name
     'window'
     """
-    ensure_known(dialect)
-    able = [shape for shape in DIALECTS[dialect] if shape.bounds_created or not as_known]
+    able = [
+        strategy for strategy in strategies_of(dialect) if strategy.bounds_created or not as_known
+    ]
     for strategy in able:
         if wanted in (None, strategy.name):
             return strategy
     raise UnsupportedDialect(
-        f"The strategy '{wanted}' cannot run on {dialect}{' with as_known' if as_known else ''}.",
+        _refusal(dialect, wanted or ""),
         remedy=f"Possible: {', '.join(strategy.name for strategy in able)}.",
+    )
+
+
+def _refusal(dialect: str, wanted: str) -> str:
+    if wanted not in STRATEGY_NAMES:
+        return f"There is no strategy '{wanted}'."
+    for shape, missing in dialect_record(dialect).missing_shapes.items():
+        if STRATEGIES[shape].name == wanted:
+            return f"The strategy '{wanted}' is not available on {dialect} ({missing})."
+    # The dialect has the shape, so only `as_known` can have ruled it out.
+    return (
+        f"The strategy '{wanted}' cannot run with as_known on {dialect}: an ASOF join compares one"
+        " timestamp only."
     )

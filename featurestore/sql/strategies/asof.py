@@ -1,8 +1,8 @@
 """The ASOF join: the newest instant by a sorted merge, then the row at that instant.
 
-The join itself looks at keys and timestamps alone. It cannot break ties (an engine takes any of
-them), so the rows at the instant found are fetched by equality and ranked. That is exact, and as
-fast as an ASOF join over all columns: only rows that matched are ever ranked.
+An ASOF join cannot break ties: the engine returns any of the tied rows. So the join reads only keys
+and timestamps, and a second join fetches the rows at that instant by equality and ranks them. This
+is exact, and as fast as an ASOF join over all columns, because it ranks only rows that matched.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     """Write the ASOF form, for engines where `ASOF JOIN` takes an inequality in ON.
 
     Args:
-        join: What to join.
+        join: The join to write.
         dialect: The warehouse's dialect.
-        as_known: Not possible here: the join takes one inequality only.
+        as_known: Must be False, because the join takes only one inequality.
 
     Returns:
         The CTEs `<name>_newest` and `<name>`.
     """
     if as_known:
-        raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
+        raise AssertionError("as_known needs another shape: an ASOF join takes one inequality")
     return [_newest(join, dialect), rows_at_that_instant(join, dialect)]
 
 
@@ -67,7 +67,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
 
 
 def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
-    """Return the rows of the history at the instants that `<name>_newest` found, ties decided."""
+    """Return the rows at the instants that `<name>_newest` found, with ties decided."""
     view = join.view
     partition = [column(name, "newest") for name in join.found_by]
     at_that_instant = [

@@ -1,4 +1,4 @@
-"""What all shapes of join share: the keys and instants asked for, and the first of ranked rows."""
+"""The parts that all join shapes share: the requested keys and instants, and the first row."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["asked", "picked"]
 
 
 def asked(join: ViewJoin, names: Sequence[str]) -> Named:
-    """Return each key and instant of the entity rows once: duplicates cost nothing from here on.
+    """Return the distinct keys and instants of the entity rows, so that duplicates cost nothing.
 
     Args:
-        join: The first of the joins that ask by these keys.
-        names: The names of all of them, for the comment.
+        join: The first of the joins by these keys.
+        names: The names of all joins by these keys, for the comment.
     """
-    # A key's new name may be another column's old one. ClickHouse would take the new meaning for
-    # the old, so that then the table is named as well.
+    # One key's new name can be another column's old name. ClickHouse would resolve a bare name to
+    # the new one, so the columns are qualified if any key is renamed.
     table = None if join.keys == join.spine_keys else "spine"
     keys = [
         column(key, table) if spine_key == key else named(column(spine_key, table), key)
@@ -32,7 +32,7 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
     query = query.where(*not_null(needed, table), copy=False)
     if join.numbered:
         query = _numbered(query, join)
-    query.add_comments([f"{', '.join(names)}: the keys and instants asked for, each once"])
+    query.add_comments([f"{', '.join(names)}: the distinct keys and instants to look up"])
     return join.asked, query
 
 
@@ -44,7 +44,7 @@ def _numbered(query: exp.Select, join: ViewJoin) -> exp.Select:
 
 
 def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
-    """Return the first of the ranked candidates, under the join's own name."""
+    """Return the first of the ranked candidates, as the CTE with the join's own name."""
     names = (*join.found_by, "_event_timestamp", *join.features)
     query = exp.select(*(column(name) for name in names), copy=False)
     ranked = candidates.subquery("ranked", copy=False)

@@ -1,7 +1,8 @@
-"""The LATERAL form: for each key and instant, the first row of the history in the order of winning.
+"""The LATERAL form: for each key and instant, the first row of the history in the winning order.
 
-It reads the history once per key and instant, so it is for a history with an index on its keys and
-event timestamp. There it reads a handful of rows each time, and beats sorting everything.
+The subquery runs once per key and instant. With an index on the keys and the event timestamp it
+reads a handful of rows each time, which beats a sort of the history. Without one it scans the whole
+history each time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     """Write the LATERAL form.
 
     Args:
-        join: What to join.
+        join: The join to write.
         dialect: The warehouse's dialect.
-        as_known: Leave out rows written after the instant asked for.
+        as_known: Whether to leave out rows written after the requested instant.
 
     Returns:
         The CTE `<name>`.
@@ -45,7 +46,7 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
     view = join.view
     event, *ties = winning_order(view, dialect, "history", event=True)
-    # No row without an event timestamp gets here: this order is the one that an index has.
+    # The condition has removed NULL timestamps, and NULLS FIRST is the order of a descending index.
     event.set("nulls_first", True)
     return (
         exp.select(
@@ -61,7 +62,7 @@ def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
 
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
-    # The bounds are brought into the column's type, not the column into theirs: so an index serves.
+    # Convert the bounds to the column's type, not the column to theirs, so that an index applies.
     view, now = join.view, column("_instant", "asked")
     event = column(view.event_timestamp.name, "history")
     latest = minus(now, view.available_after, dialect)

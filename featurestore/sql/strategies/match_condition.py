@@ -1,7 +1,7 @@
-"""The ASOF join of Snowflake: an outer join, with the inequality in a clause of its own.
+"""The ASOF join with a MATCH_CONDITION: an outer join, with the inequality in its own clause.
 
-It has the two steps of the ASOF join elsewhere. `MATCH_CONDITION` compares one column of each side,
-so the history comes with the instant from which each row is known.
+The two steps are those of the other ASOF joins. `MATCH_CONDITION` compares one column of each side,
+so a subquery first computes the instant at which each row of the history became known.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def match_condition(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]
     """Write the ASOF form with a match condition.
 
     Args:
-        join: What to join.
+        join: The join to write.
         dialect: The warehouse's dialect.
-        as_known: Not possible here: the join takes one inequality only.
+        as_known: Must be False, because the join takes only one inequality.
 
     Returns:
         The CTEs `<name>_newest` and `<name>`.
     """
     if as_known:
-        raise AssertionError("an ASOF join takes one inequality: as_known needs another shape")
+        raise AssertionError("as_known needs another shape: an ASOF join takes one inequality")
     return [_newest(join, dialect), rows_at_that_instant(join, dialect)]
 
 
@@ -64,7 +64,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
 
 
 def _known_since(join: ViewJoin, dialect: str) -> exp.Subquery:
-    """Return the keys and instants of the history, each with when it was known."""
+    """Return the keys and instants of the history, and when each row became known."""
     view = join.view
     known = plus(instant(view.event_timestamp, dialect, "history"), view.available_after, dialect)
     query = exp.select(

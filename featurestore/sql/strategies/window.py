@@ -1,4 +1,4 @@
-"""The window form: every row known by then, ranked; any engine with window functions can run it."""
+"""The window form: rank all rows known by then. Every engine with window functions can run it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     """Write the window form.
 
     Args:
-        join: What to join.
+        join: The join to write.
         dialect: The warehouse's dialect.
-        as_known: Leave out rows written after the instant asked for.
+        as_known: Whether to leave out rows written after the requested instant.
 
     Returns:
         The CTE `<name>`.

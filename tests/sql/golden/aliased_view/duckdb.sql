@@ -1,6 +1,6 @@
 -- One view at two ends of a route, known after a delay, for a query with zoned instants.
 WITH spine AS (
-  /* the entity rows, each with the instant it asks for, in UTC */
+  /* the entity rows, each with its instant in UTC */
   SELECT
     tailnum,
     origin,
@@ -16,7 +16,7 @@ WITH spine AS (
       NOT origin IS NULL
   ) AS entity_rows
 ), here_asked AS (
-  /* here: the keys and instants asked for, each once */
+  /* here: the distinct keys and instants to look up */
   SELECT DISTINCT
     spine.origin AS airport,
     spine._instant
@@ -62,7 +62,7 @@ WITH spine AS (
   WHERE
     _rank = 1
 ), there_asked AS (
-  /* there: the keys and instants asked for, each once */
+  /* there: the distinct keys and instants to look up */
   SELECT DISTINCT
     spine.dest AS airport,
     spine._instant

@@ -1,45 +1,52 @@
--- Rows written after the entity row's instant are left out.
 WITH spine AS (
-  /* the entity rows, each with the instant it asks for, in UTC */
+  /* the entity rows, each with its instant in UTC */
   SELECT
-    tailnum,
-    origin,
-    dest,
+    tail,
+    carrier,
     departed_at,
-    event_timestamp,
-    CAST(event_timestamp AS TIMESTAMP) AS _instant
+    CAST(departed_at AT TIME ZONE 'UTC' AS TIMESTAMP) AS _instant
   FROM flights
 ), plane_features_asked AS (
-  /* plane_features: the keys and instants asked for, each once */
+  /* plane_features: the distinct keys and instants to look up */
   SELECT DISTINCT
-    tailnum,
-    _instant
+    spine.tail AS tailnum,
+    spine.carrier,
+    spine._instant
   FROM spine
   WHERE
-    NOT tailnum IS NULL AND NOT _instant IS NULL
+    NOT spine.tail IS NULL
+    AND NOT spine.carrier IS NULL
+    AND NOT spine._instant IS NULL
 ), plane_features AS (
   /* plane_features: the newest row known by then */
   SELECT
     tailnum,
+    carrier,
     _instant,
     _event_timestamp,
-    delay
+    seats,
+    "Order No"
   FROM (
     SELECT
       asked.tailnum,
+      asked.carrier,
       asked._instant,
-      history.observed_at AS _event_timestamp,
-      history.delay,
+      history."at" AS _event_timestamp,
+      history.seats,
+      history."Order No",
       ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
+        PARTITION BY asked.tailnum, asked.carrier, asked._instant
+        ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
       ) AS _rank
     FROM plane_features_asked AS asked
-    JOIN "warehouse"."main"."plane_features" AS history
+    JOIN "shop"."marts"."plane_features" AS history
       ON asked.tailnum = history.tailnum
-      AND history.observed_at <= asked._instant
-      AND history.observed_at >= (
-        asked._instant - INTERVAL '30' DAY
+      AND asked.carrier = history.carrier
+      AND history."at" AT TIME ZONE 'UTC' <= (
+        asked._instant - INTERVAL '90' MINUTE
+      )
+      AND history."at" AT TIME ZONE 'UTC' >= (
+        asked._instant - INTERVAL '2592000005' MILLISECOND
       )
       AND (
         history.loaded_at <= asked._instant OR history.loaded_at IS NULL
@@ -50,13 +57,14 @@ WITH spine AS (
 )
 /* the training set: every entity row exactly once */
 SELECT
-  spine.tailnum,
-  spine.origin,
-  spine.dest,
+  spine.tail,
+  spine.carrier,
   spine.departed_at,
-  spine.event_timestamp,
-  plane_features.delay
+  plane_features.seats,
+  plane_features."Order No",
+  plane_features._event_timestamp AS plane_features__event_timestamp
 FROM spine
 LEFT JOIN plane_features
-  ON spine.tailnum = plane_features.tailnum
-  AND spine._instant = plane_features._instant;
+  ON spine.tail = plane_features.tailnum
+  AND spine.carrier = plane_features.carrier
+  AND spine._instant = plane_features._instant

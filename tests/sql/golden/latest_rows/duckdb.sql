@@ -1,43 +1,54 @@
--- The newest row of each entity at one moment, for the online store.
 WITH newest AS (
   /* plane_features: the newest instant of each entity, known by then and not expired */
   SELECT
     history.tailnum,
-    MAX(history.observed_at) AS _event_timestamp
-  FROM "warehouse"."main"."plane_features" AS history
+    history.carrier,
+    MAX(history."at") AS _event_timestamp
+  FROM "shop"."marts"."plane_features" AS history
   WHERE
     (
       NOT history.tailnum IS NULL
-      AND history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
+      AND NOT history.carrier IS NULL
+      AND history."at" AT TIME ZONE 'UTC' <= (
+        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+      )
     )
-    AND history.observed_at >= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
+    AND history."at" AT TIME ZONE 'UTC' >= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005' MILLISECOND
     )
   GROUP BY
-    history.tailnum
+    history.tailnum,
+    history.carrier
 )
 /* plane_features: the row at that instant, ties decided */
 SELECT
   tailnum,
-  observed_at,
+  carrier,
+  "at",
   loaded_at,
+  seats,
+  name,
   delay,
-  seats
+  "Order No"
 FROM (
   SELECT
     history.tailnum,
-    history.observed_at,
+    history.carrier,
+    history."at",
     history.loaded_at,
-    history.delay,
     history.seats,
+    history.name,
+    history.delay,
+    history."Order No",
     ROW_NUMBER() OVER (
-      PARTITION BY history.tailnum
-      ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+      PARTITION BY history.tailnum, history.carrier
+      ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
     ) AS _rank
   FROM newest
-  JOIN "warehouse"."main"."plane_features" AS history
+  JOIN "shop"."marts"."plane_features" AS history
     ON newest.tailnum = history.tailnum
-    AND newest._event_timestamp = history.observed_at
+    AND newest.carrier = history.carrier
+    AND newest._event_timestamp = history."at"
 ) AS ranked
 WHERE
-  _rank = 1;
+  _rank = 1

@@ -1,6 +1,6 @@
--- Four views of one key, for the rows of a table that had better be read twice.
+-- Four views of one key, for the rows of a table, which are cheaper to read twice.
 WITH spine AS NOT MATERIALIZED (
-  /* the entity rows, each with the instant it asks for, in UTC */
+  /* the entity rows, each with its instant in UTC */
   SELECT
     tailnum,
     origin,
@@ -10,7 +10,7 @@ WITH spine AS NOT MATERIALIZED (
     CAST(event_timestamp AS TIMESTAMP) AS _instant
   FROM flights
 ), first_asked AS MATERIALIZED (
-  /* first, second, third, fourth: the keys and instants asked for, each once */
+  /* first, second, third, fourth: the distinct keys and instants to look up */
   SELECT
     tailnum,
     _instant,

@@ -1,6 +1,6 @@
 -- One view with a ttl, for the rows of a table.
 WITH spine AS (
-  /* the entity rows, each with the instant it asks for, in UTC */
+  /* the entity rows, each with its instant in UTC */
   SELECT
     tailnum,
     origin,
@@ -10,7 +10,7 @@ WITH spine AS (
     CAST(event_timestamp AS TIMESTAMP) AS _instant
   FROM flights
 ), plane_features_asked AS (
-  /* plane_features: the keys and instants asked for, each once */
+  /* plane_features: the distinct keys and instants to look up */
   SELECT DISTINCT
     tailnum,
     _instant

@@ -1,6 +1,6 @@
 -- Two views with full names and timestamps, for the numbered rows of a data frame.
 WITH spine AS (
-  /* the entity rows, each with the instant it asks for, in UTC */
+  /* the entity rows, each with its instant in UTC */
   SELECT
     tailnum,
     origin,
@@ -11,7 +11,7 @@ WITH spine AS (
     CAST(event_timestamp AS TIMESTAMP) AS _instant
   FROM entity_df
 ), plane_features_asked AS (
-  /* plane_features: the keys and instants asked for, each once */
+  /* plane_features: the distinct keys and instants to look up */
   SELECT DISTINCT
     tailnum,
     _instant
@@ -58,7 +58,7 @@ WITH spine AS (
   WHERE
     _rank = 1
 ), route_features_asked AS (
-  /* route_features: the keys and instants asked for, each once */
+  /* route_features: the distinct keys and instants to look up */
   SELECT DISTINCT
     origin,
     dest,

@@ -1,45 +1,67 @@
--- Each row of one plane, with the reason it was chosen or rejected.
 WITH candidates AS (
-  /* every row of the entity in plane_features, the one to use ranked first */
+  /* every row of the entity in plane_features; rank 1 is the row to use */
   SELECT
-    history.observed_at AS _event,
+    history."at" AT TIME ZONE 'UTC' AS _event,
     history.loaded_at AS _created,
-    history.delay AS value,
-    COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
-    AND COALESCE(
-      history.observed_at >= (
-        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
+    history.seats AS value,
+    COALESCE(
+      history."at" AT TIME ZONE 'UTC' <= (
+        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
       ),
       FALSE
     )
-    AND COALESCE(history.loaded_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), TRUE) AS _eligible,
+    AND COALESCE(
+      history."at" AT TIME ZONE 'UTC' >= (
+        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005' MILLISECOND
+      ),
+      FALSE
+    ) AS _eligible,
     ROW_NUMBER() OVER (
-      PARTITION BY COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
-      AND COALESCE(
-        history.observed_at >= (
-          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
+      PARTITION BY COALESCE(
+        history."at" AT TIME ZONE 'UTC' <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
         ),
         FALSE
       )
-      AND COALESCE(history.loaded_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), TRUE)
-      ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
+      AND COALESCE(
+        history."at" AT TIME ZONE 'UTC' >= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005' MILLISECOND
+        ),
+        FALSE
+      )
+      ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
     ) AS _rank,
     ROW_NUMBER() OVER (
-      PARTITION BY COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
+      PARTITION BY COALESCE(
+        history."at" AT TIME ZONE 'UTC' <= (
+          CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+        ),
+        FALSE
+      )
       ORDER BY CASE
-        WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
-        THEN history.observed_at
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
+        THEN history."at" AT TIME ZONE 'UTC'
       END DESC, CASE
-        WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
+        WHEN COALESCE(
+          history."at" AT TIME ZONE 'UTC' <= (
+            CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
+          ),
+          FALSE
+        )
         THEN NULL
-        ELSE history.observed_at
-      END, history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ELSE history."at" AT TIME ZONE 'UTC'
+      END, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
     ) AS _row
-  FROM "warehouse"."main"."plane_features" AS history
+  FROM "shop"."marts"."plane_features" AS history
   WHERE
-    history.tailnum = 'N1'
+    history.tailnum = 'N1' AND history.carrier = 'UA'
 )
-/* each row with the reason it was chosen or rejected */
+/* each row, and why it is chosen or rejected */
 SELECT
   _event AS event_timestamp,
   _created AS created_timestamp,
@@ -47,14 +69,14 @@ SELECT
   CASE
     WHEN _event IS NULL
     THEN 'no event timestamp'
-    WHEN _event > CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
+    WHEN (
+      _event + INTERVAL '90' MINUTE
+    ) > CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
     THEN 'not known yet'
     WHEN _event < (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005' MILLISECOND
     )
     THEN 'older than the ttl'
-    WHEN _created > CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
-    THEN 'written later'
     WHEN _rank = 1
     THEN 'chosen'
     WHEN _event < (
@@ -73,4 +95,4 @@ ORDER BY
   _row,
   _event DESC,
   _rank
-LIMIT 20;
+LIMIT 20

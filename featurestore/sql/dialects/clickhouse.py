@@ -1,0 +1,69 @@
+"""ClickHouse: instants only, NULL as an option, and an ASOF join that needs a key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlglot import exp
+
+from featurestore.sql.dialects.calls import call, nan_first, utc, written_by
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.shifts import add_interval, moved
+from featurestore.values.missing import Missing
+from featurestore.values.types import Kind
+
+__all__ = ["CLICKHOUSE"]
+
+_UNTRIED = Missing("there is no connection to ClickHouse to try it on")
+
+
+def _naive(node: exp.Expr) -> exp.Expr:
+    # Every DateTime is an instant; the zone only says how to print it.
+    return call("toDateTime64", node, exp.convert(6), utc())
+
+
+def _already_utc(node: exp.Expr) -> exp.Expr:
+    return node
+
+
+def _shift(node: exp.Expr, duration: timedelta) -> exp.Expr:
+    """Write days as hours, because a DAY follows the calendar of the column's zone."""
+    if duration % timedelta(days=1):
+        return add_interval(node, duration)
+    return moved(node, duration, str(abs(duration) // timedelta(hours=1)), "HOUR")
+
+
+def _name_columns(query: exp.Expr) -> None:
+    """Give each column an alias.
+
+    ClickHouse calls a column that two joined tables have `history.tailnum`, with the dot.
+    """
+    for select in query.find_all(exp.Select):
+        for node in select.selects:
+            # Identifiers without the mark belong to the caller's query, which stays as it is.
+            if isinstance(node, exp.Column) and node.table and "is_word" in node.this.meta:
+                node.replace(exp.alias_(node.copy(), node.this.copy()))
+
+
+CLICKHOUSE = Dialect(
+    name="clickhouse",
+    grammar="clickhouse",
+    shapes=(JoinShape.KEYED_ASOF, JoinShape.WINDOW),
+    missing_shapes={
+        JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True)
+    },
+    clock=Clock(naive=_naive, zoned=_already_utc, shift=_shift),
+    sort_keys={
+        **dict.fromkeys((Kind.FLOAT32, Kind.FLOAT64), nan_first("isNaN")),
+        # ClickHouse sorts a UUID by its second half first.
+        Kind.UUID: written_by("toString"),
+    },
+    series=_UNTRIED,
+    numbered_from=_UNTRIED,
+    # By default an outer join fills missing values with 0 or an empty text instead of NULL.
+    join_settings={"join_use_nulls": 1},
+    respell=_name_columns,
+    local_files=_UNTRIED,
+    quantiles=_UNTRIED,
+    sample=_UNTRIED,
+)

@@ -1,0 +1,50 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from featurestore.sql.dialects.calls import at_utc, cast_to
+from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape
+from featurestore.sql.dialects.shifts import add_interval
+from featurestore.values.missing import Missing
+from featurestore.values.types import Kind
+
+__all__ = ["POSTGRES"]
+
+
+def _by_code_point(node: exp.Expr) -> list[exp.Expr]:
+    """Sort text by code points: without a collation, the locale of the database decides."""
+    return [exp.Collate(this=node, expression=exp.to_identifier("C", quoted=True))]
+
+
+def _as_text(node: exp.Expr) -> list[exp.Expr]:
+    return _by_code_point(exp.cast(node, "text"))
+
+
+def _quantiles(x: str, points: Sequence[float]) -> str:
+    listed = ", ".join(f"{point:g}" for point in points)
+    return f"PERCENTILE_CONT(ARRAY[{listed}]) WITHIN GROUP (ORDER BY {x})"
+
+
+POSTGRES = Dialect(
+    name="postgres",
+    grammar="postgres",
+    # LATERAL comes second: without an index on the keys and the event timestamp it reads the whole
+    # history once per entity row, and dbt builds no index unless the model declares one.
+    shapes=(JoinShape.WINDOW, JoinShape.LATERAL),
+    missing_shapes={JoinShape.ASOF: Missing("PostgreSQL has no ASOF join", engine_cannot=True)},
+    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, shift=add_interval),
+    sort_keys={Kind.STRING: _by_code_point, Kind.JSON: _as_text, Kind.OTHER: _as_text},
+    # A collation applies to an array of text as to the text itself.
+    arrays_sort_as_elements=True,
+    series=InstantSeries("GENERATE_SERIES"),
+    numbered_from=Missing("the gain is not measured"),
+    local_files=Missing("the server does not see the files of this machine", engine_cannot=True),
+    # PostgreSQL has no approximate count.
+    distinct="COUNT(DISTINCT {x})",
+    quantiles=_quantiles,
+    sample="{table} TABLESAMPLE BERNOULLI ({percent})",
+)

@@ -1,0 +1,113 @@
+"""The record of a dialect: everything that the statements depend on and that dialects disagree on.
+
+To add a dialect, write one file in this room that holds one record, and list it in `__init__.py`.
+A missing field is an error, so a new record states every ability: either how the dialect has it,
+or a `Missing` that says whether the engine cannot do it or we have not written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+
+from sqlglot import exp
+
+from featurestore.values.missing import Missing
+from featurestore.values.types import Kind
+
+__all__ = ["Clock", "Dialect", "InstantSeries", "JoinShape", "SortKeys"]
+
+SortKeys = Callable[[exp.Expr], list[exp.Expr]]
+"""Return the expressions to sort by in place of a column."""
+
+
+class JoinShape(Enum):
+    """A way to find the newest row; `featurestore.sql.strategies` has one emitter per shape."""
+
+    ASOF = "an ASOF join with an inequality in ON"
+    KEYED_ASOF = "an ASOF join that needs at least one key"
+    MATCH_CONDITION = "an ASOF join with a MATCH_CONDITION clause"
+    LATERAL = "a LATERAL subquery for each key and instant"
+    WINDOW = "a window function over all rows known by then"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How a dialect writes instants: always timestamps without a zone that hold UTC.
+
+    No function of a clock may depend on the session's time zone.
+
+    Attributes:
+        naive: Converts a timestamp without a zone, a date or text to a timestamp without a zone.
+        zoned: Converts a timestamp with a zone to one without, in UTC.
+        shift: Moves a timestamp by a duration, which may be negative.
+        finest: The unit of the durations that `shift` can write exactly; others are refused.
+    """
+
+    naive: Callable[[exp.Expr], exp.Expr]
+    zoned: Callable[[exp.Expr], exp.Expr]
+    shift: Callable[[exp.Expr, timedelta], exp.Expr]
+    finest: timedelta = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InstantSeries:
+    """The functions that make one row for each instant of a period.
+
+    Attributes:
+        of_instants: The function of the first instant, the last one and the step.
+        to_rows: The function that turns its result into rows; empty if the result is rows already.
+    """
+
+    of_instants: str
+    to_rows: str = ""
+
+
+def _unchanged(tree: exp.Expr) -> None:
+    """Leave a tree as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One dialect of SQL.
+
+    Attributes:
+        name: The name, as dbt's manifest gives it in `adapter_type`.
+        grammar: The dialect whose grammar sqlglot reads and writes.
+        shapes: The join shapes that it can run, in order of preference.
+        missing_shapes: Why it lacks the others. The three kinds of ASOF join count as one.
+        clock: How it writes instants.
+        sort_keys: What to sort by, for the kinds of values that it does not sort like DuckDB, so
+            that ties are decided alike on all engines.
+        arrays_sort_as_elements: Whether the sort key of an element also serves for an array.
+        series: The functions for a series of instants, from which entity rows are generated.
+        numbered_from: From how many joins that share their keys it pays to number the keys. The
+            engine must have a way to compute a common table expression exactly once.
+        join_settings: The settings that the statement of a training set needs.
+        respell: Changes a finished tree in place before it becomes text. `as_name` marks the
+            identifiers of plain lower-case words with `meta["is_word"]`; other identifiers
+            without the mark come from the caller's own SQL and must stay as they are.
+        local_files: The table functions that read files of this machine, by suffix.
+        distinct: The template of the aggregate that counts different values of `{x}`.
+        quantiles: The aggregate that returns all quantiles of an expression as one array: a
+            function of the expression's SQL and the evenly spaced points between 0 and 1.
+        sample: The template of a FROM item that reads `{percent}` % of `{table}`.
+    """
+
+    name: str
+    grammar: str
+    shapes: tuple[JoinShape, ...]
+    missing_shapes: Mapping[JoinShape, Missing]
+    clock: Clock
+    sort_keys: Mapping[Kind, SortKeys] = field(default_factory=dict)
+    arrays_sort_as_elements: bool = False
+    series: InstantSeries | Missing
+    numbered_from: int | Missing
+    join_settings: Mapping[str, int] = field(default_factory=dict)
+    respell: Callable[[exp.Expr], None] = _unchanged
+    local_files: Mapping[str, str] | Missing
+    distinct: str = "APPROX_COUNT_DISTINCT({x})"
+    quantiles: Callable[[str, Sequence[float]], str] | Missing
+    sample: str | Missing

@@ -1,0 +1,52 @@
+"""Trino: intervals in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlglot import exp
+
+from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.shifts import add_interval, moved
+from featurestore.values.missing import Missing
+from featurestore.values.types import Kind
+
+__all__ = ["TRINO"]
+
+_UNTRIED = Missing("there is no connection to Trino to try it on")
+_NAIVE = cast_to("timestamp(6)")
+_JSON_FORMAT = written_by("JSON_FORMAT")
+
+
+def _zoned(node: exp.Expr) -> exp.Expr:
+    return _NAIVE(call("AT_TIMEZONE", node, utc()))
+
+
+def _shift(node: exp.Expr, duration: timedelta) -> exp.Expr:
+    """Write fractions as seconds with three digits: there is no unit below a second."""
+    if not duration % timedelta(seconds=1):
+        return add_interval(node, duration)
+    return moved(node, duration, f"{abs(duration).total_seconds():.3f}", "SECOND")
+
+
+def _as_json(node: exp.Expr) -> list[exp.Expr]:
+    return _JSON_FORMAT(exp.cast(node, "json"))
+
+
+TRINO = Dialect(
+    name="trino",
+    grammar="trino",
+    shapes=(JoinShape.WINDOW,),
+    missing_shapes={
+        JoinShape.ASOF: Missing("Trino has no ASOF join", engine_cannot=True),
+        JoinShape.LATERAL: Missing("it would read the history once per entity row"),
+    },
+    clock=Clock(naive=_NAIVE, zoned=_zoned, shift=_shift, finest=timedelta(milliseconds=1)),
+    sort_keys={Kind.JSON: _JSON_FORMAT, Kind.OTHER: _as_json},
+    series=_UNTRIED,
+    numbered_from=Missing("Trino has no hint to compute a CTE only once", engine_cannot=True),
+    local_files=Missing("the cluster does not see the files of this machine", engine_cannot=True),
+    quantiles=_UNTRIED,
+    sample=_UNTRIED,
+)
