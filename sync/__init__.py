@@ -1,1 +1,1 @@
-"""The sync job: warehouse ▶ what changed ▶ Redis ▶ report."""
+"""The sync job: reads the warehouse, finds what changed, publishes it to Redis, and reports."""

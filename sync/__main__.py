@@ -1,4 +1,4 @@
-"""`python -m sync` is `featurestore sync`, for those who schedule it by its module."""
+"""`python -m sync` runs `featurestore sync`, for schedulers that start a module."""
 
 import sys
 

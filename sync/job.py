@@ -1,48 +1,75 @@
-"""The sync job: for each view, find what changed, publish it, and write down that it is so.
+"""The sync job: publishes each view so that a crash at any step is harmless.
 
-The order of the steps makes a crash harmless: the warehouse's book says dirty before Redis is
-touched, Redis gets the new epoch after its last row, and the book says clean with the same epoch
-last. Whatever is found otherwise on the next run is published in full.
+A publication is a view's rows in Redis. The ledger in the warehouse records it; both sides carry
+its epoch, a random name. The states, as the next run finds them (`safety.diagnosis`):
+
+    never ────────┐ the ledger has no entry, Redis has no epoch
+    foreign ──────┤ the epochs differ, or only Redis has one: a backup, or another warehouse
+    lost ─────────┤ Redis, or a node of the cluster, has no epoch or no data
+    changed ──────┤ columns, types or ttl are not as published
+                  │
+                  │ publish every row                   publish the changes
+                  ▼                                     (nothing to do without changes)
+             ┌─ dirty ────── steps 1 to 7 ─────▶ ok ────── steps 1 to 7 ─────▶ ok
+             │    ▲                                             │
+       crash │    │ publish every row                           │ crash, or Redis refused
+             ▼    │                                             │ rows older than its own
+            interrupted ◀───────────────────────────────────────┘
+
+The steps, and what a crash after each one leaves:
+
+    1. The ledger says dirty.           Redis still has the old rows and epoch: readers see those.
+    2. Redis loses its epoch.           Readers see the old rows; status says interrupted.
+    3. Redis gets the schema.           Readers can decode old and new rows.
+    4. Redis gets the rows.             Readers see whole rows, some old and some new.
+    5. Orphans are deleted (full only). All rows are new; nothing confirms it yet.
+    6. Redis gets a new epoch.          The ledger is dirty, so the epoch proves nothing.
+    7. The ledger gets the same epoch, and says clean. The publication is complete.
+
+A crash after any of the steps 1 to 6 leaves the ledger dirty, and the next run publishes every row.
+A server that loses data later loses its last writes first, so it loses the epoch with the rows.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-from featurestore.errors import SyncError
-from featurestore.online.codec import fingerprint_of_schema
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
+from sync.plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.publish import publish_changes, publish_everything
+from sync.redis.metadata import (
+    announce_schema,
+    clear_epoch,
+    delete_old_schemas,
+    refuse_fingerprint_collision,
+    write_epoch,
+)
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
-from sync.run import SyncRun, silent
-from sync.safety.canaries import set_canaries, swap_canaries
-from sync.safety.diagnosis import PART_LOST, Condition, examine
-from sync.safety.lock import lock_lost, sync_lock
+from sync.run import SyncRun, ignore_progress
+from sync.safety.diagnosis import PART_LOST, PublicationState
+from sync.safety.lock import sync_lock
 from sync.safety.replication_ids import check_replication_ids, replication_ids
-from sync.selection import chosen_views, publication_of, undeclared
+from sync.selection import chosen_publications
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
 
-if TYPE_CHECKING:
-    import redis
-
 __all__ = ["run_sync"]
 
-# Where the books may not tell of somebody whose writes are still on their way.
-_LATE_WRITERS = {Condition.INTERRUPTED, Condition.LOST, Condition.FOREIGN}
+# In these states the record of the lock's holders may be lost or wrong, so an earlier holder whose
+# commands are still on their way would not be noticed.
+_LATE_WRITERS = {PublicationState.INTERRUPTED, PublicationState.LOST, PublicationState.FOREIGN}
 
 
 def run_sync(
     registry: Registry,
     warehouse: Warehouse,
-    client: redis.Redis,
+    client: RedisCommands,
     *,
     views: Sequence[str] | None = None,
     full: bool = False,
@@ -53,175 +80,121 @@ def run_sync(
 ) -> SyncReport:
     """Publish the newest row of each entity.
 
-    Everything that can be wrong with a definition is found before anything is written.
+    Every error in a definition is found before anything is written.
 
     Args:
         registry: The project's definitions.
-        warehouse: Open for writing.
+        warehouse: The warehouse, open for writing.
         client: The online store.
-        views: The views to publish; by default every one that is `online`, and then the rows of
-            views that are no longer published are removed too.
-        full: Publish every row, not only what changed.
-        since: Look for changes only at entities that have an event since then; what changed before,
-            or was deleted, is left to a run without it.
-        now: The moment for which rows are the newest; by default the clock's.
-        state_schema: The warehouse schema for the tables of what was published.
-        progress: Called as the work goes on.
+        views: The views to publish; by default every view that is `online`, and then views that
+            were published and are no longer declared are removed too.
+        full: Publish every row, not only the changes.
+        since: Compare only the entities with an event since then. Earlier changes and deletions
+            are left to a run without it.
+        now: The moment whose newest rows are published; by default the clock's.
+        state_schema: The warehouse schema of the ledger.
+        progress: Called with each progress event.
 
     Raises:
-        FeatureStoreError: Something is wrong; what was published stays valid, and the next run
-            publishes the rest.
+        FeatureStoreError: The sync failed. Published rows stay valid, and the next run publishes
+            the rest.
     """
     started = time.monotonic()
     as_of = now or datetime.now(UTC)
-    chosen = [
-        publication_of(view, warehouse, as_of, since) for view in chosen_views(registry, views)
-    ]
-    project = registry.project
-    with sync_lock(client, project) as lease:
-        state = Ledger(warehouse, state_schema, project)
-        begun = replication_ids(client)
-        told = progress or silent
-        context = SyncRun(project, warehouse, client, lease, state, as_of, told, begun)
-        reports = [_sync_view(context, publication, full=full) for publication in chosen]
-        if views is None:
-            reports += _remove_others(context, chosen)
-    return SyncReport(project, as_of, time.monotonic() - started, tuple(reports))
+    publications = chosen_publications(registry, warehouse, as_of, views=views, since=since)
+    with sync_lock(client, registry.project) as lease:
+        run = SyncRun(
+            registry=registry,
+            warehouse=warehouse,
+            client=client,
+            ledger=Ledger(warehouse, state_schema, registry.project),
+            now=as_of,
+            lease=lease,
+            progress=progress or ignore_progress,
+            replication_ids=replication_ids(client),
+        )
+        steps = plan_sync(run, publications, full=full, remove_undeclared=views is None)
+        reports = timed_reports(steps, partial(_execute, run))
+    seconds = time.monotonic() - started
+    return SyncReport(project=registry.project, as_of=as_of, seconds=seconds, views=reports)
 
 
-def _sync_view(context: SyncRun, publication: Publication, *, full: bool) -> ViewReport:
-    started = time.monotonic()
-    state = context.state.read(publication.name)
-    found = examine(context.client, context.project, publication, state)
-    if found.condition in _LATE_WRITERS:
-        context.lease.keep_others_out()
-    if full or found.condition is not Condition.OK:
-        report = _publish_in_full(context, publication, found.reason)
+def _execute(run: SyncRun, step: PlanStep) -> ViewReport:
+    return _remove(run, step) if isinstance(step, ViewRemoval) else _sync(run, step)
+
+
+def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
+    publication = step.publication
+    if step.diagnosis.state in _LATE_WRITERS:
+        run.lease.fence_off_previous_holders()
+    if step.mode is SyncMode.FULL:
+        report = _publish_in_full(run, publication, step.reason)
     else:
-        publication = publication.seen_from(found.online.as_of, context.now)
-        report = _publish_changes(context, publication, found.online.epoch or "")
+        report = _publish_changes(run, publication, step.diagnosis.online.epoch or "")
     if report.full or publication.since is None:
-        context.state.confirm(publication.name, context.now)
-    return replace(report, seconds=time.monotonic() - started)
+        run.ledger.confirm(publication.name, run.now)
+    return report
 
 
-def _publish_in_full(context: SyncRun, publication: Publication, reason: str) -> ViewReport:
-    state, view = context.state, publication.view
-    _refuse_a_twin(context, publication)
-    state.mark_dirty(view.name, publication.layout)
-    state.replace(publication)
-    rows, newest = state.summary(view)
-    _unseal(context, publication)
-    _announce_schema(context, publication)
-    anything_there = has_rows(context, view.name)
-    written = publish_everything(context, publication, rows)
-    deleted = delete_orphans(context, publication) if anything_there else 0
-    state.mark_clean(view.name, _seal(context, publication), publication.layout)
-    _forget_old_schemas(context, publication)
-    changed = written + deleted
+def _publish_in_full(run: SyncRun, publication: Publication, reason: str) -> ViewReport:
+    name, schema = publication.name, publication.schema
+    refuse_fingerprint_collision(run.client, run.project, name, schema)
+    run.ledger.mark_dirty(name, publication.layout)
+    run.ledger.replace(publication)
+    rows, newest = run.ledger.summary(publication.view)
+    clear_epoch(run.client, run.lease, name)
+    announce_schema(run.lease, name, schema)
+    may_have_orphans = has_rows(run, name)
+    written = publish_everything(run, publication, rows)
+    deleted = delete_orphans(run, publication) if may_have_orphans else 0
+    run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
+    delete_old_schemas(run.client, run.lease, name, schema)
     return ViewReport(
-        view.name, rows, changed, written, deleted, 0, 0.0, newest, full=True, reason=reason
+        view=name,
+        rows_read=rows,
+        changed=written + deleted,
+        written=written,
+        deleted=deleted,
+        newest_event_timestamp=newest,
+        full=True,
+        reason=reason,
     )
 
 
-def _publish_changes(context: SyncRun, publication: Publication, epoch: str) -> ViewReport:
-    state, view = context.state, publication.view
-    changes = state.find_changes(publication)
-    counts = state.counts(changes)
+def _publish_changes(run: SyncRun, publication: Publication, epoch: str) -> ViewReport:
+    name = publication.name
+    changes = run.ledger.find_changes(publication)
+    counts = run.ledger.counts(changes)
     written = deleted = skipped = 0
     if counts:
-        state.mark_dirty(view.name, publication.layout)
-        if not _unseal(context, publication, epoch):
-            return _publish_in_full(context, publication, PART_LOST)
-        written, deleted, skipped = publish_changes(context, publication, changes, counts)
-        state.apply_changes(publication, _seal(context, publication))
-    rows, newest = state.summary(view)
+        run.ledger.mark_dirty(name, publication.layout)
+        if not clear_epoch(run.client, run.lease, name, epoch):
+            return _publish_in_full(run, publication, PART_LOST)
+        written, deleted, skipped = publish_changes(run, publication, changes, counts)
+        run.ledger.apply_changes(publication, _write_epoch(run, name))
+    rows, newest = run.ledger.summary(publication.view)
     if skipped:
-        # Redis holds rows that this warehouse has not seen: the next run looks at all of them.
-        state.mark_dirty(view.name, publication.layout)
-    return ViewReport(view.name, rows, sum(counts.values()), written, deleted, skipped, 0.0, newest)
+        # Redis has newer rows than the warehouse; force a full comparison next time.
+        run.ledger.mark_dirty(name, publication.layout)
+    return ViewReport(
+        view=name,
+        rows_read=rows,
+        changed=sum(counts.values()),
+        written=written,
+        deleted=deleted,
+        skipped=skipped,
+        newest_event_timestamp=newest,
+    )
 
 
-def _refuse_a_twin(context: SyncRun, publication: Publication) -> None:
-    """See that no other schema of the view has the fingerprint of this one.
-
-    Raises:
-        SyncError: One has: a reader would take rows of either for the other's.
-    """
-    schema = publication.schema
-    name = schema.fingerprint
-    held: Any = context.client.hget(context.schema_key(publication.name), name.hex())
-    # A text that has not the fingerprint by which it stands there is damage, soon written over.
-    twin = held is not None and fingerprint_of_schema(held) == name
-    if twin and held != schema.to_json().encode():
-        raise SyncError(
-            f"Feature view '{publication.name}' cannot be published: its features and another"
-            f" schema of it in Redis have one fingerprint, {name.hex()}.",
-            remedy="Add, rename or move a feature: it happens once in four billion schemas.",
-        )
-
-
-def _announce_schema(context: SyncRun, publication: Publication) -> None:
-    """Tell readers how to read the rows, before the first of them is there."""
-    fingerprint = publication.schema.fingerprint.hex()
-    written = (fingerprint, publication.schema.to_json(), "current", fingerprint)
-    context.lease.run("HSET", [context.schema_key(publication.name)], *written)
-    context.lease.run("SADD", [context.views_key], publication.name)
-
-
-def _forget_old_schemas(context: SyncRun, publication: Publication) -> None:
-    key = context.schema_key(publication.name)
-    kept = {b"current", publication.schema.fingerprint.hex().encode()}
-    names: Any = context.client.hkeys(key)
-    old = [name for name in names if name not in kept]
-    if old:
-        context.lease.run("HDEL", [key], *old)
-
-
-def _unseal(context: SyncRun, publication: Publication, epoch: str | None = None) -> bool:
-    """Take the epoch from Redis before its rows change: a half-done publication has none.
-
-    Args:
-        context: The run.
-        publication: The view.
-        epoch: What is there, where other rows of it are to stay; return whether it is everywhere.
-    """
-    context.lease.run("HDEL", [context.view_key(publication.name)], "epoch")
-    view = context.client, context.project, publication.name
-    if epoch is not None:
-        return swap_canaries(*view, epoch, context.lease.token)
-    set_canaries(*view, context.lease.token)
-    return True
-
-
-def _seal(context: SyncRun, publication: Publication) -> str:
-    """Give Redis a new epoch: from here on it holds what the warehouse's table says."""
-    epoch = secrets.token_hex(8)
-    if not swap_canaries(
-        context.client, context.project, publication.name, context.lease.token, epoch
-    ):
-        raise lock_lost()
-    sealed = {
-        "epoch": epoch,
-        "as_of": context.now.isoformat(),
-        "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    fields = [part for pair in sealed.items() for part in pair]
-    context.lease.run("HSET", [context.view_key(publication.name)], *fields)
-    # Last: a server that takes another's place from here on has the epoch, or lacks it too.
-    check_replication_ids(context.client, context.begun)
+def _write_epoch(run: SyncRun, view: str) -> str:
+    epoch = write_epoch(run.client, run.lease, view, run.now)
+    # Must come last: a replica promoted after this point either has the epoch or lost it together
+    # with the rows.
+    check_replication_ids(run.client, run.replication_ids)
     return epoch
 
 
-def _remove_others(context: SyncRun, chosen: Sequence[Publication]) -> list[ViewReport]:
-    """Remove what was published of views that are gone from the project, or no longer online."""
-    declared = {publication.name for publication in chosen}
-    others = undeclared(context.client, context.state, context.project, declared)
-    return [_remove(context, view) for view in others]
-
-
-def _remove(context: SyncRun, view: str) -> ViewReport:
-    started = time.monotonic()
-    deleted = remove_view(context, view)
-    seconds = time.monotonic() - started
-    return ViewReport(view, 0, deleted, 0, deleted, 0, seconds, None)
+def _remove(run: SyncRun, step: ViewRemoval) -> ViewReport:
+    deleted = remove_view(run, step.view)
+    return ViewReport(view=step.view, rows_read=0, changed=deleted, written=0, deleted=deleted)

@@ -1,4 +1,4 @@
-"""Rows in Redis that a table of the warehouse knows nothing of: found by walking a view's keys."""
+"""Finds orphans: rows in Redis that a table of the warehouse does not have."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.keys import from_text, row_prefix, split_key
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.warehouse.protocol import Warehouse
+from sync.batch_sizes import KEYS_PER_LOOKUP
 from sync.redis.stored_rows import row_keys
 from sync.warehouse.publication import Publication, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import redis
 
-__all__ = ["groups", "unknown_keys"]
+__all__ = ["key_groups", "unknown_keys"]
 
-_AT_ONCE = 10_000
 _FOUND = "_featurestore_found"
-# What the keys of a type look like when nothing in them is encoded, and nothing could be otherwise.
+# Keys of these types that match need no decoding: Arrow can parse all of them at once.
 _PLAIN = {
     "int": "(?:0|-?[1-9][0-9]{0,18})",
     "uint": "(?:0|[1-9][0-9]{0,19})",
@@ -29,33 +29,33 @@ _PLAIN = {
 }
 
 
-def groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Cut a walk over keys into groups that are handled at once; none is in a group twice."""
-    while group := list(dict.fromkeys(islice(keys, _AT_ONCE))):
+def key_groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Cut scanned keys into groups, each without repetitions."""
+    while group := list(dict.fromkeys(islice(keys, KEYS_PER_LOOKUP))):
         yield group
 
 
 def unknown_keys(
-    client: redis.Redis, warehouse: Warehouse, project: str, publication: Publication, table: str
+    client: RedisCommands, warehouse: Warehouse, project: str, publication: Publication, table: str
 ) -> Iterator[bytes]:
-    """Yield the keys of a view's rows in Redis of which a table of rows has none.
+    """Yield the keys of a view's rows in Redis that a table of the warehouse does not have.
 
     Args:
         client: The online store.
-        warehouse: Where the table is.
+        warehouse: The warehouse.
         project: The dbt project.
         publication: The view.
-        table: Rows with the view's join keys.
+        table: A table with the view's join keys.
     """
     prefix = row_prefix(project, publication.name)
-    for keys in groups(row_keys(client, project, publication.name)):
+    for keys in key_groups(row_keys(client, project, publication.name)):
         yield from _missing(warehouse, publication, table, prefix, keys)
 
 
 def _missing(
     warehouse: Warehouse, publication: Publication, table: str, prefix: str, keys: list[bytes]
 ) -> list[bytes]:
-    """Return the keys that are none of the table's rows': unknown ones, and unreadable ones."""
+    """Return the keys that the table does not have, and those that cannot be parsed."""
     found = _plain_columns(publication, prefix, keys)
     unreadable: list[bytes] = []
     if found is None:
@@ -74,7 +74,7 @@ def _missing(
 
 
 def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> pa.Table | None:
-    """Read keys of integers and plain text, all at once; None if any is not so plain."""
+    """Parse keys of integers and plain text, all at once; None if any needs decoding."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -100,7 +100,7 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
 def _any_columns(
     publication: Publication, prefix: str, keys: list[bytes]
 ) -> tuple[pa.Table, list[bytes]]:
-    """Read keys one by one; return the readable ones as columns, and the others."""
+    """Parse keys one by one; return the readable ones as columns, and the others."""
     import pyarrow as pa
 
     kinds = [kind for _, kind in publication.schema.keys]

@@ -1,4 +1,4 @@
-"""From rows in the warehouse to rows in Redis: all of a view's, or what changed."""
+"""Writes rows of the warehouse to Redis: every row of a view, or the changes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import NO_CREATED
-from sync.encoding.byte_columns import constant, from_block
+from sync.encoding.byte_columns import ByteColumn, constant, from_block
 from sync.encoding.encoder import Encoder, micros
-from sync.redis.publisher import Publisher, expiry_shift, publishing
+from sync.redis.expiry import expiry_shift
+from sync.redis.publisher import Publisher, publishing
 from sync.report import ProgressEvent
 from sync.run import SyncRun
 from sync.warehouse.change_detection import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
@@ -21,77 +22,77 @@ if TYPE_CHECKING:
 __all__ = ["publish_changes", "publish_everything"]
 
 
-def publish_everything(context: SyncRun, publication: Publication, rows: int) -> int:
+def publish_everything(run: SyncRun, publication: Publication, rows: int) -> int:
     """Write every row of the view's table of published rows.
 
     Args:
-        context: The run.
+        run: The run.
         publication: The view.
-        rows: How many there are.
+        rows: The number of rows.
 
     Returns:
         The number of rows written.
     """
-    encoder = _encoder(context, publication)
-    expiry = expiry_shift(publication.view.ttl, context.now)
-    table = context.state.published(publication.name)
-    with publishing(context.client, context.lease) as publisher:
-        for batch in _batches(context, f"SELECT * FROM {table}"):
+    encoder = _encoder(run, publication)
+    expiry = expiry_shift(publication.view.ttl, run.now)
+    table = run.ledger.published(publication.name)
+    with publishing(run.client, run.lease) as publisher:
+        for batch in _batches(run, f"SELECT * FROM {table}"):
             keys, values = encoder.keys(batch), _values(encoder, publication, batch)
             publisher.overwrite(keys, values, expiry)
-            _tell(context, publication, publisher, rows)
+            _notify(run, publication, publisher, rows)
     return publisher.applied
 
 
 def publish_changes(
-    context: SyncRun, publication: Publication, changes: str, counts: dict[str, int]
+    run: SyncRun, publication: Publication, changes: str, counts: dict[str, int]
 ) -> tuple[int, int, int]:
     """Write and delete the rows that changed.
 
     Args:
-        context: The run.
+        run: The run.
         publication: The view.
         changes: The table of changes.
-        counts: The number of changes by what is to be done.
+        counts: The number of changes by operation.
 
     Returns:
-        The number of rows written, of rows deleted, and of rows that the server refused.
+        The number of rows written, of rows deleted, and of rows that Redis refused.
     """
-    encoder = _encoder(context, publication)
-    expiry = expiry_shift(publication.view.ttl, context.now)
+    encoder = _encoder(run, publication)
+    expiry = expiry_shift(publication.view.ttl, run.now)
     rows = sum(counts.values())
-    with publishing(context.client, context.lease) as publisher:
-        for batch in _batches(context, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
+    with publishing(run.client, run.lease) as publisher:
+        for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
             publisher.delete(encoder.keys(batch), _previous(publication, batch))
-            _tell(context, publication, publisher, rows)
+            _notify(run, publication, publisher, rows)
         publisher.finish()
         deleted = publisher.applied
-        for batch in _batches(context, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
+        for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
             keys, values = encoder.keys(batch), _values(encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
-            _tell(context, publication, publisher, rows)
+            _notify(run, publication, publisher, rows)
     return publisher.applied - deleted, deleted, publisher.refused
 
 
-def _encoder(context: SyncRun, publication: Publication) -> Encoder:
-    return Encoder(context.project, publication.name, publication.schema)
+def _encoder(run: SyncRun, publication: Publication) -> Encoder:
+    return Encoder(run.project, publication.name, publication.schema)
 
 
-def _batches(context: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
-    for batch in batches(context.warehouse.stream(sql)):
-        context.lease.check()
+def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
+    for batch in batches(run.warehouse.stream(sql)):
+        run.lease.check()
         yield batch
 
 
-def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
+def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> ByteColumn:
     view = publication.view
     event = micros(batch.column(view.event_timestamp.name))
     created = view.created_timestamp and micros(batch.column(view.created_timestamp.name))
     return encoder.values(batch, event, created)
 
 
-def _previous(publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
-    """Return the timestamps of the rows published before, as they stand in a row; else nothing."""
+def _previous(publication: Publication, batch: pa.RecordBatch) -> ByteColumn:
+    """Return the timestamps of the rows published before, in the row format; empty if new."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -104,9 +105,9 @@ def _previous(publication: Publication, batch: pa.RecordBatch) -> pa.Array[Any]:
     headers = from_block(np.column_stack([event, created]).astype(">i8").view(np.uint8))
     nothing: Any = constant(b"")
     choose: Any = pc.if_else
-    found: pa.Array[Any] = choose(batch.column(PREVIOUS_EVENT).is_valid(), headers, nothing)
+    found: ByteColumn = choose(batch.column(PREVIOUS_EVENT).is_valid(), headers, nothing)
     return found
 
 
-def _tell(context: SyncRun, publication: Publication, publisher: Publisher, rows: int) -> None:
-    context.progress(ProgressEvent(publication.name, min(publisher.sent, rows), rows))
+def _notify(run: SyncRun, publication: Publication, publisher: Publisher, rows: int) -> None:
+    run.progress(ProgressEvent(publication.name, min(publisher.sent, rows), rows))

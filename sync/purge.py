@@ -1,7 +1,7 @@
-"""Removes what was published, of one view or of a whole project, and nothing else.
+"""Removes one view, or a whole project, from the online store, and nothing else.
 
-The warehouse's record goes first: a purge that dies half-way leaves a view that the next sync
-publishes in full.
+The ledger's records go first: after a purge that dies half-way, the next sync publishes the view in
+full.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from featurestore.errors import UnknownFeatureView
 from featurestore.online.keys import metadata_key, row_prefix, view_of
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
+from sync.batch_sizes import SCAN_COUNT
 from sync.redis.key_scan import keys_with
 from sync.redis.stored_rows import row_keys
 from sync.removal import remove_view
@@ -24,15 +26,12 @@ from sync.safety.lock import lock_key, sync_lock
 from sync.selection import published_names
 from sync.warehouse.ledger import Ledger
 
-if TYPE_CHECKING:
-    import redis
-
 __all__ = ["PurgeReport", "PurgedView", "plan_purge", "purge"]
 
 
 @dataclass(frozen=True, slots=True)
 class PurgedView:
-    """What was removed of one view.
+    """The result of a purge for one view.
 
     Attributes:
         view: The feature view.
@@ -45,12 +44,12 @@ class PurgedView:
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """What was removed, or would be.
+    """The result of a purge.
 
     Attributes:
         project: The dbt project.
         views: One entry per view.
-        dry_run: Whether it only says what a purge would do.
+        dry_run: Whether nothing was removed.
     """
 
     project: str
@@ -63,23 +62,23 @@ class PurgeReport:
 
 
 def plan_purge(
-    registry: Registry, client: redis.Redis, state: Ledger, view: str | None = None
+    registry: Registry, client: RedisCommands, ledger: Ledger, view: str | None = None
 ) -> PurgeReport:
-    """Count what a purge would remove; nothing is written.
+    """Count the rows that a purge would remove, without writing.
 
     Args:
         registry: The project's definitions.
         client: The online store.
-        state: What the warehouse says was published.
+        ledger: The record of what was published.
         view: The view; by default the whole project.
 
     Raises:
-        UnknownFeatureView: There is none of this name, nor was there ever.
+        UnknownFeatureView: The view is neither declared nor published.
     """
     project = registry.project
     found = [
         PurgedView(name, sum(1 for _ in row_keys(client, project, name)))
-        for name in _names(registry, client, state, view)
+        for name in _names(registry, client, ledger, view)
     ]
     return PurgeReport(project, tuple(found), dry_run=True)
 
@@ -87,38 +86,46 @@ def plan_purge(
 def purge(
     registry: Registry,
     warehouse: Warehouse,
-    client: redis.Redis,
-    state: Ledger,
+    client: RedisCommands,
+    ledger: Ledger,
     view: str | None = None,
 ) -> PurgeReport:
-    """Remove rows and books of one view, or everything that the project has in Redis.
+    """Remove the rows and metadata of one view, or everything that the project has in Redis.
 
     Args:
         registry: The project's definitions.
-        warehouse: Open for writing.
+        warehouse: The warehouse, open for writing.
         client: The online store.
-        state: What the warehouse says was published; it is forgotten.
+        ledger: The record of what was published; its entries are deleted.
         view: The view; by default the whole project.
 
     Raises:
-        UnknownFeatureView: There is none of this name, nor was there ever.
-        SyncLocked: A sync of the project is at work.
+        UnknownFeatureView: The view is neither declared nor published.
+        SyncLocked: A sync of the project is running.
     """
     project = registry.project
     with sync_lock(client, project) as lease:
-        now = datetime.now(UTC)
-        context = SyncRun(project, warehouse, client, lease, state, now)
-        names = _names(registry, client, state, view)
-        removed = tuple(PurgedView(name, remove_view(context, name)) for name in names)
+        run = SyncRun(
+            registry=registry,
+            warehouse=warehouse,
+            client=client,
+            ledger=ledger,
+            now=datetime.now(UTC),
+            lease=lease,
+        )
+        names = _names(registry, client, ledger, view)
+        removed = tuple(PurgedView(name, remove_view(run, name)) for name in names)
         if view is None:
-            _remove_books(context)
+            _remove_metadata(run)
     return PurgeReport(project, removed)
 
 
-def _names(registry: Registry, client: redis.Redis, state: Ledger, view: str | None) -> list[str]:
-    known = published_names(client, state, registry.project)
+def _names(
+    registry: Registry, client: RedisCommands, ledger: Ledger, view: str | None
+) -> list[str]:
+    known = published_names(client, ledger, registry.project)
     if view is None:
-        return sorted(known | set(_found_in_rows(client, registry.project)))
+        return sorted(known | set(_views_with_rows(client, registry.project)))
     if view in known:
         return [view]
     try:
@@ -129,21 +136,21 @@ def _names(registry: Registry, client: redis.Redis, state: Ledger, view: str | N
         raise
 
 
-def _found_in_rows(client: redis.Redis, project: str) -> Iterator[str]:
-    """Yield the views that have rows, whether or not any book knows them."""
+def _views_with_rows(client: RedisCommands, project: str) -> Iterator[str]:
+    """Yield the views that have rows, even those that neither side has a record of."""
     for key in keys_with(client, _all_rows(project)):
         yield view_of(key, project)
 
 
 def _all_rows(project: str) -> str:
-    # A view without a name: its keys' beginning is that of all views, and a colon.
+    # The prefix of a view with an empty name is the prefix of all views, and a colon.
     return row_prefix(project, "").removesuffix(":")
 
 
-def _remove_books(context: SyncRun) -> None:
-    """Remove what is left of the project's books; the lock goes when it is given back."""
-    lock = lock_key(context.project).encode()
-    left = context.client.scan_iter(match=f"{metadata_key(context.project, '')}*", count=2_000)
+def _remove_metadata(run: SyncRun) -> None:
+    """Delete the remaining metadata keys of the project, but the lock, which is released later."""
+    lock = lock_key(run.project).encode()
+    left = run.client.scan_iter(match=f"{metadata_key(run.project, '')}*", count=SCAN_COUNT)
     for key in [key for key in left if key != lock]:
-        context.lease.run("DEL", [key])
-    remove_fences(context.client, context.project)
+        run.lease.run("DEL", [key])
+    remove_fences(run.client, run.project)

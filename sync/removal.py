@@ -1,10 +1,11 @@
-"""Removes rows from Redis: those of a view that the warehouse knows nothing of, or all of them."""
+"""Deletes rows from Redis: the orphans of a view, or all its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync.orphans import groups, unknown_keys
+from sync.orphans import key_groups, unknown_keys
+from sync.redis.metadata import schema_key, view_key, views_key
 from sync.redis.publisher import publishing
 from sync.redis.stored_rows import row_keys
 from sync.run import SyncRun
@@ -14,34 +15,34 @@ from sync.warehouse.publication import Publication
 __all__ = ["delete_orphans", "has_rows", "remove_view"]
 
 
-def has_rows(context: SyncRun, view: str) -> bool:
-    """Whether Redis holds any row of a view."""
-    return next(row_keys(context.client, context.project, view), None) is not None
+def has_rows(run: SyncRun, view: str) -> bool:
+    """Return whether Redis holds any row of a view."""
+    return next(row_keys(run.client, run.project, view), None) is not None
 
 
-def delete_orphans(context: SyncRun, publication: Publication) -> int:
-    """Delete the rows of a view that are not among its published ones; return their number."""
-    table = context.state.published(publication.name)
-    orphans = unknown_keys(context.client, context.warehouse, context.project, publication, table)
-    return _unlink(context, orphans)
+def delete_orphans(run: SyncRun, publication: Publication) -> int:
+    """Delete the rows of a view that are not among its published rows; return their number."""
+    table = run.ledger.published(publication.name)
+    orphans = unknown_keys(run.client, run.warehouse, run.project, publication, table)
+    return _unlink(run, orphans)
 
 
-def remove_view(context: SyncRun, view: str) -> int:
-    """Delete every row of a view, and what both sides note about it; return the number of rows.
+def remove_view(run: SyncRun, view: str) -> int:
+    """Delete every row of a view and its records on both sides; return the number of rows.
 
-    The warehouse's record goes first, and Redis's own list of views last: one that is removed by
-    half is neither taken for published nor forgotten.
+    The ledger's records go first, and the view's name in Redis' list of views last. So a view that
+    is half removed does not count as published, and the next run finds it again.
     """
-    context.state.drop(view)
-    deleted = _unlink(context, row_keys(context.client, context.project, view))
-    context.lease.run("DEL", [context.view_key(view), context.schema_key(view)])
-    remove_canaries(context.client, context.project, view)
-    context.lease.run("SREM", [context.views_key], view)
+    run.ledger.drop(view)
+    deleted = _unlink(run, row_keys(run.client, run.project, view))
+    run.lease.run("DEL", [view_key(run.project, view), schema_key(run.project, view)])
+    remove_canaries(run.client, run.project, view)
+    run.lease.run("SREM", [views_key(run.project)], view)
     return deleted
 
 
-def _unlink(context: SyncRun, keys: Iterator[bytes]) -> int:
-    with publishing(context.client, context.lease) as publisher:
-        for group in groups(keys):
+def _unlink(run: SyncRun, keys: Iterator[bytes]) -> int:
+    with publishing(run.client, run.lease) as publisher:
+        for group in key_groups(keys):
             publisher.unlink(group)
     return publisher.applied

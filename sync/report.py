@@ -1,4 +1,4 @@
-"""What a sync did, per view."""
+"""The results of a sync, per view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ProgressEvent", "SyncReport", "ViewReport"]
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """How far the publishing of one view is.
+    """The progress of one view.
 
     Attributes:
         view: The feature view.
@@ -24,22 +24,23 @@ class ProgressEvent:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewReport:
-    """What a sync did for one view.
+    """The result of a sync for one view.
 
     Attributes:
         view: The feature view.
-        rows_read: Entities that have a row as of now, neither too new nor expired.
-        changed: Of these, the ones that differ from what was published, and those that are gone.
+        rows_read: Entities with a row at this moment, neither too new nor expired.
+        changed: Rows that differ from the published ones, or are gone.
         written: Rows written to Redis.
-        deleted: Rows removed from Redis.
+        deleted: Rows deleted from Redis.
         skipped: Rows not written, because Redis holds a newer one.
-        seconds: How long it took.
-        newest_event_timestamp: The newest event among the rows read; None where there is none.
+        seconds: The duration.
+        newest_event_timestamp: The newest event among the rows read; None without rows.
         full: Whether every row was published.
-        reason: Why every row was published, where it was not asked for.
-        memory: About how many bytes of Redis' memory the rows take after it; only a dry run says.
+        reason: Why every row was published; empty if the caller asked for it.
+        memory: An estimate of the bytes of Redis' memory that the rows take afterwards; only for a
+            dry run.
     """
 
     view: str
@@ -47,25 +48,25 @@ class ViewReport:
     changed: int
     written: int
     deleted: int
-    skipped: int
-    seconds: float
-    newest_event_timestamp: datetime | None
+    skipped: int = 0
+    seconds: float = 0.0
+    newest_event_timestamp: datetime | None = None
     full: bool = False
     reason: str = ""
     memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What a sync did.
+    """The result of a sync.
 
     Attributes:
         project: The dbt project.
-        as_of: The moment for which the rows were the newest.
-        seconds: How long it took.
-        views: One report per view, by name.
-        dry_run: Whether it only says what a sync would do.
-        personal_data: The features published that are personal data, as the caller allowed.
+        as_of: The moment whose newest rows were published.
+        seconds: The duration.
+        views: One report per view.
+        dry_run: Whether nothing was written.
+        personal_data: The published features that are personal data, as the caller allowed.
     """
 
     project: str

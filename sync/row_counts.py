@@ -1,4 +1,4 @@
-"""The few numbers about a view's rows that its status is made of."""
+"""Counts and extremes of a view's rows, for its status."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from featurestore.sql.expressions import as_name, relation
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.survey import Survey
 
-__all__ = ["PublishedFacts", "newest_event", "published_facts"]
+__all__ = ["PublishedCounts", "newest_event", "published_counts"]
 
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-"""Beyond them there are only infinities, which no client can read."""
+"""Bounds of event timestamps. Only infinities lie beyond them, and Python cannot read those."""
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedFacts:
-    """What the table of a view's published rows says.
+class PublishedCounts:
+    """Counts and extremes of a view's table of published rows.
 
     Attributes:
-        rows: How many there are.
+        rows: The number of rows.
         newest: The newest event.
-        oldest: The oldest event that has not outlived the view's ttl.
+        oldest: The oldest event that is not past the view's ttl.
     """
 
     rows: int
@@ -46,7 +46,7 @@ def newest_event(survey: Survey, view: FeatureView) -> datetime | None:
     return _in_utc(found["newest"])
 
 
-def published_facts(survey: Survey, view: FeatureView) -> PublishedFacts:
+def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     """Summarize the table of a view's published rows.
 
     Args:
@@ -62,9 +62,9 @@ def published_facts(survey: Survey, view: FeatureView) -> PublishedFacts:
         "oldest": exp.Min(this=_between(at, alive, end, dialect)),
     }
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
-    table = relation(survey.state.published(view.name), dialect)
+    table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey, query.from_(table))
-    return PublishedFacts(found["held"], _in_utc(found["newest"]), _in_utc(found["oldest"]))
+    return PublishedCounts(found["held"], _in_utc(found["newest"]), _in_utc(found["oldest"]))
 
 
 def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:

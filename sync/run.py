@@ -1,62 +1,32 @@
-"""What the steps of a sync share."""
+"""A run that may write: both sides of the project, and the lock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
-from featurestore.online.keys import metadata_key
-from featurestore.warehouse.protocol import Warehouse
 from sync.report import ProgressEvent
 from sync.safety.lock import Lease
-from sync.warehouse.ledger import Ledger
+from sync.survey import Survey
 
-if TYPE_CHECKING:
-    import redis
-
-__all__ = ["SyncRun", "silent"]
+__all__ = ["SyncRun", "ignore_progress"]
 
 
-def silent(event: ProgressEvent) -> None:
-    """Say nothing as the work goes on."""
+def ignore_progress(event: ProgressEvent) -> None:
+    """Ignore a progress event."""
     del event
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRun:
-    """What all views of one run share.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRun(Survey):
+    """A survey whose holder has the lock, so that it may write to both sides.
 
     Attributes:
-        project: The dbt project.
-        warehouse: Open for writing.
-        client: The online store.
-        lease: The lock that is held.
-        state: What was published.
-        now: The moment for which rows are the newest.
-        progress: Called as the work goes on.
-        begun: The servers' histories at the begin.
+        lease: The lock.
+        progress: Called with each progress event.
+        replication_ids: The servers' replication ids at the start of the run.
     """
 
-    project: str
-    warehouse: Warehouse
-    client: redis.Redis
     lease: Lease
-    state: Ledger
-    now: datetime
-    progress: Callable[[ProgressEvent], None] = silent
-    begun: frozenset[str] = frozenset()
-
-    def view_key(self, view: str) -> str:
-        """Return the key of what Redis knows about a view's publication."""
-        return metadata_key(self.project, "view", view)
-
-    @property
-    def views_key(self) -> str:
-        """The key of the set of all views that have rows in Redis."""
-        return metadata_key(self.project, "views")
-
-    def schema_key(self, view: str) -> str:
-        """Return the key of the schemas by which a view's rows are read."""
-        return metadata_key(self.project, "schema", view)
+    progress: Callable[[ProgressEvent], None] = ignore_progress
+    replication_ids: frozenset[str] = frozenset()

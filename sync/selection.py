@@ -1,34 +1,37 @@
-"""Which views an operation is about."""
+"""Selects the views that a command is about."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import SyncError
-from featurestore.online.keys import metadata_key
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.registry.warehouse_types import with_types
 from featurestore.warehouse.protocol import Warehouse
+from sync.redis.metadata import views_key
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.newest_rows import published
+from sync.warehouse.newest_rows import read_publication
 from sync.warehouse.publication import Publication
 
-if TYPE_CHECKING:
-    import redis
-
-__all__ = ["chosen_views", "publication_of", "published_names", "undeclared"]
+__all__ = [
+    "chosen_publications",
+    "chosen_views",
+    "publication_of",
+    "published_names",
+    "undeclared_views",
+]
 
 
 def chosen_views(registry: Registry, views: Sequence[str] | None) -> list[FeatureView]:
-    """Return the views of these names; by default every one that is `online`.
+    """Return the views of these names; by default every view that is `online`.
 
     Raises:
-        UnknownFeatureView: There is none of a name.
-        SyncError: One of them is declared `online: false`.
+        UnknownFeatureView: A name is unknown.
+        SyncError: A view is declared `online: false`.
     """
     if views is None:
         return [view for view in registry.feature_views.values() if view.online]
@@ -42,28 +45,46 @@ def chosen_views(registry: Registry, views: Sequence[str] | None) -> list[Featur
     return list(chosen.values())
 
 
-def publication_of(
-    view: FeatureView, warehouse: Warehouse, now: datetime, since: datetime | None = None
-) -> Publication:
-    """Return how a view is published as of a moment, checked against its table.
+def publication_of(view: FeatureView, warehouse: Warehouse, now: datetime) -> Publication:
+    """Return a view as it is published at a moment, checked against its table.
 
     Args:
         view: The feature view.
-        warehouse: Where its table is.
+        warehouse: The warehouse.
         now: The moment.
-        since: Look for changes only at entities that have an event since then.
     """
-    return replace(published(with_types(view, warehouse), now, warehouse), since=since)
+    return read_publication(with_types(view, warehouse), now, warehouse)
 
 
-def published_names(client: redis.Redis, state: Ledger, project: str) -> set[str]:
-    """Return the names of all views that either side remembers as published."""
-    remembered: Any = client.smembers(metadata_key(project, "views"))
-    return {*state.views(), *(name.decode() for name in remembered)}
+def chosen_publications(
+    registry: Registry,
+    warehouse: Warehouse,
+    now: datetime,
+    *,
+    views: Sequence[str] | None,
+    since: datetime | None,
+) -> list[Publication]:
+    """Return the chosen views as they are published, so that every bad definition is found first.
+
+    Args:
+        registry: The project's definitions.
+        warehouse: The warehouse.
+        now: The moment whose newest rows are published.
+        views: See `chosen_views`.
+        since: Compare only the entities with an event since then.
+    """
+    chosen = chosen_views(registry, views)
+    return [replace(publication_of(view, warehouse, now), since=since) for view in chosen]
 
 
-def undeclared(
-    client: redis.Redis, state: Ledger, project: str, declared: Collection[str]
+def published_names(client: RedisCommands, ledger: Ledger, project: str) -> set[str]:
+    """Return the names of all views that the ledger or Redis knows as published."""
+    in_redis = client.smembers(views_key(project))
+    return {*ledger.views(), *(name.decode() for name in in_redis)}
+
+
+def undeclared_views(
+    client: RedisCommands, ledger: Ledger, project: str, declared: Sequence[str]
 ) -> list[str]:
-    """Return the views that were published, and are gone from the project or no longer online."""
-    return sorted(published_names(client, state, project) - set(declared))
+    """Return the views that were published and are no longer declared, or no longer online."""
+    return sorted(published_names(client, ledger, project) - set(declared))

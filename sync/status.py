@@ -1,152 +1,77 @@
-"""How each view stands: fresh in the warehouse, published in time, both sides agreed."""
+"""The status of each view: its freshness, its lag online, and whether both sides agree."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
 from featurestore.registry.definitions import FeatureView, Freshness
 from sync.redis.stored_rows import key_of, sampled_memory
-from sync.row_counts import newest_event, published_facts
-from sync.safety.diagnosis import Condition
+from sync.row_counts import newest_event, published_counts
+from sync.safety.diagnosis import PublicationState
 from sync.safety.lock import lock_key
-from sync.selection import chosen_views, publication_of, undeclared
+from sync.selection import chosen_views, publication_of, undeclared_views
+from sync.status_report import Level, StatusReport, ViewStatus
 from sync.survey import Survey
 from sync.warehouse.publication import Publication
 
 __all__ = ["Level", "StatusReport", "ViewStatus", "status_of"]
 
 
-class Level(StrEnum):
-    """How bad it is, in dbt's own words."""
-
-    PASS = "pass"  # noqa: S105, no password
-    WARN = "warn"
-    ERROR = "error"
-
-
 _LEVELS = {
-    Condition.NEVER: Level.ERROR,
-    Condition.LOST: Level.ERROR,
-    Condition.FOREIGN: Level.ERROR,
-    Condition.BROKEN: Level.ERROR,
-    Condition.INTERRUPTED: Level.WARN,
-    Condition.CHANGED: Level.WARN,
-    Condition.UNDECLARED: Level.WARN,
+    PublicationState.NEVER: Level.ERROR,
+    PublicationState.LOST: Level.ERROR,
+    PublicationState.FOREIGN: Level.ERROR,
+    PublicationState.BROKEN: Level.ERROR,
+    PublicationState.INTERRUPTED: Level.WARN,
+    PublicationState.CHANGED: Level.WARN,
+    PublicationState.UNDECLARED: Level.WARN,
 }
-"""An error where readers get nothing or another's rows, a warning where a sync will do."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewStatus:
-    """How one view stands.
-
-    Attributes:
-        view: The feature view.
-        state: Whether both sides agree on what was published.
-        level: How bad it all is.
-        reason: What is wrong, in a sentence.
-        newest_event: The newest event that is known by now, expired or not.
-        age: How old it is: the freshness in the warehouse.
-        as_of: The moment of which Redis holds the newest rows.
-        lag: How long ago that is.
-        newest_is_online: Whether the newest event, if it has not expired, is online.
-        rows: Rows in the warehouse's table of what was published.
-        memory: About how many bytes of the server's memory they take, by a sample.
-        synced_at: The clock when the last sync of the view had finished.
-        next_expiry: When the next of the rows outlives the view's ttl.
-    """
-
-    view: str
-    state: Condition
-    level: Level = Level.PASS
-    reason: str = ""
-    newest_event: datetime | None = None
-    age: timedelta | None = None
-    as_of: datetime | None = None
-    lag: timedelta | None = None
-    newest_is_online: bool | None = None
-    rows: int | None = None
-    memory: int | None = None
-    synced_at: datetime | None = None
-    next_expiry: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReport:
-    """How a project stands.
-
-    Attributes:
-        project: The dbt project.
-        now: The moment at which the store stands.
-        running: The sync that is at work; empty if there is none.
-        views: One status per view.
-    """
-
-    project: str
-    now: datetime
-    running: str
-    views: tuple[ViewStatus, ...]
-
-    @property
-    def level(self) -> Level:
-        """The worst of the views' levels."""
-        return max((view.level for view in self.views), key=list(Level).index, default=Level.PASS)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values, for JSON; durations are seconds."""
-        plain = {**asdict(self), "level": self.level}
-        plain["views"] = [_in_seconds(view) for view in plain["views"]]
-        return plain
-
-
-def _in_seconds(view: dict[str, Any]) -> dict[str, Any]:
-    return {
-        f"{name}_seconds" if name in ("age", "lag") else name: (
-            value.total_seconds() if isinstance(value, timedelta) else value
-        )
-        for name, value in view.items()
-    }
+"""An error if readers get no rows or foreign ones, a warning if the next sync heals the view."""
 
 
 def status_of(
     survey: Survey, *, views: Sequence[str] | None = None, limits: Freshness
 ) -> StatusReport:
-    """Look at every view; nothing is written.
+    """Return the status of every view, without writing.
 
     Args:
         survey: Both sides.
-        views: The views to look at; by default every one that is `online`, or was published.
-        limits: The ages that are too old, for views that declare none themselves.
+        views: The views; by default every view that is `online`, or was published.
+        limits: The ages that are too old, for views that declare none.
     """
     chosen = chosen_views(survey.registry, views)
     statuses = [_judged(survey, view, limits) for view in chosen]
     if views is None:
         names = [view.name for view in chosen]
-        others = undeclared(survey.client, survey.state, survey.project, names)
+        others = undeclared_views(survey.client, survey.ledger, survey.project, names)
         statuses += [_leftover(view) for view in others]
     return StatusReport(survey.project, survey.now, _running(survey), tuple(statuses))
 
 
 def _running(survey: Survey) -> str:
-    holder: Any = survey.client.get(lock_key(survey.project)) or b""
-    return str(holder.decode(errors="replace")).partition("#")[0]
+    holder = survey.client.get(lock_key(survey.project)) or b""
+    return holder.decode(errors="replace").partition("#")[0]
 
 
 def _leftover(view: str) -> ViewStatus:
     reason = "its rows are online, but the project does not publish it; a sync removes them"
-    return ViewStatus(view, Condition.UNDECLARED, _LEVELS[Condition.UNDECLARED], reason)
+    state = PublicationState.UNDECLARED
+    return ViewStatus(view=view, state=state, level=_LEVELS[state], reason=reason)
 
 
 def _judged(survey: Survey, view: FeatureView, limits: Freshness) -> ViewStatus:
     try:
         publication = publication_of(view, survey.warehouse, survey.now)
     except (RelationNotBuilt, DefinitionProblems, UnsupportedOnlineType) as error:
-        return ViewStatus(view.name, Condition.BROKEN, Level.ERROR, str(error))
+        return ViewStatus(
+            view=view.name,
+            state=PublicationState.BROKEN,
+            level=Level.ERROR,
+            reason=str(error),
+        )
     status = _observed(survey, publication)
     return _with_level(status, _limits(view, limits))
 
@@ -164,8 +89,8 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
     newest = newest_event(survey, publication.view)
     as_of, synced_at = survey.last_publication(publication.name, found)
     status = ViewStatus(
-        publication.name,
-        found.condition,
+        view=publication.name,
+        state=found.state,
         reason=found.reason,
         newest_event=newest,
         age=_since(newest, survey.now),
@@ -173,8 +98,8 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
         lag=_since(as_of, survey.now),
         synced_at=synced_at,
     )
-    state = survey.state.read(publication.name)
-    return _with_rows(survey, publication, status) if state and state.complete else status
+    entry = survey.ledger.read(publication.name)
+    return _with_rows(survey, publication, status) if entry and entry.complete else status
 
 
 def _since(moment: datetime | None, now: datetime) -> timedelta | None:
@@ -182,22 +107,22 @@ def _since(moment: datetime | None, now: datetime) -> timedelta | None:
 
 
 def _with_rows(survey: Survey, publication: Publication, status: ViewStatus) -> ViewStatus:
-    view, table = publication.view, survey.state.published(publication.name)
-    facts = published_facts(survey, view)
+    view, table = publication.view, survey.ledger.published(publication.name)
+    counts = published_counts(survey, view)
     sampled = [key_of(survey.project, publication, row) for row in survey.sample(table)]
     each = sampled_memory(survey.client, sampled, expiring=view.ttl is not None)
     expired = view.ttl is not None and status.age is not None and status.age > view.ttl
     return replace(
         status,
-        rows=facts.rows,
-        memory=None if each is None else round(each * facts.rows),
-        newest_is_online=expired or facts.newest == status.newest_event,
-        next_expiry=facts.oldest + view.ttl if view.ttl and facts.oldest else None,
+        rows=counts.rows,
+        memory=None if each is None else round(each * counts.rows),
+        newest_is_online=expired or counts.newest == status.newest_event,
+        next_expiry=counts.oldest + view.ttl if view.ttl and counts.oldest else None,
     )
 
 
 def _with_level(status: ViewStatus, limits: Freshness) -> ViewStatus:
-    """Judge a view: by its state, and by the ages of its newest event and its publication."""
+    """Set the level by the state, and by the ages of the newest event and of the publication."""
     oldest = timedelta.max if status.age is None else max(status.age, status.lag or timedelta())
     level = _LEVELS.get(status.state, Level.PASS)
     if limits.warn_after is not None and oldest > limits.warn_after and level is Level.PASS:

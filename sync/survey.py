@@ -1,24 +1,22 @@
-"""What the operations that write nothing share: both sides, and the newest rows to look at."""
+"""Both sides of a project, warehouse and Redis, for all commands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.safety.diagnosis import Condition, Diagnosis, examine
+from sync.safety.diagnosis import Diagnosis, PublicationState, diagnose
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
-
-if TYPE_CHECKING:
-    import redis
 
 __all__ = ["MEMORY_SAMPLE_ROWS", "Survey"]
 
 MEMORY_SAMPLE_ROWS = 500
-"""Rows by which the memory of all is estimated."""
+"""Rows from which the memory of all rows is estimated."""
 
 _NEWEST = "_featurestore_newest"
 
@@ -29,16 +27,16 @@ class Survey:
 
     Attributes:
         registry: The project's definitions.
-        warehouse: Open for reading.
+        warehouse: The warehouse.
         client: The online store.
-        state: What the warehouse says was published.
-        now: The moment at which the store stands.
+        ledger: The record of what was published.
+        now: The moment whose newest rows count.
     """
 
     registry: Registry
     warehouse: Warehouse
-    client: redis.Redis
-    state: Ledger
+    client: RedisCommands
+    ledger: Ledger
     now: datetime
 
     @property
@@ -47,18 +45,19 @@ class Survey:
         return self.registry.project
 
     def diagnosis(self, publication: Publication) -> Diagnosis:
-        """Compare what both sides say of a view."""
-        state = self.state.read(publication.name)
-        return examine(self.client, self.project, publication, state)
+        """Compare the ledger with Redis for one view."""
+        entry = self.ledger.read(publication.name)
+        return diagnose(self.client, self.project, publication, entry)
 
     def last_publication(
         self, view: str, found: Diagnosis
     ) -> tuple[datetime | None, datetime | None]:
-        """Return the moment of which Redis holds the newest rows, and the clock at that time.
+        """Return the moment whose newest rows Redis holds, and the clock at that time.
 
-        A sync that finds nothing to change leaves Redis alone, and tells the warehouse only.
+        A sync that finds no changes does not write to Redis, so the ledger may know better.
         """
-        confirmed = self.state.confirmed(view) if found.condition is Condition.OK else None
+        ok = found.state is PublicationState.OK
+        confirmed = self.ledger.confirmed(view) if ok else None
         return confirmed or (found.online.as_of, found.online.synced_at)
 
     def newest_rows(self, publication: Publication) -> str:
@@ -67,7 +66,7 @@ class Survey:
         return _NEWEST
 
     def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:
-        """Return some rows of a table."""
+        """Return random rows of a table."""
         query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
         sampled: list[dict[str, Any]] = self.warehouse.stream(query).read_all().to_pylist()
         return sampled

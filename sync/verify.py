@@ -1,11 +1,10 @@
-"""Reads back what was published, and compares it with the warehouse, value by value."""
+"""Reads published rows back, and compares them with the warehouse, value by value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,12 @@ from featurestore.online.response import OnlineResponse, Status
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
+from sync.batch_sizes import ROWS_PER_READ
 from sync.orphans import unknown_keys
 from sync.redis.stored_rows import key_columns
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
+from sync.verify_report import Difference, VerifyReport, ViewVerdict
 from sync.warehouse.newest_rows import batches
 from sync.warehouse.publication import Publication
 
@@ -26,85 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "VerifyReport", "ViewVerdict", "verify_views"]
 
-_AT_ONCE = 500
-_MOST_SHOWN = 20
+# Columns that generated statements add; the registry refuses these names for a feature.
 _NO_KEY = "_row"
-_AGED = "_known"
+_EXPIRED_SINCE = "_known"
 _WHOLE_ROW = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One value that is not what the warehouse says.
-
-    Attributes:
-        view: The feature view.
-        key: The join keys of the row.
-        feature: The feature; `*` for the whole row.
-        expected: What the warehouse says.
-        found: What is online: a value, or the status that stands for none.
-    """
-
-    view: str
-    key: Mapping[str, Any]
-    feature: str
-    expected: Any
-    found: Any
-
-
-@dataclass(slots=True)
-class ViewVerdict:
-    """What was found of one view.
-
-    Attributes:
-        view: The feature view.
-        as_of: The moment of which Redis should hold the newest rows.
-        checked: Rows of the warehouse that were looked up.
-        differing: Of these, the ones that differ.
-        unknown: Rows in Redis that the warehouse does not have; None where it was not asked.
-        problem: Why nothing could be compared.
-        differences: The first of them.
-    """
-
-    view: str
-    as_of: datetime | None
-    checked: int = 0
-    differing: int = 0
-    unknown: int | None = None
-    problem: str = ""
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        """Whether all that was compared is the same."""
-        return not (self.differing or self.unknown or self.problem)
-
-    def note(self, found: Difference) -> None:
-        """Keep one of the first differences."""
-        if len(self.differences) < _MOST_SHOWN:
-            self.differences.append(found)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """What was found of a project.
-
-    Attributes:
-        project: The dbt project.
-        views: One verdict per view.
-    """
-
-    project: str
-    views: tuple[ViewVerdict, ...]
-
-    @property
-    def good(self) -> bool:
-        """Whether all that was compared is the same."""
-        return all(view.good for view in self.views)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values, for JSON."""
-        return {**asdict(self), "good": self.good}
 
 
 def verify_views(
@@ -114,14 +40,14 @@ def verify_views(
     views: Sequence[str] | None = None,
     sample: int | None,
 ) -> VerifyReport:
-    """Compare what is online with the newest rows as of each view's last publication.
+    """Compare the online store with the newest rows as of each view's last publication.
 
     Args:
         survey: Both sides.
-        reader: Opens the online store as it stands at a moment.
-        views: The views to compare; by default every one that is `online`.
-        sample: The number of rows taken of each view; None for all, and then rows in Redis that the
-            warehouse does not have are found too.
+        reader: Opens the online store as of a moment.
+        views: The views to compare; by default every view that is `online`.
+        sample: The number of random rows per view; None for all rows, and then rows in Redis that
+            the warehouse does not have are found too.
     """
     chosen = chosen_views(survey.registry, views)
     verdicts = [_verdict(survey, reader, view.name, sample) for view in chosen]
@@ -137,13 +63,13 @@ def _verdict(
     as_of, synced_at = survey.last_publication(name, found)
     verdict = ViewVerdict(name, as_of)
     if as_of is None or synced_at is None:
-        verdict.problem = f"the view is not online: {found.reason or found.condition}"
+        verdict.problem = f"the view is not online: {found.reason or found.state}"
         return verdict
     then = publication_of(view, survey.warehouse, as_of)
-    # The server's clock has gone on since: rows may have expired there meanwhile.
-    aged = _aged(survey, then, as_of + (datetime.now(UTC) - synced_at))
+    # The server's clock ran on since the publication, so rows may have expired there meanwhile.
+    expired = _expired_since(survey, then, as_of + (datetime.now(UTC) - synced_at))
     with closing(reader(as_of)) as client:
-        _compare(survey, then, client, verdict, aged=aged, sample=sample)
+        _compare(survey, then, client, verdict, expired=expired, sample=sample)
     return verdict
 
 
@@ -153,20 +79,20 @@ def _compare(
     client: OnlineClient,
     verdict: ViewVerdict,
     *,
-    aged: str,
+    expired: str,
     sample: int | None,
 ) -> None:
     newest = survey.newest_rows(publication)
     limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
-    rows = survey.warehouse.stream(f"SELECT *, {aged} AS {_AGED} FROM {newest}{limit}")
+    rows = survey.warehouse.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
     for batch in _slices(rows):
         _compare_batch(publication, client, verdict, batch)
     if sample is None:
         _find_unknown(survey, publication, newest, verdict)
 
 
-def _aged(survey: Survey, publication: Publication, moment: datetime) -> str:
-    """Write the condition that a row has outlived its ttl since, so that the server may drop it."""
+def _expired_since(survey: Survey, publication: Publication, moment: datetime) -> str:
+    """Write the condition that a row is past its ttl by now, so that Redis may have dropped it."""
     view, dialect = publication.view, survey.warehouse.dialect
     if view.ttl is None:
         return "FALSE"
@@ -176,8 +102,8 @@ def _aged(survey: Survey, publication: Publication, moment: datetime) -> str:
 
 def _slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in batches(rows):
-        for start in range(0, batch.num_rows, _AT_ONCE):
-            yield batch.slice(start, _AT_ONCE)
+        for start in range(0, batch.num_rows, ROWS_PER_READ):
+            yield batch.slice(start, ROWS_PER_READ)
 
 
 def _compare_batch(
@@ -190,7 +116,7 @@ def _compare_batch(
     online = client.get(request, keys or {_NO_KEY: [0] * batch.num_rows})
     verdict.checked += batch.num_rows
     for index in range(batch.num_rows):
-        if columns[_AGED][index] and _is_missing(online, index):
+        if columns[_EXPIRED_SINCE][index] and _is_missing(online, index):
             continue
         key = {name: values[index] for name, values in keys.items()}
         row = {name: columns[name][index] for name in features}
@@ -208,18 +134,25 @@ def _differences(
     view: str, key: dict[str, Any], row: dict[str, Any], online: OnlineResponse, index: int
 ) -> Iterator[Difference]:
     if _is_missing(online, index):
-        yield Difference(view, key, _WHOLE_ROW, "a row", str(Status.NOT_FOUND))
+        yield Difference(
+            view=view,
+            key=key,
+            feature=_WHOLE_ROW,
+            expected="a row",
+            found=str(Status.NOT_FOUND),
+        )
         return
     for feature, expected in row.items():
         status = online.statuses[feature][index]
         value = online.values[feature][index]
         there = status in (Status.PRESENT, Status.NULL)
         if not there or not _same(expected, value):
-            yield Difference(view, key, feature, expected, value if there else str(status))
+            found = value if there else str(status)
+            yield Difference(view=view, key=key, feature=feature, expected=expected, found=found)
 
 
 def _same(expected: Any, found: Any) -> bool:
-    """Whether two values are one, of the same type; NaN equals itself, and 0.0 is not -0.0."""
+    """Return whether two values have one type and value; NaN equals NaN, 0.0 differs from -0.0."""
     if type(expected) is not type(found):
         return False
     if isinstance(expected, list):
@@ -238,4 +171,12 @@ def _find_unknown(
     for key in unknown:
         verdict.unknown += 1
         columns = key_columns(survey.project, publication, key)
-        verdict.note(Difference(publication.name, columns, _WHOLE_ROW, "no row", "a row"))
+        verdict.note(
+            Difference(
+                view=publication.name,
+                key=columns,
+                feature=_WHOLE_ROW,
+                expected="no row",
+                found="a row",
+            )
+        )

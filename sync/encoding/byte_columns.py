@@ -1,7 +1,7 @@
-"""Columns of bytes: Arrow arrays of which each row is a piece of what is sent to a server.
+"""Columns of bytes: Arrow arrays whose rows are pieces of the commands for a server.
 
-They are made from buffers: where Python objects become Arrow's, pyarrow loads pandas if it is
-installed, to see whether they are of its kind, which takes longer than a small sync.
+They are made from buffers. When pyarrow converts Python objects, it loads pandas (if installed) to
+check for its types, which takes longer than a small sync.
 """
 
 from __future__ import annotations
@@ -9,39 +9,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 __all__ = [
+    "ByteColumn",
+    "ByteScalar",
+    "bytes_and_offsets",
     "constant",
+    "decimal_digits",
     "from_block",
     "from_pieces",
     "from_ragged",
     "integers",
     "joined",
     "lengths_of",
-    "numbers",
     "rows_of",
-    "whole",
 ]
+
+ByteColumn: TypeAlias = "pa.Array[Any]"
+"""An Arrow array of large binary values."""
+
+ByteScalar: TypeAlias = "pa.Scalar[Any]"
+"""One value of a `ByteColumn`."""
 
 
 @cache
-def constant(raw: bytes) -> pa.Scalar[Any]:
-    """Return bytes that every row has.
+def constant(raw: bytes) -> ByteScalar:
+    """Return bytes that are the same in every row.
 
     >>> constant(b"id").as_py()
     b'id'
     """
-    found: pa.Scalar[Any] = from_pieces([raw])[0]
+    found: ByteScalar = from_pieces([raw])[0]
     return found
 
 
-def from_pieces(pieces: Sequence[bytes]) -> pa.Array[Any]:
-    """Return bytes as a column.
+def from_pieces(pieces: Sequence[bytes]) -> ByteColumn:
+    """Return pieces of bytes as a column.
 
     >>> from_pieces([b"a", b"", b"bc"]).to_pylist()
     [b'a', b'', b'bc']
@@ -52,8 +60,8 @@ def from_pieces(pieces: Sequence[bytes]) -> pa.Array[Any]:
     return _column(ends, b"".join(pieces))
 
 
-def from_block(block: np.ndarray) -> pa.Array[Any]:
-    """Return rows of one width.
+def from_block(block: np.ndarray) -> ByteColumn:
+    """Return rows of the same width as a column.
 
     Args:
         block: The bytes, of shape (rows, width).
@@ -64,12 +72,12 @@ def from_block(block: np.ndarray) -> pa.Array[Any]:
     return _column(np.arange(count + 1, dtype=np.int64) * width, np.ascontiguousarray(block))
 
 
-def from_ragged(block: np.ndarray, widths: np.ndarray) -> pa.Array[Any]:
-    """Return rows of which only the first bytes count.
+def from_ragged(block: np.ndarray, widths: np.ndarray) -> ByteColumn:
+    """Return rows of different widths as a column.
 
     Args:
         block: The bytes, of shape (rows, greatest width).
-        widths: How many bytes of each row count.
+        widths: The number of bytes of each row; the rest of the row is ignored.
     """
     import numpy as np
 
@@ -77,7 +85,7 @@ def from_ragged(block: np.ndarray, widths: np.ndarray) -> pa.Array[Any]:
     return _column(ends, block[np.arange(block.shape[1]) < widths[:, None]])
 
 
-def _column(bounds: np.ndarray, data: Any) -> pa.Array[Any]:
+def _column(bounds: np.ndarray, data: Any) -> ByteColumn:
     import pyarrow as pa
 
     raw: Any = bounds
@@ -86,7 +94,7 @@ def _column(bounds: np.ndarray, data: Any) -> pa.Array[Any]:
 
 
 def integers(values: Sequence[int] | np.ndarray) -> pa.Array[Any]:
-    """Return integers of 64 bits."""
+    """Return integers as an Arrow array of 64 bits, without pandas."""
     import numpy as np
     import pyarrow as pa
 
@@ -94,10 +102,10 @@ def integers(values: Sequence[int] | np.ndarray) -> pa.Array[Any]:
     return pa.Array.from_buffers(pa.int64(), len(raw), [None, pa.py_buffer(raw)])
 
 
-def numbers(values: Sequence[int] | np.ndarray) -> pa.Array[Any]:
+def decimal_digits(values: Sequence[int] | np.ndarray) -> ByteColumn:
     """Return integers as decimal digits.
 
-    >>> numbers([7, 1024]).to_pylist()
+    >>> decimal_digits([7, 1024]).to_pylist()
     [b'7', b'1024']
     """
     import pyarrow as pa
@@ -105,36 +113,36 @@ def numbers(values: Sequence[int] | np.ndarray) -> pa.Array[Any]:
     return integers(values).cast(pa.large_string()).view(pa.large_binary())
 
 
-def joined(*pieces: pa.Array[Any] | pa.Scalar[Any]) -> pa.Array[Any]:
-    """Return the pieces of each row one behind the other; none of them is NULL."""
+def joined(*pieces: ByteColumn | ByteScalar) -> ByteColumn:
+    """Concatenate the pieces of each row; a piece must not be NULL."""
     import pyarrow.compute as pc
 
     join: Any = pc.binary_join_element_wise
-    found: pa.Array[Any] = join(*pieces, constant(b""))
+    found: ByteColumn = join(*pieces, constant(b""))
     return found
 
 
-def lengths_of(column: pa.Array[Any]) -> np.ndarray:
+def lengths_of(column: ByteColumn) -> np.ndarray:
     """Return the length of each row."""
     import numpy as np
 
     return np.diff(_bounds(column))
 
 
-def rows_of(column: pa.Array[Any]) -> list[bytes]:
-    """Return the rows of a column, one by one."""
+def rows_of(column: ByteColumn) -> list[bytes]:
+    """Return the rows of a column as Python objects."""
     rows: list[Any] = column.to_pylist()
     return rows
 
 
-def whole(column: pa.Array[Any]) -> tuple[memoryview, np.ndarray]:
-    """Return the bytes of all rows, and where each begins in them; the end comes last."""
+def bytes_and_offsets(column: ByteColumn) -> tuple[memoryview, np.ndarray]:
+    """Return the bytes of all rows, and the offset of each row in them; the last one is the end."""
     bounds = _bounds(column)
     data = column.buffers()[2]
     return memoryview(data if data is not None else b""), bounds
 
 
-def _bounds(column: pa.Array[Any]) -> np.ndarray:
+def _bounds(column: ByteColumn) -> np.ndarray:
     import numpy as np
 
     raw: Any = column.buffers()[1]

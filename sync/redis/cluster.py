@@ -1,8 +1,8 @@
-"""Sends rows to a cluster: to each node its own, one command per slot, all nodes at once.
+"""Sends rows to a cluster: each node gets its own rows, all nodes at once, one command per slot.
 
-Rows are collected first, since a command for one row costs as much as one for many. What a node
-refuses because slots are on the move, or cannot take because it is down, is sent again by the
-client, which knows how to follow; for a while, until the run is given up.
+Rows are collected first, since a command for one row costs as much as one for many. A node may
+refuse rows because their slot is moving, or be down. Those rows are sent again by redis-py's
+client, which follows a moving slot, with retries until `RETRY_SECONDS` have passed.
 """
 
 from __future__ import annotations
@@ -14,78 +14,70 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
 
-from featurestore.online.redis.retry import reshard_errors, retry_while, unreachable_errors
+from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import RawConnection, connect_to_node, node_name
+from featurestore.online.redis.redis_errors import (
+    RESHARD_ERRORS,
+    UNREACHABLE_ERRORS,
+    ResponseError,
+)
+from featurestore.online.redis.retry import retry_while
 from featurestore.online.redis.slots import by_slot
+from sync.batch_sizes import CLUSTER_BYTES, CLUSTER_ROWS, COMMANDS_PER_NODE
 from sync.encoding.byte_columns import rows_of
-from sync.redis.resp import RowBatch, Written, parts
+from sync.redis.resp import Guard, PackedRows, RowBatch, command_ranges
 from sync.redis.scripts import WriteGuard, scripts
 from sync.safety.fences import fence_key
 from sync.safety.lock import Lease
 
-if TYPE_CHECKING:
-    import redis
-
 __all__ = ["ClusterSender", "sending_to_cluster"]
-
-_ROWS_AT_ONCE = 65_536
-_BYTES_AT_ONCE = 32 * 2**20
-_COMMANDS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Rows that lie in one slot.
+class _SlotRows:
+    """Rows of one slot, few enough for one command.
 
     Attributes:
         slot: The slot.
-        written: All rows of the same turn.
-        start: The first row.
-        end: The row after the last.
+        packed: All rows that were collected together.
+        start: The index of the first row in `packed`.
+        end: The index after the last row.
     """
 
     slot: int
-    written: Written
+    packed: PackedRows
     start: int
     end: int
 
 
 @dataclass
 class _Node:
-    """A connection to one node, with the rows that it is to be sent.
+    """A connection to one node, with the rows to send to it.
 
     Attributes:
-        pool: Where the connection is from; the client may forget the node meanwhile.
         connection: The connection.
-        queue: What is to be sent.
-        awaited: What was sent, and is not answered.
+        queue: The rows to send.
+        unanswered: The rows that were sent, and whose answers were not read.
     """
 
-    pool: Any
-    connection: Any
-    queue: deque[_Group] = field(default_factory=deque)
-    awaited: deque[_Group] = field(default_factory=deque)
-
-    def give_back(self, *, clean: bool) -> None:
-        """Give the connection back; one with answers outstanding is of no use to anybody."""
-        if not clean:
-            self.connection.disconnect()
-        self.pool.release(self.connection)
+    connection: RawConnection
+    queue: deque[_SlotRows] = field(default_factory=deque)
+    unanswered: deque[_SlotRows] = field(default_factory=deque)
 
 
 class ClusterSender:
-    """Open connections to the nodes of a cluster, on which rows are written.
+    """Sends rows on one connection per node; see `Sender`.
 
     Args:
         client: The cluster.
-        lease: The lock that must be held for every write.
+        lease: The lock that guards every write.
     """
 
-    def __init__(self, client: Any, lease: Lease) -> None:
+    def __init__(self, client: RedisCommands, lease: Lease) -> None:
         self._client = client
         self._lease = lease
-        self._number = b"%d" % lease.number
+        self._token = b"%d" % lease.fencing_token
         self._scripts = scripts(WriteGuard.FENCE)
         self._shas = {
             name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode()
@@ -96,21 +88,21 @@ class ClusterSender:
         self._nodes: dict[str, _Node] = {}
 
     def load_scripts(self) -> None:
-        """Let every node know the scripts."""
+        """Load the scripts at every node."""
         for text in self._scripts.values():
             self._client.script_load(text)
 
     def send(self, rows: RowBatch) -> Iterator[Sequence[int]]:
-        """Send rows; see `Sender`."""
+        """Collect rows, and send them once there are enough; see `Sender`."""
         if self._collected and not rows.continues(self._collected[0]):
             yield from self.finish()
         self._collected.append(rows)
         self._size += rows.size
-        if sum(map(len, self._collected)) >= _ROWS_AT_ONCE or self._size >= _BYTES_AT_ONCE:
+        if sum(map(len, self._collected)) >= CLUSTER_ROWS or self._size >= CLUSTER_BYTES:
             yield from self.finish()
 
     def finish(self) -> Iterator[Sequence[int]]:
-        """Send what was collected, and wait for all answers; see `Sender`."""
+        """Send the collected rows, and read all answers; see `Sender`."""
         if not self._collected:
             return
         rows = RowBatch.joined(self._collected)
@@ -120,50 +112,50 @@ class ClusterSender:
             for name in list(self._nodes):
                 self._send_some(name, failed)
             yield from self._receive_all(failed)
-        yield from self._follow(failed)
+        yield from self._send_again(failed)
 
     def close(self) -> None:
         """Give the connections back."""
         for node in self._nodes.values():
-            if node.awaited:
-                self._lease.doubt()
-            node.give_back(clean=not node.awaited)
+            if node.unanswered:
+                self._lease.note_unanswered()
+            node.connection.release(clean=not node.unanswered)
         self._nodes.clear()
 
-    def _assign(self, rows: RowBatch) -> list[_Group]:
-        """Queue rows at the nodes that have their slots; return those of which none has it."""
+    def _assign(self, rows: RowBatch) -> list[_SlotRows]:
+        """Queue rows at the nodes that own their slots; return the rows that no node owns."""
         failed = []
-        for group in _groups(rows):
+        for part in _by_slot(rows):
             try:
-                self._node(group.slot).queue.append(group)
-            except unreachable_errors():
-                failed.append(group)
+                self._node(part.slot).queue.append(part)
+            except UNREACHABLE_ERRORS:
+                failed.append(part)
         return failed
 
     def _node(self, slot: int) -> _Node:
-        node = self._client.nodes_manager.get_node_from_slot(slot)
-        if node.name not in self._nodes:
-            pool = self._client.get_redis_connection(node).connection_pool
-            self._nodes[node.name] = _Node(pool, pool.get_connection())
-        return self._nodes[node.name]
+        name = node_name(self._client, slot)
+        if name not in self._nodes:
+            self._nodes[name] = _Node(connect_to_node(self._client, slot))
+        return self._nodes[name]
 
-    def _send_some(self, name: str, failed: list[_Group]) -> None:
+    def _send_some(self, name: str, failed: list[_SlotRows]) -> None:
         node = self._nodes[name]
-        part = [node.queue.popleft() for _ in range(min(_COMMANDS_AT_ONCE, len(node.queue)))]
-        commands = [self._packed(group) for group in part]
-        node.awaited.extend(part)
+        count = min(COMMANDS_PER_NODE, len(node.queue))
+        parts = [node.queue.popleft() for _ in range(count)]
+        commands = [self._packed(part) for part in parts]
+        node.unanswered.extend(parts)
         try:
             if commands:
-                node.connection.send_packed_command([b"".join(commands)])
-        except unreachable_errors():
-            self._lose(name, failed)
+                node.connection.send(b"".join(commands))
+        except UNREACHABLE_ERRORS:
+            self._drop_node(name, failed)
 
-    def _packed(self, group: _Group) -> bytes:
-        sha = self._shas[group.written.rows.script]
-        return group.written.packed(sha, self._fence(group.slot), group.start, group.end)
+    def _packed(self, part: _SlotRows) -> bytes:
+        sha = self._shas[part.packed.rows.script]
+        return part.packed.packed(sha, self._fence(part.slot), part.start, part.end)
 
-    def _receive_all(self, failed: list[_Group]) -> Iterator[Sequence[int]]:
-        """Yield all answers; an error comes after them, so that nothing stays on its way."""
+    def _receive_all(self, failed: list[_SlotRows]) -> Iterator[Sequence[int]]:
+        """Yield all answers, and raise the first error after them, so that none stays unread."""
         errors: list[Exception] = []
         for name in list(self._nodes):
             yield from self._receive(name, failed, errors)
@@ -171,67 +163,65 @@ class ClusterSender:
             raise errors[0]
 
     def _receive(
-        self, name: str, failed: list[_Group], errors: list[Exception]
+        self, name: str, failed: list[_SlotRows], errors: list[Exception]
     ) -> Iterator[Sequence[int]]:
-        import redis.exceptions as failures
-
         node = self._nodes[name]
-        while node.awaited:
+        while node.unanswered:
             try:
-                answer: Sequence[int] = node.connection.read_response()
-            except reshard_errors():
-                failed.append(node.awaited.popleft())
-            except unreachable_errors():
-                self._lose(name, failed)
+                answer: Sequence[int] = node.connection.receive()
+            except RESHARD_ERRORS:
+                failed.append(node.unanswered.popleft())
+            except UNREACHABLE_ERRORS:
+                self._drop_node(name, failed)
                 return
-            except failures.ResponseError as error:
-                node.awaited.popleft()
+            except ResponseError as error:
+                node.unanswered.popleft()
                 errors.append(error)
             else:
-                node.awaited.popleft()
+                node.unanswered.popleft()
                 yield answer
 
-    def _lose(self, name: str, failed: list[_Group]) -> None:
-        """Give up a node's connection; what it was to be sent is sent again another way."""
+    def _drop_node(self, name: str, failed: list[_SlotRows]) -> None:
+        """Close the connection to a node; its rows are sent again by the client."""
         node = self._nodes.pop(name)
-        self._lease.doubt()
-        failed += [*node.awaited, *node.queue]
-        node.give_back(clean=False)
+        self._lease.note_unanswered()
+        failed += [*node.unanswered, *node.queue]
+        node.connection.release(clean=False)
 
-    def _follow(self, failed: Sequence[_Group]) -> Iterator[Sequence[int]]:
-        """Send again what failed, wherever its slot is by now."""
-        for group in failed:
-            # The client repeats by itself what was not answered, and does not tell.
-            self._lease.doubt()
-            rows = group.written.rows.cut(group.start, group.end)
-            words = "EVAL", self._scripts[rows.script], *rows.arguments(self._fence(group.slot))
-            yield retry_while(
-                partial(self._client.execute_command, *words),
-                (*reshard_errors(), *unreachable_errors()),
+    def _send_again(self, failed: Sequence[_SlotRows]) -> Iterator[Sequence[int]]:
+        """Send failed rows by the client, which finds the node that owns their slot by now."""
+        for part in failed:
+            # The client repeats a command without an answer by itself, and does not report it.
+            self._lease.note_unanswered()
+            rows = part.packed.rows.slice(part.start, part.end)
+            script, fence = self._scripts[rows.script], self._fence(part.slot)
+            evaluate = partial(
+                self._client.execute_command, "EVAL", script, *rows.eval_arguments(fence)
             )
+            yield retry_while(evaluate, (*RESHARD_ERRORS, *UNREACHABLE_ERRORS))
 
-    def _fence(self, slot: int) -> tuple[bytes, bytes]:
-        return fence_key(self._lease.project, slot), self._number
+    def _fence(self, slot: int) -> Guard:
+        return fence_key(self._lease.project, slot), self._token
 
 
-def _groups(rows: RowBatch) -> Iterator[_Group]:
+def _by_slot(rows: RowBatch) -> Iterator[_SlotRows]:
     order = by_slot(rows_of(rows.keys))
-    written = Written(rows.picked([number for _, number in order]))
+    packed = PackedRows(rows.take([index for _, index in order]))
     start = 0
     for slot, members in groupby(slot for slot, _ in order):
         end = start + sum(1 for _ in members)
-        for first, last in parts(start, end):
-            yield _Group(slot, written, first, last)
+        for first, last in command_ranges(start, end):
+            yield _SlotRows(slot, packed, first, last)
         start = end
 
 
 @contextmanager
-def sending_to_cluster(client: redis.Redis, lease: Lease) -> Iterator[ClusterSender]:
+def sending_to_cluster(client: RedisCommands, lease: Lease) -> Iterator[ClusterSender]:
     """Open a sender for the length of a block.
 
     Args:
         client: The cluster.
-        lease: The lock that must be held for every write.
+        lease: The lock that guards every write.
     """
     sender = ClusterSender(client, lease)
     sender.load_scripts()

@@ -1,89 +1,88 @@
-"""Walks over keys, and finds those too that a cluster carries from one node to another meanwhile.
+"""Scans keys, and also finds the keys that a cluster moves between nodes meanwhile.
 
-A node that was walked may be given a slot from one that is yet to be, and then neither shows what
-lies in it. So a walk is followed by a look into every slot that was on the move: into its source
-and its target, twice, since a key only ever goes from the one to the other.
+A slot may move from a node that SCAN has not reached yet to one that it has finished, and then
+neither shows the slot's keys. So after the scan, every slot that was moving is read again, on its
+source and its target. It is read twice, because a key moves one way only, from source to target: a
+key that the first reading missed on both nodes has arrived by the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from featurestore.online.redis.connection import is_cluster, servers
-
-if TYPE_CHECKING:
-    import redis
+from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import is_cluster, servers
+from featurestore.online.redis.redis_errors import NoPermissionError
+from sync.batch_sizes import SCAN_COUNT
 
 __all__ = ["keys_with"]
 
-_AT_ONCE = 2_000
-_ALL = 1_000_000
+_ALL_KEYS = 1_000_000
+"""More keys than a slot has; CLUSTER GETKEYSINSLOT needs a limit."""
 
 
-def keys_with(client: redis.Redis, prefix: str) -> Iterator[bytes]:
-    """Yield the keys that begin with a prefix; one may come twice.
+def keys_with(client: RedisCommands, prefix: str) -> Iterator[bytes]:
+    """Yield the keys with a prefix; a key may come twice.
 
     Args:
         client: The online store.
-        prefix: Text in which nothing is special in a pattern.
+        prefix: The prefix, without characters that are special in a pattern.
     """
     if not is_cluster(client):
-        yield from client.scan_iter(match=f"{prefix}*", count=_AT_ONCE)
+        yield from client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
         return
-    before = _places(client)
-    yield from client.scan_iter(match=f"{prefix}*", count=_AT_ONCE)
-    moved = before.moved(_places(client))
+    before = _slot_owners(client)
+    yield from client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
+    moved = before.moved_until(_slot_owners(client))
     for _ in range(2 if moved else 0):
-        yield from _in_slots(client, moved, prefix.encode())
+        yield from _keys_in_slots(client, moved, prefix.encode())
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where slots are.
+@dataclass(frozen=True, slots=True)
+class _SlotOwners:
+    """The nodes that own the slots at one moment.
 
     Attributes:
         owners: The node of each slot.
-        open: The slots that are between two nodes.
+        moving: The slots that are moving between two nodes.
     """
 
     owners: Mapping[int, str]
-    open: frozenset[int]
+    moving: frozenset[int]
 
-    def moved(self, later: _Places) -> list[int]:
-        """Return the slots that were on the move at either time, or between."""
+    def moved_until(self, later: _SlotOwners) -> list[int]:
+        """Return the slots that were moving at either moment, or moved in between."""
         every = self.owners.keys() | later.owners.keys()
         elsewhere = {slot for slot in every if self.owners.get(slot) != later.owners.get(slot)}
-        return sorted(elsewhere | self.open | later.open)
+        return sorted(elsewhere | self.moving | later.moving)
 
 
-def _places(client: Any) -> _Places:
-    import redis.exceptions
-
+def _slot_owners(client: RedisCommands) -> _SlotOwners:
     owners: dict[int, str] = {}
-    between: set[int] = set()
+    moving: set[int] = set()
     for server in servers(client):
         try:
-            nodes: Mapping[str, Any] = server.cluster("NODES")
-        except redis.exceptions.NoPermissionError:
-            return _Places({}, frozenset())
-        # A node knows of its own slots alone whether they are open.
+            nodes: Mapping[str, Mapping[str, Any]] = server.cluster("NODES")
+        except NoPermissionError:
+            return _SlotOwners({}, frozenset())
+        # Only a slot's own nodes know that it is moving, so each node is asked about itself.
         own = next(node for node in nodes.values() if "myself" in node["flags"])
         for first, *last in own["slots"]:
             owners |= dict.fromkeys(
                 range(int(first), int((last or [first])[0]) + 1), own["node_id"]
             )
-        between |= {int(each["slot"]) for each in own["migrations"]}
-    return _Places(owners, frozenset(between))
+        moving |= {int(each["slot"]) for each in own["migrations"]}
+    return _SlotOwners(owners, frozenset(moving))
 
 
-def _in_slots(client: Any, slots: list[int], prefix: bytes) -> Iterator[bytes]:
+def _keys_in_slots(client: RedisCommands, slots: list[int], prefix: bytes) -> Iterator[bytes]:
     for server in servers(client):
         pipeline = server.pipeline(transaction=False)
         for slot in slots:
-            pipeline.execute_command("CLUSTER GETKEYSINSLOT", slot, _ALL)
+            pipeline.execute_command("CLUSTER GETKEYSINSLOT", slot, _ALL_KEYS)
         for keys in pipeline.execute():
-            # The client makes text of them, though of other keys it does not.
+            # redis-py decodes the keys of this command, and of no other.
             raw = (key if isinstance(key, bytes) else key.encode() for key in keys)
             yield from (key for key in raw if key.startswith(prefix))

@@ -1,4 +1,4 @@
-"""Sends rows to one server: on a bare connection, a few commands ahead of their answers.
+"""Sends rows to a single server: on a bare connection, several commands ahead of their answers.
 
 So encoding, sending and the server's work overlap.
 """
@@ -9,29 +9,27 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from featurestore.online.keys import metadata_key
-from sync.redis.resp import RowBatch, Written, parts
+from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import RawConnection, raw_connection
+from sync.batch_sizes import COMMANDS_AHEAD
+from sync.redis.resp import PackedRows, RowBatch, command_ranges
 from sync.redis.scripts import WriteGuard, scripts
 from sync.redis.transactions import ANSWERS, Transactions, are_allowed, opening
 from sync.safety.lock import Lease
 
-if TYPE_CHECKING:
-    import redis
-
-__all__ = ["StandaloneSender", "sending"]
-
-_COMMANDS_AHEAD = 64
+__all__ = ["StandaloneSender", "sending_to_server"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """What was sent, and is not answered.
+class _Unanswered:
+    """A command, or a transaction, whose answer was not read yet.
 
     Attributes:
         rows: The rows.
-        answers: How many answers there will be, of which the last one counts.
+        answers: The number of answers to read; the last one counts.
     """
 
     rows: RowBatch
@@ -39,59 +37,59 @@ class _Sent:
 
 
 class StandaloneSender:
-    """An open connection on which rows are written.
+    """Sends rows on one connection; see `Sender`.
 
     Args:
         connection: The connection.
-        shas: The names by which the server knows the scripts.
-        lease: The lock that must be held for every write.
+        shas: The SHA-1 of each script that the server keeps.
+        lease: The lock that guards every write.
     """
 
-    def __init__(self, connection: Any, shas: dict[str, bytes], lease: Lease) -> None:
+    def __init__(self, connection: RawConnection, shas: dict[str, bytes], lease: Lease) -> None:
         self._connection = connection
         self._shas = shas
-        self._guard = lease.held
+        self._guard = lease.guard
         self._opening = opening(self._guard, metadata_key(lease.project, "alarm").encode())
-        self._plainly = are_allowed(connection, self._opening)
-        self._awaited: deque[_Sent] = deque()
+        self._may_use_transactions = are_allowed(connection, self._opening)
+        self._unanswered: deque[_Unanswered] = deque()
 
     def send(self, rows: RowBatch) -> Iterator[Sequence[int]]:
-        """Send rows; see `Sender`."""
-        # An expiry of its own for each row takes the server as long either way.
-        plain = self._plainly and rows.script == "overwrite" and not rows.expiry
-        for sent, packed in self._plain(rows) if plain else self._script(rows):
-            if len(self._awaited) >= _COMMANDS_AHEAD:
+        """Send rows, and yield the answers read meanwhile; see `Sender`."""
+        # Rows with an expiry of their own take the server as long in a transaction as in a script.
+        plain = self._may_use_transactions and rows.script == "overwrite" and not rows.expiry
+        for sent, packed in self._transactions(rows) if plain else self._scripts(rows):
+            if len(self._unanswered) >= COMMANDS_AHEAD:
                 yield from self._receive()
-            self._connection.send_packed_command([packed])
-            self._awaited.append(sent)
+            self._connection.send(packed)
+            self._unanswered.append(sent)
 
     def finish(self) -> Iterator[Sequence[int]]:
-        """Wait for the answers that are still out; see `Sender`."""
-        while self._awaited:
+        """Read the outstanding answers; see `Sender`."""
+        while self._unanswered:
             yield from self._receive()
 
-    def _script(self, rows: RowBatch) -> Iterator[tuple[_Sent, bytes]]:
-        written = Written(rows)
-        for start, end in parts(0, len(rows)):
-            packed = written.packed(self._shas[rows.script], self._guard, start, end)
-            yield _Sent(rows.cut(start, end)), packed
+    def _scripts(self, rows: RowBatch) -> Iterator[tuple[_Unanswered, bytes]]:
+        packed = PackedRows(rows)
+        sha = self._shas[rows.script]
+        for start, end in command_ranges(0, len(rows)):
+            yield _Unanswered(rows.slice(start, end)), packed.packed(sha, self._guard, start, end)
 
-    def _plain(self, rows: RowBatch) -> Iterator[tuple[_Sent, bytes]]:
-        written = Transactions(rows, self._opening)
-        for start, end in parts(0, len(rows)):
-            yield _Sent(rows.cut(start, end), ANSWERS), written.packed(start, end)
+    def _transactions(self, rows: RowBatch) -> Iterator[tuple[_Unanswered, bytes]]:
+        packed = Transactions(rows, self._opening)
+        for start, end in command_ranges(0, len(rows)):
+            yield _Unanswered(rows.slice(start, end), ANSWERS), packed.packed(start, end)
 
     def _receive(self) -> Iterator[Sequence[int]]:
-        sent = self._awaited.popleft()
+        sent = self._unanswered.popleft()
         for _ in range(sent.answers):
-            answer = self._connection.read_response()
+            answer = self._connection.receive()
         if sent.answers == 1:
             yield answer
         elif answer is None:
-            # Somebody touched the lock, if only to renew it: the script looks at it again.
-            ((again, packed),) = self._script(sent.rows)
-            self._connection.send_packed_command([packed])
-            self._awaited.append(again)
+            # The lock was touched, perhaps only renewed: the script checks it again.
+            ((again, packed),) = self._scripts(sent.rows)
+            self._connection.send(packed)
+            self._unanswered.append(again)
         else:
             yield _applied(answer, sent.rows)
 
@@ -104,25 +102,23 @@ def _applied(answers: Sequence[Any], rows: RowBatch) -> Sequence[int]:
 
 
 @contextmanager
-def sending(client: redis.Redis, lease: Lease) -> Iterator[StandaloneSender]:
+def sending_to_server(client: RedisCommands, lease: Lease) -> Iterator[StandaloneSender]:
     """Open a sender for the length of a block.
 
     Args:
         client: The online store.
-        lease: The lock that must be held for every write.
+        lease: The lock that guards every write.
     """
     shas = {name: _sha(client, script) for name, script in scripts(WriteGuard.LOCK).items()}
-    connection = client.connection_pool.get_connection()
+    connection = raw_connection(client)
+    clean = False
     try:
         yield StandaloneSender(connection, shas, lease)
-    except BaseException:
-        # Answers may be outstanding: the connection is of no use to anybody else.
-        connection.disconnect()  # type: ignore[no-untyped-call]
-        raise
+        clean = True
     finally:
-        client.connection_pool.release(connection)
+        connection.release(clean=clean)
 
 
-def _sha(client: redis.Redis, script: str) -> bytes:
-    loaded: Any = client.script_load(script)
-    return loaded if isinstance(loaded, bytes) else str(loaded).encode()
+def _sha(client: RedisCommands, script: str) -> bytes:
+    sha = client.script_load(script)
+    return sha if isinstance(sha, bytes) else sha.encode()

@@ -1,91 +1,85 @@
-"""Rows written by MSET in transactions that fail when the lock is no longer held.
+"""Rows written by MSET in transactions that fail if the lock was lost.
 
-A script hands every row to the server's interpreter and back; a plain MSET takes the server half
-the time. What a script would check first is checked by WATCH here: the lock and an alarm are
-watched, a small script sets the alarm if the lock is not the writer's, and EXEC does nothing if
-either of them was touched since. A lock that is merely renewed fails a transaction too; then its
-rows go by the script, which knows the difference, and so do all rows where the check is refused.
+A script hands every row to the Lua interpreter and back; a plain MSET takes the server half the
+time. WATCH replaces the script's check of the lock: the lock and an alarm key are watched, a small
+script touches the alarm if the lock is not the writer's, and EXEC does nothing if either key was
+touched. Renewing the lock touches it too, so such a transaction fails without need. Its rows then
+go by the script, which knows the difference, and so do all rows of a user who may not use WATCH.
 
 https://redis.io/docs/latest/develop/using-commands/transactions/
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from sync.encoding.byte_columns import joined, whole
-from sync.redis.resp import RowBatch, argument, arguments, command
+from featurestore.online.redis.internals import RawConnection
+from featurestore.online.redis.redis_errors import ResponseError
+from sync.encoding.byte_columns import bytes_and_offsets, joined
+from sync.lua_files import lua_script
+from sync.redis.resp import Guard, RowBatch, argument, argument_pieces, command
 
 __all__ = ["ANSWERS", "Transactions", "are_allowed", "opening"]
 
 ANSWERS = 5
-"""How many answers a transaction has; the last is EXEC's, and nothing if it failed."""
+"""The number of answers to a transaction: WATCH, EVAL, MULTI, MSET, EXEC. EXEC's is None if the
+transaction failed."""
 
-# Without memory the alarm cannot be set; then it is the other's lock that is touched.
-_CHECK = b"""
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then
-  if redis.pcall('SET', KEYS[2], '', 'EX', 60).err then
-    local left = redis.call('PTTL', KEYS[1])
-    if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
-  end
-end
-"""
+_CHECK = lua_script("redis", "check_lock").encode()
 _EXEC = command(b"EXEC")
 
 
 class Transactions:
-    """Rows as they stand in transactions that write them, whatever the server holds.
+    """Rows without an expiry, from which transactions are cut that overwrite them.
 
     Args:
-        rows: The rows, which do not expire.
-        opening: What begins each transaction; see `opening`.
+        rows: The rows.
+        opening: The beginning of each transaction; see `opening`.
     """
 
     def __init__(self, rows: RowBatch, opening: bytes) -> None:
-        pairs = joined(*(piece for column in rows.all for piece in arguments(column)))
+        pairs = joined(*(piece for column in rows.all for piece in argument_pieces(column)))
         self._opening = opening
-        self._pairs, self._bounds = whole(pairs)
+        self._pairs, self._offsets = bytes_and_offsets(pairs)
 
     def packed(self, start: int, end: int) -> bytes:
-        """Write the transaction for some of the rows."""
+        """Return one transaction for the rows from `start` up to `end`."""
         head = b"*%d\r\n%b" % (2 * (end - start) + 1, argument(b"MSET"))
-        pairs = self._pairs[self._bounds[start] : self._bounds[end]]
+        pairs = self._pairs[self._offsets[start] : self._offsets[end]]
         return b"".join([self._opening, head, pairs, _EXEC])
 
 
-def opening(guard: tuple[bytes, bytes], alarm: bytes) -> bytes:
-    """Return what begins a transaction.
+def opening(guard: Guard, alarm: bytes) -> bytes:
+    """Return the beginning of a transaction: WATCH, the check of the lock, MULTI.
 
-    The script goes as text: a name that the server has forgotten would leave the lock unchecked.
+    The script is sent as text. By its SHA, a server that had forgotten the script would refuse the
+    check and still execute the rows behind it.
 
     Args:
         guard: The lock's key, and the token that it must hold.
         alarm: The alarm's key.
     """
-    key, own = guard
-    check = command(b"EVAL", _CHECK, b"2", key, alarm, own)
-    return command(b"WATCH", key, alarm) + check + command(b"MULTI")
+    lock, token = guard
+    check = command(b"EVAL", _CHECK, b"2", lock, alarm, token)
+    return command(b"WATCH", lock, alarm) + check + command(b"MULTI")
 
 
-def are_allowed(connection: Any, opening: bytes) -> bool:
-    """Try a transaction without rows: whether the server checks the lock for this user.
+def are_allowed(connection: RawConnection, opening: bytes) -> bool:
+    """Try a transaction without rows; return whether this user may run each of its commands.
 
-    What is sent in one stretch is done though the check be refused, so this must be known before.
+    This must be known before any rows are sent: the server executes commands that were sent
+    together even if it refused the check before them.
 
     Args:
-        connection: An open connection; one that is refused is closed.
-        opening: What begins each transaction.
+        connection: A connection; it is reset if any command was refused.
+        opening: The beginning of each transaction.
     """
-    import redis.exceptions
-
-    connection.send_packed_command([opening + _EXEC])
+    connection.send(opening + _EXEC)
     allowed = True
     for _ in range(ANSWERS - 1):
         try:
-            connection.read_response()
-        except redis.exceptions.ResponseError:
+            connection.receive()
+        except ResponseError:
             allowed = False
     if not allowed:
-        # It may be watching still.
+        # The server may still watch the lock for this connection.
         connection.disconnect()
     return allowed

@@ -1,1 +1,1 @@
-"""What keeps two syncs, a crash or a lost server from corrupting what is online."""
+"""Keeps two syncs, a crash or a lost server from corrupting the online store."""

@@ -1,68 +1,58 @@
-"""Small keys all over a cluster that are gone when a part of it has lost its data.
+"""Canaries: small keys all over a cluster that are missing where a part of it lost its data.
 
-One server's epoch goes with its data. In a cluster, a node may come back empty while the book with
-the epoch lies on another: so each view has a key in every 64th slot, which repeats the epoch. While
-rows are being written the keys repeat the lock's token instead, so that a node that is lost in the
-middle of it is noticed at the end. One server needs none of this, and gets none.
+On a single server the epoch is lost together with the rows. In a cluster, one node may come back
+empty while the epoch is on another. So each view has a canary in every 64th slot that repeats the
+epoch. While rows are written the canaries hold the lock's token instead, so a node lost meanwhile
+is noticed at the end. A single server has no canaries.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from featurestore.online.keys import guard_key
-from featurestore.online.redis.connection import is_cluster
+from featurestore.online.redis.commands import RedisCommands, Word
+from featurestore.online.redis.internals import is_cluster
 from featurestore.online.redis.slots import SLOTS, slot_tags
-
-if TYPE_CHECKING:
-    import redis
+from sync.lua_files import lua_script
 
 __all__ = ["canaries_agree", "remove_canaries", "set_canaries", "swap_canaries"]
 
-_EVERY = 64
-_SWAP = """
-local held = redis.call('GET', KEYS[1])
-if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
-return 1
-"""
+# 256 canaries per view. A node owns ranges of many slots, so a canary in every 64th slot finds each
+# node, and 256 keys are few enough to write with every publication.
+_SLOTS_PER_CANARY = 64
 
 
-def _keys(client: redis.Redis, project: str, view: str) -> list[str]:
-    if not is_cluster(client):
-        return []
-    tags = slot_tags()
-    return [guard_key(project, "canary", view, tag=tags[slot]) for slot in range(0, SLOTS, _EVERY)]
+def set_canaries(client: RedisCommands, project: str, view: str, text: str) -> None:
+    """Write a text into every canary of a view."""
+    _on_each(client, project, view, "SET", text)
 
 
-def _on_each(keys: list[str], client: redis.Redis, command: str, *arguments: Any) -> list[Any]:
-    """Run one command for each key, in one round trip per node."""
-    if not keys:
-        return []
-    pipeline: Any = client.pipeline(transaction=False)
-    for key in keys:
-        parts = [_SWAP, 1, key] if command == "EVAL" else [key]
-        pipeline.execute_command(command, *parts, *arguments)
-    answers: list[Any] = pipeline.execute()
-    return answers
+def swap_canaries(client: RedisCommands, project: str, view: str, old: str, new: str) -> bool:
+    """Replace one text by another in every canary; return whether all had the old one."""
+    return all(_on_each(client, project, view, "EVAL", old, new))
 
 
-def set_canaries(client: redis.Redis, project: str, view: str, text: str) -> None:
-    """Let every canary of a view repeat a text."""
-    _on_each(_keys(client, project, view), client, "SET", text)
-
-
-def swap_canaries(client: redis.Redis, project: str, view: str, old: str, new: str) -> bool:
-    """Let every canary that repeats the old text repeat a new one; return whether all did."""
-    return all(_on_each(_keys(client, project, view), client, "EVAL", old, new))
-
-
-def canaries_agree(client: redis.Redis, project: str, view: str, text: str) -> bool:
-    """Whether every canary of a view repeats a text."""
-    found = _on_each(_keys(client, project, view), client, "GET")
+def canaries_agree(client: RedisCommands, project: str, view: str, text: str) -> bool:
+    """Return whether every canary of a view holds a text."""
+    found = _on_each(client, project, view, "GET")
     return all(held == text.encode() for held in found)
 
 
-def remove_canaries(client: redis.Redis, project: str, view: str) -> None:
-    """Remove every canary of a view."""
-    _on_each(_keys(client, project, view), client, "UNLINK")
+def remove_canaries(client: RedisCommands, project: str, view: str) -> None:
+    """Delete every canary of a view."""
+    _on_each(client, project, view, "UNLINK")
+
+
+def _on_each(
+    client: RedisCommands, project: str, view: str, command: str, *arguments: Word
+) -> list[Any]:
+    """Run one command for each canary, in one round trip per node."""
+    if not is_cluster(client):
+        return []
+    pipeline = client.pipeline(transaction=False)
+    begin = (lua_script("safety", "swap_canary"), 1) if command == "EVAL" else ()
+    for slot in range(0, SLOTS, _SLOTS_PER_CANARY):
+        key = guard_key(project, "canary", view, tag=slot_tags()[slot])
+        pipeline.execute_command(command, *begin, key, *arguments)
+    return pipeline.execute()

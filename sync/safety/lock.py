@@ -1,4 +1,8 @@
-"""One sync at a time per project and server: a lock in Redis that a dead holder loses by itself."""
+"""One sync at a time per project and server: a lock in Redis that expires if its holder dies.
+
+Every write checks the lock at the server. On a single server the scripts compare the lock's token;
+in a cluster they see one slot only, so there each slot is guarded by a fence; see `fences`.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +14,24 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from featurestore.errors import SyncError, SyncLocked
 from featurestore.online.keys import metadata_key
-from featurestore.online.redis.connection import is_cluster
-from featurestore.online.redis.retry import reshard_errors, retry_while
-from sync.safety.fences import give_back, next_number, raise_fences
-
-if TYPE_CHECKING:
-    import redis
+from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import is_cluster
+from featurestore.online.redis.redis_errors import RESHARD_ERRORS, RedisError, ResponseError
+from featurestore.online.redis.retry import retry_while
+from sync.lua_files import lua_script
+from sync.safety.fences import next_fencing_token, raise_fences, return_fencing_token
 
 __all__ = ["LEASE_SECONDS", "Lease", "lock_key", "lock_lost", "sync_lock"]
 
 LEASE_SECONDS = 60.0
-
-_IF_HELD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
-_RENEW = f"{_IF_HELD} return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
-_RELEASE = f"{_IF_HELD} return redis.call('DEL', KEYS[1])"
-_GUARDED = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('LOCKLOST') end
-local command = {ARGV[2]}
-for i = 2, #KEYS do command[i] = KEYS[i] end
-for i = 3, #ARGV do command[#KEYS + i - 2] = ARGV[i] end
-return redis.call(unpack(command))
-"""
+"""The lock's time-out. A dead holder blocks the next sync for that long. It is renewed after each
+third, so it survives two renewals that fail, each of which may take up to the client's time-out for
+an answer of 30 s."""
 
 
 class Lease:
@@ -44,103 +41,108 @@ class Lease:
         client: The online store.
         project: The dbt project.
         token: The lock's value, which no other holder has.
-        seconds: How long it outlives its holder.
+        seconds: The lock's time-out.
 
     Attributes:
         project: The dbt project.
         token: The lock's value.
-        number: What fences in a cluster are compared with; greater than that of any holder before.
+        fencing_token: The number that fences of a cluster are compared with; greater than the
+            number of every earlier holder. 0 on a single server.
     """
 
-    def __init__(self, client: redis.Redis, project: str, token: str, seconds: float) -> None:
+    def __init__(self, client: RedisCommands, project: str, token: str, seconds: float) -> None:
         self.project = project
         self.token = token
-        self.number = 0
-        self._fenced = not is_cluster(client)
-        self._doubtful = False
+        self.fencing_token = 0
+        self._needs_fences = is_cluster(client)
+        self._unanswered = False
         self._client = client
         self._key = lock_key(project)
         self._seconds = seconds
         self._done = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="sync-lease", daemon=True)
+        self._thread = threading.Thread(target=self._renew, name="sync-lease", daemon=True)
         self._thread.start()
 
-    def take_number(self) -> None:
-        """Have a number, where one is needed; keep a holder before away who may be about."""
+    def take_fencing_token(self) -> None:
+        """Take a fencing token (clusters only), and fence off a previous holder if it may be alive.
+
+        A holder that never returned its token may have died with commands on their way.
+        """
         if not is_cluster(self._client):
             return
-        number = retry_while(lambda: next_number(self._client, self.project), reshard_errors())
-        self.number = number.value
-        if not number.alone:
-            self._doubtful = True
-            self.keep_others_out()
-            self._doubtful = False
+        issued = retry_while(lambda: next_fencing_token(self._client, self.project), RESHARD_ERRORS)
+        self.fencing_token = issued.number
+        if not issued.previous_returned:
+            # The token must not be returned if raising the fences fails half-way.
+            self._unanswered = True
+            self.fence_off_previous_holders()
+            self._unanswered = False
 
-    def keep_others_out(self) -> None:
-        """Have whatever a holder before has sent refused in every slot of a cluster."""
-        if not self._fenced:
-            raise_fences(self._client, self.project, self.number)
-            self._fenced = True
+    def fence_off_previous_holders(self) -> None:
+        """Raise the fence of every slot of a cluster, so that late commands are refused there."""
+        if self._needs_fences:
+            raise_fences(self._client, self.project, self.fencing_token)
+            self._needs_fences = False
 
-    def doubt(self) -> None:
-        """Note that something sent was not answered, so that it may be done when nobody expects."""
-        self._doubtful = True
+    def note_unanswered(self) -> None:
+        """Note that a command was sent and not answered, so the server may execute it late.
+
+        The fencing token is then not returned, and the next holder raises fences.
+        """
+        self._unanswered = True
 
     @property
-    def held(self) -> tuple[bytes, bytes]:
-        """The lock's key and token, for commands that the server shall refuse without it."""
+    def guard(self) -> tuple[bytes, bytes]:
+        """The lock's key and token, for commands that the server refuses without the lock."""
         return self._key.encode(), self.token.encode()
 
     def check(self) -> None:
-        """Make sure that the lock is still held.
+        """Make sure that the lock was not lost, as far as the last renewal knows.
 
         Raises:
-            SyncError: It was lost, so another sync may be at work.
+            SyncError: The lock was lost, so another sync may be running.
         """
         if self._lost.is_set():
             raise lock_lost()
 
     def run(self, command: str, keys: Sequence[str | bytes], *arguments: str | bytes) -> Any:
-        """Run one command at the server, if and only if the lock is still held there.
+        """Run one command at the server, only if the lock is still held there.
 
         Args:
-            command: A command of Redis that takes its keys first, few enough for one script.
+            command: A command of Redis whose keys come first, few enough for one script.
             keys: Its keys.
             arguments: The rest of it.
 
         Raises:
-            SyncError: The lock was lost; nothing was done.
+            SyncError: The lock was lost; the command was not executed.
         """
-        import redis.exceptions
-
         every = [self._key, *keys]
         words = [*every, self.token, command, *arguments]
+        script = lua_script("safety", "run_locked")
+        run = partial(self._client.eval, script, len(every), *words)
         try:
-            return retry_while(
-                lambda: self._client.eval(_GUARDED, len(every), *words), reshard_errors()
-            )
-        except redis.exceptions.ResponseError as error:
+            return retry_while(run, RESHARD_ERRORS)
+        except ResponseError as error:
             if "LOCKLOST" in str(error):
                 raise lock_lost() from None
             raise
 
     def release(self) -> None:
-        """Give the lock back, if it is still held."""
+        """Delete the lock, and return the fencing token, if the lock is still held."""
         self._done.set()
         self._thread.join()
-        held = self._client.eval(_RELEASE, 1, self._key, self.token)
-        if held and self.number and not self._doubtful:
-            give_back(self._client, self.project, self.number)
+        released = self._client.eval(lua_script("safety", "release_lock"), 1, self._key, self.token)
+        if released and self.fencing_token and not self._unanswered:
+            return_fencing_token(self._client, self.project, self.fencing_token)
 
-    def _keep(self) -> None:
-        import redis.exceptions
-
+    def _renew(self) -> None:
+        script = lua_script("safety", "renew_lock")
         milliseconds = str(int(self._seconds * 1000))
         while not self._done.wait(self._seconds / 3):
             try:
-                held = self._client.eval(_RENEW, 1, self._key, self.token, milliseconds)
-            except redis.exceptions.RedisError:
+                held = self._client.eval(script, 1, self._key, self.token, milliseconds)
+            except RedisError:
                 continue
             if not held:
                 self._lost.set()
@@ -153,7 +155,7 @@ def lock_key(project: str) -> str:
 
 
 def lock_lost() -> SyncError:
-    """Return the error that says that another may be at work now."""
+    """Return the error of a run that lost its lock."""
     return SyncError(
         "The lock was lost while syncing: the online store was flushed, restarted, or could not be"
         " reached for too long, or another sync took over.",
@@ -163,37 +165,35 @@ def lock_lost() -> SyncError:
 
 @contextmanager
 def sync_lock(
-    client: redis.Redis, project: str, *, seconds: float = LEASE_SECONDS
+    client: RedisCommands, project: str, *, seconds: float = LEASE_SECONDS
 ) -> Iterator[Lease]:
     """Hold the project's lock for the length of a block.
 
     Args:
         client: The online store.
         project: The dbt project.
-        seconds: How long the lock outlives a holder that died.
+        seconds: The lock's time-out: how long it outlives a holder that died.
 
     Raises:
-        SyncLocked: Another sync holds it.
+        SyncLocked: Another sync holds the lock.
     """
-    import redis.exceptions
-
     key = lock_key(project)
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     token = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC#{secrets.token_hex(8)}"
     taken = client.set(key, token, nx=True, px=int(seconds * 1000))
-    found: Any = token.encode() if taken else client.get(key) or b"another process"
-    # A client that missed the answer asks again, and then finds its own.
+    found = token.encode() if taken else client.get(key) or b"another process"
+    # A client that missed the first answer repeats the SET, and then finds its own token.
     if found != token.encode():
         raise SyncLocked(
-            f"Another sync of project '{project}' is at work:"
+            f"Another sync of project '{project}' is running:"
             f" {found.decode(errors='replace').partition('#')[0]}.",
-            remedy=f"Wait for it; the lock of one that died frees itself within {seconds:.0f} s.",
+            remedy=f"Wait for it. If it died, its lock expires within {seconds:.0f} s.",
         )
     lease = Lease(client, project, token, seconds)
     try:
-        lease.take_number()
+        lease.take_fencing_token()
         yield lease
     finally:
-        # A lock that cannot be given back expires; what ended the block is the thing to tell.
-        with contextlib.suppress(redis.exceptions.RedisError):
+        # A lock that cannot be released expires; the error that ended the block matters more.
+        with contextlib.suppress(RedisError):
             lease.release()

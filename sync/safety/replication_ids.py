@@ -1,49 +1,43 @@
-"""Tells whether the servers that were written to are the ones that hold the rows in the end.
+"""Notices a server that was replaced or restarted during a run, by its replication id.
 
-A replica that takes its master's place, and a server that was restarted from a snapshot, may have
-the lock and lack the rows written last: copies are made a little later. But neither continues the
-history of the one before: each server that takes writes names its own, and takes a new name then.
-What is lost after a publication was called done is the business of its epoch, which was written
-last and so is lost with it.
+A replica that takes over, and a server restarted from a snapshot, may have the lock and lack the
+last rows, since copies are made a little later. Either way the server that takes writes has a new
+replication id. A loss after the end of a publication is covered by the epoch: it was written last,
+so it is lost first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from featurestore.errors import SyncError
-from featurestore.online.redis.connection import servers
-
-if TYPE_CHECKING:
-    import redis
+from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import servers
+from featurestore.online.redis.redis_errors import NoPermissionError
 
 __all__ = ["check_replication_ids", "replication_ids"]
 
 
-def replication_ids(client: redis.Redis) -> frozenset[str]:
-    """Return the names of the servers' histories; none where a user may not ask for them."""
-    import redis.exceptions
-
+def replication_ids(client: RedisCommands) -> frozenset[str]:
+    """Return the replication ids of the servers that take writes; empty if the user may not ask."""
     try:
-        found: list[dict[str, Any]] = [each.info("replication") for each in servers(client)]
-    except redis.exceptions.NoPermissionError:
+        found = [server.info("replication") for server in servers(client)]
+    except NoPermissionError:
         return frozenset()
     return frozenset(str(info.get("master_replid", "")) for info in found)
 
 
-def check_replication_ids(client: redis.Redis, begun: frozenset[str]) -> None:
-    """Make sure that no server lost its place since.
+def check_replication_ids(client: RedisCommands, at_start: frozenset[str]) -> None:
+    """Make sure that no server was replaced or restarted since the start of the run.
 
     Args:
         client: The online store.
-        begun: The histories that the run began with.
+        at_start: The replication ids at the start.
 
     Raises:
-        SyncError: One did, so rows that it had confirmed may be gone.
+        SyncError: A server was, so rows that it had confirmed may be lost.
     """
     now = replication_ids(client)
-    # Some may have come, or gone, with their slots in order; not one for another.
-    if not (now <= begun or begun <= now):
+    # Masters may join or leave the cluster, but must not be swapped.
+    if not (now <= at_start or at_start <= now):
         raise SyncError(
             "A server of the online store was restarted, or another took its place, while syncing:"
             " rows that were written before may be lost.",

@@ -1,1 +1,1 @@
-"""The warehouse side of a sync: newest rows, the ledger, and the changes between them."""
+"""Reads the newest rows from the warehouse, and keeps the ledger of published rows there."""

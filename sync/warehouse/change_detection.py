@@ -1,8 +1,8 @@
-"""The queries that find what changed: newest rows against published ones.
+"""The queries that find changes: the newest rows against the published ones.
 
-Where a table is large, most of its entities did not change, and telling which might have takes less
-than looking at all of their values: an entity whose newest instant is another than the published
-row's, or that has another row at that very instant.
+In a large table most entities did not change, and listing those that may have is cheaper than
+comparing all values. An entity may have changed if its newest instant is not the published row's,
+or if it has another row at that instant.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ __all__ = [
     "OP",
     "PREVIOUS_CREATED",
     "PREVIOUS_EVENT",
-    "are_hashed",
+    "are_hashable",
     "difference_query",
-    "listed",
-    "moved",
-    "restated",
+    "entities_with_new_instant",
+    "entities_with_restated_row",
+    "entities_with_ties",
+    "published_rows_of",
     "same_entity",
-    "tied",
 ]
 
 OP = "_op"
@@ -38,13 +38,13 @@ def difference_query(
     Args:
         publication: The view.
         latest: The statement for its newest rows.
-        published: The published rows.
-        whole: Whether the newest rows are those of all published ones' entities; else no row is
-            taken for deleted.
+        published: The published rows, as a table or a subquery.
+        whole: Whether `latest` covers all entities of `published`. If not, a published row without
+            a newest one does not count as deleted.
 
     Returns:
-        A SELECT of the view's columns, `OP` (`upsert` or `delete`) and the timestamps of the row
-        that was published before, if there was one.
+        A SELECT of the view's columns, `OP` (`upsert` or `delete`), and the timestamps of the row
+        published before, NULL if there was none.
     """
     view, keys = publication.view, _join_keys(publication)
     columns = [
@@ -74,15 +74,15 @@ def difference_query(
     )
 
 
-def moved(publication: Publication, published: str) -> str:
+def entities_with_new_instant(publication: Publication, published: str) -> str:
     """Write the query for the join keys of entities whose newest instant is not the published one.
 
-    New entities are among them, and such as have no row any more.
+    These include new entities, and entities without any row left.
     """
     event = quoted(publication.view.event_timestamp.name)
     keys = _join_keys(publication)
     return (
-        f"WITH newest AS (\n{publication.newest}\n)\n"
+        f"WITH newest AS (\n{publication.newest_instants}\n)\n"
         f"SELECT {', '.join(f'coalesce(newest.{key}, published.{key}) AS {key}' for key in keys)}\n"
         f"FROM newest FULL OUTER JOIN {published} AS published"
         f" ON {same_entity(publication, 'newest', 'published')}\n"
@@ -90,49 +90,49 @@ def moved(publication: Publication, published: str) -> str:
     )
 
 
-def restated(publication: Publication, published: str) -> str:
+def entities_with_restated_row(publication: Publication, published: str) -> str:
     """Write the query for the join keys of entities with another row at the published instant.
 
-    A row is known by the hash of its values, of 64 bits: to carry the values themselves through the
-    join would take several times as long, and more memory than there may be.
+    Rows are compared by a hash of 64 bits. Carrying the values themselves through the join would
+    take several times as long, and perhaps more memory than there is.
     """
     event, keys = quoted(publication.view.event_timestamp.name), _join_keys(publication)
-    history = _hashed(publication, publication.view.relation)
+    history = _with_hash(publication, publication.view.relation)
     return (
         f"SELECT {', '.join(f'history.{key}' for key in keys)}\n"
         f"FROM ({history}\n  WHERE {event} >= (SELECT min({event}) FROM {published})) AS history\n"
-        f"JOIN ({_hashed(publication, published)}) AS published\n"
+        f"JOIN ({_with_hash(publication, published)}) AS published\n"
         f"ON {same_entity(publication, 'history', 'published')}"
         f" AND history.{event} = published.{event}\n"
         "WHERE history._known <> published._known"
     )
 
 
-def are_hashed(publication: Publication) -> bool:
-    """Whether a row's hash tells it from others: DuckDB has one for `[0]` and `[0, 0]`."""
+def are_hashable(publication: Publication) -> bool:
+    """Return whether different rows have different hashes; DuckDB hashes `[0]` like `[0, 0]`."""
     return not any(kind.startswith("list") for _, kind in publication.columns)
 
 
-def _hashed(publication: Publication, source: str) -> str:
+def _with_hash(publication: Publication, source: str) -> str:
     kept = [*_join_keys(publication), quoted(publication.view.event_timestamp.name)]
     values = ", ".join(_compared(publication))
     return f"SELECT {', '.join(kept)}, hash({values}) AS _known FROM {source}"
 
 
-def tied(publication: Publication, published: str) -> str:
-    """Write the query for the join keys of entities that have several rows."""
+def entities_with_ties(publication: Publication, published: str) -> str:
+    """Write the query for the join keys of entities with several rows in a table."""
     keys = ", ".join(_join_keys(publication))
     return f"SELECT {keys} FROM {published} GROUP BY {keys} HAVING count(*) > 1"
 
 
-def listed(publication: Publication, published: str, table: str) -> str:
-    """Write the published rows of those entities alone that are listed in a table."""
+def published_rows_of(publication: Publication, published: str, table: str) -> str:
+    """Write the subquery for the published rows of the entities in a table."""
     keys = ", ".join(_join_keys(publication))
     return f"(SELECT * FROM {published} SEMI JOIN {table} USING ({keys}))"
 
 
 def same_entity(publication: Publication, left: str, right: str) -> str:
-    """Write the condition that rows are of one entity; empty where there are no join keys."""
+    """Write the condition that two rows are of one entity; empty without join keys."""
     return " AND ".join(f"{left}.{name} = {right}.{name}" for name in _join_keys(publication))
 
 
@@ -142,7 +142,7 @@ def _join_keys(publication: Publication) -> list[str]:
 
 
 def _differing(publication: Publication, left: str, right: str) -> str:
-    """Write the condition that rows of an entity differ, in their timestamps or their features."""
+    """Write the condition that two rows of an entity differ in a timestamp or a feature."""
     return " OR ".join(
         f"{mine} IS DISTINCT FROM {theirs}"
         for mine, theirs in zip(
@@ -152,9 +152,9 @@ def _differing(publication: Publication, left: str, right: str) -> str:
 
 
 def _compared(publication: Publication, table: str = "") -> list[str]:
-    """Return what rows of an entity are compared by.
+    """Return the expressions by which rows of an entity are compared.
 
-    0.0 is not -0.0, though they are equal; nor are texts the same that a collation makes equal.
+    SQL's equality is too weak: 0.0 equals -0.0, and a collation may make different texts equal.
     """
     view = publication.view
     keys = {key.name for key in view.join_keys}
@@ -163,7 +163,7 @@ def _compared(publication: Publication, table: str = "") -> list[str]:
     for name, kind in publication.columns:
         if name in keys:
             continue
-        column = publication.value(name, table)
+        column = publication.published_column(name, table)
         compared.append(f"{column} COLLATE C" if name in texts else column)
         if kind in _FLOATS:
             compared.append(f"signbit({column})")

@@ -1,4 +1,4 @@
-"""Reads the newest rows of a view from the warehouse, in bounded batches."""
+"""The source of a sync: a view's columns in the warehouse, and its rows in bounded batches."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from featurestore.online.keys import key_writer
 from featurestore.online.online_types import wire_type_name
 from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.protocol import Warehouse
+from sync.batch_sizes import BATCH_ROWS
 from sync.warehouse.publication import Publication, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BATCH_ROWS", "batches", "published"]
-
-BATCH_ROWS = 8192
-"""Rows that are encoded at once: enough to fill the arrays, few enough to stay in the caches."""
+__all__ = ["batches", "read_publication"]
 
 
-def published(view: FeatureView, now: datetime, warehouse: Warehouse) -> Publication:
-    """Return how a view is published: its keys and features with the types the warehouse gives.
+def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> Publication:
+    """Return a view as it is published, with the column types that the warehouse reports.
 
     Args:
         view: The feature view, with all types known.
-        now: The moment for which its rows are the newest.
-        warehouse: Where it is.
+        now: The moment whose newest rows are published.
+        warehouse: The warehouse.
 
     Raises:
-        UnsupportedOnlineType: A column's type cannot be published; all such columns are named.
+        UnsupportedOnlineType: Some columns have types that cannot be published; all are named.
     """
     found = _described(view, warehouse)
     columns = tuple((name, str(found.field(name).type)) for name in found.names)
@@ -60,8 +58,8 @@ def _schema(view: FeatureView, found: pa.Schema) -> Schema:
             refused.append(f"the join key {key.name} ({found.field(key.name).type})")
     if refused:
         raise UnsupportedOnlineType(
-            f"Feature view '{view.name}' ({view.path}) cannot be published: there is no online"
-            f" format for {', '.join(refused)}.",
+            f"Feature view '{view.name}' ({view.path}) cannot be published: the online format has"
+            f" no type for {', '.join(refused)}.",
             remedy="Cast it in the model (a join key to text or an integer), leave it out with"
             " `feature: false`, or declare the view `online: false`.",
         )
@@ -70,7 +68,7 @@ def _schema(view: FeatureView, found: pa.Schema) -> Schema:
 
 
 def batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Cut what the warehouse sends into batches of at most `BATCH_ROWS` rows."""
+    """Cut the warehouse's batches into batches of at most `BATCH_ROWS` rows."""
     for batch in reader:
         for start in range(0, batch.num_rows, BATCH_ROWS):
             yield batch.slice(start, BATCH_ROWS)

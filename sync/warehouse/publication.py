@@ -1,4 +1,4 @@
-"""One view as it is published, and the statements for its rows."""
+"""A view as it is published, and the statements for its newest rows."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DIALECT = "duckdb"
 
 @dataclass(frozen=True)
 class Publication:
-    """One view, and how it is published.
+    """A view as it is published.
 
     Attributes:
         view: The feature view, with all types known.
-        now: The moment for which rows are the newest.
-        schema: How they are laid out.
-        columns: The name and the warehouse's type of every column, in order.
-        since: Look for changes only at entities that have an event since then; None for all.
+        now: The moment whose newest rows are published.
+        schema: The schema of the rows in the online format.
+        columns: The name and the warehouse's type of each column, in order.
+        since: Compare only the entities with an event since then; None for all.
     """
 
     view: FeatureView
@@ -47,21 +47,21 @@ class Publication:
         return self._rows(EntitySubset())
 
     @property
-    def undecided(self) -> str:
-        """The statement for all rows of each entity's newest instant: several, where rows tie."""
+    def latest_with_ties(self) -> str:
+        """The statement for all rows of each entity's newest instant; entities may tie."""
         return self._rows(EntitySubset(), decided=False)
 
     @property
-    def recent(self) -> str:
-        """The statement for the newest rows of entities that have a recent event."""
+    def latest_since(self) -> str:
+        """The statement for the newest row of each entity with an event since `since`."""
         return self._rows(EntitySubset(since=self.since))
 
-    def among(self, table: str) -> str:
-        """Return the statement for the newest rows of entities listed in a table."""
+    def latest_among(self, table: str) -> str:
+        """Return the statement for the newest row of each entity in a table."""
         return self._rows(EntitySubset(among=table))
 
     @property
-    def newest(self) -> str:
+    def newest_instants(self) -> str:
         """The statement for the newest instant of each entity."""
         return newest_instants(self.view, _DIALECT, self.now)
 
@@ -69,34 +69,39 @@ class Publication:
         rows = latest_rows(self.view, _DIALECT, self.now, some, decided=decided)
         if not self._texts:
             return rows
-        shown = ", ".join(f"{self.value(name)} AS {quoted(name)}" for name, _ in self.columns)
+        shown = ", ".join(
+            f"{self.published_column(name)} AS {quoted(name)}" for name, _ in self.columns
+        )
         return f"SELECT {shown} FROM (\n{rows}\n) AS newest"
 
-    def value(self, name: str, table: str = "") -> str:
-        """Return a column as it is published: enumerations are text, as a new member is no type."""
+    def published_column(self, name: str, table: str = "") -> str:
+        """Return the expression for a column as it is published.
+
+        Enumerations are published as text, so that a new member does not change the type.
+        """
         column = f"{table}.{quoted(name)}" if table else quoted(name)
         return f"CAST({column} AS {self._texts[name]})" if name in self._texts else column
 
     @cached_property
     def _texts(self) -> dict[str, str]:
-        """The type of text in which a column is read, by its name; others are read as they are."""
+        """The type of text for each column that is an enumeration."""
         return {name: _text_type(kind) for name, kind in self.columns if "dictionary" in kind}
 
-    def seen_from(self, published: datetime | None, now: datetime) -> Publication:
-        """Return it with all entities looked at where a run goes back in time.
+    def compared_with(self, last: datetime | None) -> Publication:
+        """Return the publication without `since` if it goes back in time.
 
-        What was published of later moments lies at entities without a recent event too.
+        The last publication then holds rows of later moments, also at entities without an event
+        since `since`, so every entity is compared.
 
         Args:
-            published: The moment of the last publication.
-            now: The moment of this one.
+            last: The moment of the last publication.
         """
-        goes_back = published is not None and now < published
+        goes_back = last is not None and self.now < last
         return replace(self, since=None) if goes_back else self
 
     @property
     def layout(self) -> str:
-        """All that makes rows published before differ from the same rows published now."""
+        """A text of all that decides how rows are published: names, types, ttl."""
         ttl = None if self.view.ttl is None else self.view.ttl // timedelta(microseconds=1)
         created = self.view.created_timestamp
         return json.dumps(
@@ -111,7 +116,7 @@ class Publication:
 
 
 def columns_in_layout(layout: str) -> tuple[str, ...]:
-    """Return the names of the columns that were published by a layout.
+    """Return the names of the columns that a layout published.
 
     >>> columns_in_layout('{"columns": [["tailnum", "string"], ["seats", "int32"]]}')
     ('tailnum', 'seats')
@@ -120,12 +125,12 @@ def columns_in_layout(layout: str) -> tuple[str, ...]:
 
 
 def quoted(name: str) -> str:
-    """Return a column's or a table's name as it stands in a statement."""
+    """Return the name of a column or a table, quoted for a statement."""
     return exp.to_identifier(name, quoted=True).sql(_DIALECT)
 
 
 def _text_type(kind: str) -> str:
-    """Return the type of text for one of an enumeration, or of lists of it.
+    """Return the type of text for an enumeration, or for lists of one.
 
     >>> _text_type("list<l: dictionary<values=string, indices=uint8, ordered=0>>")
     'VARCHAR[]'

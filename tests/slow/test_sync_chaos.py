@@ -33,7 +33,7 @@ from tests.sync.safety.test_crash import (
 pytestmark = pytest.mark.slow
 
 ENTITIES = 20_000
-BOOK = key_slot(b"fs-meta:{shop}:views")
+METADATA_SLOT = key_slot(b"fs-meta:{shop}:views")
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def upset(node, trouble, seconds):
 
 def test_a_replica_that_lacks_the_last_rows_is_noticed(project, cluster, monkeypatch, tmp_path):
     """It takes a master's place in the middle of a sync that does not even lose a connection."""
-    index = (cluster.owner(BOOK) + 1) % 3
+    index = (cluster.owner(METADATA_SLOT) + 1) % 3
     master = cluster.nodes[index]
     options = (*master.options, "--cluster-replica-validity-factor", "0")
     replica = Server(tmp_path / "replica", free_port(), options)

@@ -110,7 +110,7 @@ def test_a_dry_run_writes_nothing(project, redis_server, redis_client, full):
 
 
 def test_a_dry_run_needs_no_lock(project, redis_server, redis_client):
-    """It neither waits for a sync that is at work, nor stands in its way."""
+    """It neither waits for a running sync, nor blocks it."""
     with sync_lock(redis_client, "shop") as lease:
         assert 4 == len(project.store(redis_server).sync(dry_run=True).views)
         lease.check()
@@ -145,8 +145,8 @@ def test_the_size_of_a_value_is_exact(project, redis_server, redis_client):
 
     store = project.store(redis_server)
     store.sync()
-    books = redis_client.hgetall("fs-meta:{shop}:schema:many_types")
-    schema = Schema.from_json(books[books[b"current"]])
+    schemas = redis_client.hgetall("fs-meta:{shop}:schema:many_types")
+    schema = Schema.from_json(schemas[schemas[b"current"]])
     with store.warehouse() as warehouse:
         rows = warehouse.stream("SELECT * FROM many_types ORDER BY number").read_all().to_pylist()
     lengths = [redis_client.strlen(f"fs:shop:many_types:{{{row['number']}}}") for row in rows]

@@ -406,7 +406,7 @@ def test_an_offline_view_is_refused(planes):
 
 @pytest.mark.parametrize("gone", ["declared away", "set offline"])
 def test_a_view_that_is_no_longer_published_vanishes(syncs, gone):
-    """Its rows and its books, in Redis and in the warehouse."""
+    """Its rows and its records, in Redis and in the warehouse."""
     fill(syncs.project)
     syncs()
     views = [ROUTES, MANY_TYPES, WEATHER, PLANES.but(online=False)]
@@ -579,7 +579,7 @@ def test_projects_in_one_redis_never_touch_each_other(tmp_path, redis_server, re
 
 
 def test_projects_may_share_a_warehouse(tmp_path, redis_server, redis_client):
-    """Each keeps its own books in the same schema."""
+    """Each keeps its own ledger in the same schema."""
     first = SyncProject(tmp_path / "first", PLANES, project="prod", memory=True)
     second = SyncProject(tmp_path / "second", PLANES, project="nonprod", memory=True)
     second._memory = first._memory  # noqa: SLF001

@@ -47,7 +47,7 @@ def reasons(report):
 
 
 def test_a_view_is_purged(project, redis_server, redis_client):
-    """Its rows and books are gone, and the next sync publishes it, and only it, in full."""
+    """Its rows and metadata are gone, and the next sync publishes it, and only it, in full."""
     others = {key for key in redis_client.scan_iter() if b"plane_status" not in key}
     store = project.store(redis_server)
 
@@ -62,7 +62,7 @@ def test_a_view_is_purged(project, redis_server, redis_client):
 
 
 def test_a_project_is_purged(project, redis_server, redis_client):
-    """All that it has in Redis is gone, what no book knows included."""
+    """All that it has in Redis is gone, with rows that no metadata names."""
     redis_client.set("fs:shop:forgotten:{1}", b"")
     redis_client.set("fs-meta:{shop}:forgotten", b"")
     store = project.store(redis_server)
@@ -89,7 +89,7 @@ def test_other_projects_are_left_alone(tmp_path, redis_server, redis_client, nam
     one, rest = purged(store.purge("plane_status")), purged(store.purge())
 
     assert ({"plane_status": 2}, {"route_load": 1, "weather": 1}) == (one, rest)
-    # Four rows, two books of each view, and the book of all views.
+    # Four rows, two metadata keys of each view, and the set of all views.
     assert 11 == len(every - set(redis_client.scan_iter()))
     for each, project in projects.items():
         if each != name:
@@ -161,7 +161,7 @@ def test_a_purge_that_fails_is_healed(project, redis_server, redis_client):
     redis_client.delete("fs:shop:plane_status:{N1}")
     report = project.store(redis_server).sync()
 
-    assert (True, "the warehouse has no record of what was published") == reasons(report)[
+    assert (True, "the warehouse has no record of the publication") == reasons(report)[
         "plane_status"
     ]
     assert_parity(project, redis_server)

@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from featurestore.errors import FeatureStoreError
-from sync.safety.diagnosis import Condition
+from sync.safety.diagnosis import PublicationState
 from sync.safety.lock import sync_lock
 from tests.support.builders import model, registry
 from tests.support.sync_project import NOW, PLANES, ROUTES, WEATHER, SyncProject, day
@@ -47,7 +47,7 @@ def test_before_the_first_sync(status):
     """What the warehouse has is told, and that nothing of it is online: an error."""
     found = status()["plane_status"]
 
-    assert (Condition.NEVER, "error") == (found.state, found.level)
+    assert (PublicationState.NEVER, "error") == (found.state, found.level)
     assert (day(5).replace(tzinfo=UTC), timedelta(days=5)) == (found.newest_event, found.age)
     assert [None] * 5 == [found.as_of, found.lag, found.rows, found.memory, found.synced_at]
 
@@ -57,7 +57,7 @@ def test_after_a_sync(status, sync):
     sync()
     found = status(NOW + 2 * HOUR)["plane_status"]
 
-    assert (Condition.OK, "pass", "") == (found.state, found.level, found.reason)
+    assert (PublicationState.OK, "pass", "") == (found.state, found.level, found.reason)
     assert (NOW, 2 * HOUR) == (found.as_of, found.lag)
     assert timedelta(days=5) + 2 * HOUR == found.age
     assert (2, True) == (found.rows, found.newest_is_online)
@@ -123,7 +123,7 @@ def test_an_interrupted_sync(status, sync, project, redis_server):
     project.execute("UPDATE _featurestore_sync SET dirty = true WHERE view = 'route_load'")
     found = status()["route_load"]
 
-    assert (Condition.INTERRUPTED, "warn") == (found.state, found.level)
+    assert (PublicationState.INTERRUPTED, "warn") == (found.state, found.level)
     assert "did not finish" in found.reason
 
 
@@ -133,7 +133,7 @@ def test_a_flushed_store(status, sync, redis_client):
     redis_client.flushall()
     found = status()["route_load"]
 
-    assert (Condition.LOST, "error", 1) == (found.state, found.level, found.rows)
+    assert (PublicationState.LOST, "error", 1) == (found.state, found.level, found.rows)
     assert (0, None) == (found.memory, found.as_of)
 
 
@@ -141,32 +141,32 @@ def test_another_warehouses_publication(status, sync, redis_client):
     """It is an error: readers are served what this warehouse never said."""
     sync()
     redis_client.hset("fs-meta:{shop}:view:route_load", "epoch", "another")
-    assert (Condition.FOREIGN, "error") == _state(status()["route_load"])
+    assert (PublicationState.FOREIGN, "error") == _state(status()["route_load"])
 
 
-def test_books_that_cannot_be_read(status, sync, redis_client):
+def test_metadata_that_cannot_be_read(status, sync, redis_client):
     """What somebody else wrote there is foreign, and no reason to break."""
     sync()
     strange = {"epoch": b"\xff", "as_of": "yesterday"}
     redis_client.hset("fs-meta:{shop}:view:route_load", mapping=strange)
     found = status()["route_load"]
-    assert (Condition.FOREIGN, None) == (found.state, found.as_of)
+    assert (PublicationState.FOREIGN, None) == (found.state, found.as_of)
 
 
 def test_a_schema_that_differs(status, sync, project):
     """A feature less, a type or a ttl changed: a warning until the next sync."""
     sync()
     project.declare(PLANES.but(ttl="10 days"), ROUTES)
-    assert (Condition.CHANGED, "warn") == _state(status()["plane_status"])
+    assert (PublicationState.CHANGED, "warn") == _state(status()["plane_status"])
     sync()
-    assert (Condition.OK, "pass") == _state(status()["plane_status"])
+    assert (PublicationState.OK, "pass") == _state(status()["plane_status"])
 
 
 def test_a_view_that_is_no_longer_declared(status, sync, project):
     """Its rows are still online until the next sync removes them."""
     sync()
     project.declare(PLANES, ROUTES.but(online=False))
-    assert (Condition.UNDECLARED, "warn") == _state(status()["route_load"])
+    assert (PublicationState.UNDECLARED, "warn") == _state(status()["route_load"])
     assert ["plane_status"] == list(status(views=["plane_status"]))
     sync()
     assert ["plane_status"] == list(status())
@@ -178,9 +178,9 @@ def test_a_table_that_is_not_built_hides_no_other(status, sync, project):
     project.execute("DROP TABLE route_load")
     found = status()
 
-    assert (Condition.BROKEN, "error") == _state(found["route_load"])
+    assert (PublicationState.BROKEN, "error") == _state(found["route_load"])
     assert "dbt build" in found["route_load"].reason
-    assert (Condition.OK, "pass") == _state(found["plane_status"])
+    assert (PublicationState.OK, "pass") == _state(found["plane_status"])
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Everything that knows redis-py: URLs, connections and the one-round-trip read."""
+"""Everything that knows redis-py: URLs, clients, its private parts, and the one-round-trip read."""

@@ -1,8 +1,8 @@
-"""One round trip: the values of many keys.
+"""One round trip for the values of many keys.
 
-A server that has all keys is asked on one of the client's connections directly: the way there by
-`mget` takes more than a quarter of its time. Whatever makes a connection what it is stays the
-client's: the pool, TLS, who is master, the retries, the health checks.
+A single server is asked on a bare connection of the client's pool: packing and dispatching in
+`client.mget` takes more than a quarter of the whole read (`benchmarks/online/read_contenders.py`).
+The connection still is the client's, with its TLS, its failover, its retries and health checks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from featurestore.online.redis.connection import is_cluster
+from featurestore.online.redis.internals import is_cluster
 
 __all__ = ["async_key_reader", "key_reader"]
 
@@ -19,7 +19,7 @@ Values = list[bytes | None]
 
 
 def key_reader(client: Any) -> Callable[[Sequence[str]], Values]:
-    """Return what reads many keys in one round trip, to each node it takes."""
+    """Return a function that reads many keys, in one round trip per node."""
     if is_cluster(client):
         return partial(_of_cluster, client)
     from hiredis import pack_command
@@ -28,7 +28,7 @@ def key_reader(client: Any) -> Callable[[Sequence[str]], Values]:
 
 
 def async_key_reader(client: Any) -> Callable[[Sequence[str]], Awaitable[Values]]:
-    """Return what reads many keys without blocking the event loop; see `key_reader`."""
+    """Return a function that reads many keys without blocking the event loop; see `key_reader`."""
     if is_cluster(client):
         return partial(_aof_cluster, client)
     from hiredis import pack_command
@@ -37,7 +37,7 @@ def async_key_reader(client: Any) -> Callable[[Sequence[str]], Awaitable[Values]
 
 
 def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str]) -> Values:
-    """Read keys of one server; a connection that fails is opened anew, and asked again."""
+    """Read keys of one server; the client's retry reconnects a connection that fails."""
     command = pack(("MGET", *keys))
     connection = pool.get_connection()
 
@@ -71,7 +71,7 @@ async def _aof_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[st
 
 
 def _of_cluster(client: Any, keys: Sequence[str]) -> Values:
-    """Read keys slot by slot; one by one while some of a slot's are here and some are there."""
+    """Read keys slot by slot; key by key while a slot's keys are split between two nodes."""
     import redis.exceptions as failures
 
     try:

@@ -1,4 +1,4 @@
-"""The slots of Redis Cluster: which one a key lies in, and keys that lie in a given one.
+"""The slots of Redis Cluster: the slot of a key, and a hash tag for each slot.
 
 https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 """
@@ -15,7 +15,7 @@ SLOTS = 16_384
 
 
 def by_slot(keys: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Return the slot and the number of each key, in the order of the slots.
+    """Return the slot and the index of each key, sorted by slot.
 
     >>> by_slot([b"fs:a:{8}", b"fs:a:{7}", b"fs:b:{7}"])
     [(1716, 1), (1716, 2), (14171, 0)]
@@ -27,7 +27,7 @@ def by_slot(keys: Sequence[bytes]) -> list[tuple[int, int]]:
 
 @cache
 def slot_tags() -> Sequence[str]:
-    """Return a hash tag for each slot: the smallest number that lies in it."""
+    """Return a hash tag for each slot: the smallest number that hashes to it."""
     return _first_of_each(SLOTS, (str(number) for number in count()))
 
 

@@ -1,11 +1,11 @@
-"""The URL of an online store: one server, a cluster of them, or one that sentinels watch.
+"""The URL of an online store: a single server, a cluster, or a master that sentinels watch.
 
-    redis://[user:password@]host:port/database        one server; rediss:// with TLS
-    unix:///path/to/socket                            one server on this machine
+    redis://[user:password@]host:port/database        a single server; rediss:// with TLS
+    unix:///path/to/socket                            a single server on this machine
     redis+cluster://[user:password@]host:port,...     Redis Cluster; rediss+cluster:// with TLS
     redis+sentinel://host:port,.../name/database      the master that sentinels know by that name
 
-Options go behind a `?`; see `redis_options`.
+Options follow a `?`; see `url_options`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an online store is.
+    """The parsed URL of an online store.
 
     Attributes:
-        url: The URL of one server, as redis-py reads it; of the first host, where there are more.
-        kind: `cluster`, `sentinel`, or empty for one server.
+        url: The URL of a single server, as redis-py reads it; with several hosts, of the first.
+        kind: `cluster`, `sentinel`, or empty for a single server.
         hosts: All hosts with their ports.
         master: The name of the master that sentinels watch.
     """
@@ -54,10 +54,10 @@ class Endpoint:
 
 
 def parse_url(url: str | None) -> Endpoint:
-    """Read the URL of an online store.
+    """Parse the URL of an online store.
 
     Raises:
-        OnlineStoreError: It is of no form that is known.
+        OnlineStoreError: The URL has none of the four forms.
 
     >>> parse_url("redis+sentinel://a:1,b/feast/2")
     Endpoint(url='redis://a:1/2', kind='sentinel', hosts=(('a', 1), ('b', 26379)), master='feast')
@@ -78,7 +78,7 @@ def parse_url(url: str | None) -> Endpoint:
         user, at, listed = parts.netloc.rpartition("@")
         hosts = tuple(_host(text, _PORTS.get(kind, 6379)) for text in listed.split(","))
     except ValueError:
-        # What is no port may be a password, which a traceback would show.
+        # An invalid port may be a password, and the traceback would show it.
         raise _unreadable(given) from None
     master, _, database = parts.path.strip("/").partition("/")
     if kind == "sentinel" and not master:
@@ -95,11 +95,11 @@ def parse_url(url: str | None) -> Endpoint:
 
 
 def _check_database(database: str, url: str) -> None:
-    # The client would take the first one for it.
+    # redis-py would silently use database 0.
     if database and not (database.isascii() and database.isdigit()):
         raise OnlineStoreError(
             f"The online store's URL for {address(url)} names the database '{database}', which is"
-            " no number.",
+            " not a number.",
             remedy="Databases are numbered from 0: redis://host:port/0.",
         )
 
@@ -112,7 +112,7 @@ def _host(text: str, port: int) -> tuple[str, int]:
 
 
 def address(url: str | None) -> str:
-    """Return the server's address as it may be shown: without user and password.
+    """Return the server's address without user and password, so that it can be shown.
 
     >>> address("redis://admin:secret@cache.internal:6380/2")
     'cache.internal:6380/2'
@@ -124,7 +124,7 @@ def address(url: str | None) -> str:
     try:
         parts = urlsplit(url or DEFAULT_URL)
     except ValueError:
-        # A bracket of an IPv6 address that is missing.
+        # An IPv6 address without its closing bracket.
         return "the given URL"
     if _may_show_a_secret(parts):
         return "the given URL"
@@ -136,7 +136,7 @@ def address(url: str | None) -> str:
 
 
 def _may_show_a_secret(parts: SplitResult) -> bool:
-    # One with an unescaped `/`, `?` or `#`: there is no telling where it ends.
+    # A password with an unescaped `/`, `?` or `#` ends at an unknown place.
     return "@" in parts.path + parts.query + parts.fragment
 
 
@@ -144,7 +144,7 @@ def _shown(text: str, default: int) -> str:
     try:
         host, port = _host(text, default)
     except ValueError:
-        # Of what is no port nothing is shown: it may be a password.
+        # An invalid port may be a password, so it is not shown.
         return text.partition(":")[0]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -155,5 +155,5 @@ def _unreadable(url: str) -> OnlineStoreError:
     return OnlineStoreError(
         f"The online store's URL, which begins with '{scheme}', cannot be understood.",
         remedy=(scheme not in _SCHEMES and did_you_mean(scheme, _SCHEMES))
-        or f"Write it as {form}; an IPv6 address stands in brackets.",
+        or f"Write it as {form}; put an IPv6 address in brackets.",
     )

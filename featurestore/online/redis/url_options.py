@@ -1,7 +1,7 @@
-"""What stands behind the `?` of an online store's URL: checked, before a connection is made.
+"""The options after the `?` of an online store's URL, checked before a connection is made.
 
-The client takes its options as arguments, so one that it does not know would end in a TypeError
-far from its cause, and a certificate that is not there in an error that does not name it.
+redis-py takes options as arguments. An unknown option would end in a TypeError far from its cause,
+and a missing certificate in an error that does not name the file.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def checked_options(endpoint: Endpoint) -> dict[str, str]:
     """Return the options of a URL.
 
     Raises:
-        OnlineStoreError: One is unknown, does not belong to a URL of this form, or names a file
-            that is not there.
+        OnlineStoreError: An option is unknown, does not belong to a URL of this kind, or names a
+            file that does not exist.
 
     >>> checked_options(Endpoint("rediss://cache:6380/0?socket_timeout=2"))
     {'socket_timeout': '2'}
@@ -54,7 +54,7 @@ def checked_options(endpoint: Endpoint) -> dict[str, str]:
     parts = urlsplit(endpoint.url)
     behind = parts.query + parts.fragment + ("" if parts.scheme == "unix" else parts.path)
     if "@" in behind:
-        # What looks like a path or options may be half of a password, so nothing of it is shown.
+        # The path or the options may be the second half of a password, so nothing is shown.
         raise OnlineStoreError(
             "The online store's URL cannot be understood: an '@' comes after a '/', '?' or '#'.",
             remedy="Write / ? # and @ in a password or an option as %2F %3F %23 and %40.",
@@ -65,15 +65,15 @@ def checked_options(endpoint: Endpoint) -> dict[str, str]:
         if name not in known:
             raise _unknown(endpoint, name, known)
         if name in _PATHS and not _PATHS[name](Path(value)):
-            raise _refused(endpoint, f"names in {name} what is not there: '{value}'")
+            raise _refused(endpoint, f"gives {name}='{value}', which does not exist")
         if name in _CHOICES and value not in _CHOICES[name]:
             choices = ", ".join(_CHOICES[name])
-            raise _refused(endpoint, f"says {name}={value}", f"Say one of: {choices}.")
+            raise _refused(endpoint, f"gives {name}='{value}'", f"Use one of: {choices}.")
     return options
 
 
 def _known(endpoint: Endpoint) -> frozenset[str]:
-    """Return the options that a URL of a form may have."""
+    """Return the options that a URL of this kind may have."""
     one = endpoint.kind != "cluster"
     return frozenset().union(
         _ALWAYS,
@@ -91,10 +91,10 @@ def _has_tls(endpoint: Endpoint) -> bool:
 
 def _unknown(endpoint: Endpoint, name: str, known: frozenset[str]) -> OnlineStoreError:
     if name in _TLS | _TLS_OF_ONE and not _has_tls(endpoint):
-        remedy = "It is an option of TLS: let the URL begin with rediss instead of redis."
+        remedy = "It is a TLS option: begin the URL with rediss instead of redis."
     else:
-        remedy = did_you_mean(name, known) or f"Known are: {', '.join(sorted(known))}."
-    return _refused(endpoint, f"has an option that is not known here: '{name}'", remedy)
+        remedy = did_you_mean(name, known) or f"Known options: {', '.join(sorted(known))}."
+    return _refused(endpoint, f"has the unknown option '{name}'", remedy)
 
 
 def _refused(endpoint: Endpoint, what: str, remedy: str = "") -> OnlineStoreError:

@@ -134,7 +134,7 @@ def test_a_wrong_password_is_turned_away(shop, guarded, user):
     ):
         with pytest.raises(OnlineStoreUnavailable) as error:
             attempt()
-        assert f"The online store at {where}/0 turned the connection away:" in error.value.message
+        assert f"The online store at {where}/0 refused the login:" in error.value.message
         assert "Check user and password in FEATURESTORE_REDIS_URL." == error.value.remedy
         assert 3 == error.value.exit_code
         assert "wr0ng" not in str(error.value)
@@ -145,7 +145,7 @@ def test_a_server_that_wants_a_password_turns_away_who_has_none(shop, tmp_path):
     with embedded_server(tmp_path) as url, redis.Redis.from_url(url) as admin:
         admin.config_set("requirepass", SECRET)
         for user in ("", ":wr0ng@"):
-            with pytest.raises(OnlineStoreUnavailable, match="turned the connection away") as error:
+            with pytest.raises(OnlineStoreUnavailable, match="refused the login") as error:
                 shop(url.replace("redis://", f"redis://{user}")).open().sync()
             assert "wr0ng" not in str(error.value)
 

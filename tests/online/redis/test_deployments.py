@@ -19,7 +19,7 @@ from featurestore.demo.server import embedded_server, find_server
 from featurestore.errors import FeatureStoreError, OnlineStoreError, OnlineStoreUnavailable
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.connection import client
-from sync.safety.diagnosis import Condition
+from sync.safety.diagnosis import PublicationState
 from sync.safety.lock import lock_key, sync_lock
 from tests.support.cluster_fixture import running_cluster
 from tests.support.sync_project import (
@@ -133,7 +133,7 @@ def _whole_life(project, url):
     assert (5, 5, False) == (report.written, report.deleted, report.full)
     store.sync(full=True)
     assert store.verify(sample="all").good
-    assert [Condition.OK] * 2 == [view.state for view in store.status().views]
+    assert [PublicationState.OK] * 2 == [view.state for view in store.status().views]
     assert all(view.memory for view in store.status().views)
     project.declare(PLANES)
     project.store(url).sync()

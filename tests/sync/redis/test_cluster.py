@@ -17,14 +17,14 @@ from featurestore.errors import (
     SyncError,
     SyncLocked,
 )
-from featurestore.online.keys import metadata_key as book_of
+from featurestore.online.keys import metadata_key
 from featurestore.online.redis.connection import address, client
 from featurestore.online.redis.slots import SLOTS, slot_tags
 from sync.encoding.byte_columns import from_pieces
 from sync.redis.cluster import ClusterSender
 from sync.redis.key_scan import keys_with
 from sync.redis.publisher import publishing
-from sync.redis.resp import RowBatch, Written
+from sync.redis.resp import PackedRows, RowBatch
 from sync.redis.scripts import LOST
 from sync.safety.diagnosis import PART_LOST
 from sync.safety.fences import fence_key
@@ -180,7 +180,7 @@ def test_rows_that_move_while_they_are_walked_are_found(project, cluster, monkey
     cluster.move(slot, source)
 
 
-def test_the_books_may_move_during_a_sync(project, cluster):
+def test_the_metadata_may_move_during_a_sync(project, cluster):
     """The lock and what it guards are half here and half there, for a moment."""
     store = project.store(cluster.url)
     store.sync()
@@ -211,29 +211,29 @@ def test_a_client_that_knows_the_old_place_of_a_slot_follows(project, cluster):
 
 
 def test_a_node_that_comes_back_empty_is_noticed(project, cluster):
-    """Its rows are gone, though the book of the publication lies on another node."""
+    """Its rows are gone, though the epoch of the publication is on another node."""
     store = project.store(cluster.url)
     store.sync()
-    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
-    lost = cluster.nodes[(book + 1) % 3]
+    metadata = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(metadata + 1) % 3]
     lost.client().flushall()
     assert "lost" in {view.state for view in store.status().views}
 
     report = planes(store.sync())
     assert report.full
-    assert "lost what it had" in report.reason
+    assert "lost its data" in report.reason
     assert_parity(project, cluster.url)
     assert not planes(store.sync()).full
 
 
 def test_a_node_that_is_down_fails_the_sync_and_the_next_heals(project, cluster, monkeypatch):
     """Nothing is half-done for good, and the error says which service is to blame."""
-    monkeypatch.setattr("featurestore.online.redis.retry._RETRY_SECONDS", 1.0)
+    monkeypatch.setattr("featurestore.online.redis.retry.RETRY_SECONDS", 1.0)
     store = project.store(cluster.url)
     store.sync()
     project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
-    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
-    lost = cluster.nodes[(book + 1) % 3]
+    metadata = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(metadata + 1) % 3]
     lost.stop()
     try:
         with pytest.raises(FeatureStoreError) as error:
@@ -253,12 +253,12 @@ def test_a_part_lost_before_the_first_write_is_noticed(project, cluster, monkeyp
     project.execute(
         "UPDATE plane_status SET delay = 9, written_at = now()::TIMESTAMP WHERE seats = 1"
     )
-    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    metadata = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
     find = Ledger.find_changes
 
     def find_and_lose(self, *args, **options):
         found = find(self, *args, **options)
-        cluster.nodes[(book + 1) % 3].client().flushall()
+        cluster.nodes[(metadata + 1) % 3].client().flushall()
         return found
 
     monkeypatch.setattr(Ledger, "find_changes", find_and_lose)
@@ -272,8 +272,8 @@ def test_a_part_lost_before_the_first_write_is_noticed(project, cluster, monkeyp
 def test_a_node_lost_in_the_middle_is_noticed_at_the_end(project, cluster, monkeypatch):
     """A sync whose first rows vanish while it writes the last does not call itself done."""
     store = project.store(cluster.url)
-    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
-    lost = cluster.nodes[(book + 1) % 3]
+    metadata = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    lost = cluster.nodes[(metadata + 1) % 3]
     send = ClusterSender.send
 
     def send_and_lose(self, rows):
@@ -312,18 +312,18 @@ def test_a_holder_that_never_gave_the_lock_back_is_fenced_out(project, cluster):
 def test_what_was_sent_twice_may_come_late(project, cluster, monkeypatch):
     """A connection breaks, the rows go another way; after the next sync the first are there too."""
     store = project.store(cluster.url)
-    sent, packed = [], Written.packed
+    sent, packed = [], PackedRows.packed
 
     def record(self, sha, guard, start, end):
         sent.append((self.rows.keys[start].as_py(), packed(self, sha, guard, start, end)))
         return sent[-1][1]
 
     def lose(self, name, failed, _errors):
-        self._lose(name, failed)
+        self._drop_node(name, failed)
         yield from ()
 
     with monkeypatch.context() as patch:
-        patch.setattr(Written, "packed", record)
+        patch.setattr(PackedRows, "packed", record)
         patch.setattr(ClusterSender, "_receive", lose)
         store.sync()
     project.execute("UPDATE plane_status SET delay = delay + 1, written_at = now()::TIMESTAMP")
@@ -338,7 +338,7 @@ def test_what_was_sent_twice_may_come_late(project, cluster, monkeypatch):
 
 
 def test_a_publication_that_is_not_whole_raises_fences(project, cluster):
-    """The book of the lock's holders may be lost with the publication's own."""
+    """The record of the lock's holders may be lost with the publication's metadata."""
     store = project.store(cluster.url)
     store.sync()
     with client(cluster.url) as connection:
@@ -356,8 +356,8 @@ def test_a_publication_that_is_not_whole_raises_fences(project, cluster):
 def test_a_node_without_memory_fails_the_sync_and_the_next_heals(project, cluster, monkeypatch):
     """All answers come in before the error is told, so that nothing is still on its way."""
     store = project.store(cluster.url)
-    book = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
-    full = cluster.nodes[(book + 1) % 3].client()
+    metadata = cluster.owner(key_slot(b"fs-meta:{shop}:views"))
+    full = cluster.nodes[(metadata + 1) % 3].client()
     finish = ClusterSender.finish
 
     def fill(self):
@@ -373,7 +373,7 @@ def test_a_node_without_memory_fails_the_sync_and_the_next_heals(project, cluste
         full.config_set("maxmemory", 0)
     store.sync()
     with client(cluster.url) as connection:
-        held = [connection.get(book_of("shop", name)) for name in ("holders", "returned")]
+        held = [connection.get(metadata_key("shop", name)) for name in ("holders", "returned")]
     assert held[0] == held[1]
     assert_parity(project, cluster.url)
 
@@ -436,7 +436,7 @@ def test_two_syncs_of_a_cluster_do_not_meet(project, cluster):
     with (
         client(cluster.url) as connection,
         sync_lock(connection, "shop"),
-        pytest.raises(SyncLocked, match="at work"),
+        pytest.raises(SyncLocked, match="is running"),
     ):
         project.store(cluster.url).sync()
 
@@ -497,9 +497,9 @@ def test_rows_are_cut_and_picked():
         return RowBatch("newest", from_pieces(keys), (from_pieces(values),), b"x")
 
     rows = made([b"a", b"b", b"c"], [b"1", b"2", b"3"])
-    assert made([b"b", b"c"], [b"2", b"3"]) == rows.cut(1, 3)
-    assert made([b"c", b"a"], [b"3", b"1"]) == rows.picked([2, 0])
-    assert rows == RowBatch.joined([rows.cut(0, 1), rows.cut(1, 3)])
+    assert made([b"b", b"c"], [b"2", b"3"]) == rows.slice(1, 3)
+    assert made([b"c", b"a"], [b"3", b"1"]) == rows.take([2, 0])
+    assert rows == RowBatch.joined([rows.slice(0, 1), rows.slice(1, 3)])
     assert not rows.continues(replace(rows, expiry=b"y"))
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from featurestore.online.codec import CREATED, NO_CREATED, NULLS, Schema
 from sync.encoding.byte_columns import from_pieces
-from sync.redis.publisher import expiry_shift, publishing
+from sync.redis.expiry import expiry_shift
+from sync.redis.publisher import publishing
 from sync.safety.lock import sync_lock
 
 SCHEMA = Schema((("id", "int64"),), (("n", "int8"),))

@@ -10,7 +10,8 @@ import redis
 from featurestore.errors import SyncError
 from featurestore.online.codec import Schema
 from sync.encoding.byte_columns import from_pieces
-from sync.redis.publisher import GRACE, expiry_shift, publishing
+from sync.redis.expiry import GRACE, expiry_shift
+from sync.redis.publisher import publishing
 from sync.redis.resp import command
 from sync.redis.transactions import opening
 from sync.safety.lock import lock_key, sync_lock
@@ -163,7 +164,7 @@ def test_a_check_without_memory_touches_the_lock(redis_client):
     """The alarm cannot be set, and the rows come when there is memory again."""
     with sync_lock(redis_client, "shop") as lease:
         redis_client.set(lock_key("shop"), "another", ex=60)
-        begin = opening(lease.held, b"fs-meta:{shop}:alarm")
+        begin = opening(lease.guard, b"fs-meta:{shop}:alarm")
         connection = redis_client.connection_pool.get_connection()
         redis_client.config_set("maxmemory", 1)
         try:

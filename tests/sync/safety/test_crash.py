@@ -21,7 +21,7 @@ from tests.support.sync_project import NOW, SyncProject, View, assert_parity
 
 ROOT = Path(__file__).parents[3]
 LOCK = "fs-meta:{shop}:lock"
-BOOKS = 3
+METADATA_KEYS = 3
 ENTITIES = 30_000
 KILLS = 12
 BIG = View(
@@ -94,7 +94,7 @@ def assert_healed(project, url, client, entities):
     """Check the law on a sample, and that nothing else is there."""
     chosen = random.Random(0).sample(range(entities), min(entities, 500))
     assert_parity(project, url, keys=pa.table({"id": pa.array(chosen, pa.int64())}))
-    assert entities + BOOKS == client.dbsize()
+    assert entities + METADATA_KEYS == client.dbsize()
 
 
 class Reader(threading.Thread):

@@ -60,7 +60,7 @@ def once(action):
 
 def test_who_comes_second_is_told_who_is_at_work(project, redis_server, redis_client):
     """The holder's process and the time since when; nothing is written."""
-    expected = rf"'shop' is at work: process {os.getpid()} on \S+ since \d{{4}}-.* UTC\."
+    expected = rf"'shop' is running: process {os.getpid()} on \S+ since \d{{4}}-.* UTC\."
     with sync_lock(redis_client, "shop"), pytest.raises(SyncLocked, match=expected) as caught:
         project.store(redis_server).sync()
     assert 1 == len(str(caught.value).splitlines())

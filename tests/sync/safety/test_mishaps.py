@@ -48,7 +48,7 @@ def heals(project, url):
 
 @pytest.mark.parametrize("full", [True, False])
 def test_a_flush_after_the_last_row_is_noticed(project, redis_server, redis_client, full):
-    """The books are written under the lock: an emptied server is never called complete."""
+    """The metadata is written under the lock: an emptied server is never called complete."""
     project.execute("UPDATE plane_status SET delay = 2", "UPDATE weather SET wind = 2")
 
     def progress(event):
@@ -187,18 +187,18 @@ def test_an_enumeration_gets_a_new_member(tmp_path, redis_server, redis_client):
 
 
 def test_the_table_of_published_rows_is_dropped(project, redis_server):
-    """The book alone is not enough: the reason says what is missing."""
+    """The entry alone is not enough: the reason says what is missing."""
     project.execute('DROP TABLE "_featurestore_published__shop.plane_status"')
     reports = {view.view: view for view in project.store(redis_server).sync().views}
-    assert "table of what was published is gone" in reports["plane_status"].reason
+    assert "table of published rows is gone" in reports["plane_status"].reason
     assert_parity(project, redis_server)
 
 
-def test_the_warehouses_book_is_lost(project, redis_server):
+def test_the_ledgers_entries_are_lost(project, redis_server):
     """Everything is published anew, and the reason is given."""
     project.execute("DROP TABLE _featurestore_sync")
     reports = project.store(redis_server).sync().views
-    assert {"the warehouse has no record of what was published"} == {r.reason for r in reports}
+    assert {"the warehouse has no record of the publication"} == {r.reason for r in reports}
 
 
 @pytest.mark.parametrize("name", ["_op", "_previous_event", "_rank", "_Key"])

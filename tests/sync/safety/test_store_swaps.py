@@ -62,7 +62,7 @@ def restore(client, dumped):
 
 
 def test_a_flushed_redis_is_filled_again(project, redis_server, redis_client):
-    """Everything is gone, books and all."""
+    """Everything is gone, with the metadata."""
     redis_client.flushall()
     assert {GONE} == heal(project, redis_server)
 
@@ -78,7 +78,7 @@ def test_a_flushed_redis_is_filled_with_what_is_true_now(project, redis_server, 
 def test_a_redis_restored_from_an_older_dump_is_noticed(
     project, redis_server, redis_client, changed_since
 ):
-    """Yesterday's rows under yesterday's books."""
+    """Yesterday's rows under yesterday's metadata."""
     yesterday = dump(redis_client)
     change(project)
     project.store(redis_server).sync()
@@ -133,13 +133,13 @@ def test_another_server_is_filled_from_the_start(project, redis_server, tmp_path
 @pytest.mark.parametrize(
     "tables",
     [
-        pytest.param(["_featurestore_sync"], id="the book"),
+        pytest.param(["_featurestore_sync"], id="the entries"),
         pytest.param(
             [
                 "_featurestore_sync",
                 *(f"_featurestore_published__shop.{v}" for v in ("plane_status", "route_load")),
             ],
-            id="the book and rows",
+            id="the entries and rows",
         ),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_copy_with_other_changes_is_noticed(project, redis_server, tmp_path):
 
 
 def test_a_warehouse_rebuilt_from_nothing_takes_over(project, redis_server):
-    """The file deleted and built by dbt again: no books, other rows."""
+    """The file deleted and built by dbt again: no ledger, other rows."""
     project.warehouse.unlink()
     project.create(*project.views.values())
     project.insert(PLANES, ("N7", day(2), day(2), 7.0, 7, "only"))

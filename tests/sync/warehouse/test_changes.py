@@ -15,7 +15,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.warehouse import ledger as state
+from sync.warehouse import change_finder
 from tests.support.sync_project import (
     NOW,
     PLANES,
@@ -126,11 +126,11 @@ class World:
         self.client.flushall()
 
     def forget(self, step: Step) -> None:
-        """Lose the warehouse's book."""
+        """Lose the ledger's entries."""
         self.project.execute("DROP TABLE IF EXISTS _featurestore_sync")
 
     def lose(self, step: Step) -> None:
-        """Lose the server's book and a row with it, as it loses its last seconds."""
+        """Lose the view's metadata and a row with it, as it loses its last seconds."""
         name = step.view.name
         rows = sorted(self.client.scan_iter(match=f"fs:shop:{name}:*"))
         self.client.delete(f"fs-meta:{{shop}}:view:{name}", *rows[:1])
@@ -187,8 +187,8 @@ class _Crash(Exception):
 def test_after_any_history_a_sync_makes_online_equal_to_history(
     redis_server, monkeypatch, many, story
 ):
-    """Inserts, late and restated rows, deletions, moves in time, lost books: one sync heals it."""
-    monkeypatch.setattr(state, "_MANY", many)
+    """Inserts, late and restated rows, deletions, moves in time, lost records: one sync heals it."""
+    monkeypatch.setattr(change_finder, "_LARGE_ROWS", many)
     with (
         TemporaryDirectory() as folder,
         redis.Redis.from_url(redis_server) as client,

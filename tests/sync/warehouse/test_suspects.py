@@ -11,8 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.selection import publication_of
-from sync.warehouse import ledger as state
-from sync.warehouse.change_detection import difference_query, moved, restated, tied
+from sync.warehouse import change_finder
+from sync.warehouse.change_detection import (
+    difference_query,
+    entities_with_new_instant,
+    entities_with_restated_row,
+    entities_with_ties,
+)
 from sync.warehouse.ledger import Ledger
 from tests.support.sync_project import (
     NOW,
@@ -24,6 +29,11 @@ from tests.support.sync_project import (
     day,
 )
 
+NEW_INSTANT, RESTATED, TIES = (
+    entities_with_new_instant,
+    entities_with_restated_row,
+    entities_with_ties,
+)
 STATUS = replace(PLANES, created=False)
 KINDS = View("kinds", {"id": "INTEGER"}, {"mood": "ENUM('good', 'bad')"})
 
@@ -52,8 +62,8 @@ UPDATE plane_status SET delay = '-0.0' WHERE delay = 9;
 @pytest.fixture(autouse=True)
 def _suspects_alone_are_looked_at(monkeypatch):
     """However few rows there are, and however many of them changed."""
-    monkeypatch.setattr(state, "_MANY", 0)
-    monkeypatch.setattr(state, "_SHARE", 99)
+    monkeypatch.setattr(change_finder, "_LARGE_ROWS", 0)
+    monkeypatch.setattr(change_finder, "_SUSPECT_SHARE", 99)
 
 
 @pytest.fixture
@@ -84,8 +94,8 @@ def project(tmp_path, redis_server, redis_client):
 
 def found(project, view, query):
     """Return the first join key of the entities that a query lists, sorted."""
-    with opened(project) as (warehouse, books, publish):
-        listed = query(publish(view, NOW), books.published(view.name))
+    with opened(project) as (warehouse, ledger, publish):
+        listed = query(publish(view, NOW), ledger.published(view.name))
         rows = warehouse.stream(listed).read_all().to_pylist()
     return sorted(row[next(iter(view.keys))] for row in rows)
 
@@ -97,23 +107,43 @@ def found(project, view, query):
 )
 def test_where_nothing_changed_only_ties_are_suspected(project, view, rivals):
     """Older rows, equal rows and enumerations raise no suspicion."""
-    assert [] == found(project, view, moved)
-    assert rivals == found(project, view, restated)
-    assert [] == found(project, view, tied)
+    assert [] == found(project, view, NEW_INSTANT)
+    assert rivals == found(project, view, RESTATED)
+    assert [] == found(project, view, TIES)
 
 
 @pytest.mark.parametrize(
     ("change", "query", "suspected"),
     [
-        ("INSERT INTO plane_status VALUES ('new', '{day}', 1, 1, '')", moved, "new"),
-        ("INSERT INTO plane_status VALUES ('plain', '{day}', 1, 2, '')", restated, "plain"),
-        ("DELETE FROM plane_status WHERE tailnum = 'plain'", moved, "plain"),
-        ("DELETE FROM plane_status WHERE delay = 0", moved, "plain"),
-        ("UPDATE plane_status SET observed_at = '2000-01-01' WHERE delay = 0", moved, "plain"),
-        ("UPDATE plane_status SET delay = NULL WHERE delay = 0", restated, "plain"),
-        ("UPDATE plane_status SET note = NULL WHERE delay = 0", restated, "plain"),
-        ("DELETE FROM plane_status WHERE seats = 2", restated, "ties"),
-        (TO_MINUS_ZERO, restated, "plain"),
+        (
+            "INSERT INTO plane_status VALUES ('new', '{day}', 1, 1, '')",
+            NEW_INSTANT,
+            "new",
+        ),
+        (
+            "INSERT INTO plane_status VALUES ('plain', '{day}', 1, 2, '')",
+            RESTATED,
+            "plain",
+        ),
+        ("DELETE FROM plane_status WHERE tailnum = 'plain'", NEW_INSTANT, "plain"),
+        ("DELETE FROM plane_status WHERE delay = 0", NEW_INSTANT, "plain"),
+        (
+            "UPDATE plane_status SET observed_at = '2000-01-01' WHERE delay = 0",
+            NEW_INSTANT,
+            "plain",
+        ),
+        (
+            "UPDATE plane_status SET delay = NULL WHERE delay = 0",
+            RESTATED,
+            "plain",
+        ),
+        (
+            "UPDATE plane_status SET note = NULL WHERE delay = 0",
+            RESTATED,
+            "plain",
+        ),
+        ("DELETE FROM plane_status WHERE seats = 2", RESTATED, "ties"),
+        (TO_MINUS_ZERO, RESTATED, "plain"),
     ],
 )
 def test_whatever_may_have_changed_is_suspected(project, redis_server, change, query, suspected):
@@ -128,7 +158,10 @@ def test_whatever_may_have_changed_is_suspected(project, redis_server, change, q
 
 @pytest.mark.parametrize(
     ("change", "unused"),
-    [("observed_at = observed_at + INTERVAL 1 HOUR", "restated"), ("load = load + 1", "listed")],
+    [
+        ("observed_at = observed_at + INTERVAL 1 HOUR", "entities_with_restated_row"),
+        ("load = load + 1", "published_rows_of"),
+    ],
     ids=["moved", "restated"],
 )
 def test_where_most_entities_changed_all_are_compared(
@@ -136,8 +169,8 @@ def test_where_most_entities_changed_all_are_compared(
 ):
     """Those that moved are not looked at closer, and no list of those restated is gone through."""
     project.execute(f"UPDATE route_load SET {change}")
-    monkeypatch.setattr(state, "_SHARE", 0.5)
-    monkeypatch.setattr(state, unused, None)
+    monkeypatch.setattr(change_finder, "_SUSPECT_SHARE", 0.5)
+    monkeypatch.setattr(change_finder, unused, None)
 
     project.store(redis_server).sync(views=["route_load"])
 
@@ -164,7 +197,7 @@ def test_a_view_of_the_warehouse_is_read_once(project, redis_server, monkeypatch
         "ALTER TABLE route_load RENAME TO loads",
         "CREATE VIEW route_load AS SELECT DISTINCT * FROM loads",
     )
-    monkeypatch.setattr(state, "moved", None)
+    monkeypatch.setattr(change_finder, "entities_with_new_instant", None)
     project.execute("UPDATE loads SET load = 9 WHERE origin = 'plain'")
 
     project.store(redis_server).sync(views=["route_load"])
@@ -223,11 +256,11 @@ def test_keys_that_a_collation_makes_equal_are_one_entity(tmp_path):
     project = SyncProject(tmp_path, codes, memory=True)
     project.insert(codes, ("a", day(3), 1), ("A", day(3), 2), ("b", day(3), 3))
 
-    with opened(project) as (warehouse, books, publish):
+    with opened(project) as (warehouse, ledger, publish):
         publication = publish(codes, NOW)
-        books.replace(publication)
+        ledger.replace(publication)
 
-        published = rows_of(warehouse, f"FROM {books.published('codes')}")
+        published = rows_of(warehouse, f"FROM {ledger.published('codes')}")
         assert rows_of(warehouse, publication.latest) == published
 
 
@@ -238,26 +271,26 @@ def test_suspects_are_all_that_changed(tmp_path, data):
     view, row = TRIPS, TRIP_ROWS
     project = SyncProject(tmp_path, view, memory=True)
     histories = st.lists(row, min_size=1, max_size=8)
-    with opened(project) as (warehouse, books, publish):
+    with opened(project) as (warehouse, ledger, publish):
         project.insert(view, *data.draw(histories))
-        books.replace(publish(view, NOW))
+        ledger.replace(publish(view, NOW))
         for _ in range(3):
             project.execute(f"DELETE FROM {view.name}")
             project.insert(view, *data.draw(histories))
             publication = publish(view, NOW - data.draw(st.sampled_from([timedelta(), HOURS])))
-            table = books.published(view.name)
+            table = ledger.published(view.name)
 
             everything = difference_query(publication, publication.latest, table)
             expected = rows_of(warehouse, everything)
-            assert expected == rows_of(warehouse, f"FROM {books.find_changes(publication)}")
+            assert expected == rows_of(warehouse, f"FROM {ledger.find_changes(publication)}")
 
-            books.apply_changes(publication, "an epoch")
+            ledger.apply_changes(publication, "an epoch")
             assert rows_of(warehouse, publication.latest) == rows_of(warehouse, f"FROM {table}")
 
 
 @contextmanager
 def opened(project):
-    """Yield a project's warehouse, its books, and what makes a publication of a view."""
+    """Yield a project's warehouse, its ledger, and what makes a publication of a view."""
     store = project.store("redis://unused")
     with store.warehouse() as warehouse:
 

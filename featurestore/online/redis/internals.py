@@ -1,0 +1,113 @@
+"""redis-py's private parts: pools, bare connections, the nodes of a cluster, sentinels.
+
+A new version of redis-py may change any of them. So they are used in this room alone, and mostly
+in this file; a test holds that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from featurestore.online.redis.commands import RedisCommands
+
+__all__ = [
+    "RawConnection",
+    "aclose",
+    "close",
+    "connect_to_node",
+    "is_cluster",
+    "node_name",
+    "raw_connection",
+    "servers",
+]
+
+
+class RawConnection:
+    """A connection borrowed from a pool, for commands that the caller has packed into bytes.
+
+    The client would pack each argument by itself and wait for each answer. The publishers pack
+    thousands of rows at once, and read the answers later.
+
+    Args:
+        pool: The pool. A cluster's client may forget the node meanwhile, so the pool is kept.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._connection = pool.get_connection()
+
+    def send(self, packed: bytes) -> None:
+        """Send commands; their answers have to be received."""
+        self._connection.send_packed_command([packed])
+
+    def receive(self) -> Any:
+        """Wait for the next answer; an error is raised."""
+        return self._connection.read_response()
+
+    def disconnect(self) -> None:
+        """Drop what the server knows of this connection; the next command connects again."""
+        self._connection.disconnect()
+
+    def release(self, *, clean: bool) -> None:
+        """Give the connection back to its pool.
+
+        Args:
+            clean: Whether every answer was received. If not, the next borrower would read answers
+                that are not its own, so the connection is closed first.
+        """
+        if not clean:
+            self.disconnect()
+        self._pool.release(self._connection)
+
+
+def raw_connection(client: RedisCommands) -> RawConnection:
+    """Borrow a connection to a single server."""
+    single: Any = client
+    return RawConnection(single.connection_pool)
+
+
+def is_cluster(client: object) -> bool:
+    """Return whether a client is of a cluster, where one command cannot cross slots."""
+    return hasattr(client, "nodes_manager")
+
+
+def node_name(client: RedisCommands, slot: int) -> str:
+    """Return the name of the node that owns a slot, as far as the client knows."""
+    cluster: Any = client
+    name: str = cluster.nodes_manager.get_node_from_slot(slot).name
+    return name
+
+
+def connect_to_node(client: RedisCommands, slot: int) -> RawConnection:
+    """Borrow a connection to the node that owns a slot."""
+    cluster: Any = client
+    node = cluster.nodes_manager.get_node_from_slot(slot)
+    return RawConnection(cluster.get_redis_connection(node).connection_pool)
+
+
+def servers(client: RedisCommands) -> list[RedisCommands]:
+    """Return a client for each server that takes writes, asking the cluster again which do."""
+    if not is_cluster(client):
+        return [client]
+    cluster: Any = client
+    cluster.nodes_manager.initialize()
+    return [cluster.get_redis_connection(node) for node in cluster.get_primaries()]
+
+
+def close(client: Any) -> None:
+    """Close a client, and its own connections to sentinels."""
+    client.close()
+    for sentinel in _sentinels_of(client):
+        sentinel.close()
+
+
+async def aclose(client: Any) -> None:
+    """Close a client of an event loop; see `close`."""
+    await client.aclose()
+    for sentinel in _sentinels_of(client):
+        await sentinel.aclose()
+
+
+def _sentinels_of(client: Any) -> list[Any]:
+    pool = getattr(client, "connection_pool", None)
+    return list(getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()))

@@ -1,0 +1,106 @@
+"""Decides the steps of a sync. `job` executes them, `dry_run` explains them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from sync.report import ViewReport
+from sync.safety.diagnosis import Diagnosis, PublicationState
+from sync.selection import undeclared_views
+from sync.survey import Survey
+from sync.warehouse.publication import Publication
+
+__all__ = ["PlanStep", "SyncMode", "ViewRemoval", "ViewSync", "plan_sync", "timed_reports"]
+
+
+class SyncMode(StrEnum):
+    """Which rows of a view are published."""
+
+    FULL = "full"
+    CHANGES = "changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSync:
+    """Publish a view.
+
+    Attributes:
+        publication: The view as it is published.
+        mode: Whether every row is published, or the changes.
+        reason: Why every row is published; empty if the caller asked for it.
+        diagnosis: The state of the view's last publication.
+    """
+
+    publication: Publication
+    mode: SyncMode
+    reason: str
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRemoval:
+    """Delete the rows of a view that is no longer declared.
+
+    Attributes:
+        view: The view's name.
+    """
+
+    view: str
+
+
+PlanStep: TypeAlias = ViewSync | ViewRemoval
+
+
+def plan_sync(
+    survey: Survey, publications: Sequence[Publication], *, full: bool, remove_undeclared: bool
+) -> Iterator[PlanStep]:
+    """Yield the steps of a sync.
+
+    Each step is decided when it is requested, right before its turn: a long sync of one view must
+    not act on an old diagnosis of the next.
+
+    Args:
+        survey: Both sides.
+        publications: The views to publish.
+        full: Publish every row.
+        remove_undeclared: Remove the views that were published and are not among these.
+    """
+    for publication in publications:
+        yield _plan_view(survey, publication, full=full)
+    if remove_undeclared:
+        names = [publication.name for publication in publications]
+        for view in undeclared_views(survey.client, survey.ledger, survey.project, names):
+            yield ViewRemoval(view)
+
+
+def _plan_view(survey: Survey, publication: Publication, *, full: bool) -> ViewSync:
+    found = survey.diagnosis(publication)
+    if full or found.state is not PublicationState.OK:
+        mode = SyncMode.FULL
+    else:
+        mode = SyncMode.CHANGES
+        publication = publication.compared_with(found.online.as_of)
+    return ViewSync(publication=publication, mode=mode, reason=found.reason, diagnosis=found)
+
+
+def timed_reports(
+    steps: Iterable[PlanStep], act: Callable[[PlanStep], ViewReport]
+) -> tuple[ViewReport, ...]:
+    """Act on each step; return the reports with the time for deciding and acting.
+
+    Args:
+        steps: The steps, decided one by one.
+        act: Executes or explains a step.
+    """
+    reports = []
+    started = time.monotonic()
+    for step in steps:
+        report = act(step)
+        ended = time.monotonic()
+        reports.append(replace(report, seconds=ended - started))
+        started = ended
+    return tuple(reports)

@@ -1,0 +1,25 @@
+"""How long Redis keeps a row of a view with a ttl."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["GRACE", "expiry_shift"]
+
+GRACE = timedelta(days=1)
+"""How long an expired row stays. A reader then answers EXPIRED instead of NOT_FOUND, which
+tells a late pipeline from an unknown entity. One day covers a nightly run that fails once; longer
+would only hold memory, since no read returns the value."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def expiry_shift(ttl: timedelta | None, now: datetime) -> bytes:
+    """Return the seconds that turn a row's event timestamp into its remaining time; empty: no ttl.
+
+    The remaining time counts from the run's moment, not from the clock, so that a run can replay
+    history without writing rows that expire at once.
+    """
+    if ttl is None:
+        return b""
+    return f"{(ttl + GRACE - (now - _EPOCH)).total_seconds():.6f}".encode()

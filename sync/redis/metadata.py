@@ -1,0 +1,177 @@
+"""The metadata of a view's publication in Redis: its epoch, its schemas, and the list of views.
+
+    fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at
+    fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, and `current`
+    fs-meta:{<project>}:views           set: the views that may have rows
+
+In a cluster each view also has canaries, which repeat the epoch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from featurestore.errors import SyncError
+from featurestore.online.codec import Schema, fingerprint_of_schema
+from featurestore.online.keys import metadata_key
+from featurestore.online.redis.commands import RedisCommands
+from sync.safety.canaries import canaries_agree, set_canaries, swap_canaries
+from sync.safety.lock import Lease, lock_lost
+
+__all__ = [
+    "OnlineMetadata",
+    "announce_schema",
+    "clear_epoch",
+    "delete_old_schemas",
+    "read_metadata",
+    "refuse_fingerprint_collision",
+    "schema_key",
+    "view_key",
+    "views_key",
+    "write_epoch",
+]
+
+
+def view_key(project: str, view: str) -> str:
+    """Return the key of a view's epoch and moments."""
+    return metadata_key(project, "view", view)
+
+
+def views_key(project: str) -> str:
+    """Return the key of the set of views that may have rows in Redis."""
+    return metadata_key(project, "views")
+
+
+def schema_key(project: str, view: str) -> str:
+    """Return the key of a view's schemas."""
+    return metadata_key(project, "schema", view)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineMetadata:
+    """The metadata of a view's publication.
+
+    Attributes:
+        epoch: The publication's name; None while rows are written, and if there is no publication.
+        schema: The fingerprint of the current schema.
+        as_of: The moment whose newest rows Redis holds.
+        synced_at: The clock when the last of them was written.
+        complete: Whether every part of a cluster still has the data of this publication.
+    """
+
+    epoch: str | None = None
+    schema: str | None = None
+    as_of: datetime | None = None
+    synced_at: datetime | None = None
+    complete: bool = True
+
+
+def read_metadata(client: RedisCommands, project: str, view: str) -> OnlineMetadata:
+    """Return the metadata of a view's publication."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.hgetall(view_key(project, view))
+    pipeline.hget(schema_key(project, view), "current")
+    fields, current = pipeline.execute()
+    texts = {_text(name): _text(value) for name, value in fields.items()}
+    epoch = texts.get("epoch")
+    return OnlineMetadata(
+        epoch=epoch,
+        schema=None if current is None else _text(current),
+        as_of=_moment(texts, "as_of"),
+        synced_at=_moment(texts, "synced_at"),
+        complete=epoch is None or canaries_agree(client, project, view, epoch),
+    )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _moment(texts: Mapping[str, str], name: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(texts.get(name, ""))
+    except ValueError:
+        return None
+
+
+def refuse_fingerprint_collision(
+    client: RedisCommands, project: str, view: str, schema: Schema
+) -> None:
+    """Make sure that no other schema of the view has the same fingerprint.
+
+    Raises:
+        SyncError: Another schema has it: a reader would decode rows of one schema by the other.
+    """
+    fingerprint = schema.fingerprint
+    held = client.hget(schema_key(project, view), fingerprint.hex())
+    # A text that does not have the fingerprint of its field is damage, and is overwritten.
+    same = held is not None and fingerprint_of_schema(held) == fingerprint
+    if same and held != schema.to_json().encode():
+        raise SyncError(
+            f"Feature view '{view}' cannot be published: its schema and another schema of it in"
+            f" Redis have one fingerprint, {fingerprint.hex()}.",
+            remedy="Add, rename or move a feature. Two schemas collide once in four billion.",
+        )
+
+
+def announce_schema(lease: Lease, view: str, schema: Schema) -> None:
+    """Write the schema and the view's name. Readers need them before the first row is there."""
+    project, fingerprint = lease.project, schema.fingerprint.hex()
+    fields = (fingerprint, schema.to_json(), "current", fingerprint)
+    lease.run("HSET", [schema_key(project, view)], *fields)
+    lease.run("SADD", [views_key(project)], view)
+
+
+def delete_old_schemas(client: RedisCommands, lease: Lease, view: str, current: Schema) -> None:
+    """Delete all schemas but the current one, once no row of an older one is left."""
+    key = schema_key(lease.project, view)
+    kept = {b"current", current.fingerprint.hex().encode()}
+    old = [name for name in client.hkeys(key) if name not in kept]
+    if old:
+        lease.run("HDEL", [key], *old)
+
+
+def clear_epoch(
+    client: RedisCommands, lease: Lease, view: str, expected: str | None = None
+) -> bool:
+    """Delete the epoch before rows change, so that a half-done publication has none.
+
+    The canaries of a cluster hold the lock's token meanwhile: a node that comes back empty lacks
+    it at the end.
+
+    Args:
+        client: The online store.
+        lease: The lock.
+        view: The feature view.
+        expected: The epoch of the rows that stay; None if every row is written again.
+
+    Returns:
+        Whether every part of the cluster still had the expected epoch.
+    """
+    lease.run("HDEL", [view_key(lease.project, view)], "epoch")
+    if expected is not None:
+        return swap_canaries(client, lease.project, view, expected, lease.token)
+    set_canaries(client, lease.project, view, lease.token)
+    return True
+
+
+def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime) -> str:
+    """Write and return a new epoch: from here on Redis holds the rows of the ledger's table.
+
+    Raises:
+        SyncError: A part of the cluster lost its data while rows were written.
+    """
+    epoch = secrets.token_hex(8)
+    if not swap_canaries(client, lease.project, view, lease.token, epoch):
+        raise lock_lost()
+    fields = {
+        "epoch": epoch,
+        "as_of": as_of.isoformat(),
+        "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    words = [word for pair in fields.items() for word in pair]
+    lease.run("HSET", [view_key(lease.project, view)], *words)
+    return epoch

@@ -1,0 +1,3 @@
+-- Deletes the lock KEYS[1], if it still holds the token ARGV[1].
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])

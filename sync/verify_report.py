@@ -1,0 +1,87 @@
+"""The results of comparing the online store with the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+__all__ = ["Difference", "VerifyReport", "ViewVerdict"]
+
+_MOST_SHOWN = 20
+"""Differences that a report lists; it counts all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One value that differs between the warehouse and the online store.
+
+    Attributes:
+        view: The feature view.
+        key: The join keys of the row.
+        feature: The feature; `*` for the whole row.
+        expected: The value in the warehouse.
+        found: The value online, or the status if there is no value.
+    """
+
+    view: str
+    key: Mapping[str, Any]
+    feature: str
+    expected: Any
+    found: Any
+
+
+@dataclass(slots=True)
+class ViewVerdict:
+    """The result for one view.
+
+    Attributes:
+        view: The feature view.
+        as_of: The moment whose newest rows Redis should hold.
+        checked: Rows of the warehouse that were looked up.
+        differing: The rows among them that differ.
+        unknown: Rows in Redis that the warehouse does not have; None if a sample was compared.
+        problem: Why nothing could be compared; empty if it could.
+        differences: The first differences.
+    """
+
+    view: str
+    as_of: datetime | None
+    checked: int = 0
+    differing: int = 0
+    unknown: int | None = None
+    problem: str = ""
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether every compared value is the same."""
+        return not (self.differing or self.unknown or self.problem)
+
+    def note(self, found: Difference) -> None:
+        """Keep a difference if it is one of the first."""
+        if len(self.differences) < _MOST_SHOWN:
+            self.differences.append(found)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """The result for a project.
+
+    Attributes:
+        project: The dbt project.
+        views: One verdict per view.
+    """
+
+    project: str
+    views: tuple[ViewVerdict, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every compared value is the same."""
+        return all(view.good for view in self.views)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for JSON."""
+        return {**asdict(self), "good": self.good}

@@ -1,0 +1,84 @@
+"""Finds the rows that changed since the last publication, without comparing all of a large table.
+
+In a large table few entities change between two runs, and ranking and comparing the others is most
+of the work. So the entities that may have changed, the suspects, are listed first by cheaper
+queries, and only their rows are ranked and compared; see `change_detection`.
+"""
+
+from __future__ import annotations
+
+from featurestore.warehouse.abilities import estimate_of
+from featurestore.warehouse.protocol import Warehouse
+from sync.warehouse.change_detection import (
+    are_hashable,
+    difference_query,
+    entities_with_new_instant,
+    entities_with_restated_row,
+    published_rows_of,
+)
+from sync.warehouse.ledger_tables import LedgerTables
+from sync.warehouse.publication import Publication
+
+__all__ = ["CHANGES", "SUSPECTS", "find_changes", "is_large"]
+
+CHANGES = "_featurestore_changes"
+"""The temporary table of changes."""
+
+SUSPECTS = "_featurestore_suspects"
+"""The temporary table of suspects."""
+
+# A heuristic, not a limit: both ways find the same changes. Listing suspects scans the table twice
+# more, which pays only once ranking and comparing all rows dominate the run.
+_LARGE_ROWS = 100_000
+# Above half of all entities, ranking the suspects costs as much as ranking all, and the list comes
+# on top.
+_SUSPECT_SHARE = 0.5
+
+
+def find_changes(tables: LedgerTables, publication: Publication, published: str) -> str:
+    """Compare the newest rows with the published ones.
+
+    Args:
+        tables: The ledger's schema.
+        publication: The view.
+        published: Its table of published rows.
+
+    Returns:
+        The name of a temporary table with the columns of `difference_query`.
+    """
+    tables.create_temporary(CHANGES, _difference(tables, publication, published))
+    return CHANGES
+
+
+def _difference(tables: LedgerTables, publication: Publication, published: str) -> str:
+    if publication.since is not None:
+        return difference_query(publication, publication.latest_since, published, whole=False)
+    hashable = are_hashable(publication) and is_large(tables.warehouse, publication)
+    if hashable and _find_suspects(tables, publication, published):
+        some = published_rows_of(publication, published, SUSPECTS)
+        return difference_query(publication, publication.latest_among(SUSPECTS), some)
+    return difference_query(publication, publication.latest, published)
+
+
+def is_large(warehouse: Warehouse, publication: Publication) -> bool:
+    """Return whether listing suspects first pays for a view.
+
+    It pays if the rows are stored in a large table: a view of the warehouse would run its query
+    twice more. It does not pay with a created timestamp, since many entities then have several rows
+    at their newest instant, and each of those is a suspect.
+    """
+    if not publication.view.join_keys or publication.view.created_timestamp is not None:
+        return False
+    found = estimate_of(warehouse, publication.view.relation)
+    return found is not None and found.stored and found.rows >= _LARGE_ROWS
+
+
+def _find_suspects(tables: LedgerTables, publication: Publication, published: str) -> bool:
+    """List the entities that may have changed; return whether they are few enough to use."""
+    most = _SUSPECT_SHARE * tables.count(published)
+    tables.create_temporary(SUSPECTS, entities_with_new_instant(publication, published))
+    if tables.count(SUSPECTS) > most:
+        return False
+    restated = entities_with_restated_row(publication, published)
+    tables.execute(f"INSERT INTO {SUSPECTS}\n{restated}")
+    return tables.count(SUSPECTS) <= most

@@ -1,0 +1,79 @@
+"""Runs statements on the ledger's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.errors import RelationNotBuilt
+from featurestore.warehouse.protocol import Warehouse
+from sync.warehouse.publication import quoted
+
+__all__ = ["LedgerTables", "text_literal"]
+
+
+class LedgerTables:
+    """The schema of a warehouse in which one project's ledger is.
+
+    Args:
+        warehouse: The warehouse.
+        schema: The schema of the tables.
+        project: The dbt project.
+    """
+
+    def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
+        self.warehouse = warehouse
+        self.project = project
+        self._schema = schema
+
+    def named(self, table: str) -> str:
+        """Return a table's name as it is written in a statement."""
+        return f"{quoted(self._schema)}.{quoted(table)}"
+
+    def of_view(self, view: str) -> str:
+        """Return the condition for the rows of one view of this project."""
+        return f"project = {text_literal(self.project)} AND view = {text_literal(view)}"
+
+    def exists(self, table: str) -> bool:
+        """Return whether a table exists, by its name in a statement."""
+        try:
+            return bool(self.warehouse.columns(table))
+        except RelationNotBuilt:
+            return False
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        self.warehouse.execute(sql)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        rows: list[dict[str, Any]] = self.warehouse.stream(sql).read_all().to_pylist()
+        return rows
+
+    def count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        count: int = self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
+        return count
+
+    def create_temporary(self, table: str, query: str) -> None:
+        """Keep a query's rows for the length of the session."""
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS\n{query}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the statements of a block in one transaction."""
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+
+def text_literal(value: str) -> str:
+    """Return a text as it is written in a statement."""
+    return exp.Literal.string(value).sql("duckdb")

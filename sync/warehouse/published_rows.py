@@ -1,0 +1,72 @@
+"""The ledger's tables `_featurestore_published__<project>.<view>`: the rows as Redis has them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from featurestore.registry.definitions import FeatureView
+from sync.warehouse.change_detection import OP, entities_with_ties, same_entity
+from sync.warehouse.change_finder import SUSPECTS, is_large
+from sync.warehouse.ledger_tables import LedgerTables
+from sync.warehouse.publication import Publication, quoted
+
+__all__ = ["PublishedRows"]
+
+
+class PublishedRows:
+    """The tables of published rows of one project's views.
+
+    Args:
+        tables: The ledger's schema.
+    """
+
+    def __init__(self, tables: LedgerTables) -> None:
+        self._tables = tables
+
+    def named(self, view: str) -> str:
+        """Return the name of a view's table, as it is written in a statement."""
+        # A dbt project's name has no full stop, so two pairs of project and view never share one.
+        return self._tables.named(f"_featurestore_published__{self._tables.project}.{view}")
+
+    def drop(self, view: str) -> None:
+        """Drop a view's table."""
+        self._tables.execute(f"DROP TABLE IF EXISTS {self.named(view)}")
+
+    def replace(self, publication: Publication) -> None:
+        """Write all newest rows of a view.
+
+        Of a large table, only the rows of entities that tie are sorted. The others are unique at
+        their newest instant, and an aggregate finds that without sorting.
+        """
+        table = self.named(publication.name)
+        if not is_large(self._tables.warehouse, publication):
+            self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest}")
+            return
+        self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest_with_ties}")
+        self._tables.create_temporary(SUSPECTS, entities_with_ties(publication, table))
+        if self._tables.count(SUSPECTS):
+            self._delete(publication, SUSPECTS)
+            self._tables.execute(f"INSERT INTO {table} {publication.latest_among(SUSPECTS)}")
+
+    def apply(self, publication: Publication, changes: str) -> None:
+        """Write a table of changes into a view's table; this belongs in a transaction."""
+        names = ", ".join(quoted(name) for name, _ in publication.columns)
+        self._delete(publication, changes)
+        self._tables.execute(
+            f"INSERT INTO {self.named(publication.name)} ({names}) SELECT {names} FROM {changes}"
+            f" WHERE {OP} = 'upsert'"
+        )
+
+    def _delete(self, publication: Publication, entities: str) -> None:
+        """Delete the rows of the entities in another table."""
+        same = same_entity(publication, "published", entities) or "TRUE"
+        published = self.named(publication.name)
+        self._tables.execute(f"DELETE FROM {published} AS published USING {entities} WHERE {same}")
+
+    def summary(self, view: FeatureView, table: str) -> tuple[int, datetime | None]:
+        """Return the number of rows of a table of the view's rows, and the newest event."""
+        event = quoted(view.event_timestamp.name)
+        row = self._tables.rows(
+            f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest FROM {table}"
+        )[0]
+        return row["n"], row["newest"]
