@@ -1,4 +1,4 @@
-"""The fixtures that several files share."""
+"""Fixtures that several files share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def _no_settings_of_this_machine(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-# Time limits measure the machine; the number of cases is what matters.
+# No deadline: it would measure the machine, and only the number of cases matters.
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.load_profile("default")

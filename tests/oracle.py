@@ -1,7 +1,7 @@
-"""The judge: the point-in-time join in plain loops, written from the semantics and not the code.
+"""The oracle: the point-in-time join in plain loops, written from the semantics, not from the code.
 
-It knows nothing of SQL. A row is a mapping; NULL is None; an instant is naive (then it is in UTC),
-with a zone, or a date (then it is that day's midnight in UTC).
+It uses no SQL. A row is a mapping, and NULL is None. A timestamp without a zone is in UTC, and a
+date is its midnight in UTC.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class History:
-    """The rows of a feature view, with what is declared about them.
+    """The rows of a feature view, with its declarations.
 
     Attributes:
         keys: The names of the join keys.
-        features: All features of the view, in its order: it decides full ties.
-        spine_keys: The entity rows' names of the keys, where they are others.
+        features: All features of the view, in the order that decides full ties.
+        spine_keys: The names of the keys in the entity rows, where they differ.
     """
 
     name: str
@@ -37,7 +37,7 @@ class History:
 
 
 def in_utc(value: date | datetime | None) -> datetime | None:
-    """Return the instant that a timestamp or a date means."""
+    """Return the instant of a timestamp or a date."""
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -68,7 +68,7 @@ def training_set(
 
 
 def latest(view: History, now: datetime) -> list[Row]:
-    """Return the row of each entity that counts at one moment."""
+    """Return the winning row of each entity at one moment."""
     keys = {tuple(row[name] for name in view.keys) for row in view.rows}
     found = [newest(view, key, in_utc(now)) for key in keys]
     return [row for row in found if row is not None]
@@ -77,7 +77,7 @@ def latest(view: History, now: datetime) -> list[Row]:
 def newest(
     view: History, key: tuple[Any, ...], moment: datetime | None, *, as_known: bool = False
 ) -> Row | None:
-    """Return the row of one entity that was the newest one known at a moment, if there is any."""
+    """Return the newest row of one entity that was known at a moment, or None."""
     best: Row | None = None
     for row in view.rows:
         if not _counts(view, row, key, moment, as_known=as_known):
@@ -105,7 +105,7 @@ def _counts(
 
 
 def _strength(view: History, row: Row) -> list[tuple[Any, ...]]:
-    """Return what decides between rows: the greater one wins, NULL is less than anything."""
+    """Return the sort key of a row: the greatest wins, and NULL is less than every value."""
     times = [in_utc(row[view.event]), in_utc(row[view.created]) if view.created else None]
     return [_rank(value) for value in (*times, *(row[name] for name in view.features))]
 
@@ -119,7 +119,7 @@ def _rank(value: Any) -> tuple[Any, ...]:
 
 
 def comparable(value: Any) -> Any:
-    """Return a value with its type, such that equal means the same: NaN is NaN, zones are UTC."""
+    """Return a value with its type, in a form where NaN equals itself and zones are UTC."""
     if isinstance(value, float) and math.isnan(value):
         return (float, "NaN")
     if isinstance(value, datetime):
@@ -133,5 +133,5 @@ def same_rows(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def unordered(rows: Iterable[Row]) -> list[str]:
-    """Return rows in a form that `==` compares exactly, whatever their order."""
+    """Return rows in a form that `==` compares exactly, ignoring their order."""
     return sorted(str(sorted(row.items())) for row in same_rows(rows))

@@ -33,7 +33,7 @@ class Table:
 PLANES = Table(COLUMNS, [("N1", "2024-02-01", 1.5)])
 """One row of the default model."""
 ROW = "SELECT 'N1' AS tailnum, TIMESTAMP '2024-03-01' AS event_timestamp"
-"""One entity row that meets it."""
+"""One entity row that matches it."""
 
 
 def column(name: str, data_type: str | None = None, **own: Any) -> dict[str, Any]:
@@ -52,15 +52,15 @@ def model(
     node: Mapping[str, Any] | None = None,
     **own: Any,
 ) -> dict[str, Any]:
-    """Return a model as dbt writes it: by default planes, observed at `observed_at`.
+    """Return a model node as dbt writes it: by default planes, observed at `observed_at`.
 
     Args:
-        name: Its name, and its table's.
+        name: The name of the model and of its table.
         columns: Column names with their types, or columns made by `column`.
-        meta: All of its `meta`; by default `featurestore` with the keywords.
-        path: The yml that declares it.
-        config: More of its `config`.
-        node: More fields of the node.
+        meta: The whole `meta`; by default `featurestore` with the keywords.
+        path: The yml that declares the model.
+        config: Further keys of `config`.
+        node: Further fields of the node.
         own: Keys under `featurestore`; None removes a default.
     """
     if isinstance(columns, Mapping):
@@ -122,7 +122,7 @@ def manifest_json(
 
 
 def manifest(*models: dict[str, Any], **parts: Any) -> Manifest:
-    """Return a manifest, read as any other is."""
+    """Return a manifest, read from a file as in production."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "manifest.json"
         path.write_text(json.dumps(manifest_json(*models, **parts)), encoding="utf-8")
@@ -130,17 +130,17 @@ def manifest(*models: dict[str, Any], **parts: Any) -> Manifest:
 
 
 def registry(*models: dict[str, Any], **parts: Any) -> Registry:
-    """Return the registry of some models and exposures, problems included."""
+    """Return the registry of some models and exposures, including its problems."""
     return build_registry(manifest(*models, **parts))
 
 
 def view(name: str = "plane_features", *arguments: Any, **own: Any) -> FeatureView:
-    """Return one feature view; the arguments are those of `model`."""
+    """Return one feature view; takes the arguments of `model`."""
     return registry(model(name, *arguments, **own)).checked().view(name)
 
 
 def problems(*models: dict[str, Any], **parts: Any) -> list[str]:
-    """Return what is wrong with some models, one text per problem."""
+    """Return the problems of some models, one text each."""
     return [str(problem) for problem in registry(*models, **parts).problems]
 
 
@@ -164,13 +164,13 @@ def tiny_project(
     tables: Mapping[str, Table | str] | None = None,
     **parts: Any,
 ) -> FeatureStore:
-    """Write a dbt project as it lies after `dbt build`, and open it.
+    """Write a dbt project in its state after `dbt build`, and open it.
 
     Args:
         folder: An empty folder.
-        models: What the manifest holds.
-        tables: What the warehouse holds; without any there is no warehouse file.
-        parts: More of the manifest.
+        models: The models of the manifest.
+        tables: The tables of the warehouse; None writes no warehouse file.
+        parts: Further parts of the manifest.
     """
     target = {"type": "duckdb", "path": "warehouse.duckdb", "schema": "main"}
     profiles = {"shop": {"target": "dev", "outputs": {"dev": target}}}

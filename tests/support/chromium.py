@@ -1,4 +1,4 @@
-"""A browser for the tests: a page as it stands after its scripts have run."""
+"""A browser for the tests: the state of a page after its scripts have run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect"}
 
 
 def browser() -> str:
-    """Return the browser's path. Where all checks must run, its absence is a failure."""
+    """Return the browser's path. Fail without one in CI, and skip the test elsewhere."""
     for name in NAMES:
         if found := shutil.which(name):
             return found
@@ -27,13 +27,13 @@ def browser() -> str:
 
 
 def after_scripts(page: Path, state: str = "", *, script: str = "", folder: Path) -> Element:
-    """Open a page, and return it as it stands then.
+    """Open a page, and return it after its scripts have run.
 
     Args:
         page: The file.
-        state: What stands behind `#` in the address.
-        script: What a person does, as a script that runs after the page's own.
-        folder: Where the browser may write.
+        state: The part of the address after `#`.
+        script: A person's actions, as a script that runs after the page's own scripts.
+        folder: A folder that the browser may write to.
     """
     opened = page
     if script:
@@ -64,7 +64,7 @@ def after_scripts(page: Path, state: str = "", *, script: str = "", folder: Path
 
 
 class Element:
-    """An element of a page: its name, attributes and children, and the text within."""
+    """An element of a page: its name, attributes, children and text."""
 
     def __init__(self, tag: str, attributes: dict[str, str | None]) -> None:
         self.tag = tag
@@ -73,12 +73,12 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text within, with single spaces."""
+        """All text inside the element, with single spaces."""
         parts = [c if isinstance(c, str) else c.text for c in self.children]
         return " ".join(" ".join(parts).split())
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
-        """Return the elements within that have a name and attributes, in order."""
+        """Return the elements inside with a given name and attributes, in order."""
         found = []
         for child in self.children:
             if isinstance(child, Element):

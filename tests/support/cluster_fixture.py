@@ -1,4 +1,4 @@
-"""Real servers in company: a cluster of three masters, and a master that sentinels watch."""
+"""Groups of real servers: a cluster of three masters, and a master with sentinels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS_TO_SETTLE = 20
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, nor on the one of the cluster's bus behind it."""
+    """Return a free port whose cluster bus port, 10,000 above it, is free too."""
     while True:
         with socket.socket() as probe, socket.socket() as bus:
             probe.bind(("127.0.0.1", 0))
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 def until(condition, what):
-    """Wait for a condition; time out loudly."""
+    """Wait for a condition; raise AssertionError after a time-out."""
     deadline = time.monotonic() + SECONDS_TO_SETTLE
     while time.monotonic() < deadline:
         try:
@@ -49,7 +49,7 @@ def until(condition, what):
 
 @dataclass
 class Server:
-    """One server, which can be killed and started again; it keeps nothing on disk."""
+    """One server that can be killed and restarted; it saves nothing to disk."""
 
     folder: Path
     port: int
@@ -89,15 +89,15 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Its URL, with one node that is known."""
+        """The cluster's URL, with one known node."""
         return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
 
     def client(self) -> RedisCluster:
-        """Return a client of the whole."""
+        """Return a client of the whole cluster."""
         return RedisCluster("127.0.0.1", self.nodes[0].port, require_full_coverage=False)
 
     def settled(self) -> bool:
-        """Whether every node knows of every slot."""
+        """Return whether every node knows the owner of every slot."""
         states = [node.client().cluster("INFO") for node in self.nodes]
         return all(
             state["cluster_state"] == "ok" and state["cluster_slots_ok"] == str(SLOTS)
@@ -105,11 +105,11 @@ class Cluster:
         )
 
     def identity(self, index: int) -> str:
-        """Return the name that a node has in the cluster."""
+        """Return a node's id in the cluster."""
         return self.nodes[index].client().cluster("MYID").decode()
 
     def owner(self, slot: int) -> int:
-        """Return the number of the node that has a slot."""
+        """Return the number of the node that owns a slot."""
         for start, end, (_, port, *_rest), *_replicas in (
             self.nodes[0].client().execute_command("CLUSTER SLOTS")
         ):
@@ -118,12 +118,12 @@ class Cluster:
         raise AssertionError(f"slot {slot} has no owner")
 
     def move(self, slot: int, target: int) -> None:
-        """Move a slot to another node, key by key, as a resharding does."""
+        """Move a slot to another node, key by key, as resharding does."""
         for _ in self.moving(slot, target):
             pass
 
     def moving(self, slot: int, target: int) -> Iterator[None]:
-        """Move a slot; pause when it is opened, and when half of its keys are over."""
+        """Move a slot; pause after the move starts, and after half of its keys."""
         source = self.owner(slot)
         there, here = self.nodes[target].client(), self.nodes[source].client()
         there.cluster("SETSLOT", slot, "IMPORTING", self.identity(source))
@@ -148,8 +148,8 @@ def running_cluster(
     """Run three masters for the length of a block.
 
     Args:
-        folder: Where they may write.
-        announced: Gives the port by which clients are to reach a node, from its own.
+        folder: A folder for the servers' files.
+        announced: Returns the port that a node announces to clients, from its own port.
     """
     options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
     options += ("--cluster-node-timeout", "2000", "--appendonly", "no")
@@ -162,7 +162,7 @@ def running_cluster(
             node.start()
         bounds = [SLOTS * index // 3 for index in range(4)]
         for index, node in enumerate(nodes):
-            # ADDSLOTSRANGE is of Redis 7.
+            # Redis 6.2 lacks ADDSLOTSRANGE, which came with Redis 7.
             node.client().cluster("ADDSLOTS", *range(bounds[index], bounds[index + 1]))
             node.client().cluster("SET-CONFIG-EPOCH", index + 1)
         for node in nodes[1:]:
@@ -182,11 +182,11 @@ class Watched:
 
     @property
     def url(self) -> str:
-        """The URL by which a client finds whichever is the master."""
+        """The URL by which a client finds the current master."""
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/features/0"
 
     def replicated(self) -> bool:
-        """Whether the replica has all that the master has."""
+        """Return whether the replica has all writes of the master."""
         master, replica = (s.client().info("replication") for s in (self.master, self.replica))
         return (
             replica["master_link_status"] == "up"
@@ -194,7 +194,7 @@ class Watched:
         )
 
     def promoted(self) -> bool:
-        """Whether the sentinel names the replica as the master."""
+        """Return whether the sentinel names the replica as the master."""
         found = self.sentinel.client().execute_command(
             "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "features"
         )
@@ -204,7 +204,7 @@ class Watched:
 
 @contextmanager
 def running_sentinel(folder: Path) -> Iterator[Watched]:
-    """Run a watched master for the length of a block."""
+    """Run a master with a replica and a sentinel for the length of a block."""
     master, replica = (Server(folder / name, free_port()) for name in ("master", "replica"))
     replica.options = ("--replicaof", "127.0.0.1", str(master.port))
     replica.options += ("--repl-diskless-sync-delay", "0")
@@ -223,9 +223,9 @@ def running_sentinel(folder: Path) -> Iterator[Watched]:
         master.start()
         replica.start()
         until(watched.replicated, "a replica in step")
-        # Not before: it would take a master that is busy at its start for one that is down.
+        # Start the sentinel last: it would take a master that is busy starting for a dead one.
         sentinel.start()
-        # The sentinel learns of the replica from the master, which it asks every ten seconds.
+        # The sentinel asks the master for its replicas every ten seconds.
         until(lambda: _knows(sentinel), "a sentinel that knows the replica")
         yield watched
 

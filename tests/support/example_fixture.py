@@ -1,4 +1,4 @@
-"""The example project, built once by dbt for the whole test run, whichever process comes first."""
+"""The example project, built by dbt once per test run, by the first process that needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros")
 
 @dataclass(frozen=True)
 class ExampleProject:
-    """Where a built example project lies. Tests read it; one that writes copies the warehouse."""
+    """The files of the built example project. Tests only read it; to write, copy the warehouse."""
 
     project_dir: Path
 
@@ -46,7 +46,7 @@ class ExampleProject:
 
 
 def dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run dbt in a process of its own, as a user does, without this machine's settings."""
+    """Run dbt in its own process, as a user does, without this machine's settings."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,6 +1,6 @@
 """A second reader of the online store, written from docs/reference/online-format.md alone.
 
-Nothing of the package is used here: what this reader and the package agree on is the format.
+It uses no code of the package, so an agreement of both shows that the page describes the format.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 class Malformed(Exception):
-    """The bytes are not what the page says."""
+    """The bytes do not follow the page."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DecodedRow:
 
 
 class _Bytes:
-    """Bytes that are taken from the front; taking more than there are is an error."""
+    """Bytes to take from the front; taking more than remain is an error."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -73,7 +73,7 @@ def fingerprint(schema_json: str) -> bytes:
 
 
 def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
-    """Decode a row by the schema that it names, of those given by their fingerprints."""
+    """Decode a row by the schema that its fingerprint names."""
     source = _Bytes(raw)
     version, marks = divmod(source.take(1)[0], 16)
     if version != 2 or marks > 3:
@@ -181,7 +181,7 @@ def _element(kind: str, source: _Bytes) -> Any:
 
 
 def value_of_json(kind: str, value: Any) -> Any:
-    """Return a value as a test vector writes it in JSON."""
+    """Return the Python value of a JSON value in a test vector."""
     if value is None:
         return None
     if kind.startswith("list<"):

@@ -1,4 +1,4 @@
-"""A small project whose features are published to a real server."""
+"""A small project that publishes its features to a real server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Shop:
-    """A dbt project's folder, and the online store that it publishes to."""
+    """A dbt project's folder, and its online store."""
 
     folder: Path
     url: str
@@ -24,11 +24,11 @@ class Shop:
     def write(
         self, models: Sequence[dict[str, Any]], tables: Mapping[str, Table | str], **parts: Any
     ) -> None:
-        """Write the project and its warehouse, in place of what there was."""
+        """Write the project and its warehouse; replace an existing one."""
         tiny_project(self.folder, models, tables, **parts)
 
     def open(self, now: datetime | None = NOW) -> FeatureStore:
-        """Open the project as it is on disk."""
+        """Open the project from disk."""
         return FeatureStore(self.folder, redis_url=self.url, now=now)
 
     def publish(
@@ -42,5 +42,5 @@ class Shop:
 
 
 def schema_key(view: str) -> str:
-    """Return where a view's schemas are, as the page on the online format says."""
+    """Return the key of a view's schemas, as the page on the online format defines it."""
     return f"fs-meta:{{{PROJECT}}}:schema:{view}"

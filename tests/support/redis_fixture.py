@@ -26,7 +26,7 @@ def redis_client(redis_server):
 
 
 def assert_closed(client, numbers):
-    """Check that the server has let go of connections; it learns of their end a moment later."""
+    """Check that the server has closed the connections; it notices their end with a delay."""
     deadline = time.monotonic() + 10
     while {*numbers} & {int(entry["id"]) for entry in client.client_list()}:
         assert time.monotonic() < deadline, "the server still has a connection"

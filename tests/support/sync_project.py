@@ -1,4 +1,4 @@
-"""A dbt project whose history can be edited, and the law that every sync has to keep."""
+"""A dbt project with an editable history, and the law that every sync must keep."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ EVENT, CREATED = "observed_at", "written_at"
 
 @dataclass(frozen=True)
 class View:
-    """A feature view and the table it stands on.
+    """A feature view and its table.
 
     Attributes:
-        name: Its name, and its table's.
-        keys: The join keys with their types; they are one entity's.
+        name: The name of the view and of its table.
+        keys: The join keys with their types, all of one entity.
         features: The features with their types.
-        created: Whether its rows say when they were written.
+        created: Whether its rows have a created timestamp.
         event_type: The type of the event timestamp.
-        own: More of what the model declares, such as `ttl`.
+        own: Further keys of the model's meta, such as `ttl`.
     """
 
     name: str
@@ -51,11 +51,11 @@ class View:
         return {**self.keys, EVENT: self.event_type, **written, **self.features}
 
     def but(self, **own: Any) -> View:
-        """Return the view with other declarations; None takes one away."""
+        """Return the view with other declarations; None removes one."""
         return replace(self, own={**self.own, **own})
 
     def model(self, relation: str) -> dict[str, Any]:
-        """Return the model as it stands in a manifest."""
+        """Return the model's node in a manifest."""
         declared: dict[str, Any] = {
             "entities": {f"one_{self.name}": list(self.keys)} if self.keys else {},
             "event_timestamp": EVENT,
@@ -73,11 +73,11 @@ PLANES = View(
     created=True,
     own={"ttl": "30 days"},
 )
-"""Rows that age, and can be written anew."""
+"""A view with a ttl and a created timestamp."""
 ROUTES = View("route_load", {"origin": "VARCHAR", "flight": "BIGINT"}, {"load": "DECIMAL(9,3)"})
-"""A composite key; rows that never age."""
+"""A composite key, without a ttl."""
 WEATHER = View("weather", {}, {"wind": "DOUBLE", "storm": "BOOLEAN"})
-"""Global features: there is one entity."""
+"""Global features: one row without a join key."""
 MANY_TYPES = View(
     "many_types",
     {"number": "INTEGER"},
@@ -111,11 +111,11 @@ MANY_TYPES = View(
 
 
 class SyncProject:
-    """A project on disk, as it lies after `dbt build`, with a history that can be edited.
+    """A project on disk in its state after `dbt build`, with an editable history.
 
     Args:
-        folder: Where to write it.
-        views: What it declares; the tables begin empty.
+        folder: The folder to write to.
+        views: Its feature views; the tables start empty.
         project: The dbt project's name.
         memory: Keep the warehouse in memory, for tests with a great many steps.
     """
@@ -141,7 +141,7 @@ class SyncProject:
         return self.folder / "warehouse.duckdb"
 
     def declare(self, *views: View) -> None:
-        """Write the manifest for these views and no others; tables stay as they are."""
+        """Write the manifest for exactly these views; tables keep their rows."""
         self.views = {view.name: view for view in views}
         database = "memory" if self._memory is not None else "warehouse"
         manifest = manifest_json(
@@ -151,7 +151,7 @@ class SyncProject:
         self._write("target/manifest.json", manifest)
 
     def create(self, *views: View) -> None:
-        """Create the tables of views anew, empty."""
+        """Replace the tables of views by empty ones."""
         for view in views:
             typed = ", ".join(f'"{name}" {kind}' for name, kind in view.columns.items())
             self.execute(f'CREATE OR REPLACE TABLE "{view.name}" ({typed})')
@@ -164,7 +164,7 @@ class SyncProject:
             self._remember(connection)
 
     def execute(self, *statements: str) -> None:
-        """Run statements in the warehouse; keys that they delete are remembered."""
+        """Run statements in the warehouse, and remember the keys that they delete."""
         with self.connect() as connection:
             self._remember(connection)
             for statement in statements:
@@ -172,7 +172,7 @@ class SyncProject:
             self._remember(connection)
 
     def store(self, url: str, now: datetime = NOW) -> FeatureStore:
-        """Return the project as a feature store that stands at a moment."""
+        """Open the project as a feature store whose clock shows a given moment."""
         if self._memory is None:
             return FeatureStore(self.folder, redis_url=url, now=now)
         return _InMemory(self.folder, self._memory, url, now)
@@ -188,7 +188,7 @@ class SyncProject:
             yield connection
 
     def known_keys(self, view: View) -> pa.Table:
-        """Return every key that ever was in a view, and is not NULL; for a global view, one row."""
+        """Return every key without NULL that a view ever held; for a global view, one row."""
         if not view.keys:
             return pa.table({"asked": [1]})
         names = ", ".join(f'"{name}"' for name in view.keys)
@@ -218,7 +218,7 @@ class SyncProject:
 
 
 class _InMemory(FeatureStore):
-    """A feature store whose warehouse is a database in memory, which no file could hold."""
+    """A feature store whose warehouse is a database in memory."""
 
     def __init__(
         self, folder: Path, connection: duckdb.DuckDBPyConnection, url: str, now: datetime
@@ -230,14 +230,14 @@ class _InMemory(FeatureStore):
 def assert_parity(
     project: SyncProject, url: str, now: datetime = NOW, *, keys: pa.Table | None = None
 ) -> None:
-    """Check the law: online is what history says as of now, and Redis holds no other row.
+    """Check the law: online values equal those of the history now, and Redis holds no other row.
 
     Args:
         project: The project.
         url: The online store.
         now: The moment.
-        keys: The keys to ask for; by default all that ever existed, and then the rows in Redis are
-            counted too.
+        keys: The keys to read; by default all keys that ever existed, and then the rows in Redis
+            are counted too.
     """
     store = project.store(url, now)
     expected: set[str] = set()
@@ -296,14 +296,14 @@ def _redis_keys(
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type of values, whether or not each is stored but once (as an enum's are)."""
+    """Return the type of the values; for a dictionary type, such as an enum's, its value type."""
     if pa.types.is_list(kind):
         return pa.list_(plain(kind.value_type))
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def comparable(value: Any) -> Any:
-    """Return values such that NaN equals itself, and 0.0 is not -0.0."""
+    """Return values in a form where NaN equals itself, and 0.0 differs from -0.0."""
     if isinstance(value, list):
         return [comparable(element) for element in value]
     return repr(value) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""TLS in front of a real server, for servers that are built without it; and certificates for it."""
+"""A TLS proxy for servers that are built without TLS, and its certificates."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 @dataclass(frozen=True)
 class Authority:
-    """Somebody who signs certificates, and has made one for a server and one for a client."""
+    """A certificate authority with one certificate for a server and one for a client."""
 
     folder: Path
 
     @property
     def ca(self) -> Path:
-        """The authority's own certificate, by which the others are checked."""
+        """The authority's own certificate, which verifies the others."""
         return self.folder / "ca.pem"
 
     @classmethod
     def make(cls, folder: Path, names: str = _NAMES) -> Authority:
-        """Make an authority and its certificates; the server's is good for some names."""
+        """Create an authority and its certificates; the server's is valid for `names`."""
         folder.mkdir(parents=True)
         made = cls(folder)
         usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
@@ -41,7 +41,7 @@ class Authority:
         return made
 
     def pair(self, name: str) -> tuple[Path, Path]:
-        """Return the files of a certificate and of its key."""
+        """Return the paths of a certificate and of its key."""
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
 
     def _request(self, name: str, subject: str, *options: str) -> None:
@@ -61,15 +61,15 @@ class Authority:
 
 @dataclass
 class Proxy:
-    """A port that speaks TLS, and hands what comes in to a server that does not.
+    """A TLS port that forwards the decrypted data to a server without TLS.
 
     Attributes:
         target: The server's port.
-        context: How TLS is spoken.
-        plain: Whether connections without TLS are let through too.
+        context: The settings of TLS.
+        plain: Whether connections without TLS are accepted too.
         port: The port to connect to.
-        encrypted: How many connections came with TLS.
-        unencrypted: How many came without.
+        encrypted: The number of connections with TLS.
+        unencrypted: The number of connections without TLS.
     """
 
     target: int
@@ -80,7 +80,7 @@ class Proxy:
     _listener: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
-        """Listen; who connects waits until the proxy runs."""
+        """Listen; connections wait until the proxy runs."""
         self._listener = socket.create_server(("127.0.0.1", 0))
 
     @property
@@ -90,7 +90,7 @@ class Proxy:
         return port
 
     def serve(self) -> None:
-        """Take connections until the listener is closed."""
+        """Accept connections until the listener is closed."""
         while True:
             try:
                 taken, _ = self._listener.accept()
@@ -99,7 +99,7 @@ class Proxy:
             threading.Thread(target=self._handle, args=(taken,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -116,7 +116,7 @@ class Proxy:
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:
-    """Hand on what either side says, until one of them ends."""
+    """Forward data in both directions until one side ends."""
     with selectors.DefaultSelector() as selector:
         selector.register(one, selectors.EVENT_READ, other)
         selector.register(other, selectors.EVENT_READ, one)
@@ -124,7 +124,7 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
             for key, _ in selector.select():
                 source, sink = key.fileobj, key.data
                 data = source.recv(65_536)
-                # What TLS has decrypted already is not seen by the selector.
+                # The selector does not see data that TLS has already decrypted.
                 while isinstance(source, ssl.SSLSocket) and source.pending():
                     data += source.recv(65_536)
                 if not data:
@@ -136,13 +136,13 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
 def tls_in_front_of(
     target: int, authority: Authority, *, mutual: bool = False, plain: bool = False
 ) -> Iterator[Proxy]:
-    """Speak TLS for a server, for the length of a block.
+    """Run a TLS proxy in front of a server for the length of a block.
 
     Args:
         target: The server's port.
-        authority: Whose certificate the server shows.
-        mutual: Whether a client must show one too.
-        plain: Whether connections without TLS are let through.
+        authority: The authority of the server's certificate.
+        mutual: Whether a client must present a certificate too.
+        plain: Whether connections without TLS are accepted too.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.pair("server"))

@@ -1,9 +1,9 @@
-"""What the tests of the online store's URLs write into them, and ask for behind them."""
+"""Values shared by the tests of the online store's URLs: a password, and a read."""
 
 from __future__ import annotations
 
 SECRET = "s3cr3t-of-the-test"
-"""A password that no message may show."""
+"""A password that must not appear in any message."""
 
 ASKED = (["plane_status:delay"], [{"tailnum": "N7"}])
 """A feature and an entity row of `PLANES` in `tests.sync_project`."""
