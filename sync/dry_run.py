@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import partial
 
 from sync.orphans import unknown_keys
-from sync.plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.redis.stored_rows import memory_of, row_keys
 from sync.report import SyncReport, ViewReport
 from sync.selection import chosen_publications
 from sync.survey import Survey
+from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.warehouse.change_detection import difference_query
 from sync.warehouse.publication import Publication
 

@@ -40,7 +40,6 @@ from functools import partial
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
@@ -56,6 +55,7 @@ from sync.safety.diagnosis import PART_LOST, PublicationState
 from sync.safety.lock import sync_lock
 from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_publications
+from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import NO_CREATED
+from sync.encoding.arrow_values import micros
 from sync.encoding.byte_columns import ByteColumn, constant, from_block
-from sync.encoding.encoder import Encoder, micros
+from sync.encoding.encoder import Encoder
 from sync.redis.expiry import expiry_shift
 from sync.redis.publisher import Publisher, publishing
 from sync.report import ProgressEvent
@@ -87,7 +88,8 @@ def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
 def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> ByteColumn:
     view = publication.view
     event = micros(batch.column(view.event_timestamp.name))
-    created = view.created_timestamp and micros(batch.column(view.created_timestamp.name))
+    stamp = view.created_timestamp
+    created = None if stamp is None else micros(batch.column(stamp.name))
     return encoder.values(batch, event, created)
 
 

@@ -22,7 +22,7 @@ class Difference:
         key: The join keys of the row.
         feature: The feature; `*` for the whole row.
         expected: The value in the warehouse.
-        found: The value online, or the status if there is no value.
+        found: The value online, or its status if nothing was found.
     """
 
     view: str

@@ -55,7 +55,7 @@ class OnlineMetadata:
     """The metadata of a view's publication.
 
     Attributes:
-        epoch: The publication's name; None while rows are written, and if there is no publication.
+        epoch: The publication's name; None while rows are written, and before the first sync.
         schema: The fingerprint of the current schema.
         as_of: The moment whose newest rows Redis holds.
         synced_at: The clock when the last of them was written.

@@ -5,7 +5,7 @@ and returns it once all its commands are answered. If the previous holder did no
 it may still be alive, or its commands may still be on their way. Then the new holder raises a
 fence: it writes its own token into every slot, and each write is refused whose token is lower.
 
-So most of the time there are no fences. The record of the tokens may be lost with its node; a
+A sync after a clean one needs no fence. The record of the tokens may be lost with its node; a
 publication whose metadata is damaged therefore raises fences too.
 """
 

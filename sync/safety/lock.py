@@ -29,9 +29,10 @@ from sync.safety.fences import next_fencing_token, raise_fences, return_fencing_
 __all__ = ["LEASE_SECONDS", "Lease", "lock_key", "lock_lost", "sync_lock"]
 
 LEASE_SECONDS = 60.0
-"""The lock's time-out. A dead holder blocks the next sync for that long. It is renewed after each
-third, so it survives two renewals that fail, each of which may take up to the client's time-out for
-an answer of 30 s."""
+"""The lock's time-out: how long a holder that died blocks the next sync.
+
+It is renewed every 20 s, so a renewal that fails is repeated in time. A shorter lease would be lost
+while a server hangs for the client's time-out of 30 s."""
 
 
 class Lease:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from featurestore.errors import OnlineStoreError, UnsupportedOnlineType
 from featurestore.online.codec import CREATED, HEAD, NULLS, Decoder, Schema, fingerprint_of
 from featurestore.online.online_types import to_arrow_type, wire_type, wire_type_name
-from sync.encoding.encoder import Encoder, micros
+from sync.encoding.arrow_values import micros
+from sync.encoding.encoder import Encoder
 from sync.redis.stored_rows import value_size
 from tests.support.online_decoder import Malformed, decode_row, fingerprint
 

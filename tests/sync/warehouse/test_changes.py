@@ -187,7 +187,7 @@ class _Crash(Exception):
 def test_after_any_history_a_sync_makes_online_equal_to_history(
     redis_server, monkeypatch, many, story
 ):
-    """Inserts, late and restated rows, deletions, moves in time, lost records: one sync heals it."""
+    """Inserts, late and restated rows, deletions, moves in time, lost records: a sync heals all."""
     monkeypatch.setattr(change_finder, "_LARGE_ROWS", many)
     with (
         TemporaryDirectory() as folder,

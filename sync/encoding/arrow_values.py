@@ -1,0 +1,61 @@
+"""The raw values of Arrow columns, read from their buffers.
+
+pyarrow's own conversion to numpy would load pandas, which takes longer than a small sync.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from featurestore.online.codec import NO_CREATED
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+__all__ = ["Column", "micros", "not_null", "raw_values", "without_dictionary"]
+
+Column: TypeAlias = "pa.Array[Any]"
+"""An Arrow array of any type."""
+
+
+def micros(column: Column) -> np.ndarray:
+    """Return instants as microseconds since 1970, UTC; NULL becomes `NO_CREATED`."""
+    import numpy as np
+    import pyarrow as pa
+
+    naive = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
+    stamps = raw_values(naive).view(np.int64).reshape(-1)
+    return np.where(not_null(column), stamps, NO_CREATED) if column.null_count else stamps
+
+
+def without_dictionary(column: Column) -> Column:
+    """Return the values of a dictionary-encoded column; other columns are returned as they are."""
+    import pyarrow as pa
+
+    coded: Any = column
+    return coded.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def raw_values(column: Column) -> np.ndarray:
+    """Return the bytes of fixed-width values, of shape (rows, width)."""
+    width = column.type.bit_width // 8
+    start = column.offset * width
+    return _bytes_of(column.buffers()[1])[start : start + len(column) * width].reshape(-1, width)
+
+
+def not_null(column: Column) -> np.ndarray:
+    """Return a mask of the values that are not NULL."""
+    import numpy as np
+
+    bitmap = column.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(column), np.bool_)
+    bits = np.unpackbits(_bytes_of(bitmap), bitorder="little")
+    return bits[column.offset : column.offset + len(column)].view(np.bool_)
+
+
+def _bytes_of(buffer: Any) -> np.ndarray:
+    import numpy as np
+
+    return np.empty(0, np.uint8) if buffer is None else np.frombuffer(buffer, np.uint8)

@@ -1,0 +1,78 @@
+"""Writes columns of fixed-width values, and the bitmap that marks the values that are not NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import UnsupportedOnlineType
+from featurestore.online.online_types import WireType
+from sync.encoding.arrow_values import Column, not_null, raw_values
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["fixed_block", "null_bitmap"]
+
+_DAY = 86_400_000_000
+
+
+def null_bitmap(columns: Sequence[Column], count: int) -> np.ndarray:
+    """Return one bit per value of each row, set if the value is not NULL; shape (rows, bytes)."""
+    import numpy as np
+
+    present = np.ones((count, len(columns)), np.bool_)
+    for index, column in enumerate(columns):
+        if column.null_count:
+            present[:, index] = not_null(column)
+    return np.packbits(present, axis=1, bitorder="little")
+
+
+def fixed_block(name: str, column: Column, kind: WireType) -> np.ndarray:
+    """Return the bytes of fixed-width values, of shape (rows, width); NULL becomes zeros.
+
+    Args:
+        name: The feature.
+        column: Its values.
+        kind: Its type.
+
+    Raises:
+        UnsupportedOnlineType: A date or time is outside of the range of Python's types.
+    """
+    import pyarrow as pa
+
+    if kind.name == "bool":
+        column = column.cast(pa.uint8())
+    elif kind.name == "date":
+        column = column.cast(pa.int32())
+    elif kind.convert is not None and kind.code != "16s":
+        column = column.cast(pa.int64())
+    if kind.code != "16s":
+        _check_range(name, column, kind)
+    block = raw_values(column)
+    return block * not_null(column)[:, None] if column.null_count else block
+
+
+def _check_range(name: str, column: Column, kind: WireType) -> None:
+    """Refuse dates and times that Python cannot represent: infinities, the year 10000, 24:00."""
+    if kind.convert is None or not len(column):
+        return
+    import pyarrow.compute as pc
+
+    extremes: Any = pc.min_max(column).as_py()
+    for ticks in (extremes["min"], extremes["max"]):
+        if ticks is not None and not _readable(kind, ticks):
+            raise UnsupportedOnlineType(
+                f"The feature '{name}' has a {kind.name} outside of the range that readers support"
+                f" (years 1 to 9999, times before 24:00): {ticks}.",
+                remedy="Make it NULL in the model, or cast the column to text.",
+            )
+
+
+def _readable(kind: WireType, ticks: int) -> bool:
+    if kind.name == "time":
+        return 0 <= ticks < _DAY
+    try:
+        return kind.convert is not None and kind.convert(ticks) is not None
+    except (OverflowError, ValueError):
+        return False

@@ -1,0 +1,88 @@
+"""Writes columns of values whose length varies: text, bytes, lists."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from featurestore.online.codec import LONG
+from featurestore.online.online_types import WireType, to_arrow_type
+from sync.encoding.arrow_values import Column
+from sync.encoding.byte_columns import (
+    ByteColumn,
+    constant,
+    from_block,
+    from_pieces,
+    from_ragged,
+    lengths_of,
+)
+from sync.encoding.fixed_values import fixed_block
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["length_prefixes", "varying_bytes"]
+
+_LENGTH = struct.Struct("<I")
+
+
+def varying_bytes(column: Column, kind: WireType) -> ByteColumn:
+    """Return values of varying length, without their length prefixes; NULL becomes empty."""
+    import pyarrow as pa
+
+    if kind.element is not None:
+        rows = column.to_pylist()
+        return from_pieces([b"" if row is None else _list(kind.element, row) for row in rows])
+    nothing: Any = constant(b"")
+    return column.cast(pa.large_binary()).fill_null(nothing)
+
+
+def length_prefixes(column: ByteColumn) -> ByteColumn:
+    """Return the length prefix of each row: one byte, or five for long rows."""
+    import numpy as np
+
+    lengths = lengths_of(column)
+    if not len(lengths) or lengths.max() < LONG:
+        return from_block(lengths.astype(np.uint8)[:, None])
+    block = np.empty((len(lengths), 1 + _LENGTH.size), np.uint8)
+    block[:, 0] = np.minimum(lengths, LONG)
+    block[:, 1:] = lengths.astype("<u4").view(np.uint8).reshape(-1, _LENGTH.size)
+    return from_ragged(block, np.where(lengths < LONG, 1, 1 + _LENGTH.size))
+
+
+def _list(element: WireType, row: Sequence[Any]) -> bytes:
+    """Return a list: its length, one bit per element, and the elements that are not NULL."""
+    bits = sum(1 << index for index, value in enumerate(row) if value is not None)
+    write = _element_writer(element)
+    parts = [write(value) for value in row if value is not None]
+    return b"".join([_length(len(row)), bits.to_bytes((len(row) + 7) // 8, "little"), *parts])
+
+
+def _length(number: int) -> bytes:
+    return bytes([number]) if number < LONG else bytes([LONG]) + _LENGTH.pack(number)
+
+
+def _element_writer(element: WireType) -> Callable[[Any], bytes]:
+    if element.element is not None:
+        inner = element.element
+        return lambda value: _prefixed(_list(inner, value))
+    if element.width is None:
+        return lambda value: _prefixed(value.encode() if isinstance(value, str) else value)
+    return lambda value: _scalar(element, value)
+
+
+def _prefixed(raw: bytes) -> bytes:
+    return _length(len(raw)) + raw
+
+
+def _scalar(element: WireType, value: Any) -> bytes:
+    """Return one element as a column of its type would be written."""
+    import pyarrow as pa
+
+    if element.convert is None:
+        return struct.pack(f"<{element.code}", value)
+    block: np.ndarray = fixed_block(
+        element.name, pa.array([value], to_arrow_type(element.name)), element
+    )
+    return block.tobytes()
