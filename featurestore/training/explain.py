@@ -1,32 +1,36 @@
-"""What a training set will find, view by view, and a plain sentence where that looks wrong."""
+"""The number of rows that each view contributes to a training set, and likely mistakes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from featurestore.sql.plan import TrainingPlan
+from featurestore.sql.point_in_time import strategy_of
 from featurestore.values.durations import format_duration
 
-__all__ = ["JoinReport"]
+__all__ = ["JoinReport", "join_reports"]
 
 _SUSPICIOUS = 0.5
+"""The match rate below which a report has a remark: most entity rows get no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class JoinReport:
-    """What one view contributes to a training set.
+    """The contribution of one view to a training set.
 
     Every entity row is counted once: `matched + expired + missing + null_keys = entity_rows`.
 
     Attributes:
         view: The view's name, or its alias.
         strategy: The shape of join.
-        history_rows: Rows of the view's table.
-        entity_rows: Rows asked for.
-        matched: Rows that get values.
-        expired: Rows for which all there is, is older than the ttl.
-        missing: Rows whose keys have no row that was known by then.
-        null_keys: Rows without a key or a time.
+        history_rows: The rows of the view's table.
+        entity_rows: The entity rows of the request.
+        matched: The entity rows that get values.
+        expired: The entity rows whose newest row is older than the ttl.
+        missing: The entity rows without any row that was known at their instant.
+        null_keys: The entity rows without a key or a timestamp.
         ttl: The view's ttl.
     """
 
@@ -47,7 +51,7 @@ class JoinReport:
 
     @property
     def remark(self) -> str:
-        """A sentence where few rows match: the likely cause; empty where all is well.
+        """The likely cause if less than half of the entity rows match, else an empty text.
 
         >>> JoinReport("v", "asof", 10, 100, 90, 0, 10, 0).remark
         ''
@@ -55,7 +59,7 @@ class JoinReport:
         'The view has no rows: run `dbt build`.'
         """
         if not self.entity_rows:
-            return "There are no entity rows."
+            return "The request has no entity rows."
         if not self.history_rows:
             return "The view has no rows: run `dbt build`."
         if self.match_rate >= _SUSPICIOUS:
@@ -68,7 +72,39 @@ class JoinReport:
         ttl = format_duration(self.ttl) if self.ttl is not None else "none"
         return {
             "expired": f"find only rows older than the ttl of {ttl}: is the view fresh enough?",
-            "missing": "find no row that was known by then: are the keys written alike on both"
-            " sides, and does the history begin before the entity rows?",
-            "null_keys": "have no key or no time.",
+            "missing": "find no row that was known by then: do both sides write the keys alike,"
+            " and does the history begin before the entity rows?",
+            "null_keys": "have a NULL key or a NULL timestamp.",
         }
+
+
+def join_reports(
+    plan: TrainingPlan, strategy: str | None, counts: Mapping[str, int]
+) -> list[JoinReport]:
+    """Return a report for each view of a plan.
+
+    Args:
+        plan: The training set.
+        strategy: The shape of join that the caller insists on.
+        counts: The result row of `sql.coverage`.
+    """
+    return [_report(plan, strategy, counts, number) for number in range(len(plan.joins))]
+
+
+def _report(
+    plan: TrainingPlan, strategy: str | None, counts: Mapping[str, int], number: int
+) -> JoinReport:
+    join, rows = plan.joins[number], counts["entity_rows"]
+    found, expired = counts[f"found_{number}"], counts[f"expired_{number}"]
+    null_keys = counts[f"null_keys_{number}"]
+    return JoinReport(
+        view=join.name,
+        strategy=strategy_of(plan, join, strategy).name,
+        history_rows=counts[f"history_{number}"],
+        entity_rows=rows,
+        matched=found - expired,
+        expired=expired,
+        missing=rows - found - null_keys,
+        null_keys=null_keys,
+        ttl=join.view.ttl,
+    )

@@ -1,11 +1,11 @@
-"""What is asked of a training set, as a value that a card can keep and that can be asked again."""
+"""The request of a training set, as a value that a card keeps and that can be repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
@@ -13,21 +13,26 @@ from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
+from featurestore.training.card import Card
 from featurestore.training.entity_frame import EntityFrame, read_entity_frame
-
-if TYPE_CHECKING:
-    from featurestore.training.card import Card
 
 __all__ = ["Request", "request_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asks of a training set; see `FeatureStore.get_historical_features`.
+    """A resolved request for a training set; see `FeatureStore.get_historical_features`.
 
     Attributes:
-        personal_data: The features taken that are personal data, as the caller allowed.
-        withheld: Those that a `*` would have meant, and that were left out.
+        entity_frame: The rows to enrich.
+        members: The features to take of each view.
+        event_timestamp: The column of the entity frame that holds the time of each row.
+        full_feature_names: Whether columns are named `view__feature`.
+        feature_timestamps: Whether each view's event timestamp is added.
+        as_known: Whether rows that were written after the entity row's instant are left out.
+        strategy: The shape of join that the caller insists on.
+        personal_data: The personal data that the caller allowed and that is included.
+        withheld: The personal data that a `*` left out.
     """
 
     entity_frame: EntityFrame
@@ -58,14 +63,16 @@ class Request:
 
 
 def request_of(card: Card, dialect: str) -> Request:
-    """Return the request that a card was made from; a data frame's rows are read from the output.
+    """Return the request of a card, to repeat it.
+
+    The entity rows of a data frame are read back from the training set itself.
 
     Args:
         card: The card of a training set.
-        dialect: The dialect of the warehouse that will be asked.
+        dialect: The dialect of the warehouse that will build it again.
 
     Raises:
-        EntityFrameError: The entity rows were a data frame, and the output with them is gone.
+        EntityFrameError: The entity rows were a data frame, and the training set is gone.
     """
     content = dict(card.request)
     source, is_query = content.pop("entities"), content.pop("is_query")
@@ -78,6 +85,7 @@ def request_of(card: Card, dialect: str) -> Request:
         )
         for member in content.pop("members")
     ]
+    # Cards of older versions lack these two.
     for name in ("personal_data", "withheld"):
         content[name] = tuple(content.get(name, ()))
     frame = EntityFrame(source, is_query) if source is not None else _entities_of(card, dialect)
@@ -85,6 +93,7 @@ def request_of(card: Card, dialect: str) -> Request:
 
 
 def _entities_of(card: Card, dialect: str) -> EntityFrame:
+    # The entity columns come first; the rest are features, and timestamps where requested.
     taken = sum(len(view.features) for view in card.views)
     if card.request["feature_timestamps"]:
         taken += len(card.views)
@@ -96,7 +105,7 @@ def _entities_of(card: Card, dialect: str) -> EntityFrame:
     if not path.is_file():
         raise EntityFrameError(
             f"The entity rows were a data frame, and the training set {path} is gone.",
-            remedy="Put the file back.",
+            remedy="Restore the file.",
         )
     if dialect != "duckdb":
         # The file is here, and only DuckDB is too: another warehouse gets the rows as they came.

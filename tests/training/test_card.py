@@ -141,7 +141,7 @@ def test_a_file_of_bytes_is_no_card(store, tmp_path):
     path = tmp_path / "x.parquet"
     train(store).to_parquet(path)
 
-    with pytest.raises(FeatureStoreError, match="is no card of a training set") as error:
+    with pytest.raises(FeatureStoreError, match="is not the card of a training set") as error:
         store.check_training_set(path)
 
     assert len(str(error.value)) < 300

@@ -81,8 +81,8 @@ def test_an_empty_view_is_remarked_upon(store):
     [
         ((90, 0, 10, 0), ""),
         ((10, 80, 10, 0), "older than the ttl"),
-        ((10, 10, 80, 0), "keys written alike"),
-        ((10, 0, 10, 80), "no key or no time"),
+        ((10, 10, 80, 0), "write the keys alike"),
+        ((10, 0, 10, 80), "a NULL key or a NULL timestamp"),
     ],
 )
 def test_few_matches_are_explained(counts, words):

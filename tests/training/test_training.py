@@ -169,7 +169,7 @@ def test_a_table_of_dbt_is_not_replaced(store, name):
     ("name", "told"),
     [
         ("flights", "is the entity rows"),
-        ('"_featurestore_published__shop.x"', "is one that the sync keeps"),
+        ('"_featurestore_published__shop.x"', "is a table of the sync"),
     ],
 )
 def test_what_a_training_set_is_made_of_is_not_replaced(store, name, told):

@@ -1,0 +1,134 @@
+"""Measuring a built training set for its card: counts, rates and hashes, in one statement."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from featurestore.registry.definitions import FeatureView
+from featurestore.sql.dialects import render
+from featurestore.sql.expressions import column
+from featurestore.sql.plan import TrainingPlan
+from featurestore.training.card import Card, ColumnCard, ViewCard
+from featurestore.training.request import Request
+from featurestore.values.version import VERSION
+from featurestore.warehouse.protocol import Warehouse
+
+__all__ = ["measure_training_set", "with_timestamps"]
+
+_TIMESTAMP = "_at_"
+
+
+def with_timestamps(plan: TrainingPlan) -> TrainingPlan:
+    """Return the plan with each view's event timestamp added: a match is a row that has one."""
+    joins = tuple(
+        join if join.timestamp_output else replace(join, timestamp_output=f"{_TIMESTAMP}{number}")
+        for number, join in enumerate(plan.joins)
+    )
+    return replace(plan, joins=joins)
+
+
+def measure_training_set(
+    plan: TrainingPlan,
+    request: Request,
+    warehouse: Warehouse,
+    table: str,
+    *,
+    sql: str,
+    output: str,
+    manifest: Path | None,
+) -> Card:
+    """Return the card of a training set.
+
+    Args:
+        plan: The plan with all timestamps; see `with_timestamps`.
+        request: The caller's request.
+        warehouse: The warehouse that holds the rows.
+        table: The table of the rows, timestamps included.
+        sql: The statement of the training set.
+        output: The file or table that receives the rows.
+        manifest: dbt's manifest.
+    """
+    types = {name: str(kind) for name, kind in warehouse.columns(table).items()}
+    shown = [name for name in types if not name.startswith(_TIMESTAMP)]
+    found = warehouse.stream(_statement(plan, warehouse, table, shown)).read_all().to_pylist()[0]
+    rows = found["total"]
+    return Card(
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        featurestore=VERSION,
+        request=request.to_dict(),
+        output=output,
+        sql=sql,
+        manifest=hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest else "",
+        engine=warehouse.version,
+        rows=rows,
+        entities=found["entities"] or "",
+        first=str(found["earliest"]),
+        last=str(found["latest"]),
+        columns=tuple(
+            ColumnCard(name, types[name], _rate(rows - found[f"n{index}"], rows))
+            for index, name in enumerate(shown)
+        ),
+        views=tuple(_view_cards(plan, found)),
+    )
+
+
+def _view_cards(plan: TrainingPlan, found: Mapping[str, Any]) -> Iterator[ViewCard]:
+    for index, join in enumerate(plan.joins):
+        yield ViewCard(
+            view=join.name,
+            of=join.view.name,
+            features=join.features,
+            match_rate=_rate(found[f"m{index}"], found["total"]),
+            definition=_definition(join.view),
+            content=found[f"h{index}"] or "",
+        )
+
+
+def _statement(plan: TrainingPlan, warehouse: Warehouse, table: str, shown: Sequence[str]) -> str:
+    dialect = plan.dialect
+    own = [_sql(name, dialect) for name in plan.spine.columns if name != plan.spine.order_by]
+    time = _sql(plan.spine.event_timestamp, dialect)
+    parts = [
+        "count(*) AS total",
+        f"min({time}) AS earliest",
+        f"max({time}) AS latest",
+        f"{warehouse.content_hash(own)} AS entities",
+    ]
+    parts += [f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(shown)]
+    parts += list(_of_views(plan, own, warehouse))
+    return f"SELECT {', '.join(parts)} FROM {table}"
+
+
+def _of_views(plan: TrainingPlan, own: Sequence[str], warehouse: Warehouse) -> Iterator[str]:
+    for index, join in enumerate(plan.joins):
+        yield f"count({_sql(join.timestamp_output or '', plan.dialect)}) AS m{index}"
+        taken = [*own, *(_sql(output.name, plan.dialect) for output in join.outputs)]
+        yield f"{warehouse.content_hash(taken)} AS h{index}"
+
+
+def _sql(name: str, dialect: str) -> str:
+    return render(column(name), dialect)
+
+
+def _rate(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0
+
+
+def _definition(view: FeatureView) -> str:
+    # Only the keys that decide which row is chosen and what its values mean: a new description
+    # is not a new definition.
+    parts = (
+        view.relation,
+        view.entities,
+        [(feature.name, str(feature.data_type)) for feature in view.features],
+        view.event_timestamp,
+        view.created_timestamp,
+        view.available_after,
+        view.ttl,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

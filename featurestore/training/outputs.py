@@ -1,0 +1,128 @@
+"""The forms that a built training set can take, and the places that it must not overwrite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featurestore.errors import MissingExtra, PlanError
+from featurestore.project.manifest import Manifest
+from featurestore.sql.expressions import relation_parts
+from featurestore.sql.plan import TrainingPlan
+from featurestore.training.entity_frame import EntityFrame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["card_path", "make_folder", "output_names", "refuse_to_replace", "to_pandas"]
+__all__ += ["to_polars"]
+
+_OWN_TABLES = "_featurestore_"
+"""The beginning of the name of every table that the sync keeps."""
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a table as a pandas frame with nullable integers and booleans.
+
+    Raises:
+        MissingExtra: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_nullable_types(pd).get)
+    return frame
+
+
+def _nullable_types(pandas: Any) -> dict[pa.DataType, Any]:
+    import pyarrow as pa
+
+    names = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+    types = {getattr(pa, name.lower())(): getattr(pandas, f"{name}Dtype")() for name in names}
+    return {**types, pa.bool_(): pandas.BooleanDtype()}
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """Return a table as a polars frame.
+
+    Raises:
+        MissingExtra: polars is not installed.
+    """
+    try:
+        import polars as pl
+    except ImportError:
+        raise MissingExtra("polars", "polars", purpose="to_polars()") from None
+    return pl.DataFrame(table)
+
+
+def output_names(plan: TrainingPlan) -> Iterator[str]:
+    """Yield the names of a training set's columns, in order."""
+    yield from (name for name in plan.spine.columns if name != plan.spine.order_by)
+    for join in plan.joins:
+        yield from (output.name for output in join.outputs)
+        if join.timestamp_output:
+            yield join.timestamp_output
+
+
+def make_folder(file: Path) -> None:
+    """Make the folder of a file.
+
+    Raises:
+        PlanError: The folder cannot be made.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlanError(f"Cannot write {file}: {error.strerror}.") from error
+
+
+def card_path(table: str, target_path: Path) -> Path:
+    """Return the file of a table's card, beside dbt's artifacts.
+
+    >>> card_path('"main"."training"', Path("target")).as_posix()
+    'target/featurestore/main.training.card.json'
+    """
+    plain = table.replace('"', "").replace("`", "")
+    return target_path / "featurestore" / f"{plain}.card.json"
+
+
+def refuse_to_replace(
+    table: str, frame: EntityFrame, manifest: Manifest | None, dialect: str
+) -> None:
+    """Refuse a table that holds the entity rows, or belongs to dbt or to the sync.
+
+    Args:
+        table: The table to write.
+        frame: The entity rows.
+        manifest: dbt's manifest; None without a project.
+        dialect: The dialect of the table's name.
+
+    Raises:
+        PlanError: Writing the table would replace one of these.
+    """
+    parts = relation_parts(table, dialect)
+    if parts and parts[0].startswith(_OWN_TABLES):
+        raise _replaces(table, "a table of the sync")
+    for relation, meaning in _held(frame, manifest):
+        # A short name matches if the parts that it has are the same.
+        both = zip(relation_parts(relation, dialect), parts, strict=False)
+        if all(mine == theirs for mine, theirs in both):
+            raise _replaces(table, meaning)
+
+
+def _held(frame: EntityFrame, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
+    if frame.table is None and not frame.is_query:
+        yield frame.source, "the entity rows"
+    if manifest is not None:
+        yield from ((relation, f"dbt's {node}") for relation, node in manifest.relations())
+
+
+def _replaces(table: str, meaning: str) -> PlanError:
+    return PlanError(
+        f"The table '{table}' is {meaning}, which a training set would replace.",
+        remedy="Give the training set another name.",
+    )
