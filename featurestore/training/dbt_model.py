@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlglot import exp
 
 from featurestore.errors import EntityFrameError, PlanError
 from featurestore.project.manifest import Manifest
 from featurestore.project.nodes import Node
 from featurestore.registry.definitions import FeatureView
-from featurestore.sql.dialects import grammar
+from featurestore.sql.dialects import spell_type
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.training.dbt_refs import DbtRefs
@@ -139,7 +138,7 @@ def _spelled(data_type: DataType | None, dialect: str) -> str:
     if data_type.kind is Kind.ARRAY:
         return f"{_spelled(data_type.element, dialect)}[]"
     text = _WORDS.get(data_type.kind, str(data_type))
-    return exp.DataType.build(text, dialect="duckdb").sql(grammar(dialect)).lower()
+    return spell_type(text, dialect)
 
 
 def write_model(model: DbtModel, path: Path, *, overwrite: bool = False) -> str:
