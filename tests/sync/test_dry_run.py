@@ -140,7 +140,7 @@ def test_the_memory_is_about_right(project, redis_server, redis_client):
 
 
 def test_the_size_of_a_value_is_exact(project, redis_server, redis_client):
-    """The length that is estimated with is the one that is published, whatever the types."""
+    """The estimated length is the published length, for all types."""
     from featurestore.online.codec import CREATED, NULLS, Schema
 
     store = project.store(redis_server)

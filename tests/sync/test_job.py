@@ -145,7 +145,7 @@ def test_one_changed_row_is_one_written_row(planes):
 
 
 def test_many_changed_rows_are_all_written(syncs):
-    """More rows than one command and one batch hold, of which every third changes."""
+    """More rows than one command and one batch hold; every third changes."""
     syncs.project.execute(
         "INSERT INTO route_load SELECT 'EWR', range, TIMESTAMP '2024-01-01', range / 10"
         " FROM range(9000)",
@@ -224,7 +224,7 @@ def test_an_entity_without_rows_is_gone(planes):
 
 
 def test_an_emptied_table_empties_the_store(planes):
-    """All rows of all entities deleted, and published anew later."""
+    """All rows of all entities are deleted, and published again later."""
     planes.project.execute("CREATE TABLE kept AS FROM plane_status", "DELETE FROM plane_status")
     assert (0, 2, 0, 2, 0) == planes.planes()
     assert (0, 0, 0, 0, 0) == planes.planes(full=True)
@@ -488,7 +488,7 @@ def test_a_key_that_is_no_key_is_refused(tmp_path, redis_server, redis_client):
 def test_keys_of_many_types_are_published_and_taken_back(
     tmp_path, redis_server, redis_client, kind, values
 ):
-    """Whatever the key looks like; also when a full sync has to recognize them in Redis."""
+    """For every kind of key; also when a full sync has to recognize them in Redis."""
     view = View("odd", {"key": kind}, {"x": "INTEGER"})
     project = SyncProject(tmp_path, view, memory=True)
     project.insert(view, *[(value, day(3), index) for index, value in enumerate(values)])
@@ -549,7 +549,7 @@ def test_a_date_as_event_timestamp(tmp_path, redis_server, redis_client):
 
 @pytest.mark.parametrize("first", ["prod", "nonprod", "prod:x"])
 def test_projects_in_one_redis_never_touch_each_other(tmp_path, redis_server, redis_client, first):
-    """Whatever one does, the others' keys stay byte for byte."""
+    """No command of one project changes a byte of another's keys."""
     others = [name for name in ("prod", "nonprod", "prod:x", "PROD", "prod%3Ax") if name != first]
     projects = {}
     for index, name in enumerate((first, *others)):

@@ -43,7 +43,7 @@ def synced(example_project, redis_server, tmp_path_factory):
 
 
 def _keys(store, view):
-    """Every key the view's table has, whatever its age, and one it has not."""
+    """Every key of the view's table, of any age, and one that it does not have."""
     names = [key.name for key in store.registry.view(view).join_keys]
     with store.warehouse() as warehouse:
         relation = store.registry.view(view).relation

@@ -100,14 +100,14 @@ def test_other_projects_are_left_alone(tmp_path, redis_server, redis_client, nam
 
 
 def test_a_view_that_is_no_longer_declared(project, redis_server):
-    """What was published once can be purged, whatever the project says now."""
+    """A published view can be purged even if the project no longer declares it."""
     project.declare(PLANES)
     assert {"route_load": 1} == purged(project.store(redis_server).purge("route_load"))
     assert {"plane_status": 2, "weather": 1} == purged(project.store(redis_server).purge())
 
 
 def test_rows_that_no_book_knows(project, redis_server, redis_client):
-    """A view of which only rows are left can be purged by its name."""
+    """A view without metadata, with rows left, can be purged by its name."""
     redis_client.set("fs:shop:forgotten:{1}", b"")
     assert {"forgotten": 1} == purged(project.store(redis_server).purge("forgotten"))
 
@@ -134,7 +134,7 @@ def test_a_plan_removes_nothing(project, redis_server, redis_client, view):
 
 
 def test_nothing_was_published(tmp_path, redis_server, redis_client):
-    """There is nothing to purge, which is no error."""
+    """An empty store is purged without an error."""
     store = make(tmp_path, "shop").store(redis_server)
     assert () == store.purge(dry_run=True).views
     assert () == store.purge().views

@@ -88,7 +88,7 @@ def test_events_to_come_are_no_news(status, sync, project):
 
 
 def test_a_sync_that_finds_nothing_to_do_still_counts(status, sync):
-    """The lag starts anew, although Redis was not written to."""
+    """The lag starts again, although nothing was written to Redis."""
     sync()
     sync(NOW + HOUR)
     found = status(NOW + 2 * HOUR)["route_load"]
@@ -97,7 +97,7 @@ def test_a_sync_that_finds_nothing_to_do_still_counts(status, sync):
 
 
 def test_rows_that_all_have_expired(status, sync):
-    """The age goes on, and nothing is missing online."""
+    """The age grows, and nothing is missing online."""
     later = NOW + timedelta(days=60)
     sync()
     sync(later)

@@ -131,7 +131,7 @@ def silent(request, redis_server):
 
 
 def test_silence_is_given_up(silent):
-    """It is no reason to try again."""
+    """A time-out is not retried."""
     started = time.monotonic()
     with (
         pytest.raises(OnlineStoreUnavailable, match="Timeout connecting") as error,

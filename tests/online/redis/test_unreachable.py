@@ -62,7 +62,7 @@ def test_a_warehouse_locked_by_another_process(store, tmp_path):
 
 
 def test_a_warehouse_that_is_another_file(tmp_path):
-    """A file that is no database is named."""
+    """The message names a file that is not a database."""
     store = tiny_project(tmp_path, [model()])
     (tmp_path / "warehouse.duckdb").write_text("tailnum,delay\n" * 1000, encoding="utf-8")
     with pytest.raises(FeatureStoreError) as error:
@@ -127,7 +127,7 @@ def _profiles(folder, text):
     ],
 )
 def test_profiles_that_cannot_be_used(store, tmp_path, text, kind, parts):
-    """Whatever dbt could not connect with, neither can the feature store, and it says why."""
+    """Settings that dbt could not connect with fail with the reason."""
     with pytest.raises(FeatureStoreError) as error:
         _profiles(tmp_path, text).warehouse()
 
@@ -135,7 +135,7 @@ def test_profiles_that_cannot_be_used(store, tmp_path, text, kind, parts):
 
 
 def test_no_project(tmp_path):
-    """A folder without dbt_project.yml is no project."""
+    """A folder without dbt_project.yml is not a project."""
     with pytest.raises(FeatureStoreError) as error:
         FeatureStore(tmp_path).registry  # noqa: B018, reading it is the act
 

@@ -79,7 +79,7 @@ def test_keys_are_read_back_alike_in_both_ways(given_rows):
     "key", [b"{007}", b"{-0}", b"{+1}", b"{300}", b"{}", b"{1,2}", b"1", b"{1"]
 )
 def test_what_a_type_cannot_have_written_is_unreadable(key):
-    """Leading zeros, numbers out of range and foreign shapes are no keys of an int8."""
+    """Leading zeros, numbers out of range and foreign shapes are not keys of an int8."""
     publication = Publication(view(), NOW, schema_of(["int8"]), ())
     keys = [PREFIX.encode() + key]
 

@@ -63,7 +63,7 @@ def older(one, other):
 
 
 def prepared(client, helds):
-    """Put rows on the server, whatever they are; return their keys."""
+    """Put any rows on the server; return their keys."""
     keys = [b"fs:shop:planes:{%d}" % number for number in range(len(helds))]
     there = {key: held for key, held in zip(keys, helds, strict=True) if held is not None}
     client.mset(there)
@@ -73,7 +73,7 @@ def prepared(client, helds):
 @pytest.mark.parametrize("ttl", [None, timedelta(days=1)], ids=["stays", "expires"])
 @pytest.mark.parametrize("previous", [b"", *(bytes_of(*stamps) for stamps in STAMPS[::4])])
 def test_a_newer_row_is_never_overwritten_by_an_older_one(redis_client, previous, ttl):
-    """It is written over what is no row, what is no newer, and what we have published ourselves."""
+    """It replaces damaged rows, rows that are not newer, and rows that we have published."""
     cases = [*product(HELD, STAMPS)]
     keys = prepared(redis_client, [held for (held, _), _ in cases])
     values = [row_of(*stamps, nulls=NULLS) + b"new" for _, stamps in cases]

@@ -45,7 +45,7 @@ def overwrite(client, lease, *, count=ROWS, event=NOW, ttl=None):
 @pytest.mark.parametrize("ttl", [None, TTL])
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, ROWS])
 def test_every_row_is_written(redis_client, count, ttl):
-    """However many there are, and whatever bytes are in them."""
+    """For any number of rows, with any bytes in them."""
     with sync_lock(redis_client, "shop") as lease:
         assert count == overwrite(redis_client, lease, count=count, ttl=ttl)
     assert values_of(count, NOW) == (redis_client.mget(keys_of(count)) if count else [])
@@ -150,7 +150,7 @@ def test_a_user_without_transactions_goes_by_the_script(redis_server, redis_clie
 
 
 def test_a_lock_that_is_none_is_lost(redis_client):
-    """Whatever somebody has put in its place."""
+    """Also if its key holds a value of another type."""
     with sync_lock(redis_client, "shop") as lease:
         redis_client.delete(lock_key("shop"))
         redis_client.rpush(lock_key("shop"), "another")

@@ -35,7 +35,7 @@ UNFINISHED = "the last sync did not finish it"
 
 
 def big_project(folder, entities):
-    """Return a project of which every feature of a row tells the round that it is of."""
+    """Return a project whose rows repeat the number of their round in every feature."""
     project = SyncProject(folder, BIG)
     project.execute(
         "INSERT INTO big SELECT range, TIMESTAMP '2024-01-01', TIMESTAMP '2024-01-01', 0, 0, '0'"
@@ -115,7 +115,7 @@ class Reader(threading.Thread):
             ids = [chance.randrange(self.entities) for _ in range(20)]
             try:
                 found = self.store.get_online_features(["big:*"], {"id": ids}).values
-            except Exception as error:  # noqa: BLE001, a test keeps whatever it is
+            except Exception as error:  # noqa: BLE001, the test reports any error
                 self.wrong.append(error)
                 return
             for a, b, c in zip(found["a"], found["b"], found["c"], strict=True):

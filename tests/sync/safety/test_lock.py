@@ -92,7 +92,7 @@ def test_two_syncs_at_once_do_not_meet(tmp_path, redis_server, redis_client):
 
 
 def test_projects_do_not_wait_for_each_other(project, redis_server, redis_client):
-    """A lock is one project's alone, whatever the names have in common."""
+    """Each project has its own lock, even if one name is the prefix of another."""
     with sync_lock(redis_client, "shop:x"), sync_lock(redis_client, "sho"):
         project.store(redis_server).sync(views=["weather"])
     assert 1 == len(rows_in_redis(redis_server, "shop"))

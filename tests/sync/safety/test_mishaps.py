@@ -39,7 +39,7 @@ class Stopped(Exception):
 
 
 def heals(project, url):
-    """Sync, whatever it says; then sync again, and check the law."""
+    """Sync, ignore its errors, sync again, and check the law."""
     with suppress(SyncError):
         project.store(url).sync()
     project.store(url).sync()
@@ -153,7 +153,7 @@ def _twins():
 
 @pytest.mark.parametrize("later", [True, False])
 def test_a_created_timestamp_that_comes_or_goes(tmp_path, redis_server, redis_client, later):
-    """Another column among the timestamps is another layout: all is published anew."""
+    """Another column among the timestamps is another layout: every row is published again."""
     bare = replace(PLANES, created=False)
     project = SyncProject(tmp_path, PLANES, memory=True)
     project.insert(PLANES, ("N1", day(3), day(3), 1, 1, ""))
@@ -195,7 +195,7 @@ def test_the_table_of_published_rows_is_dropped(project, redis_server):
 
 
 def test_the_ledgers_entries_are_lost(project, redis_server):
-    """Everything is published anew, and the reason is given."""
+    """Every row is published again, and the reason is given."""
     project.execute("DROP TABLE _featurestore_sync")
     reports = project.store(redis_server).sync().views
     assert {"the warehouse has no record of the publication"} == {r.reason for r in reports}
@@ -245,7 +245,7 @@ def test_keys_of_rarer_types(tmp_path, redis_server, redis_client, kind, values)
     ],
 )
 def test_a_retyped_key_leaves_no_old_row(tmp_path, redis_server, redis_client, before, after):
-    """Keys that the new type could not have written are removed, whatever they look like."""
+    """Every key that the new type could not have written is removed."""
     view = View("odd", {"k": "VARCHAR"}, {"x": "INTEGER"})
     project = SyncProject(tmp_path, view, memory=True)
     for select in (before, after):

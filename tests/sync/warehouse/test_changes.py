@@ -1,4 +1,4 @@
-"""Random histories: whatever happens between syncs, after each of them the law holds."""
+"""Random histories: after any events between syncs, the law holds after each sync."""
 
 # ruff: noqa: ARG002, every step is told all of itself
 

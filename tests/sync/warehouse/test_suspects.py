@@ -267,7 +267,7 @@ def test_keys_that_a_collation_makes_equal_are_one_entity(tmp_path):
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_suspects_are_all_that_changed(tmp_path, data):
-    """Whatever the histories: what is found is what comparing everything finds."""
+    """For all histories, suspects give the changes that a full comparison finds."""
     view, row = TRIPS, TRIP_ROWS
     project = SyncProject(tmp_path, view, memory=True)
     histories = st.lists(row, min_size=1, max_size=8)
