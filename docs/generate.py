@@ -1,4 +1,4 @@
-"""Write the reference pages that are generated from the code: command line, meta keys, macros.
+"""Write the reference pages that are generated from the code: commands, meta keys, macros, lint.
 
 Run it with `make docs`; a test fails while a page is stale.
 """
@@ -14,6 +14,8 @@ from typing import Any
 import typer.main
 
 from featurestore.cli.app import app
+from featurestore.lint.rule import Rule
+from featurestore.lint.rules import RULES
 from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
 from featurestore.registry.view_meta import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
 
@@ -34,6 +36,29 @@ _IGNORE = (
     "`featurestore validate` reports an unknown rule code under `ignore`.\n"
     "Such a code never stops training or serving."
 )
+_LINT = """\
+`featurestore validate` reads the compiled SQL of every feature view and looks for leakage: values
+that were not known yet at the row's event timestamp.
+To run it, and to ignore a rule, see [how to validate features](../how-to/validate-features.md)."""
+_LINT_EXAMPLES = """\
+In the examples, the entity is the first column, the event timestamp is the column that ends in
+`_at`, and all other columns are features.
+A comment at the head of an example declares what the yml declares otherwise.
+The project's tests run every example: the bad one breaks its own rule and no other, the good one
+breaks none."""
+_LINT_SCOPE = """\
+The rules follow columns through CTEs, subqueries, unions and `select *`. They fire only where a
+value reaches a feature or chooses the rows.
+A column with `feature: false` is not checked.
+If the columns of a table are not documented, the lint reports less, not more. Document the columns
+of sources and staging models with their types, and it finds more."""
+_LINT_BEHIND = """\
+The lint also reads the models behind a view, and reports the file and line of the model. `ignore`
+still belongs to the view.
+{codes} apply to a model
+whose rows the view passes on one by one. FS005 also applies where the view joins totals of a model
+to earlier rows.
+If a view aggregates or chooses the rows of a model, the lint does not read that model."""
 _MACROS = (
     "To install the package and get started, see"
     " [how to use it as a dbt package](../how-to/use-as-a-dbt-package.md).\n"
@@ -141,8 +166,28 @@ def _macro(macro: Mapping[str, Any], signatures: Mapping[str, Mapping[str, str]]
     return "\n\n".join([title, " ".join(macro["description"].split()), "\n".join(rows)])
 
 
+def lint_page() -> str:
+    """Return the page of the lint's rules, from the rules themselves."""
+    rows = [f"| {r.code} | {r.name} | {r.severity} | {r.message} |" for r in RULES.values()]
+    table = ["| code | name | severity | message |", "| --- | --- | --- | --- |", *rows]
+    parts = ["# The rules of the lint", _LINT, "\n".join(table), _LINT_EXAMPLES, _LINT_SCOPE]
+    upstream = [code for code, rule in RULES.items() if rule.upstream]
+    parts.append(_LINT_BEHIND.format(codes=f"{', '.join(upstream[:-1])} and {upstream[-1]}"))
+    return "\n\n".join([*parts, *map(_lint_rule, RULES.values())]) + "\n"
+
+
+def _lint_rule(rule: Rule) -> str:
+    examples = [
+        f"```sql\n-- {verdict}\n{sql.strip()}\n```"
+        for verdict, sql in (("bad", rule.bad), ("good", rule.good))
+    ]
+    title = f"## {rule.code} {rule.name}"
+    return "\n\n".join([title, rule.description.strip(), f"Remedy: {rule.remedy}", *examples])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
+    "lint-rules.md": lint_page,
     "macros.md": macros_page,
     "meta.md": meta_page,
 }

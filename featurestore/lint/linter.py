@@ -1,33 +1,39 @@
-"""Linting a project: every rule on every view, results kept, ignored findings taken out."""
+"""Lints a project: runs every rule on every view, keeps results, removes ignored findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from featurestore.errors import NotCompiled, Problem
-from featurestore.lint.checks import CHECKS, LINT_VERSION
-from featurestore.lint.codes import RULES, WARNING, known_codes
-from featurestore.lint.linted_view import Found, LintedView
+from featurestore.lint.ignored_rules import ignore_problems, without_ignored
+from featurestore.lint.linted_view import LintedView
 from featurestore.lint.manifest_index import ManifestIndex
+from featurestore.lint.models_behind import models_behind, passed_on_unchanged
+from featurestore.lint.rule import Finding, Rule
+from featurestore.lint.rule_codes import select_codes
+from featurestore.lint.rules import RULES
 from featurestore.lint.source_lines import place, snippet
-from featurestore.lint.upstream import CARRIED, carried, models_behind
 from featurestore.project.manifest import Manifest
+from featurestore.project.nodes import CompiledNode
 from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.sql.compiled import parsed
 
-__all__ = ["LintReport", "lint_project"]
+__all__ = ["LINT_VERSION", "LintReport", "lint_project"]
+
+LINT_VERSION = "3"
+"""Part of the cache key. Raise it when a rule finds or says something else than before."""
 
 _MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """What the lint found.
+    """The result of linting a project.
 
     Attributes:
         problems: Every finding that is not ignored, sorted by file.
@@ -40,24 +46,24 @@ class LintReport:
     uncompiled: tuple[str, ...] = ()
 
     def checked(self) -> LintReport:
-        """Return this report if any SQL was read, or there was none to read.
+        """Return this report if it read any SQL, or if there was none to read.
 
         Raises:
             NotCompiled: dbt has compiled no feature view.
         """
         if self.uncompiled and not self.linted:
             raise NotCompiled(
-                f"The manifest has no compiled SQL of {_listed(self.uncompiled)}, so there is"
+                f"The manifest has no compiled SQL of {_some_names(self.uncompiled)}, so there is"
                 " nothing to lint.",
                 remedy="Run `dbt compile` or `dbt build`; `dbt parse` compiles nothing.",
             )
         return self
 
 
-def _listed(names: Sequence[str]) -> str:
+def _some_names(names: Sequence[str]) -> str:
     """Write a few names and count the rest.
 
-    >>> _listed(["a", "b", "c", "d", "e"])
+    >>> _some_names(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     shown = ", ".join(names[:_MOST_NAMES])
@@ -84,11 +90,11 @@ def lint_project(
         progress: Called before each view with its name, its number and the count of all.
 
     Raises:
-        FeatureStoreError: There is no rule of a selected code.
+        FeatureStoreError: A selected code is unknown.
     """
-    codes = known_codes(select) if select is not None else tuple(RULES)
-    facts = ManifestIndex(manifest, registry)
-    problems: list[Problem] = []
+    codes = select_codes(select) if select is not None else tuple(RULES)
+    index = ManifestIndex(manifest, registry)
+    problems = [p for view in registry.feature_views.values() for p in ignore_problems(view)]
     linted: list[str] = []
     uncompiled: list[str] = []
     views = [v for v in registry.feature_views.values() if not v.unique_id.startswith("seed.")]
@@ -96,73 +102,79 @@ def lint_project(
         for number, view in enumerate(views, start=1):
             if progress is not None:
                 progress(view.name, number, len(views))
-            if not facts.node(view.unique_id).compiled_code:
+            if not index.node(view.unique_id).compiled_code:
                 uncompiled.append(view.name)
                 continue
-            found = _kept(view, facts, project, cache)
+            found = _cached_problems(view, index, project, cache)
             linted.append(view.name)
-            problems += _without_ignored(view, found, codes)
+            problems += without_ignored(view, found, codes)
     return LintReport(tuple(sorted(problems)), tuple(linted), tuple(uncompiled))
 
 
-def _kept(
-    view: FeatureView, facts: ManifestIndex, project: Path, cache: ResultCache
+def _cached_problems(
+    view: FeatureView, index: ManifestIndex, project: Path, cache: ResultCache
 ) -> list[Problem]:
+    # Without `ignore`, which hides findings and does not change them.
     definition = repr(replace(view, ignore={}))
-    key = checksum(LINT_VERSION, facts.dialect, definition, *facts.finding_inputs(view))
-    found = _read(cache.get(key))
+    key = checksum(LINT_VERSION, index.dialect, definition, *index.finding_inputs(view))
+    found = _from_cache(cache.get(key))
     if found is None:
-        found = list(_findings(view, facts, project))
+        found = list(_problems(view, index, project))
         cache.put(key, [asdict(problem) for problem in found])
     return found
 
 
-def _read(kept: Any) -> list[Problem] | None:
-    """Return kept findings; None if they are none, or not what this version keeps."""
+def _from_cache(stored: Any) -> list[Problem] | None:
+    """Return cached findings; None if there are none, or another version wrote them."""
     try:
-        return None if kept is None else [Problem(**fields) for fields in kept]
+        return None if stored is None else [Problem(**fields) for fields in stored]
     except TypeError:
         return None
 
 
-def _findings(view: FeatureView, facts: ManifestIndex, project: Path) -> Iterator[Problem]:
-    node = facts.node(view.unique_id)
+def _problems(view: FeatureView, index: ManifestIndex, project: Path) -> Iterator[Problem]:
+    node = index.node(view.unique_id)
     try:
-        tree = parsed(node, facts.dialect)
+        tree = parsed(node, index.dialect)
     except NotCompiled as error:
-        yield Problem(
-            node.original_file_path,
-            view.name,
-            f"the lint cannot read it. {error.message}",
-            error.remedy,
-            severity=WARNING,
-        )
+        yield _unreadable(node, view, error)
         return
     linted = LintedView(
         view,
         node,
         tree,
-        facts.tables(node),
-        facts.services(view),
-        facts.grains(view),
-        models_behind(view, node, facts),
+        index.tables(node),
+        index.services(view),
+        index.grains(view),
+        models_behind(view, node, index),
     )
+    # A set, because a model behind the view is reached once per branch of a UNION.
     found = {
-        _problem(linted, code, one, facts.dialect, project)
-        for code, check in CHECKS.items()
-        for one in check(linted)
-    }
-    found |= {
-        _problem(behind, code, one, facts.dialect, project)
-        for behind in carried(linted)
-        for code in CARRIED
-        for one in CHECKS[code](behind)
+        _problem(at, rule, finding, index.dialect, project)
+        for at, rule in _checks(linted)
+        for finding in rule.check(at)
     }
     yield from sorted(found)
 
 
-def _problem(view: LintedView, code: str, found: Found, dialect: str, project: Path) -> Problem:
-    rule = RULES[code]
+def _checks(view: LintedView) -> Iterator[tuple[LintedView, Rule]]:
+    """Yield every rule with the view, and the rules for models behind with each of those."""
+    yield from ((view, rule) for rule in RULES.values())
+    for model in passed_on_unchanged(view):
+        yield from ((model, rule) for rule in RULES.values() if rule.upstream)
+
+
+def _unreadable(node: CompiledNode, view: FeatureView, error: NotCompiled) -> Problem:
+    return Problem(
+        node.original_file_path,
+        view.name,
+        f"the lint cannot read its SQL. {error.message}",
+        error.remedy,
+        severity="warning",
+    )
+
+
+def _problem(view: LintedView, rule: Rule, found: Finding, dialect: str, project: Path) -> Problem:
     path, line = found.path or view.view.path, 0
     if found.node is not None:
         path, line = place(found.model or view.node, found.node, project)
@@ -172,28 +184,7 @@ def _problem(view: LintedView, code: str, found: Found, dialect: str, project: P
         f"{rule.message}: {found.detail}.",
         rule.remedy,
         line=line,
-        code=code,
+        code=rule.code,
         severity=rule.severity,
         snippet=snippet(found.node, dialect) if found.node is not None else found.snippet,
     )
-
-
-def _without_ignored(
-    view: FeatureView, found: Iterable[Problem], codes: Sequence[str]
-) -> Iterator[Problem]:
-    """Yield what is selected and not ignored, and what is ignored without need."""
-    fired = set()
-    for problem in found:
-        fired.add(problem.code)
-        if not problem.code or (problem.code in codes and problem.code not in view.ignore):
-            yield problem
-    for code in view.ignore:
-        if code in codes and code not in fired:
-            yield Problem(
-                view.path,
-                view.name,
-                f"it ignores {code}, which finds nothing here any more.",
-                f"Remove {code} from `ignore`.",
-                code=code,
-                severity=WARNING,
-            )

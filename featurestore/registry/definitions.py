@@ -150,7 +150,8 @@ class FeatureView:
         online: Whether the sync job publishes it.
         freshness: How old its newest event, and what is online, may be.
         owner: Name or mail of the dbt group's owner.
-        ignore: Why a rule of the lint does not hold here, by the rule's code.
+        ignore: Lint rules that are wrong about this view, each with the reason. Kept as written in
+            the yml: only the lint checks it.
     """
 
     name: str
@@ -172,7 +173,7 @@ class FeatureView:
     tags: tuple[str, ...] = ()
     version: str = ""
     ties: tuple[Feature, ...] = ()
-    ignore: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ignore: object = field(default_factory=dict, hash=False)
 
     @property
     def join_keys(self) -> tuple[Column, ...]:

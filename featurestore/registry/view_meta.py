@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from featurestore.errors import Problem, did_you_mean
-from featurestore.lint.codes import wrong_code
 from featurestore.project.manifest import META_KEY, MISSPELLINGS
 from featurestore.project.nodes import Group, ManifestColumn, Node
 from featurestore.registry.definitions import (
@@ -137,7 +136,7 @@ def feature_view(
         access=node.config.access or node.access or "",
         tags=_words(node.config.tags or node.tags),
         version="" if node.version is None else str(node.version),
-        ignore=_ignored(meta.get("ignore"), notes),
+        ignore=meta.get("ignore") or {},
     )
     return _with_features(view, node, types, notes)
 
@@ -262,20 +261,6 @@ def _freshness(meta: Mapping[str, Any], node: Node, notes: Notes) -> Freshness:
         return Freshness()
     notes.unknown_keys(declared, FRESHNESS_KEYS, f"meta.{META_KEY}.freshness")
     return Freshness(**{key: _duration(key, declared, notes) for key in FRESHNESS_KEYS})
-
-
-def _ignored(declared: Any, notes: Notes) -> dict[str, str]:
-    if declared is None:
-        return {}
-    if not isinstance(declared, dict):
-        notes.add(f"ignore is {declared!r}.", 'Write `ignore: {FS003: "why it is right here"}`.')
-        return {}
-    for code, reason in declared.items():
-        if remedy := wrong_code(str(code)):
-            notes.add(f"ignore has '{code}', which is no rule of the lint.", remedy)
-        elif not isinstance(reason, str) or not reason.strip():
-            notes.add(f"ignore has no reason for {code}.", "Say in a sentence why it is right.")
-    return {str(code): str(reason or "") for code, reason in declared.items()}
 
 
 def _is_given(value: Any) -> bool:

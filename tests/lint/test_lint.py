@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,7 +12,7 @@ from featurestore.cli import main
 from featurestore.errors import FeatureStoreError, NotCompiled
 from featurestore.lint import linter
 from featurestore.lint.source_lines import file_line
-from tests.support.builders import PROJECT, model, problems, service, tiny_project
+from tests.support.builders import PLANES, PROJECT, ROW, model, service, tiny_project
 from tests.support.example_fixture import ExampleProject
 
 LEAK = (
@@ -133,22 +134,55 @@ def test_an_ignored_rule_that_finds_nothing_is_noted(store):
 
     assert "warning" == found.severity
     assert "models/plane_features.yml" == found.path
-    assert "it ignores FS001, which finds nothing here any more" in found.message
+    assert "`ignore` names FS001, but FS001 no longer finds anything here." == found.message
 
 
 @pytest.mark.parametrize(
     ("ignore", "said"),
     [
-        ({"FS01": "why"}, "Did you mean 'FS010'?"),
+        ({"FS03": "why"}, "`ignore` has 'FS03', which is not a lint rule. Did you mean 'FS003'?"),
         ({"nonsense": "why"}, "Known: FS001 to FS010."),
-        ({"FS001": ""}, "ignore has no reason for FS001. Say in a sentence why it is right."),
-        ({"FS001": None}, "ignore has no reason for FS001."),
-        ({"FS001": True}, "ignore has no reason for FS001."),
-        (["FS001"], "ignore is ['FS001']. Write `ignore: {FS003:"),
+        ({"FS001": ""}, "`ignore` needs a reason for FS001, got ''. Write in one sentence why"),
+        ({"FS001": None}, "`ignore` needs a reason for FS001, got None."),
+        ({"FS001": True}, "`ignore` needs a reason for FS001, got True."),
+        (["FS001"], "`ignore` must map codes to reasons, got ['FS001']. Write `ignore: {FS003:"),
+        ("FS001", "`ignore` must map codes to reasons, got 'FS001'."),
     ],
 )
-def test_a_wrong_ignore_is_a_problem_of_the_definition(ignore, said):
-    assert any(said in problem for problem in problems(model(ignore=ignore)))
+@pytest.mark.parametrize("sql", [FINE, None], ids=["compiled", "parsed"])
+def test_a_mistake_in_ignore_is_a_finding_of_validate(store, ignore, said, sql):
+    """It is an error, with the file and the view, whether dbt has compiled the SQL or not."""
+    opened = store(compiled(sql, ignore=ignore), grain_test())
+    found = [p for p in opened.validate(connect=False) if p.severity == "error"]
+
+    assert [True] == [said in str(problem) for problem in found]
+    assert [("models/plane_features.yml", "plane_features")] == [
+        (problem.path, problem.resource) for problem in found
+    ]
+    assert [] == opened.validate(connect=False, lint=False)
+
+
+def test_a_mistake_in_ignore_stops_neither_training_nor_serving(
+    tmp_path, run, capsys, redis_server, redis_client
+):
+    """A comment for the lint changes no definition: only `validate` fails."""
+    view = compiled(FINE, ignore={"FS03": "why", "FS001": None})
+    tiny_project(tmp_path, [view, grain_test()], {"plane_features": PLANES})
+    features = ["plane_features:delay"]
+    with FeatureStore(tmp_path, redis_url=redis_server, now=datetime(2024, 3, 1, tzinfo=UTC)) as opened:
+        training = opened.get_historical_features(entity_df=ROW, features=features)
+        assert [1.5] == training.to_arrow()["delay"].to_pylist()
+        opened.sync()
+        online = opened.get_online_features(features, [{"tailnum": "N1"}])
+        assert [1.5] == online.values["delay"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["list", "--project-dir", str(tmp_path)])
+    assert 0 == (stopped.value.code or 0)
+    assert "plane_features" in capsys.readouterr().out
+
+    code, _, err = run("--no-connect")
+    assert 1 == code
+    assert "Error: models/plane_features.yml: plane_features: `ignore` has 'FS03'" in err
 
 
 def test_what_is_not_compiled_is_not_linted(store, tmp_path):
@@ -172,7 +206,7 @@ def test_sql_that_cannot_be_read_is_a_warning(store):
     odd, leak = opened.lint().problems
 
     assert ("a_features", "warning") == (odd.resource, odd.severity)
-    assert "the lint cannot read it" in odd.message
+    assert "the lint cannot read its SQL" in odd.message
     assert ("b_features", "FS001") == (leak.resource, leak.code)
 
 
@@ -243,7 +277,7 @@ def test_the_label_of_a_service_is_reported_at_the_exposure(store):
     (found,) = opened.lint().problems
 
     assert ("FS008", "models/exposures.yml") == (found.code, found.path)
-    assert "service 'delays' is to predict plane_features.delay" in found.message
+    assert "service 'delays' predicts plane_features.delay" in found.message
     assert "plane_features:delay" == found.snippet
 
 
@@ -420,4 +454,4 @@ def test_to_select_no_rule_is_an_error(store, run):
     store()
     code, _, said = run("--no-connect", "--select", " ,")
 
-    assert (1, "Error: No rule of the lint is selected. Name some, such as FS001.") == (code, said)
+    assert (1, "Error: No lint rule is selected. Name at least one, such as FS001.") == (code, said)

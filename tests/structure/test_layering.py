@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("featurestore.errors",),
-    ("featurestore.lint.codes",),
     ("featurestore.values",),
     ("featurestore.project", "featurestore.warehouse"),
     ("featurestore.registry",),

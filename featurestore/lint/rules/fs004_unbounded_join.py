@@ -6,61 +6,68 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from featurestore.lint.linted_view import Found, Hop, LintedView, columns_with_sources
-from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, columns_in, local
-from featurestore.lint.rules.fs005_total_under_early_timestamp import aggregates, is_total
-from featurestore.lint.time_bounds import free_sources, reaches_ahead
+from featurestore.lint.aggregates import aggregates, is_total
+from featurestore.lint.column_trace import columns_with_sources, origins_in, steps_behind
+from featurestore.lint.event_path import PathStep
+from featurestore.lint.linted_view import LintedView
+from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, own_columns, own_nodes
+from featurestore.lint.rule import Finding, Rule
+from featurestore.lint.time_bounds import joins_later_rows, unbounded_sources
 
-__all__ = ["unbounded_joins"]
+__all__ = ["RULE"]
 
 
-def unbounded_joins(view: LintedView) -> Iterator[Found]:
+def _unbounded_joins(view: LintedView) -> Iterator[Finding]:
     """Yield each join through which rows of any time reach a feature."""
     seen = set()
-    for path in view.paths:
-        used = list(view.companions(path))
-        for hop in path:
-            steps = [step for at, step in used if at is hop]
-            above = _sums_above(path, used, hop)
-            for alias, source in free_sources(view, hop).items():
-                if id(source) in seen or not _lets_in(view, steps, alias, source):
+    for path in view.event_paths:
+        used = list(view.features_on(path))
+        for place in path:
+            steps = [step for at, step in used if at is place]
+            above = _is_aggregated_above(path, used, place)
+            for alias, source in unbounded_sources(view, place).items():
+                if id(source) in seen or not _reaches_features(view, steps, alias, source):
                     continue
-                summed = above or any(_sums(step, alias) for step in steps)
-                if summed or _is_of_later(view, hop.block, alias, source):
+                aggregated = above or any(_aggregates(step, alias) for step in steps)
+                if aggregated or _may_be_later(view, place.block, alias, source):
                     seen.add(id(source))
-                    yield Found(_join_of(hop.block, source), f"'{alias}' has rows of any time")
+                    yield Finding(_join_of(place.block, source), f"'{alias}' has rows of any time")
 
 
-def _sums_above(path: list[Hop], used: list[tuple[Hop, TraceStep]], hop: Hop) -> bool:
-    """Say whether the rows of a block are aggregated after it."""
-    above = path[: path.index(hop)]
+def _is_aggregated_above(
+    path: list[PathStep], used: list[tuple[PathStep, TraceStep]], place: PathStep
+) -> bool:
+    """Return whether the rows of a block are aggregated in a block that reads it."""
+    above = path[: path.index(place)]
     return any(at in above and any(aggregates(step.expression)) for at, step in used)
 
 
-def _lets_in(view: LintedView, steps: list[TraceStep], alias: str, source: BlockSource) -> bool:
-    if not any(map(view.is_event_table, view.tables_under(source))) or _is_first(view, source):
+def _reaches_features(
+    view: LintedView, steps: list[TraceStep], alias: str, source: BlockSource
+) -> bool:
+    if not any(map(view.is_event_table, view.tables_behind(source))) or _is_first(view, source):
         return False
     if any(is_total(view, block) for block in source.blocks):
-        return False
+        return False  # FS005 reports a total.
     taken = any(
         alias in {a for a, _ in columns_with_sources(step.block, step.expression)} for step in steps
     )
-    return taken or any(_sums(step, alias) for step in steps)
+    return taken or any(_aggregates(step, alias) for step in steps)
 
 
-def _is_of_later(view: LintedView, block: Block, alias: str, source: BlockSource) -> bool:
-    """Say whether a single row of a source is surely, or for all we know, of a later time."""
-    tables = view.tables_under(source)
+def _may_be_later(view: LintedView, block: Block, alias: str, source: BlockSource) -> bool:
+    """Return whether a single row of a source is, or may be, later than the event."""
+    tables = view.tables_behind(source)
     return (
         bool(tables & view.event_tables)
         or any(view.facts(table).is_history for table in tables)
-        or reaches_ahead(view, block, alias)
+        or joins_later_rows(view, block, alias)
     )
 
 
-def _sums(step: TraceStep, alias: str) -> bool:
-    """Say whether an expression aggregates rows of a source, which then has many per row."""
-    for node in local(step.expression):
+def _aggregates(step: TraceStep, alias: str) -> bool:
+    """Return whether an expression aggregates rows of a source, which then has many per event."""
+    for node in own_nodes(step.expression):
         if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window):
             aliases = {a for a, _ in columns_with_sources(step.block, node)}
             if alias in aliases or (not aliases and isinstance(node, exp.Count)):
@@ -69,35 +76,33 @@ def _sums(step: TraceStep, alias: str) -> bool:
 
 
 def _is_first(view: LintedView, source: BlockSource) -> bool:
-    """Say whether a source has but the first row of each entity, which no later row changes."""
+    """Return whether a source holds the first row of each entity, which later rows don't change."""
     return any(_takes_first(view, block) for block in source.blocks)
 
 
 def _takes_first(view: LintedView, block: Block) -> bool:
     orders = [
         window.args["order"]
-        for step in _row_choices(view, block)
-        for window in local(step)
+        for step in _row_choices(block)
+        for window in own_nodes(step)
         if isinstance(window, exp.Window) and window.args.get("order") is not None
     ]
     if block.select.args.get("distinct") is not None and block.select.args.get("order"):
         # DISTINCT ON sorts by its keys first.
         orders.append(block.select.args["order"])
-    return any(_ascends(view, block, order) for order in orders)
+    return any(_is_ascending(view, block, order) for order in orders)
 
 
-def _row_choices(view: LintedView, block: Block) -> Iterator[exp.Expr]:
+def _row_choices(block: Block) -> Iterator[exp.Expr]:
     for clause in ("qualify", "where"):
-        if (condition := block.select.args.get(clause)) is None:
-            continue
-        yield condition
-        origins = [o for column in columns_in(condition) for _, o in block.resolve(column)]
-        yield from (step.expression for step in view.reach(origins))
+        if (condition := block.select.args.get(clause)) is not None:
+            yield condition
+            yield from (step.expression for step in steps_behind(origins_in(block, condition)))
 
 
-def _ascends(view: LintedView, block: Block, order: exp.Expr) -> bool:
+def _is_ascending(view: LintedView, block: Block, order: exp.Expr) -> bool:
     return not any(
-        item.args.get("desc") and any(view.maybe_time(block, c) for c in columns_in(item))
+        item.args.get("desc") and any(view.may_be_time(block, c) for c in own_columns(item))
         for item in order.expressions
     )
 
@@ -105,3 +110,37 @@ def _ascends(view: LintedView, block: Block, order: exp.Expr) -> bool:
 def _join_of(block: Block, source: BlockSource) -> exp.Expr:
     joins: list[exp.Expr] = block.select.args.get("joins") or []
     return next((join for join in joins if join.this is source.node), source.node)
+
+
+RULE = Rule(
+    code="FS004",
+    name="unbounded-join",
+    severity="error",
+    message="rows of another event table are joined without a bound in time",
+    remedy="Add a condition such as `other.happened_at <= this.event_at` to the join.",
+    description="""
+Joined on the entity alone, an order of March meets the page views of June.
+A bound is any comparison of the two times that keeps later rows out: in the join, in WHERE, or in a
+`case` or `filter` of the aggregate. An ASOF join has a bound if it looks back.
+A difference without its sign, such as `abs(date_diff(...)) < 7`, is not a bound.
+The present state of a snapshot (`dbt_valid_to is null`) was not the state at the event: join by its
+validity.
+A join on an event's own id (`order_id`) and a join to a dimension without times are fine.
+""",
+    bad="""
+select o.customer_id, o.ordered_at, count(v.url) as views
+from orders o
+left join page_views v on v.customer_id = o.customer_id
+group by o.customer_id, o.ordered_at
+""",
+    good="""
+select o.customer_id, o.ordered_at, count(v.url) as views
+from orders o
+left join page_views v
+    on v.customer_id = o.customer_id
+    and v.viewed_at <= o.ordered_at
+group by o.customer_id, o.ordered_at
+""",
+    check=_unbounded_joins,
+    upstream=True,
+)

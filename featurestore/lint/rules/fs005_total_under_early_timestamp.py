@@ -6,121 +6,124 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from featurestore.lint.linted_view import Found, Hop, LintedView, bare
-from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, columns_in, local
-from featurestore.lint.time_bounds import free_sources, is_bounded_by_constant, is_bounded_outside
+from featurestore.lint.aggregates import aggregates, is_total, is_windowed
+from featurestore.lint.column_trace import without_casts
+from featurestore.lint.event_path import PathStep
+from featurestore.lint.linted_view import LintedView
+from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, own_columns, own_nodes
+from featurestore.lint.rule import Finding, Rule
+from featurestore.lint.time_bounds import (
+    is_bounded_by_constant,
+    is_bounded_by_outer_query,
+    unbounded_sources,
+)
 
-__all__ = ["aggregates", "is_total", "totals_under_early_timestamps"]
+__all__ = ["RULE"]
 
-_EARLY = (exp.Min, exp.AnyValue, exp.First, exp.ArgMin)
+_EARLY_STAMPS = (exp.Min, exp.AnyValue, exp.First, exp.ArgMin)
 _HARMLESS = (exp.Min, exp.ArgMin, exp.GroupConcat)
 
 
-def totals_under_early_timestamps(view: LintedView) -> Iterator[Found]:
-    """Yield each aggregate that later rows change, though its row is stamped earlier."""
+def _totals(view: LintedView) -> Iterator[Finding]:
+    """Yield each aggregate that later rows change, though its row has an earlier timestamp."""
     seen: set[int] = set()
-    for path in view.paths:
-        for found in (*_under_first(view, path), *_joined_back(view, path)):
+    for path in view.event_paths:
+        for found in (*_beside_early_stamp(view, path), *_joined_back(view, path)):
             if id(found.node) not in seen:
                 seen.add(id(found.node))
                 yield found
 
 
-def is_total(view: LintedView, block: Block) -> bool:
-    """Say whether a block has one row for all time: it aggregates, and not per time."""
-    keys = group_keys(block)
-    if not keys and not any(True for item in block.select.expressions for _ in aggregates(item)):
-        return False
-    return not any(view.maybe_time(block, column) for key in keys for column in columns_in(key))
+def _harmful(expression: exp.Expr) -> Iterator[exp.Expr]:
+    return (node for node in aggregates(expression) if not isinstance(node, _HARMLESS))
 
 
-def group_keys(block: Block) -> list[exp.Expr]:
-    """Return what a block groups by, with places and GROUP BY ALL written out."""
-    group, items = block.select.args.get("group"), block.select.expressions
-    if group is None:
-        return []
-    if group.args.get("all"):
-        return [item for item in items if not any(aggregates(item))]
-    return [
-        items[int(key.name) - 1] if isinstance(key, exp.Literal) and key.is_int else key
-        for key in group.expressions
-    ]
-
-
-def aggregates(expression: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the aggregates of an expression that are no windows."""
-    for node in local(expression):
-        if isinstance(node, exp.AggFunc) and not _in_window(node):
-            yield node
-
-
-def _in_window(node: exp.Expr) -> bool:
-    parent = node.parent
-    while isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
-        parent = parent.parent
-    return isinstance(parent, exp.Window)
-
-
-def _under_first(view: LintedView, path: list[Hop]) -> Iterator[Found]:
-    """Yield the aggregates that stand beside `min(ts)` as event timestamp."""
+def _beside_early_stamp(view: LintedView, path: list[PathStep]) -> Iterator[Finding]:
+    """Yield the aggregates of a block that takes `min(ts)` as event timestamp."""
     last = path[-1]
-    stamp = bare(last.expression)
-    if view.view.available_after or not isinstance(stamp, _EARLY) or _in_window(stamp):
+    stamp = without_casts(last.expression)
+    if view.view.available_after or not isinstance(stamp, _EARLY_STAMPS) or is_windowed(stamp):
         return
-    for hop, step in view.companions(path):
-        if hop is last:
-            for node in aggregates(step.expression):
-                if not isinstance(node, _HARMLESS):
-                    yield Found(node, f"the row is stamped {stamp.sql()}")
+    for place, step in view.features_on(path):
+        if place is last:
+            for node in _harmful(step.expression):
+                yield Finding(node, f"the row is stamped {stamp.sql()}")
 
 
-def _joined_back(view: LintedView, path: list[Hop]) -> Iterator[Found]:
-    used = list(view.companions(path))
-    for hop in path:
-        free = free_sources(view, hop)
-        every = free_sources(view, hop, dimensions=True)
-        for step in (step for at, step in used if at is hop):
-            for alias, source in every.items():
+def _joined_back(view: LintedView, path: list[PathStep]) -> Iterator[Finding]:
+    """Yield the totals that are joined to earlier rows, or come from a subquery."""
+    used = list(view.features_on(path))
+    for place in path:
+        unbounded = unbounded_sources(view, place)
+        with_dimensions = unbounded_sources(view, place, dimensions=True)
+        for step in (step for at, step in used if at is place):
+            for alias, source in with_dimensions.items():
                 found = _from_source(view, step, alias, source)
-                yield from (one for one in found if alias in free or one.model is not view.node)
+                # Joined by a unique key, only a total of a model behind the view counts.
+                yield from (f for f in found if alias in unbounded or f.model is not view.node)
             yield from _from_subqueries(view, step)
 
 
 def _from_source(
     view: LintedView, step: TraceStep, alias: str, source: BlockSource
-) -> Iterator[Found]:
+) -> Iterator[Finding]:
     if is_bounded_by_constant(view, source):
         return
     origins = [
         origin
-        for column in columns_in(step.expression)
+        for column in own_columns(step.expression)
         for name, origin in step.block.resolve(column)
         if name == alias
     ]
-    for model, below in view.through(origins):
+    for model, below in view.steps_upstream(origins):
         if model is not view and is_bounded_by_constant(model, model.root):
             continue
-        if is_total(model, below.block) and _is_of_events(model, below.block):
-            for node in aggregates(below.expression):
-                if not isinstance(node, _HARMLESS):
-                    yield Found(node, f"'{alias}' is joined to rows of any time", model=model.node)
+        if _is_total_of_events(model, below.block):
+            for node in _harmful(below.expression):
+                yield Finding(node, f"'{alias}' is joined to rows of any time", model=model.node)
 
 
-def _from_subqueries(view: LintedView, step: TraceStep) -> Iterator[Found]:
-    for query in local(step.expression):
+def _from_subqueries(view: LintedView, step: TraceStep) -> Iterator[Finding]:
+    for query in own_nodes(step.expression):
         if not isinstance(query, exp.Query) or isinstance(query.parent, exp.Exists):
             continue
-        source = step.block.inner(query)
-        if is_bounded_outside(view, source) or is_bounded_by_constant(view, source):
+        source = step.block.subquery(query)
+        if is_bounded_by_outer_query(view, source) or is_bounded_by_constant(view, source):
             continue
         for block in source.blocks:
-            if is_total(view, block) and _is_of_events(view, block):
+            if _is_total_of_events(view, block):
                 for item in block.select.expressions:
-                    for node in aggregates(item):
-                        if not isinstance(node, _HARMLESS):
-                            yield Found(node, "the subquery takes rows of any time")
+                    for node in _harmful(item):
+                        yield Finding(node, "the subquery takes rows of any time")
 
 
-def _is_of_events(view: LintedView, block: Block) -> bool:
-    tables = {t for source in block.sources.values() for t in view.tables_under(source)}
-    return any(view.is_event_table(table) for table in tables)
+def _is_total_of_events(view: LintedView, block: Block) -> bool:
+    return is_total(view, block) and view.has_events(block)
+
+
+RULE = Rule(
+    code="FS005",
+    name="total-under-early-timestamp",
+    severity="error",
+    message="rows with an earlier timestamp carry an aggregate over all time",
+    remedy="Use a window that ends at the row, bound the rows in time, or stamp it with max().",
+    description="""
+An aggregate per customer includes every order, past and future.
+Stamped with `min(ordered_at)`, or joined back to each order, it tells the first order about the
+last one.
+Stamped with `max(ordered_at)` it is right.
+A mart with the lifetime value of each customer, joined to orders, leaks in the same way.
+""",
+    bad="""
+select customer_id, min(ordered_at) as first_ordered_at, count(*) as orders
+from orders
+group by customer_id
+""",
+    good="""
+select customer_id, max(ordered_at) as last_ordered_at, count(*) as orders
+from orders
+group by customer_id
+""",
+    check=_totals,
+    upstream=True,
+)

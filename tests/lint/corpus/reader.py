@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from featurestore.errors import Problem
 from featurestore.lint.linter import lint_project
+from featurestore.lint.rules import RULES
 from featurestore.project.result_cache import ResultCache
 from featurestore.registry.registry import build_registry
 from tests.support.builders import PROJECT, column, manifest, model, service
@@ -82,13 +83,12 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def documented(page: Path) -> Iterator[tuple[str, str, Case]]:
-    """Yield the examples of the reference page: the code, `bad` or `good`, and the query."""
-    for section in re.split(r"^(?=## FS)", page.read_text(), flags=re.MULTILINE)[1:]:
-        code = section[3:8]
-        for verdict, body in re.findall(r"```sql\n-- (bad|good)\n(.*?)```", section, re.DOTALL):
-            sql = _HEAD.sub("", body).strip()
-            yield code, verdict, Case(f"{code} {verdict}", sql, "duckdb", dict(_HEAD.findall(body)))
+def examples() -> Iterator[tuple[str, str, Case]]:
+    """Yield the examples of the rules: the code, `bad` or `good`, and the query."""
+    for code, rule in RULES.items():
+        for verdict, text in (("bad", rule.bad), ("good", rule.good)):
+            sql = _HEAD.sub("", text).strip()
+            yield code, verdict, Case(f"{code} {verdict}", sql, "duckdb", dict(_HEAD.findall(text)))
 
 
 def cases(folder: str, dialects: tuple[str, ...] = DIALECTS) -> Iterator[Case]:

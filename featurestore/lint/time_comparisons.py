@@ -1,0 +1,98 @@
+"""The comparisons of a block, read as bounds in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from featurestore.lint.column_trace import columns_with_sources
+from featurestore.lint.linted_view import LintedView
+from featurestore.lint.query_blocks import Block, own_nodes
+
+__all__ = ["TimeComparison", "comparisons_in"]
+
+_Columns = list[tuple[str, exp.Column]]
+_INEQUALITIES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
+_GREATER = (exp.GT, exp.GTE)
+_ADDITIONS = (exp.Add, exp.DateAdd, exp.TimestampAdd, exp.DatetimeAdd, exp.TsOrDsAdd)
+_SUBTRACTIONS = (exp.Sub, exp.DateSub, exp.TimestampSub, exp.DatetimeSub)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeComparison:
+    """One comparison: the columns of `low` are at most the columns of `high`.
+
+    Attributes:
+        low: The columns of the lower side, each with the alias of its source.
+        high: The columns of the higher side.
+        equal: Whether the two sides are equal.
+        ahead: Whether an interval moves the bound past the row's own instant.
+        both_ways: Whether a difference is compared without its sign, so that it bounds neither
+            direction.
+    """
+
+    low: _Columns
+    high: _Columns
+    equal: bool = False
+    ahead: bool = False
+    both_ways: bool = False
+
+
+def comparisons_in(view: LintedView, block: Block) -> Iterator[TimeComparison]:
+    """Yield the comparisons of a block's items, filters and joins."""
+    for part in _parts(block.select):
+        for node in own_nodes(part):
+            yield from _read(view, block, node)
+
+
+def _parts(select: exp.Select) -> Iterator[exp.Expr]:
+    yield from select.expressions
+    for clause in ("where", "qualify", "having"):
+        if (found := select.args.get(clause)) is not None:
+            yield found.this
+    start = select.args.get("from_")
+    nested = start.this.args.get("joins") if start is not None else None
+    for join in (*(select.args.get("joins") or ()), *(nested or ())):
+        for key in ("on", "match_condition"):
+            if (found := join.args.get(key)) is not None:
+                yield found
+
+
+def _read(view: LintedView, block: Block, node: exp.Expr) -> Iterator[TimeComparison]:
+    if isinstance(node, exp.EQ | exp.NullSafeEQ):
+        left = columns_with_sources(block, node.this)
+        right = columns_with_sources(block, node.expression)
+        yield TimeComparison(low=left, high=right, equal=True)
+    elif isinstance(node, exp.Between):
+        yield _ordered(view, block, node.this, node.args["high"])
+        yield _ordered(view, block, node.args["low"], node.this)
+    elif isinstance(node, _INEQUALITIES):
+        sides = (node.this, node.expression)
+        low, high = reversed(sides) if isinstance(node, _GREATER) else sides
+        yield _ordered(view, block, low, high)
+
+
+def _ordered(view: LintedView, block: Block, low: exp.Expr, high: exp.Expr) -> TimeComparison:
+    shifted = _shifts(high, _ADDITIONS) or _shifts(low, _SUBTRACTIONS)
+    # A view that delays its own timestamp may look ahead. The lint does not compare the lengths,
+    # so such a bound counts.
+    ahead = shifted and not view.view.available_after and not view.is_shifted
+    return TimeComparison(
+        low=columns_with_sources(block, low),
+        high=columns_with_sources(block, high),
+        ahead=ahead,
+        both_ways=low.find(exp.Abs) is not None or high.find(exp.Abs) is not None,
+    )
+
+
+def _shifts(expression: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> bool:
+    """Return whether an interval is added to a column, or subtracted from it."""
+    for node in own_nodes(expression):
+        if isinstance(node, kinds) and not (
+            isinstance(node.this, exp.Column) and isinstance(node.expression, exp.Column)
+        ):
+            amount = node.expression.sql() if node.expression else ""
+            return "-" not in amount and amount.strip("'") != "0"
+    return False
