@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["list_command"]
 
-Row = Mapping[str, object]
+_Row = Mapping[str, object]
 """One line of the listing, by column; JSON shows the same keys."""
 
 
@@ -54,7 +54,7 @@ def list_command(
         note(f"The project declares no {kind}. See docs/how-to/declare-features.md.")
 
 
-def _views(registry: Registry) -> Iterator[Row]:
+def _views(registry: Registry) -> Iterator[_Row]:
     for view in registry.feature_views.values():
         yield {
             "view": view.name,
@@ -67,7 +67,7 @@ def _views(registry: Registry) -> Iterator[Row]:
         }
 
 
-def _features(registry: Registry) -> Iterator[Row]:
+def _features(registry: Registry) -> Iterator[_Row]:
     for view in registry.feature_views.values():
         for feature in view.features:
             yield {
@@ -77,7 +77,7 @@ def _features(registry: Registry) -> Iterator[Row]:
             }
 
 
-def _entities(registry: Registry) -> Iterator[Row]:
+def _entities(registry: Registry) -> Iterator[_Row]:
     for entity in registry.entities.values():
         yield {
             "entity": entity.name,
@@ -86,7 +86,7 @@ def _entities(registry: Registry) -> Iterator[Row]:
         }
 
 
-def _services(registry: Registry) -> Iterator[Row]:
+def _services(registry: Registry) -> Iterator[_Row]:
     for service in registry.feature_services.values():
         yield {
             "service": service.name,
@@ -97,7 +97,7 @@ def _services(registry: Registry) -> Iterator[Row]:
         }
 
 
-_LISTINGS: dict[Listing, Callable[[Registry], Iterator[Row]]] = {
+_LISTINGS: dict[Listing, Callable[[Registry], Iterator[_Row]]] = {
     Listing.VIEWS: _views,
     Listing.FEATURES: _features,
     Listing.ENTITIES: _entities,

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_sync_report", "sync_command"]
 
-Columns = dict[str, Callable[["ViewReport"], object]]
+_Columns = dict[str, Callable[["ViewReport"], object]]
 
-_COLUMNS: Columns = {
+_COLUMNS: _Columns = {
     "view": lambda view: view.view,
     "read": lambda view: count_cell(view.rows_read),
     "changed": lambda view: count_cell(view.changed),
@@ -43,7 +43,7 @@ _COLUMNS: Columns = {
     "seconds": lambda view: f"{view.seconds:.2f}",
 }
 _RENAMED = {"written": "would write", "deleted": "would delete"}
-_DRY_COLUMNS: Columns = {
+_DRY_COLUMNS: _Columns = {
     **{_RENAMED.get(name, name): cell for name, cell in _COLUMNS.items() if name != "seconds"},
     "memory": lambda view: bytes_cell(view.memory),
 }

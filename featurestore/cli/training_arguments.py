@@ -15,6 +15,7 @@ from featurestore.cli.output import note
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
     from featurestore.training.job import TrainingJob
+    from featurestore.training.training_options import TrainingOptions
 
 __all__ = ["AsKnown", "TrainingArguments"]
 
@@ -70,8 +71,18 @@ class TrainingArguments:
 
     def job(self, store: FeatureStore) -> TrainingJob:
         """Return the training set's job, and note the personal data that it leaves out."""
-        job = store.get_historical_features(
-            _entity_source(self.entities),
+        job = store.get_historical_features(**self._options().arguments())
+        if job.withheld:
+            names = ", ".join(job.withheld)
+            note(f"Left out as personal data: {names}; --allow-pii includes it.")
+        return job
+
+    def _options(self) -> TrainingOptions:
+        """Return the options with their values read from text."""
+        from featurestore.training.training_options import TrainingOptions
+
+        return TrainingOptions(
+            _entity_rows(self.entities),
             self.features,
             feature_service=self.service,
             start=optional_moment(self.start),
@@ -84,23 +95,15 @@ class TrainingArguments:
             strategy=self.strategy,
             allow_pii=self.allow_pii or False,
         )
-        if job.withheld:
-            names = ", ".join(job.withheld)
-            note(f"Left out as personal data: {names}; --allow-pii includes it.")
-        return job
 
 
-def _entity_source(text: str | None) -> str | None:
-    """Return a file as a query over it, any other text unchanged."""
-    from featurestore.errors import EntityFrameError
+def _entity_rows(text: str | None) -> str | Path | None:
+    """Return the path of a file of entity rows; any other text unchanged.
 
-    if text is None:
-        return None
-    readers = {".parquet": "read_parquet", ".csv": "read_csv"}
-    path = Path(text)
-    if "\n" in text or path.suffix not in readers:
-        return text
-    if not path.is_file():
-        raise EntityFrameError(f"There is no file {path}.")
-    quoted = str(path.resolve()).replace("'", "''")
-    return f"SELECT * FROM {readers[path.suffix]}('{quoted}')"
+    >>> _entity_rows("ref:labels"), _entity_rows("labels.csv").name
+    ('ref:labels', 'labels.csv')
+    """
+    from featurestore.training.entity_file import ENTITY_FILES
+
+    is_file = text is not None and text.endswith(ENTITY_FILES) and "\n" not in text
+    return Path(text) if text is not None and is_file else text

@@ -143,10 +143,11 @@ class FeatureStore:
 
         Args:
             entity_df: The rows to enrich: a pandas, polars or Arrow frame, a SELECT, the name of a
-                table, or `ref:<dbt model>`. It needs a timestamp and the join keys of every view;
-                its other columns pass through untouched. Without it, the rows are the views' own
-                entities: with `start` and `every`, all of them at each step; with `start` alone, at
-                the instants at which their rows became known; without a period, once, as of now.
+                table, `ref:<dbt model>`, or the `Path` of a .csv or .parquet file. It needs a
+                timestamp and the join keys of every view; its other columns pass through untouched.
+                Without it, the rows are the views' own entities: with `start` and `every`, all of
+                them at each step; with `start` alone, at the instants at which their rows became
+                known; without a period, once, as of now.
             features: References `view:feature`, or `view:*` for all of a view.
             feature_service: The name of a service, instead of `features`.
             start: The first instant, without an entity frame.

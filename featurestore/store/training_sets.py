@@ -46,7 +46,9 @@ class TrainingSets:
                 remedy="Leave out the entity frame, or the period.",
             )
         request = Request(
-            entity_frame=read_entity_frame(entity_df, self._relation),
+            entity_frame=read_entity_frame(
+                entity_df, self._relation, self._session.registry.dialect
+            ),
             members=grant.members,
             event_timestamp=options.event_timestamp,
             full_feature_names=options.full_feature_names,

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlglot import exp
-
 from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
+from featurestore.sql.local_files import local_file
 from featurestore.training.card import Card
 from featurestore.training.entity_frame import EntityFrame, read_entity_frame
+from featurestore.values.missing import Missing
 
 __all__ = ["Request", "request_of"]
 
@@ -107,10 +107,9 @@ def _entities_of(card: Card, dialect: str) -> EntityFrame:
             f"The entity rows were a data frame, and the training set {path} is gone.",
             remedy="Restore the file.",
         )
-    if dialect != "duckdb":
-        # The file is here, and only DuckDB is too: another warehouse gets the rows as they came.
+    rows = local_file(path, dialect)
+    if isinstance(rows, Missing):
         from pyarrow import parquet
 
-        return read_entity_frame(parquet.read_table(path, columns=own), str)
-    literal = exp.Literal.string(str(path)).sql("duckdb")
-    return EntityFrame(f"SELECT {names} FROM read_parquet({literal})", is_query=True)
+        return read_entity_frame(parquet.read_table(path, columns=own), str, dialect)
+    return EntityFrame(f"SELECT {names} FROM {rows}", is_query=True)

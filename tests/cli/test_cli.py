@@ -78,7 +78,7 @@ def test_show_describes_each_kind(here, run, name):
         (["why", "plane_features:seats", "-k", "tail=1", "--at", "2013-01-01"], "no join key"),
         (["why", "plane_features:seats", "-k", PLANE, "--at", "yesterday"], "is not a timestamp"),
         (["why", "seats", "-k", PLANE, "--at", "2013-01-01"], "is no feature reference"),
-        (["train", "missing.parquet", "-f", "plane_features:seats"], "no file missing.parquet"),
+        (["train", "missing.parquet", "-f", "plane_features:seats"], "Cannot read missing.parquet: No such file"),
     ],
 )
 def test_wrong_input_is_one_clear_line(here, run, arguments, message):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
-from pyarrow import parquet
+from pyarrow import csv, parquet
 
 from featurestore import FeatureStore
 from featurestore.errors import (
@@ -121,6 +121,26 @@ def test_a_data_frame_gets_the_values_that_duckdb_gives(store, duckdb, options):
     assert [1.5, 3.5] == [
         found["delay" if not options else "plane_features__delay"][i].as_py() for i in (1, 0)
     ]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_entity_rows_may_come_from_a_file(store, duckdb, suffix, tmp_path):
+    """A file of this machine gives the same training set on every warehouse."""
+    path = tmp_path / f"entities.{suffix}"
+    frame = pa.table({
+        "tailnum": ["N1", "N4", None],
+        "label": pa.array([1, None, 3], pa.int64()),
+        "event_timestamp": pa.array([naive(10, 6), naive(21), None], pa.timestamp("s")),
+    })  # fmt: skip
+    if suffix == "csv":
+        csv.write_csv(frame, path, csv.WriteOptions(quoting_style="none"))
+    else:
+        parquet.write_table(frame, path)
+    found, expected = (
+        one.get_historical_features(path, "plane_features:*").to_arrow() for one in (store, duckdb)
+    )
+
+    same(expected, found)
 
 
 def test_as_known_leaves_out_what_was_written_later(store, duckdb):

@@ -240,7 +240,7 @@ class Bench(DuckDBWarehouse):
             entity_df = arrow(scenario.entity_types, scenario.entity_rows)
         declared = scenario.registry
         request = Request(
-            entity_frame=read_entity_frame(entity_df, str),
+            entity_frame=read_entity_frame(entity_df, str, declared.dialect),
             members=declared.members([f"{case.history.name}:*" for case in scenario.cases], None),
             full_feature_names=True,
             **options,

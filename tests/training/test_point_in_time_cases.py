@@ -49,7 +49,10 @@ def build(bench, case, strategy):
     ).checked()
     members = declared.members(case.get("features"), "wanted" if "service" in case else None)
     request = Request(
-        read_entity_frame(frame, str), members, strategy=strategy, **case.get("options", {})
+        read_entity_frame(frame, str, declared.dialect),
+        members,
+        strategy=strategy,
+        **case.get("options", {}),
     )
     return TrainingJob(declared, bench.session, request).to_arrow()
 
