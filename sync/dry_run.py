@@ -60,6 +60,7 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
         report = _full(survey, publication, newest, step.reason)
     else:
         report = _changes(survey, publication, newest)
+    # The rows are not in Redis yet, so their size is computed, from a sample.
     each = memory_of(survey.project, publication, survey.sample(newest))
     return replace(report, memory=round(each * report.rows_read))
 

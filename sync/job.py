@@ -18,13 +18,14 @@ its epoch, a random name. The states, as the next run finds them (`safety.diagno
 
 The steps, and what a crash after each one leaves:
 
-    1. The ledger says dirty.           Redis still has the old rows and epoch: readers see those.
-    2. Redis loses its epoch.           Readers see the old rows; status says interrupted.
-    3. Redis gets the schema.           Readers can decode old and new rows.
-    4. Redis gets the rows.             Readers see whole rows, some old and some new.
-    5. Orphans are deleted (full only). All rows are new; nothing confirms it yet.
-    6. Redis gets a new epoch.          The ledger is dirty, so the epoch proves nothing.
-    7. The ledger gets the same epoch, and says clean. The publication is complete.
+    1. The ledger says dirty.            Redis still has the old rows and epoch; readers see those.
+    2. Redis loses its epoch.            Readers see the old rows; status says interrupted.
+    3. Redis gets the schema (full).     Readers can decode old and new rows.
+    4. Redis gets the rows.              Readers see whole rows, some old and some new.
+    5. Orphans are deleted (full).       All rows are new, but neither side has confirmed it.
+    6. Redis gets a new epoch.           The ledger is dirty, so the epoch proves nothing.
+    7. The ledger gets the epoch, and    The publication is complete. A full one also deletes the
+       says clean.                       schemas that no row needs.
 
 A crash after any of the steps 1 to 6 leaves the ledger dirty, and the next run publishes every row.
 A server that loses data later loses its last writes first, so it loses the epoch with the rows.
@@ -75,7 +76,7 @@ def run_sync(
     full: bool = False,
     since: datetime | None = None,
     now: datetime | None = None,
-    state_schema: str = "main",
+    ledger_schema: str = "main",
     progress: Callable[[ProgressEvent], None] | None = None,
 ) -> SyncReport:
     """Publish the newest row of each entity.
@@ -92,7 +93,7 @@ def run_sync(
         since: Compare only the entities with an event since then. Earlier changes and deletions
             are left to a run without it.
         now: The moment whose newest rows are published; by default the clock's.
-        state_schema: The warehouse schema of the ledger.
+        ledger_schema: The warehouse schema of the ledger.
         progress: Called with each progress event.
 
     Raises:
@@ -101,13 +102,14 @@ def run_sync(
     """
     started = time.monotonic()
     as_of = now or datetime.now(UTC)
+    # Before the lock: a bad definition needs no lock to be found.
     publications = chosen_publications(registry, warehouse, as_of, views=views, since=since)
     with sync_lock(client, registry.project) as lease:
         run = SyncRun(
             registry=registry,
             warehouse=warehouse,
             client=client,
-            ledger=Ledger(warehouse, state_schema, registry.project),
+            ledger=Ledger(warehouse, ledger_schema, registry.project),
             now=as_of,
             lease=lease,
             progress=progress or ignore_progress,
@@ -144,10 +146,12 @@ def _publish_in_full(run: SyncRun, publication: Publication, reason: str) -> Vie
     rows, newest = run.ledger.summary(publication.view)
     clear_epoch(run.client, run.lease, name)
     announce_schema(run.lease, name, schema)
+    # Must come before the rows: afterwards every view has rows. A first sync skips the scan.
     may_have_orphans = has_rows(run, name)
     written = publish_everything(run, publication, rows)
     deleted = delete_orphans(run, publication) if may_have_orphans else 0
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
+    # Last: until all rows are new, a reader needs the old schemas.
     delete_old_schemas(run.client, run.lease, name, schema)
     return ViewReport(
         view=name,

@@ -62,6 +62,7 @@ def _missing(
         found, unreadable = _any_columns(publication, prefix, keys)
     if not found.num_rows:
         return unreadable
+    # One anti-join for all keys, instead of a query for each.
     uploaded = warehouse.upload(_FOUND, found)
     names = [quoted(name) for name, _ in publication.schema.keys]
     on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
@@ -89,6 +90,7 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
     tags = pc.utf8_slice_codeunits(texts, len(prefix) + 1, -1)
     parts = pc.split_pattern(tags, ",")
     columns: dict[str, Any] = {"_key": pa.array(keys, pa.binary())}
+    # A number that matches the pattern may still be too large for its type.
     try:
         for index, (name, kind) in enumerate(publication.schema.keys):
             columns[name] = pc.list_element(parts, index).cast(to_arrow_type(kind))

@@ -66,6 +66,7 @@ def publish_changes(
         for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
             publisher.delete(encoder.keys(batch), _previous(publication, batch))
             _notify(run, publication, publisher, rows)
+        # Deletions first, and answered, so that the two counts can be told apart.
         publisher.finish()
         deleted = publisher.applied
         for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
@@ -81,6 +82,7 @@ def _encoder(run: SyncRun, publication: Publication) -> Encoder:
 
 def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
     for batch in batches(run.warehouse.stream(sql)):
+        # The server refuses writes without the lock anyway; this stops the run earlier.
         run.lease.check()
         yield batch
 
@@ -105,6 +107,7 @@ def _previous(publication: Publication, batch: pa.RecordBatch) -> ByteColumn:
         else micros(batch.column(PREVIOUS_CREATED))
     )
     headers = from_block(np.column_stack([event, created]).astype(">i8").view(np.uint8))
+    # A row with a previous event was published before; the others are new, and get an empty value.
     nothing: Any = constant(b"")
     choose: Any = pc.if_else
     found: ByteColumn = choose(batch.column(PREVIOUS_EVENT).is_valid(), headers, nothing)

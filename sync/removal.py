@@ -33,6 +33,7 @@ def remove_view(run: SyncRun, view: str) -> int:
     The ledger's records go first, and the view's name in Redis' list of views last. So a view that
     is half removed does not count as published, and the next run finds it again.
     """
+    # In this order a crash never leaves rows that no record leads to.
     run.ledger.drop(view)
     deleted = _unlink(run, row_keys(run.client, run.project, view))
     run.lease.run("DEL", [view_key(run.project, view), schema_key(run.project, view)])

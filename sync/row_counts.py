@@ -68,6 +68,7 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
 
 
 def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:
+    # CASE instead of WHERE: one query gives several extremes, each with its own bounds.
     inside = exp.and_(at.copy() >= instant_literal(start, dialect), at.copy() <= end.copy())
     return exp.Case().when(inside, at.copy())
 

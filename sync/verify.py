@@ -65,6 +65,7 @@ def _verdict(
     if as_of is None or synced_at is None:
         verdict.problem = f"the view is not online: {found.reason or found.state}"
         return verdict
+    # As of the last publication: rows that arrived since are not online yet, and not an error.
     then = publication_of(view, survey.warehouse, as_of)
     # The server's clock ran on since the publication, so rows may have expired there meanwhile.
     expired = _expired_since(survey, then, as_of + (datetime.now(UTC) - synced_at))

@@ -74,7 +74,7 @@ class Publishing:
                 full=full,
                 since=since,
                 now=session.now(),
-                state_schema=session.ledger_schema,
+                ledger_schema=session.ledger_schema,
                 progress=progress,
             )
 

@@ -56,6 +56,7 @@ def from_pieces(pieces: Sequence[bytes]) -> ByteColumn:
     """
     import numpy as np
 
+    # Arrow's layout for values of varying width: one offset more than rows, then the bytes.
     ends = np.fromiter(accumulate(map(len, pieces), initial=0), np.int64, len(pieces) + 1)
     return _column(ends, b"".join(pieces))
 

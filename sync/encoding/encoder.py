@@ -55,7 +55,9 @@ class Encoder:
             for (name, kind), write in zip(self._schema.keys, self._writers, strict=True)
         ]
         if not texts:
+            # A view without join keys has one entity, and its key has an empty tag.
             return from_pieces([entity_key(self._prefix, ()).encode()] * batch.num_rows)
+        # The braces make the join keys the hash tag of Redis Cluster.
         tag = [piece for text in texts for piece in (constant(b","), text)][1:]
         return joined(constant(f"{self._prefix}{{".encode()), *tag, constant(b"}"))
 
@@ -110,6 +112,7 @@ class Encoder:
         header = np.empty((len(event), header_size(marks)), np.uint8)
         header[:, : len(head)] = head
         stamps = [event] if created is None else [event, created]
+        # Big-endian, unlike the values: the scripts compare timestamps by struct.unpack('>i4I4').
         header[:, len(head) :] = np.column_stack(stamps).astype(">i8").view(np.uint8)
         return header
 
@@ -119,6 +122,7 @@ def _texts(column: Column, kind: str, write: Callable[[Any], str]) -> ByteColumn
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    # Integers, and text without characters to encode, need no Python object per value.
     if kind.startswith(("int", "uint")):
         return column.cast(pa.large_string()).view(pa.large_binary())
     if kind == "string":

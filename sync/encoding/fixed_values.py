@@ -50,6 +50,7 @@ def fixed_block(name: str, column: Column, kind: WireType) -> np.ndarray:
     if kind.code != "16s":
         _check_range(name, column, kind)
     block = raw_values(column)
+    # Arrow leaves the bytes behind a NULL undefined; equal rows should have equal bytes.
     return block * not_null(column)[:, None] if column.null_count else block
 
 

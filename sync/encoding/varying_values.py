@@ -32,6 +32,7 @@ def varying_bytes(column: Column, kind: WireType) -> ByteColumn:
     import pyarrow as pa
 
     if kind.element is not None:
+        # Lists nest, so they are written by Python, one row at a time.
         rows = column.to_pylist()
         return from_pieces([b"" if row is None else _list(kind.element, row) for row in rows])
     nothing: Any = constant(b"")

@@ -79,6 +79,7 @@ class ClusterSender:
         self._lease = lease
         self._token = b"%d" % lease.fencing_token
         self._scripts = scripts(WriteGuard.FENCE)
+        # Computed here, not taken from SCRIPT LOAD, whose answers come from many nodes.
         self._shas = {
             name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode()
             for name, text in self._scripts.items()
@@ -108,6 +109,7 @@ class ClusterSender:
         rows = RowBatch.joined(self._collected)
         self._collected, self._size = [], 0
         failed = self._assign(rows)
+        # In turns, so that all nodes work while the answers of one are read.
         while any(node.queue for node in self._nodes.values()):
             for name in list(self._nodes):
                 self._send_some(name, failed)

@@ -72,6 +72,7 @@ class Publisher:
 
     def _count(self, answers: Iterator[Sequence[int]]) -> None:
         for applied, refused in answers:
+            # The server found another holder's token, or none.
             if applied == LOST:
                 raise lock_lost()
             self.applied += applied

@@ -131,6 +131,7 @@ class PackedRows:
         >>> PackedRows(rows).packed(b"5ha", (b"lock", b"me"), 1, 2)[33:]
         b'$4\r\nlock\r\n$1\r\nk\r\n$2\r\nme\r\n$0\r\n\r\n'
         """
+        # One slice of memory per column, no matter how many rows the command has.
         key, token = guard
         keys, *columns = (data[offsets[start] : offsets[end]] for data, offsets in self._columns)
         count = len(self._columns) * (end - start)

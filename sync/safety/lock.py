@@ -131,6 +131,7 @@ class Lease:
 
     def release(self) -> None:
         """Delete the lock, and return the fencing token, if the lock is still held."""
+        # The renewal thread ends first, or it would take the released lock for a lost one.
         self._done.set()
         self._thread.join()
         released = self._client.eval(lua_script("safety", "release_lock"), 1, self._key, self.token)
@@ -144,6 +145,7 @@ class Lease:
             try:
                 held = self._client.eval(script, 1, self._key, self.token, milliseconds)
             except RedisError:
+                # The lock may still be held: only the server's answer says that it is lost.
                 continue
             if not held:
                 self._lost.set()

@@ -66,6 +66,7 @@ def difference_query(
     shown = ",\n  ".join(
         [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
     )
+    # A full outer join also keeps published rows without a newest row: these were deleted.
     join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
     on = same_entity(publication, "latest", "published") or "TRUE"
     return (
@@ -96,6 +97,7 @@ def entities_with_restated_row(publication: Publication, published: str) -> str:
     Rows are compared by a hash of 64 bits. Carrying the values themselves through the join would
     take several times as long, and perhaps more memory than there is.
     """
+    # Rows older than the oldest published instant cannot match, so the scan skips them.
     event, keys = quoted(publication.view.event_timestamp.name), _join_keys(publication)
     history = _with_hash(publication, publication.view.relation)
     return (

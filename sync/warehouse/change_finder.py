@@ -78,6 +78,7 @@ def _find_suspects(tables: LedgerTables, publication: Publication, published: st
     most = _SUSPECT_SHARE * tables.count(published)
     tables.create_temporary(SUSPECTS, entities_with_new_instant(publication, published))
     if tables.count(SUSPECTS) > most:
+        # Decided before the second query, which hashes every row.
         return False
     restated = entities_with_restated_row(publication, published)
     tables.execute(f"INSERT INTO {SUSPECTS}\n{restated}")

@@ -71,6 +71,7 @@ class LedgerEntries:
 
     def write(self, view: str, *, epoch: str, layout: str, dirty: bool) -> None:
         """Replace a view's entry; this belongs in a transaction."""
+        # DELETE and INSERT instead of an upsert, which needs a unique index.
         self.delete(view)
         values = map(text_literal, (self._tables.project, view, epoch))
         self._tables.execute(

@@ -39,6 +39,7 @@ class LedgerTables:
 
     def exists(self, table: str) -> bool:
         """Return whether a table exists, by its name in a statement."""
+        # A dry run and `status` create no tables, so a missing table is an answer, not an error.
         try:
             return bool(self.warehouse.columns(table))
         except RelationNotBuilt:

@@ -74,6 +74,8 @@ def _of_cluster(client: Any, keys: Sequence[str]) -> Values:
     """Read keys slot by slot; key by key while a slot's keys are split between two nodes."""
     import redis.exceptions as failures
 
+    # MGET of one slot fails while its keys are split between two nodes; MGET of one key is
+    # redirected.
     try:
         found: Values = client.mget_nonatomic(keys)
     except (failures.TryAgainError, failures.ClusterError):
