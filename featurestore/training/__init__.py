@@ -1,1 +1,1 @@
-"""Training sets: from a request to SQL, a frame, a file, a table or a dbt model."""
+"""Training sets: from a request to SQL, a data frame, a file, a table or a dbt model."""
