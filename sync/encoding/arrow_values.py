@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Column", "micros", "not_null", "raw_values", "without_dictionary"]
+__all__ = ["ArrowColumn", "micros", "raw_values", "valid_mask", "without_dictionary"]
 
-Column: TypeAlias = "pa.Array[Any]"
+ArrowColumn: TypeAlias = "pa.Array[Any]"
 """An Arrow array of any type."""
 
 
-def micros(column: Column) -> np.ndarray:
+def micros(column: ArrowColumn) -> np.ndarray:
     """Return instants as microseconds since 1970, UTC; NULL becomes `NO_CREATED`."""
     import numpy as np
     import pyarrow as pa
 
     naive = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
     stamps = raw_values(naive).view(np.int64).reshape(-1)
-    return np.where(not_null(column), stamps, NO_CREATED) if column.null_count else stamps
+    return np.where(valid_mask(column), stamps, NO_CREATED) if column.null_count else stamps
 
 
-def without_dictionary(column: Column) -> Column:
+def without_dictionary(column: ArrowColumn) -> ArrowColumn:
     """Return the values of a dictionary-encoded column; other columns are returned as they are."""
     import pyarrow as pa
 
@@ -37,14 +37,14 @@ def without_dictionary(column: Column) -> Column:
     return coded.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def raw_values(column: Column) -> np.ndarray:
+def raw_values(column: ArrowColumn) -> np.ndarray:
     """Return the bytes of fixed-width values, of shape (rows, width)."""
     width = column.type.bit_width // 8
     start = column.offset * width
     return _bytes_of(column.buffers()[1])[start : start + len(column) * width].reshape(-1, width)
 
 
-def not_null(column: Column) -> np.ndarray:
+def valid_mask(column: ArrowColumn) -> np.ndarray:
     """Return a mask of the values that are not NULL."""
     import numpy as np
 

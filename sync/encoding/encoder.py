@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.codec import CREATED, NULLS, Schema, header_size
 from featurestore.online.keys import encoded, entity_key, key_writer, row_prefix
 from featurestore.online.online_types import wire_type
-from sync.encoding.arrow_values import Column, without_dictionary
+from sync.encoding.arrow_values import ArrowColumn, without_dictionary
 from sync.encoding.byte_columns import ByteColumn, constant, from_block, from_pieces, joined
 from sync.encoding.fixed_values import fixed_block, null_bitmap
 from sync.encoding.varying_values import length_prefixes, varying_bytes
@@ -87,7 +87,7 @@ class Encoder:
         return joined(*pieces) if len(pieces) > 1 else pieces[0]
 
     def _fixed_part(
-        self, columns: Sequence[Column], event: np.ndarray, created: np.ndarray | None
+        self, columns: Sequence[ArrowColumn], event: np.ndarray, created: np.ndarray | None
     ) -> np.ndarray:
         """Return the part of a row with fixed offsets: header, NULL bitmap, fixed-width values."""
         import numpy as np
@@ -117,7 +117,7 @@ class Encoder:
         return header
 
 
-def _texts(column: Column, kind: str, write: Callable[[Any], str]) -> ByteColumn:
+def _texts(column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteColumn:
     """Return the values of one join key as they are written in a key: text, percent-encoded."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.online_types import WireType
-from sync.encoding.arrow_values import Column, not_null, raw_values
+from sync.encoding.arrow_values import ArrowColumn, raw_values, valid_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,18 +17,18 @@ __all__ = ["fixed_block", "null_bitmap"]
 _DAY = 86_400_000_000
 
 
-def null_bitmap(columns: Sequence[Column], count: int) -> np.ndarray:
+def null_bitmap(columns: Sequence[ArrowColumn], count: int) -> np.ndarray:
     """Return one bit per value of each row, set if the value is not NULL; shape (rows, bytes)."""
     import numpy as np
 
     present = np.ones((count, len(columns)), np.bool_)
     for index, column in enumerate(columns):
         if column.null_count:
-            present[:, index] = not_null(column)
+            present[:, index] = valid_mask(column)
     return np.packbits(present, axis=1, bitorder="little")
 
 
-def fixed_block(name: str, column: Column, kind: WireType) -> np.ndarray:
+def fixed_block(name: str, column: ArrowColumn, kind: WireType) -> np.ndarray:
     """Return the bytes of fixed-width values, of shape (rows, width); NULL becomes zeros.
 
     Args:
@@ -51,10 +51,10 @@ def fixed_block(name: str, column: Column, kind: WireType) -> np.ndarray:
         _check_range(name, column, kind)
     block = raw_values(column)
     # Arrow leaves the bytes behind a NULL undefined; equal rows should have equal bytes.
-    return block * not_null(column)[:, None] if column.null_count else block
+    return block * valid_mask(column)[:, None] if column.null_count else block
 
 
-def _check_range(name: str, column: Column, kind: WireType) -> None:
+def _check_range(name: str, column: ArrowColumn, kind: WireType) -> None:
     """Refuse dates and times that Python cannot represent: infinities, the year 10000, 24:00."""
     if kind.convert is None or not len(column):
         return

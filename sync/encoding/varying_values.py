@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.codec import LONG
 from featurestore.online.online_types import WireType, to_arrow_type
-from sync.encoding.arrow_values import Column
+from sync.encoding.arrow_values import ArrowColumn
 from sync.encoding.byte_columns import (
     ByteColumn,
     constant,
@@ -27,7 +27,7 @@ __all__ = ["length_prefixes", "varying_bytes"]
 _LENGTH = struct.Struct("<I")
 
 
-def varying_bytes(column: Column, kind: WireType) -> ByteColumn:
+def varying_bytes(column: ArrowColumn, kind: WireType) -> ByteColumn:
     """Return values of varying length, without their length prefixes; NULL becomes empty."""
     import pyarrow as pa
 

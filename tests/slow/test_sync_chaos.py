@@ -1,4 +1,4 @@
-"""A cluster in trouble for minutes: whatever happens to it or to a sync, the next run heals it."""
+"""A cluster in trouble for minutes: after any trouble of it or of a sync, the next run heals it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_slots_move_all_the_while(project, cluster):
                 slot = chance.randrange(SLOTS)
                 cluster.move(slot, (cluster.owner(slot) + chance.choice([1, 2])) % 3)
                 moved.append(slot)
-        except Exception as error:  # noqa: BLE001, a test keeps whatever it is
+        except Exception as error:  # noqa: BLE001, the test reports any error
             failed.append(error)
 
     moving = threading.Thread(target=move, daemon=True)
