@@ -34,7 +34,7 @@ _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 def as_name(name: str) -> exp.Identifier:
     """Return an identifier, quoted only if the name needs it.
 
-    Plain lower-case words are marked with `meta["is_word"]`, for dialects that quote other words.
+    `meta["is_word"]` says whether the name is a plain lower-case word, for `Dialect.respell`.
 
     >>> as_name("tailnum").sql(), as_name("Order No").sql(), as_name("select").sql()
     ('tailnum', '"Order No"', '"select"')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -129,35 +129,42 @@ def _verdicts(
     as_known: bool,
     limit: int,
 ) -> exp.Select:
-    event, created = column("_event"), column("_created")
-    known = plus(event, view.available_after, dialect)
-    reasons: list[tuple[exp.Expr, str]] = [
-        (event.is_(exp.null()), "no event timestamp"),
-        (known > moment, "not known yet"),
-    ]
-    if view.ttl is not None:
-        reasons.append((event < minus(moment, view.ttl, dialect), "older than the ttl"))
-    if as_known and view.created_timestamp is not None:
-        reasons.append((created > moment, "written later"))
-    reasons.append((column("_rank").eq(1), CHOSEN))
-    newest = (
-        exp.select(exp.Max(this=column("_event"))).from_("candidates").where(column("_eligible"))
-    )
-    reasons.append((event < newest.subquery(), "superseded by a newer row"))
     case = exp.Case()
-    for condition, verdict in reasons:
+    for condition, verdict in _reasons(view, dialect, moment, as_known=as_known):
         case = case.when(condition.copy(), exp.Literal.string(verdict), copy=False)
     case = case.else_(exp.Literal.string("lost the tie"), copy=False)
-    shown = [exp.alias_(event.copy(), as_name("event_timestamp"))]
+    shown = [exp.alias_(column("_event"), as_name("event_timestamp"))]
     if view.created_timestamp is not None:
-        shown.append(exp.alias_(created.copy(), as_name("created_timestamp")))
+        shown.append(exp.alias_(column("_created"), as_name("created_timestamp")))
     query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
-    first = [
-        exp.Ordered(this=exp.and_(column("_eligible"), column("_rank").eq(1)), desc=True),
-        exp.Ordered(this=column("_row")),
-        exp.Ordered(this=event.copy(), desc=True, nulls_first=False),
-        exp.Ordered(this=column("_rank")),
-    ]
-    query = query.from_("candidates").order_by(*first, copy=False).limit(limit, copy=False)
+    query = query.from_("candidates").order_by(*_shown_first(), copy=False)
+    query = query.limit(limit, copy=False)
     query.add_comments(["each row, and why it is chosen or rejected"])
     return with_ctes(query, [("candidates", rows)])
+
+
+def _reasons(
+    view: FeatureView, dialect: str, moment: exp.Expr, *, as_known: bool
+) -> Iterator[tuple[exp.Expr, str]]:
+    """Yield each condition with its verdict; the first condition that holds decides."""
+    event = column("_event")
+    yield event.is_(exp.null()), "no event timestamp"
+    yield plus(event, view.available_after, dialect) > moment, "not known yet"
+    if view.ttl is not None:
+        yield event < minus(moment, view.ttl, dialect), "older than the ttl"
+    if as_known and view.created_timestamp is not None:
+        yield column("_created") > moment, "written later"
+    yield column("_rank").eq(1), CHOSEN
+    newest = exp.select(exp.Max(this=column("_event"))).from_("candidates")
+    newest = newest.where(column("_eligible"))
+    yield event < newest.subquery(), "superseded by a newer row"
+
+
+def _shown_first() -> list[exp.Expr]:
+    """Return the order of the rows: the chosen one, then the nearest in turn."""
+    return [
+        exp.Ordered(this=exp.and_(column("_eligible"), column("_rank").eq(1)), desc=True),
+        exp.Ordered(this=column("_row")),
+        exp.Ordered(this=column("_event"), desc=True, nulls_first=False),
+        exp.Ordered(this=column("_rank")),
+    ]

@@ -108,7 +108,7 @@ def typed(engine: Engine, data_type: str) -> DataType:
 
 
 def same(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows in a form that `==` compares, instants whatever the type they come back in."""
+    """Return rows in a form that `==` compares, with instants of any type."""
     return [{name: comparable(_instant(value)) for name, value in row.items()} for row in rows]
 
 

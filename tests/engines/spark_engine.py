@@ -10,7 +10,7 @@ import pyarrow as pa
 from tests.engines.base import ZONE, driver
 from tests.support.scenarios import ARROW
 
-# Spark counts microseconds, whatever the case's own type counts.
+# Spark counts microseconds, also in columns whose type in the case counts something else.
 _ARROW = {**ARROW, "timestamp_s": ARROW["timestamp"], "timestamp_ns": ARROW["timestamp"]}
 _SETTINGS = {
     "spark.ui.enabled": "false",

@@ -142,11 +142,11 @@ def test_every_shape_of_a_record_can_be_emitted(name, strategy):
     [
         ("postgres", "asof", r"postgres \(the engine cannot: PostgreSQL has no ASOF join\)"),
         ("duckdb", "lateral", r"duckdb \(not written yet: its ASOF join is faster\)"),
-        ("duckdb", "hash", "no strategy 'hash'"),
+        ("duckdb", "hash", "Unknown strategy 'hash'"),
     ],
 )
 def test_a_refusal_says_who_lacks_it(dialect, strategy, message):
-    """The engine cannot, or we have not written it, or there is no such thing."""
+    """The engine cannot, or we have not written it, or the name is unknown."""
     with pytest.raises(UnsupportedDialect, match=message) as error:
         training(dialect, strategy)
 

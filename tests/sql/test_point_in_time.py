@@ -68,7 +68,7 @@ def test_numbered_keys_agree_with_the_oracle(bench, monkeypatch, strategy, entit
 
 @pytest.mark.parametrize("strategy", shapes(as_known=True))
 def test_as_known_agrees_with_the_oracle(bench, strategy):
-    """A row written after the entity row's instant is as if it were not there."""
+    """A row written after the entity row's instant does not count."""
 
     @thorough
     @given(scenarios(created=True))
@@ -86,7 +86,7 @@ def test_as_known_agrees_with_the_oracle(bench, strategy):
 @thorough
 @given(scenarios())
 def test_feature_timestamps_agree_with_the_oracle(bench, scenario):
-    """The time of each value is that of the row it is from, in the type the view has it."""
+    """Each value has the event timestamp of its row, in the view's own type."""
     expected = training_set(scenario.entity_rows, scenario.histories, timestamps=True)
 
     assert same_rows(expected) == same_rows(run(bench, scenario, feature_timestamps=True))
@@ -95,7 +95,7 @@ def test_feature_timestamps_agree_with_the_oracle(bench, scenario):
 @quick
 @given(scenarios())
 def test_every_type_is_the_warehouse_own(bench, scenario):
-    """Entity columns and features keep their types, an empty result's included."""
+    """Entity columns and features keep their types, also in an empty result."""
     bench.load(scenario)
     schema = bench.job(scenario).to_arrow().schema
     expected = {name: ARROW[data_type] for name, data_type in scenario.entity_types.items()}
@@ -114,7 +114,7 @@ def test_every_type_is_the_warehouse_own(bench, scenario):
 @quick
 @given(scenarios())
 def test_a_table_of_entity_rows_gives_what_a_frame_gives(bench, scenario):
-    """Entity rows that lie in the warehouse come back the same, in whatever order."""
+    """Entity rows in the warehouse give the same rows, in any order."""
     bench.create("asked", scenario.entity_types, scenario.entity_rows)
     expected = training_set(scenario.entity_rows, scenario.histories)
     query = "SELECT k0, k1, event_timestamp, note FROM asked"

@@ -75,7 +75,7 @@ def asked(job, *names):
 
 
 def test_a_grid_asks_for_each_entity_since_it_is_known(store):
-    """Every entity stands at every instant, but not before its first row."""
+    """Every entity appears at every instant, but not before its first row."""
     job = store.get_historical_features(
         features="plane_features:delay", start=day(1), end=day(3), every="1 day"
     )

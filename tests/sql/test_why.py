@@ -89,7 +89,7 @@ def test_the_limit_keeps_the_chosen_row(store):
 
 
 def test_an_entity_without_rows(store):
-    """Nothing known of an entity is no rows, and no error."""
+    """An entity without rows gives an empty result, not an error."""
     found = store.why("plane_features:delay", {"tailnum": "N9"}, NOON)
 
     assert 0 == found.num_rows

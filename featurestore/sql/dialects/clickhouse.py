@@ -14,7 +14,7 @@ from featurestore.values.types import Kind
 
 __all__ = ["CLICKHOUSE"]
 
-_UNTRIED = Missing("there is no connection to ClickHouse to try it on")
+_UNTRIED = Missing("featurestore has no connection to ClickHouse to try it on")
 
 
 def _naive(node: exp.Expr) -> exp.Expr:
@@ -40,7 +40,7 @@ def _name_columns(query: exp.Expr) -> None:
     """
     for select in query.find_all(exp.Select):
         for node in select.selects:
-            # Identifiers without the mark belong to the caller's query, which stays as it is.
+            # Without the mark, the column belongs to the caller's query, which must not change.
             if isinstance(node, exp.Column) and node.table and "is_word" in node.this.meta:
                 node.replace(exp.alias_(node.copy(), node.this.copy()))
 

@@ -13,7 +13,7 @@ from featurestore.values.missing import Missing
 
 __all__ = ["DATAFUSION"]
 
-_UNTRIED = Missing("there is no connection to DataFusion to try it on")
+_UNTRIED = Missing("featurestore has no connection to DataFusion to try it on")
 
 
 def _arrow_cast(data_type: str) -> Callable[[exp.Expr], exp.Expr]:

@@ -1,4 +1,4 @@
-"""The words that a name must not be without quotes."""
+"""The words that need quotes as a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""PostgreSQL: text sorts by the locale of the database, and LATERAL needs an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a dialect: everything that the statements depend on and that dialects disagree on.
+"""The record of a dialect: everything about which dialects disagree and that statements need.
 
 To add a dialect, write one file in this room that holds one record, and list it in `__init__.py`.
 A missing field is an error, so a new record states every ability: either how the dialect has it,
@@ -86,9 +86,9 @@ class Dialect:
         numbered_from: From how many joins that share their keys it pays to number the keys. The
             engine must have a way to compute a common table expression exactly once.
         join_settings: The settings that the statement of a training set needs.
-        respell: Changes a finished tree in place before it becomes text. `as_name` marks the
-            identifiers of plain lower-case words with `meta["is_word"]`; other identifiers
-            without the mark come from the caller's own SQL and must stay as they are.
+        respell: Changes a finished tree in place before it becomes text. Our own identifiers have
+            `meta["is_word"]`, which is True for plain lower-case words. Identifiers without it
+            come from the caller's SQL and must not change.
         local_files: The table functions that read files of this machine, by suffix.
         distinct: The template of the aggregate that counts different values of `{x}`.
         quantiles: The aggregate that returns all quantiles of an expression as one array: a

@@ -1,4 +1,4 @@
-"""How dialects move a timestamp by a duration, where several share a way."""
+"""The ways to move a timestamp by a duration that several dialects share."""
 
 from __future__ import annotations
 

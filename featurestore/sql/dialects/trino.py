@@ -14,7 +14,7 @@ from featurestore.values.types import Kind
 
 __all__ = ["TRINO"]
 
-_UNTRIED = Missing("there is no connection to Trino to try it on")
+_UNTRIED = Missing("featurestore has no connection to Trino to try it on")
 _NAIVE = cast_to("timestamp(6)")
 _JSON_FORMAT = written_by("JSON_FORMAT")
 
@@ -24,7 +24,7 @@ def _zoned(node: exp.Expr) -> exp.Expr:
 
 
 def _shift(node: exp.Expr, duration: timedelta) -> exp.Expr:
-    """Write fractions as seconds with three digits: there is no unit below a second."""
+    """Write fractions as seconds with three digits: a second is the smallest unit."""
     if not duration % timedelta(seconds=1):
         return add_interval(node, duration)
     return moved(node, duration, f"{abs(duration).total_seconds():.3f}", "SECOND")

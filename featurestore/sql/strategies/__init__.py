@@ -104,7 +104,7 @@ def choose_strategy(dialect: str, *, as_known: bool, wanted: str | None = None) 
 
 def _refusal(dialect: str, wanted: str) -> str:
     if wanted not in STRATEGY_NAMES:
-        return f"There is no strategy '{wanted}'."
+        return f"Unknown strategy '{wanted}'."
     for shape, missing in dialect_record(dialect).missing_shapes.items():
         if STRATEGIES[shape].name == wanted:
             return f"The strategy '{wanted}' is not available on {dialect} ({missing})."
