@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from featurestore.errors import FeatureStoreError
     from featurestore.registry.registry import Registry, load_registry
     from featurestore.store.feature_store import FeatureStore
-    from featurestore.training.job import TrainingJob
+    from featurestore.training.training_job import TrainingJob
 
 __version__ = VERSION
 
@@ -32,7 +32,7 @@ _HOMES = {
     "FeatureStore": "featurestore.store.feature_store",
     "FeatureStoreError": "featurestore.errors",
     "Registry": "featurestore.registry.registry",
-    "TrainingJob": "featurestore.training.job",
+    "TrainingJob": "featurestore.training.training_job",
     "load_registry": "featurestore.registry.registry",
 }
 

@@ -28,7 +28,7 @@ def ours(folder: Path, size: Size) -> Callable[[], Any]:
     import sqlglot.dialects.duckdb  # noqa: F401
     import yaml  # noqa: F401
 
-    import featurestore.training.job
+    import featurestore.training.training_job
     import featurestore.warehouse.duckdb  # noqa: F401
     from featurestore import FeatureStore
 

@@ -17,7 +17,7 @@ from featurestore.cli.training_arguments import TrainingArguments
 
 if TYPE_CHECKING:
     from featurestore.training.explain import JoinReport
-    from featurestore.training.job import TrainingJob
+    from featurestore.training.training_job import TrainingJob
 
 __all__ = ["sql_command"]
 

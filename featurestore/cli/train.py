@@ -15,7 +15,7 @@ from featurestore.errors import FeatureStoreError
 
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
-    from featurestore.training.job import TrainingJob
+    from featurestore.training.training_job import TrainingJob
 
 __all__ = ["train_command"]
 

@@ -14,7 +14,7 @@ from featurestore.cli.output import note
 
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
-    from featurestore.training.job import TrainingJob
+    from featurestore.training.training_job import TrainingJob
     from featurestore.training.training_options import TrainingOptions
 
 __all__ = ["AsKnown", "TrainingArguments"]

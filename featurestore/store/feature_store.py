@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from featurestore.lineage.graph import LineageGraph
     from featurestore.lint.linter import LintReport
     from featurestore.online.response import OnlineResponse
-    from featurestore.training.job import TrainingJob
+    from featurestore.training.training_job import TrainingJob
     from featurestore.values.types import DataType
     from featurestore.warehouse.protocol import Warehouse
     from sync.purge import PurgeReport

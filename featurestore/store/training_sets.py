@@ -15,8 +15,8 @@ from featurestore.store.session import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from featurestore.training.job import TrainingJob
     from featurestore.training.request import Request
+    from featurestore.training.training_job import TrainingJob
     from featurestore.training.training_options import TrainingOptions
 
 __all__ = ["TrainingSets"]
@@ -97,7 +97,7 @@ class TrainingSets:
         )
 
     def _planned(self, request: Request) -> TrainingJob:
-        from featurestore.training.job import TrainingJob
+        from featurestore.training.training_job import TrainingJob
 
         session = self._session
         return TrainingJob(session.registry, session.warehouse, request, session.project)

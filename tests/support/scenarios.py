@@ -21,7 +21,7 @@ from featurestore.errors import UnsupportedDialect
 from featurestore.registry.registry import Registry
 from featurestore.sql.strategies import STRATEGY_NAMES, choose_strategy
 from featurestore.training.entity_frame import read_entity_frame
-from featurestore.training.job import Request, TrainingJob
+from featurestore.training.training_job import Request, TrainingJob
 from featurestore.values.durations import format_duration
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from tests.oracle import History, in_utc

@@ -11,7 +11,7 @@ import yaml
 
 from featurestore.sql.dialects import RECORDS
 from featurestore.training.entity_frame import read_entity_frame
-from featurestore.training.job import Request, TrainingJob
+from featurestore.training.training_job import Request, TrainingJob
 from tests.oracle import in_utc
 from tests.support.builders import Table, fill, model, registry, service
 from tests.support.scenarios import Bench, shapes
