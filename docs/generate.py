@@ -16,8 +16,9 @@ import typer.main
 from featurestore.cli.app import app
 from featurestore.lint.rule import Rule
 from featurestore.lint.rules import RULES
+from featurestore.registry.column_meta import COLUMN_KEYS
 from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
-from featurestore.registry.view_meta import COLUMN_KEYS, FRESHNESS_KEYS, VIEW_KEYS
+from featurestore.registry.view_meta import FRESHNESS_KEYS, VIEW_KEYS
 
 REFERENCE = Path(__file__).parent / "reference"
 MACROS = Path(__file__).parents[1] / "macros"

@@ -13,7 +13,8 @@ from featurestore.values.version import VERSION
 
 if TYPE_CHECKING:
     from featurestore.errors import FeatureStoreError
-    from featurestore.registry.registry import Registry, load_registry
+    from featurestore.registry.build_registry import load_registry
+    from featurestore.registry.registry import Registry
     from featurestore.store.feature_store import FeatureStore
     from featurestore.training.training_job import TrainingJob
 
@@ -33,7 +34,7 @@ _HOMES = {
     "FeatureStoreError": "featurestore.errors",
     "Registry": "featurestore.registry.registry",
     "TrainingJob": "featurestore.training.training_job",
-    "load_registry": "featurestore.registry.registry",
+    "load_registry": "featurestore.registry.build_registry",
 }
 
 

@@ -1,4 +1,4 @@
-"""Which services may read which views: dbt's `access: private` and groups."""
+"""Check which services may read which views, by dbt's `access: private` and groups."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _trespass(service: FeatureService, view: FeatureView) -> Problem:
         service.path,
         service.name,
         f"it uses '{view.name}' ({view.path}), which is `access: private` to {whose}; the service"
-        f" is of {own}.",
-        f"Add `group: {view.group or '<group>'}` under meta.featurestore if the service is theirs,"
-        " or ask them for `access: protected`.",
+        f" belongs to {own}.",
+        f"Add `group: {view.group or '<group>'}` under meta.featurestore if the service belongs"
+        " to it, or ask its owner for `access: protected`.",
     )

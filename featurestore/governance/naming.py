@@ -13,14 +13,14 @@ from featurestore.registry.registry import Registry
 __all__ = ["NAMING_KINDS", "naming_problems", "naming_rules"]
 
 NAMING_KINDS = ("entity", "feature", "service", "view")
-"""What can have a rule for its names."""
+"""The kinds of names that can have a rule."""
 
 
 def naming_rules(project_dir: Path) -> dict[str, str]:
     """Return the naming rules of a project, from `vars` in its dbt_project.yml.
 
     Raises:
-        RegistryError: They are no mapping.
+        RegistryError: The rules are not a mapping.
     """
     import yaml
 
@@ -40,11 +40,11 @@ def naming_problems(registry: Registry, rules: Mapping[str, str]) -> list[Proble
 
     Args:
         registry: The project's definitions.
-        rules: A regular expression for each kind of name (see `NAMING_KINDS`), found anywhere in
-            the name unless it says otherwise by `^` and `$`.
+        rules: A regular expression for each kind of name (see `NAMING_KINDS`). It matches
+            anywhere in the name unless it has `^` and `$`.
 
     Raises:
-        RegistryError: A rule is for no kind of name, or is no regular expression.
+        RegistryError: The kind of a rule is unknown, or the rule is not a regular expression.
     """
     patterns = {kind: _pattern(kind, rule) for kind, rule in rules.items()}
     return sorted(
@@ -62,21 +62,21 @@ def naming_problems(registry: Registry, rules: Mapping[str, str]) -> list[Proble
 def _pattern(kind: str, rule: str) -> re.Pattern[str]:
     if kind not in NAMING_KINDS:
         raise RegistryError(
-            f"There is a naming rule for '{kind}', which is no kind of name.",
+            f"Unknown kind of name '{kind}' in the naming rules.",
             remedy=did_you_mean(kind, NAMING_KINDS) or f"Known: {', '.join(NAMING_KINDS)}.",
         )
     try:
         return re.compile(rule)
     except (re.error, TypeError) as error:
         raise RegistryError(
-            f"The naming rule for '{kind}' is {rule!r}, which is no regular expression: {error}.",
+            f"The naming rule {rule!r} for '{kind}' is not a regular expression: {error}.",
             remedy="Write for example '^[a-z][a-z0-9_]*$'.",
         ) from None
 
 
 def _names(registry: Registry) -> Iterator[tuple[str, str, str, str]]:
     for view in registry.feature_views.values():
-        # A version is dbt's own, and no part of the name that somebody gave.
+        # dbt adds the version; the rule is about the name that a person chose.
         plain = view.name.removesuffix(f".v{view.version}") if view.version else view.name
         yield "view", view.path, view.name, plain
         for entity in view.entities:

@@ -1,8 +1,8 @@
-"""Personal data: which features may leave the warehouse, and by whose allowance.
+"""The rule for personal data: a feature with `pii: true` leaves the warehouse only if allowed.
 
-A feature that is declared `pii: true` is left out wherever all features of a view are meant, and
-refused where it is named, until the caller says that it may be had. What was allowed is written
-down: in the card of a training set, in the report of a sync, and in the sync's book.
+`view:*` leaves out personal features, and a request that names one is refused, until the caller
+allows it. The card of a training set, the report of a sync and the project's metadata in Redis
+record the allowed features.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 AllowPii = bool | str | Sequence[str]
-"""What a caller may say: True for all personal data, or references `view:feature`, `view:*`."""
+"""A caller's allowance: True for all personal data, or references `view:feature`, `view:*`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The personal data that a caller says may be had.
+    """The personal data that a caller allows.
 
     Attributes:
-        everything: Whether all of it may.
-        references: The features that may; the feature `*` stands for all of its view.
+        everything: Whether the caller allows all of it.
+        references: The allowed features; the feature `*` means all features of the view.
     """
 
     everything: bool = False
@@ -50,10 +50,10 @@ class Allowance:
 
     @classmethod
     def of(cls, registry: Registry, allow: AllowPii) -> Allowance:
-        """Read what a caller said.
+        """Return the allowance in a caller's argument.
 
         Raises:
-            RegistryError: A reference is none, or leads to nothing.
+            RegistryError: A text is not a reference, or its view or feature is unknown.
         """
         if isinstance(allow, bool):
             return cls(everything=allow)
@@ -61,7 +61,7 @@ class Allowance:
         return cls(references=frozenset(_reference(registry, text) for text in listed))
 
     def permits(self, view: str, feature: Feature) -> bool:
-        """Whether a feature may be had: one that is no personal data always may."""
+        """Return whether the caller may read a feature; without personal data, always."""
         named = {FeatureRef(view, feature.name), FeatureRef(view, ALL_FEATURES)}
         return not feature.pii or self.everything or not named.isdisjoint(self.references)
 
@@ -76,12 +76,12 @@ def _reference(registry: Registry, text: str) -> FeatureRef:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a request gets.
+    """The features that a request gets.
 
     Attributes:
-        members: What is taken of each view.
-        personal: The references of the personal data in it, which the caller allowed.
-        withheld: The references of the personal data that a `*` would have meant.
+        members: The features of each view.
+        personal: References of the personal features among them, which the caller allowed.
+        withheld: References of the personal features that a `*` left out.
     """
 
     members: tuple[ServiceMember, ...]
@@ -95,20 +95,20 @@ def granted(
     feature_service: str | None,
     allow_pii: AllowPii = False,
 ) -> Granted:
-    """Resolve a request to what its caller may have.
+    """Return the features that a request may read.
 
     Args:
         registry: The project's definitions.
-        features: References `view:feature` or `view:*`; a `*` means what may be had.
+        features: References `view:feature` or `view:*`; a `*` means all that the caller may read.
         feature_service: The name of a service, instead.
         allow_pii: The personal data that the caller allows.
 
     Raises:
-        RegistryError: A name is unknown, or personal data is named and not allowed.
+        RegistryError: A name is unknown, or a named feature is personal data and not allowed.
     """
     allowance = Allowance.of(registry, allow_pii)
     listed = [features] if isinstance(features, str) else features
-    asked = None if listed is None else _written_out(registry, listed, allowance)
+    asked = None if listed is None else _with_allowed(registry, listed, allowance)
     members = registry.members(asked, feature_service)
     _refuse(registry, members, allowance)
     personal = _personal(registry, members)
@@ -116,8 +116,8 @@ def granted(
     return Granted(members, personal, tuple(ref for ref in meant if ref not in personal))
 
 
-def _written_out(registry: Registry, features: Sequence[str], allowance: Allowance) -> list[str]:
-    """Return the references with the personal data that a `*` may mean written behind it."""
+def _with_allowed(registry: Registry, features: Sequence[str], allowance: Allowance) -> list[str]:
+    """Expand `view:*` to include the personal features that the caller may read."""
     asked: list[str] = []
     for text in features:
         reference = FeatureRef.parse(text)
@@ -168,18 +168,18 @@ def _refuse(registry: Registry, members: Sequence[ServiceMember], allowance: All
         are = "is personal data (`pii: true`)" if len(refused) == 1 else "are personal data"
         allowed = ", ".join(f'"{ref}"' for ref in refused)
         raise RegistryError(
-            f"{names} {are}, which a training set holds only where its maker allows it.",
-            remedy=f"Leave it out, or say allow_pii=[{allowed}]"
-            f" (--allow-pii {refused[0]} on the command line): it is written on the card.",
+            f"{names} {are}, which a training set must not hold unless you allow it.",
+            remedy=f"Leave it out, or pass allow_pii=[{allowed}]"
+            f" (--allow-pii {refused[0]} on the command line). The card records it.",
         )
 
 
 def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: AllowPii) -> None:
-    """Refuse to show personal data that the caller did not allow.
+    """Raise if a feature is personal data that the caller did not allow.
 
     Args:
         registry: The project's definitions.
-        reference: The feature that is to be shown.
+        reference: The feature to show.
         allow_pii: The personal data that the caller allows.
 
     Raises:
@@ -189,23 +189,23 @@ def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: Allow
     named = FeatureRef(registry.view(reference.view).name, feature.name)
     if not Allowance.of(registry, allow_pii).permits(named.view, feature):
         raise RegistryError(
-            f"'{named}' is personal data (`pii: true`), which is shown only where it is allowed.",
-            remedy=f'Say allow_pii=["{named}"] (--allow-pii {named} on the command line).',
+            f"'{named}' is personal data (`pii: true`), which is not shown unless you allow it.",
+            remedy=f'Pass allow_pii=["{named}"] (--allow-pii {named} on the command line).',
         )
 
 
 def publishable(
     registry: Registry, allow_pii: AllowPii = False, views: Sequence[str] | None = None
 ) -> tuple[Registry, tuple[str, ...]]:
-    """Return the registry without the personal data that may not be published, and what may.
+    """Return the registry without unallowed personal data, and the allowed references.
 
     Args:
         registry: The project's definitions.
         allow_pii: The personal data that the caller allows online.
-        views: The views that are to be published; by default all.
+        views: The views to publish; by default all.
 
     Raises:
-        RegistryError: A view that is named has nothing else.
+        RegistryError: A named view has only personal features, and the caller allows none of them.
     """
     allowance = Allowance.of(registry, allow_pii)
     allowed = _filtered(registry, allowance.permits)
@@ -214,8 +214,8 @@ def publishable(
         if view.online and not allowed.view(name).features:
             raise RegistryError(
                 f"Every feature of '{view.name}' ({view.path}) is personal data (`pii: true`), so"
-                " nothing of it is published.",
-                remedy=f"Allow it with --allow-pii '{view.name}:{ALL_FEATURES}', or in part.",
+                " a sync publishes nothing of it.",
+                remedy=f"Allow it with --allow-pii '{view.name}:{ALL_FEATURES}', or by feature.",
             )
     chosen = {registry.view(name).name for name in views or registry.feature_views}
     published = (
@@ -228,11 +228,11 @@ def publishable(
 
 
 def as_published(registry: Registry, columns: Mapping[str, Container[str]]) -> Registry:
-    """Return the registry with only the personal data that was allowed when a view was published.
+    """Return the registry with only the personal data that was published.
 
     Args:
         registry: The project's definitions.
-        columns: The columns that were published, by view.
+        columns: The published columns, by view.
     """
     return _filtered(
         registry,
@@ -252,15 +252,15 @@ def _filtered(registry: Registry, keeps: Callable[[str, Feature], bool]) -> Regi
 def refuse_unpublished(
     view: FeatureView, features: Container[str], published: Container[str]
 ) -> None:
-    """Refuse a read of personal data that was not published.
+    """Raise if a read asks for personal data that was not published.
 
     Args:
         view: The feature view.
-        features: The features asked for.
+        features: The requested features.
         published: The features that are online.
 
     Raises:
-        OnlineStoreError: One of them is personal data, and not online.
+        OnlineStoreError: A requested feature is personal data and not online.
     """
     for feature in view.features:
         if feature.pii and feature.name in features and feature.name not in published:

@@ -12,8 +12,9 @@ from featurestore.lineage.graph import LineageGraph, build_lineage
 from featurestore.online.keys import row_prefix
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.result_cache import ResultCache
+from featurestore.registry.build_registry import build_registry
 from featurestore.registry.definitions import FeatureView
-from featurestore.registry.registry import Registry, build_registry
+from featurestore.registry.registry import Registry
 
 __all__ = ["ProjectState", "load_state", "remark"]
 

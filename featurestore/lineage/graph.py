@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from featurestore.lineage.display_names import column_id, kind_of, label_column, unknown_column
 from featurestore.lineage.flows import ROWS, ColumnId, Flow, digest
 from featurestore.project.manifest import Manifest
-from featurestore.registry.registry import Registry, build_registry
+from featurestore.registry.build_registry import build_registry
+from featurestore.registry.registry import Registry
 
 if TYPE_CHECKING:
     from featurestore.lineage.models import Tracer

@@ -1,7 +1,6 @@
-"""The nouns of the feature store, as frozen values: entity, feature, feature view, feature service.
+"""The nouns of the feature store as frozen values: entity, feature, feature view, feature service.
 
-They are read from dbt's manifest and never changed; a value that needs its types from the warehouse
-is replaced by a copy that has them.
+The registry builds them from dbt's manifest. `warehouse_types` returns copies with missing types.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = [
 ]
 
 ALL_FEATURES = "*"
-"""The feature name in a reference that stands for every feature of the view: `view:*`."""
+"""The feature name that means every feature of a view in a reference: `view:*`."""
 
 RESERVED_NAMES = frozenset(
     {
@@ -46,16 +45,16 @@ RESERVED_NAMES = frozenset(
         "_row",
     }
 )
-"""Names that generated statements use for columns of their own; nobody else's may have them."""
+"""Column names that generated SQL uses itself, so keys and features must not have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column with a part to play: a join key or a timestamp.
+    """A join key or timestamp column.
 
     Attributes:
         name: The column's name in the warehouse.
-        data_type: Its type; None until the warehouse has been asked, when dbt does not declare it.
+        data_type: The column's type; None until known, from dbt or from the warehouse.
     """
 
     name: str
@@ -64,11 +63,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A thing that features describe, with the join keys that identify it.
+    """A thing that features describe, and the join keys that identify it.
 
     Attributes:
         name: The noun, such as `plane`.
-        join_keys: One column, or several of a composite key, in order.
+        join_keys: One column, or the columns of a composite key, in order.
     """
 
     name: str
@@ -77,14 +76,14 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of a feature view that a model may learn from.
+    """One column of a feature view that a model can learn from.
 
     Attributes:
         name: The column's name in the warehouse.
-        data_type: Its type; None until the warehouse has been asked, when dbt does not declare it.
-        description: What it means.
+        data_type: The column's type; None until known, from dbt or from the warehouse.
+        description: The meaning of the feature.
         tags: dbt's tags of the column.
-        pii: Whether it is personal data, which is had only where it is allowed.
+        pii: Whether it is personal data, which a caller must allow.
     """
 
     name: str
@@ -96,17 +95,17 @@ class Feature:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FeatureRef:
-    """The address of one feature, `view:feature`; the feature `*` stands for all of the view's."""
+    """The address of one feature, `view:feature`; the feature `*` means all of the view's."""
 
     view: str
     feature: str
 
     @classmethod
     def parse(cls, text: str) -> FeatureRef:
-        """Read a reference.
+        """Return the reference in a text.
 
         Raises:
-            RegistryError: The text is not of the form `view:feature`.
+            RegistryError: The text does not have the form `view:feature`.
 
         >>> FeatureRef.parse("plane_features:seats")
         FeatureRef(view='plane_features', feature='seats')
@@ -114,7 +113,7 @@ class FeatureRef:
         view, separator, feature = (part.strip() for part in text.partition(":"))
         if not (view and separator and feature):
             raise RegistryError(
-                f"'{text}' is no feature reference.", remedy="Write 'view:feature' or 'view:*'."
+                f"'{text}' is not a feature reference.", remedy="Write 'view:feature' or 'view:*'."
             )
         return cls(view, feature)
 
@@ -124,7 +123,7 @@ class FeatureRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """How old a view's newest event may be, in dbt's own words; None means any age."""
+    """The greatest ages of a view's newest event, in dbt's own words; None means any age."""
 
     warn_after: timedelta | None = None
     error_after: timedelta | None = None
@@ -135,20 +134,20 @@ class FeatureView:
     """A dbt model that holds features of one or more entities over time.
 
     Attributes:
-        name: The model's dbt name, with `.v<n>` behind it when dbt versions the model.
+        name: The model's dbt name; a versioned model's ends in `.v<n>`.
         unique_id: dbt's id of the node.
         relation: The quoted name of the table or view in the warehouse.
         path: The file that declares it, for messages.
-        entities: What it describes; empty for global features.
+        entities: The entities that it describes; empty for global features.
         features: Every feature, in the order of the declaration.
-        ties: The features that decide between rows of one instant, where some are withheld from
-            `features`; empty where none is. So the same row wins whoever may see which feature.
-        event_timestamp: The column since when a row is true and, after `available_after`, knowable.
-        created_timestamp: The column that says when a row was written, if there is one.
-        available_after: The delay between an event and its row being known.
-        ttl: The greatest age at which a row may still be used; None means any age.
-        online: Whether the sync job publishes it.
-        freshness: How old its newest event, and what is online, may be.
+        ties: All features, if `features` leaves out some that the caller may not see; else empty.
+            They decide between rows of one instant, so every caller gets the same row.
+        event_timestamp: The instant from which a row is true and, after `available_after`, known.
+        created_timestamp: The instant at which a row was written, if the view has it.
+        available_after: The delay from an event until its row is known.
+        ttl: The greatest age at which a row still counts; None means any age.
+        online: Whether the sync publishes the view.
+        freshness: The greatest ages of its newest event, in the warehouse and online.
         owner: Name or mail of the dbt group's owner.
         ignore: Lint rules that are wrong about this view, each with the reason. Kept as written in
             the yml: only the lint checks it.
@@ -183,7 +182,7 @@ class FeatureView:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that have a part to play: keys first, then timestamps."""
+        """The columns that are not features: keys first, then timestamps."""
         created = () if self.created_timestamp is None else (self.created_timestamp,)
         return (*self.join_keys, self.event_timestamp, *created)
 
@@ -195,14 +194,14 @@ class FeatureView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceMember:
-    """Features of one view as a request or a service takes them.
+    """The features that a request or a service takes of one view.
 
     Attributes:
         view: The feature view's name.
-        features: The features taken, in order.
-        alias: Another name for the view, so that it can be taken more than once.
-        entities: For an alias: the columns of the entity frame that hold an entity's join keys,
-            by entity name. An entity that is not named keeps the view's own columns.
+        features: The names of the features, in order.
+        alias: Another name for the view, so that a request can take it more than once.
+        entities: For an alias: the columns of the entity frame that hold an entity's join keys, by
+            entity name. Other entities keep the view's own column names.
     """
 
     view: str
@@ -220,7 +219,7 @@ class ServiceMember:
         return self.entities.get(entity.name) or tuple(key.name for key in entity.join_keys)
 
     def key_names(self, view: FeatureView) -> dict[str, str]:
-        """Return the entity frame's name of each join key of the view, by the view's own."""
+        """Return the entity frame's name of each join key, by the view's own name."""
         return {
             key.name: name
             for entity in view.entities
@@ -234,10 +233,10 @@ class FeatureService:
 
     Attributes:
         name: The exposure's name.
-        members: What it takes of each view, in the order of the declaration.
-        label: The column to predict, as `model.column`; empty when the service names none.
+        members: The features that it takes of each view, in the order of the declaration.
+        label: The column to predict, as `model.column`; empty if the service does not name one.
         owner: Name or mail of the exposure's owner.
-        group: The dbt group it belongs to; empty when it names none.
+        group: The dbt group of the service; empty if it does not name one.
     """
 
     name: str

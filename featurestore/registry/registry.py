@@ -1,11 +1,9 @@
-"""The registry: every entity, feature view and feature service, read from dbt's manifest alone."""
+"""The registry: every entity, feature view and feature service of a project."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
 
 from featurestore.errors import (
     DefinitionProblems,
@@ -16,8 +14,6 @@ from featurestore.errors import (
     UnknownFeatureService,
     UnknownFeatureView,
 )
-from featurestore.project.manifest import Manifest, load_manifest
-from featurestore.project.nodes import Node
 from featurestore.registry.definitions import (
     ALL_FEATURES,
     Entity,
@@ -27,22 +23,21 @@ from featurestore.registry.definitions import (
     FeatureView,
     ServiceMember,
 )
-from featurestore.registry.service_meta import feature_service, group_references
-from featurestore.registry.view_meta import Notes, feature_view
+from featurestore.registry.service_meta import group_references
 
-__all__ = ["Registry", "build_registry", "load_registry"]
+__all__ = ["Registry"]
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything a project declares, by name, sorted.
+    """All definitions of a project, by name, sorted.
 
     Attributes:
-        project: The dbt project's name; it is part of every online key.
+        project: The dbt project's name, which every online key contains.
         dialect: The warehouse's dialect, by sqlglot's name.
-        problems: What is declared wrongly. A registry with problems serves messages, not features.
-        latest: The name with its version, for each versioned view: a view without a version in its
-            name means the latest, as it does in dbt's `ref()`.
+        problems: The errors in the definitions. A registry with problems serves no features.
+        latest: The full name of the latest version of each versioned view. A name without a version
+            means the latest version, as in dbt's `ref()`.
     """
 
     project: str
@@ -54,20 +49,20 @@ class Registry:
     latest: Mapping[str, str] = field(default_factory=dict)
 
     def checked(self) -> Registry:
-        """Return this registry if all of it is right.
+        """Return this registry if it has no problem.
 
         Raises:
-            DefinitionProblems: Anything is declared wrongly; all of it is listed.
+            DefinitionProblems: A definition is wrong; the error lists all problems.
         """
         if self.problems:
             raise DefinitionProblems(self.problems)
         return self
 
     def view(self, name: str) -> FeatureView:
-        """Find a feature view.
+        """Return a feature view.
 
         Raises:
-            UnknownFeatureView: There is none of this name.
+            UnknownFeatureView: No view has this name.
         """
         try:
             return self.feature_views[self.latest.get(name, name)]
@@ -75,11 +70,11 @@ class Registry:
             raise UnknownFeatureView(name, self.feature_views) from None
 
     def feature(self, reference: FeatureRef) -> Feature:
-        """Find a feature.
+        """Return a feature.
 
         Raises:
-            UnknownFeatureView: There is no such view.
-            UnknownFeature: The view has no such feature.
+            UnknownFeatureView: No view has this name.
+            UnknownFeature: The view does not have the feature.
         """
         view = self.view(reference.view)
         for feature in view.features:
@@ -88,10 +83,10 @@ class Registry:
         raise UnknownFeature(reference.feature, view.feature_names, where=f"'{view.name}'")
 
     def service(self, name: str) -> FeatureService:
-        """Find a feature service.
+        """Return a feature service.
 
         Raises:
-            UnknownFeatureService: There is none of this name.
+            UnknownFeatureService: No service has this name.
         """
         try:
             return self.feature_services[name]
@@ -99,11 +94,11 @@ class Registry:
             raise UnknownFeatureService(name, self.feature_services) from None
 
     def services_using(self, view: str, feature: str | None = None) -> list[FeatureService]:
-        """Return the services that take anything of a view.
+        """Return the services that take a view.
 
         Args:
-            view: The view's full name, so with its version if it has one.
-            feature: The one feature that they have to take.
+            view: The view's full name, with its version.
+            feature: Only services that take this feature.
         """
         return [
             service
@@ -115,7 +110,7 @@ class Registry:
         ]
 
     def entity(self, name: str) -> Entity:
-        """Find an entity.
+        """Return an entity.
 
         Raises:
             UnknownEntity: No feature view declares it.
@@ -128,7 +123,7 @@ class Registry:
     def members(
         self, features: str | Sequence[str] | None, feature_service: str | None
     ) -> tuple[ServiceMember, ...]:
-        """Resolve a request, by references or by service, to what is taken of each view.
+        """Return the features that a request takes of each view.
 
         Args:
             features: References `view:feature` or `view:*`.
@@ -156,93 +151,3 @@ class Registry:
         if reference.feature != ALL_FEATURES:
             self.feature(reference)
         return FeatureRef(view.name, reference.feature)
-
-
-def load_registry(path: Path) -> Registry:
-    """Read the registry from a manifest file.
-
-    Args:
-        path: dbt's manifest.json.
-
-    Raises:
-        ManifestError: The file is missing or is no manifest that can be read.
-    """
-    return build_registry(load_manifest(path))
-
-
-def build_registry(manifest: Manifest) -> Registry:
-    """Build the registry; what is wrong is collected in `problems`, not raised."""
-    problems: list[Problem] = []
-    views, latest = _read_views(manifest, problems)
-    by_any_name = {**views, **{name: views[versioned] for name, versioned in latest.items()}}
-    return Registry(
-        project=manifest.project,
-        dialect=manifest.dialect,
-        entities=MappingProxyType(_entities(views.values(), problems)),
-        feature_views=MappingProxyType(views),
-        feature_services=MappingProxyType(_read_services(manifest, by_any_name, problems)),
-        problems=tuple(sorted(set(problems))),
-        latest=MappingProxyType(latest),
-    )
-
-
-def _read_views(
-    manifest: Manifest, problems: list[Problem]
-) -> tuple[dict[str, FeatureView], dict[str, str]]:
-    views: dict[str, FeatureView] = {}
-    latest: dict[str, str] = {}
-    for node in manifest.tagged():
-        notes = Notes(node.path, node.qualified_name)
-        view = feature_view(node, manifest.groups, manifest.dialect, notes)
-        problems.extend(notes.problems)
-        if view is not None:
-            views[view.name] = view
-            if _is_latest_version(node):
-                latest[node.name] = view.name
-    return dict(sorted(views.items())), latest
-
-
-def _is_latest_version(node: Node) -> bool:
-    return node.version is not None and node.version == node.latest_version
-
-
-def _read_services(
-    manifest: Manifest, views: Mapping[str, FeatureView], problems: list[Problem]
-) -> dict[str, FeatureService]:
-    services: dict[str, FeatureService] = {}
-    for exposure in sorted(manifest.exposures, key=lambda e: e.name):
-        notes = Notes(exposure.original_file_path, exposure.name)
-        service = feature_service(exposure, views, notes)
-        problems.extend(notes.problems)
-        if service is not None:
-            services[service.name] = service
-    return services
-
-
-def _entities(views: Iterable[FeatureView], problems: list[Problem]) -> dict[str, Entity]:
-    """Collect the entities, and note where two views disagree on a key's type."""
-    first: dict[str, tuple[Entity, FeatureView]] = {}
-    for view in views:
-        for entity in view.entities:
-            known, where = first.setdefault(entity.name, (entity, view))
-            disagreement = _disagreement(entity, known)
-            if disagreement:
-                problems.append(
-                    Problem(
-                        view.path,
-                        view.name,
-                        f"entity '{entity.name}' has {disagreement} in view '{where.name}'"
-                        f" ({where.path}).",
-                        "Cast the column in one of the two models.",
-                    )
-                )
-    return {name: entity for name, (entity, _) in sorted(first.items())}
-
-
-def _disagreement(entity: Entity, known: Entity) -> str:
-    if len(entity.join_keys) != len(known.join_keys):
-        return f"{len(entity.join_keys)} join keys here and {len(known.join_keys)}"
-    for here, there in zip(entity.join_keys, known.join_keys, strict=True):
-        if here.data_type and there.data_type and here.data_type.family != there.data_type.family:
-            return f"the key {here.name} {here.data_type} here and {there.name} {there.data_type}"
-    return ""

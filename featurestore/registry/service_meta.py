@@ -1,4 +1,4 @@
-"""From a dbt exposure of `type: ml` to a feature service, with every problem on the way noted."""
+"""Read a feature service from a dbt exposure of `type: ml`, and note every problem."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from featurestore.registry.definitions import (
     FeatureView,
     ServiceMember,
 )
-from featurestore.registry.view_meta import Notes
+from featurestore.registry.notes import Notes
 
 __all__ = ["MEMBER_KEYS", "SERVICE_KEYS", "feature_service", "group_references"]
 
 SERVICE_KEYS = {
     "features": "The features used: `view:feature`, `view:*`, or a mapping for an aliased view.",
-    "label": "The column to predict, as `model.column`.",
-    "group": "The dbt group it belongs to; it may use views that are `access: private` to it.",
+    "label": "The column to predict, as `model.column`; optional.",
+    "group": "The dbt group of the service, which may use that group's `access: private` views.",
 }
 """The keys under an exposure's `featurestore` meta, each with its meaning."""
 
 MEMBER_KEYS = {
     "view": "The feature view.",
-    "alias": "Another name for the view, so that it can be taken more than once.",
-    "entities": "Entity name to the column (or columns) of the entity frame that hold its key.",
-    "features": "The view's features to take; absent means all.",
+    "alias": "Another name for the view, so that a service can take it more than once.",
+    "entities": "Entity name to the column (or columns) of the entity frame that holds its key.",
+    "features": "The features to take of the view; default all.",
 }
 """The keys of an aliased view in a service, each with its meaning."""
 
@@ -38,15 +38,15 @@ MEMBER_KEYS = {
 def feature_service(
     exposure: Exposure, views: Mapping[str, FeatureView], notes: Notes
 ) -> FeatureService | None:
-    """Read one exposure.
+    """Return the feature service that an exposure declares.
 
     Args:
         exposure: The exposure.
         views: Every feature view of the project, by name.
-        notes: Where problems go.
+        notes: Collects the problems.
 
     Returns:
-        The service; None when the exposure is none.
+        The service; None if the exposure does not declare one.
     """
     meta = exposure.all_meta.get(META_KEY)
     if meta is None or not isinstance(meta, dict):
@@ -78,20 +78,20 @@ def feature_service(
 def group_references(
     references: list[FeatureRef], views: Mapping[str, FeatureView]
 ) -> tuple[ServiceMember, ...]:
-    """Turn references into one member per view, with `*` written out and repetitions dropped.
+    """Return one member per view, with `*` expanded and without repetitions.
 
     Args:
         references: References to features that exist.
         views: Every feature view, by name.
     """
     members = [
-        ServiceMember(ref.view, _written_out(ref.feature, views[ref.view])) for ref in references
+        ServiceMember(ref.view, _expanded(ref.feature, views[ref.view])) for ref in references
     ]
     return tuple(_merged(members))
 
 
-def _written_out(feature: str, view: FeatureView) -> tuple[str, ...]:
-    # Personal data is had by its name only.
+def _expanded(feature: str, view: FeatureView) -> tuple[str, ...]:
+    # `*` leaves out personal data: a service must name such a feature.
     if feature == ALL_FEATURES:
         return tuple(known.name for known in view.features if not known.pii)
     return (feature,)
@@ -112,7 +112,7 @@ def _note_repeated_names(members: list[ServiceMember], notes: Notes) -> None:
     plain = {member.name for member in members if not member.alias}
     aliases = [member.alias for member in members if member.alias]
     for alias in sorted({a for a in aliases if aliases.count(a) > 1 or a in plain}):
-        notes.add(f"the name '{alias}' stands for two views.", "Give each alias its own name.")
+        notes.add(f"the name '{alias}' means two views.", "Give each alias its own name.")
 
 
 def _members(item: Any, views: Mapping[str, FeatureView], notes: Notes) -> list[ServiceMember]:
@@ -133,7 +133,7 @@ def _reference(item: str, views: Mapping[str, FeatureView], notes: Notes) -> lis
     view = _view(reference.view, views, notes)
     if view is None or not _has_features(view, (reference.feature,), notes):
         return []
-    return [ServiceMember(view.name, _written_out(reference.feature, view))]
+    return [ServiceMember(view.name, _expanded(reference.feature, view))]
 
 
 def _aliased(
@@ -147,7 +147,7 @@ def _aliased(
     names = tuple(str(name) for name in (listed if isinstance(listed, list) else [listed]))
     if not _has_features(view, names, notes):
         return []
-    features = tuple(f for name in names for f in _written_out(name, view))
+    features = tuple(f for name in names for f in _expanded(name, view))
     alias = str(item.get("alias") or "")
     return [ServiceMember(view.name, features, alias, _columns(item, view, notes))]
 
@@ -180,7 +180,7 @@ def _columns(item: dict[str, Any], view: FeatureView, notes: Notes) -> dict[str,
 def _view(name: str, views: Mapping[str, FeatureView], notes: Notes) -> FeatureView | None:
     if name not in views:
         notes.add(
-            f"there is no feature view '{name}'.",
+            f"unknown feature view '{name}'.",
             did_you_mean(name, views) or f"Known: {', '.join(sorted(views)) or 'none'}.",
         )
     return views.get(name)

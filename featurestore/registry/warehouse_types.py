@@ -1,7 +1,7 @@
-"""Checks of the definitions against the warehouse: what dbt declares and what is really there.
+"""Compare the definitions with the warehouse's tables, and fill in undeclared types.
 
-The registry's own problems come from the manifest alone; these need the tables to be built. The
-same pass fills in the types that dbt does not declare: they are read, never guessed.
+The registry's own problems come from the manifest alone; these need the tables to exist. A type
+that dbt does not declare comes from the warehouse and is never guessed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ __all__ = ["check_views", "with_types"]
 
 
 def with_types(view: FeatureView, warehouse: Warehouse) -> FeatureView:
-    """Return the view with every type known, as the warehouse has it.
+    """Return the view with the warehouse's type of every column.
 
     Args:
         view: A feature view.
-        warehouse: Where its table is.
+        warehouse: The warehouse that holds its table.
 
     Raises:
-        RelationNotBuilt: The table is not there.
-        DefinitionProblems: A declared column is not in the table, or is of another type.
+        RelationNotBuilt: The table does not exist.
+        DefinitionProblems: The table lacks a declared column, or has it with another type.
     """
     found = _described(view, warehouse)
     problems = list(_problems(view, found))
@@ -41,7 +41,7 @@ def with_types(view: FeatureView, warehouse: Warehouse) -> FeatureView:
 
 
 def check_views(views: Iterable[FeatureView], warehouse: Warehouse) -> list[Problem]:
-    """Compare views with the warehouse, and return everything that differs."""
+    """Return all differences between views and the warehouse."""
     problems: list[Problem] = []
     for view in views:
         try:
@@ -64,7 +64,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> Mapping[str, DataType
 
 
 def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
-    # All that a statement names: those that decide ties too, whoever may see them.
+    # Every column that a statement names, including features that only decide ties.
     declared: dict[Column | Feature, None] = dict.fromkeys(
         (*view.columns, *view.features, *view.ties)
     )
@@ -74,7 +74,7 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
             yield Problem(
                 view.path,
                 view.name,
-                f"{where} is declared, but the table {view.relation} has none of this name.",
+                f"{where} is declared, but the table {view.relation} does not have it.",
                 did_you_mean(column.name, found) or "Run `dbt build`, or correct the yml.",
             )
         elif column.data_type and column.data_type.family != found[column.name].family:

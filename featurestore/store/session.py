@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.profile import Project, load_profile, load_project
-from featurestore.registry.registry import Registry, build_registry
+from featurestore.registry.build_registry import build_registry
+from featurestore.registry.registry import Registry
 from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:

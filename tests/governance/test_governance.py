@@ -1,4 +1,4 @@
-"""Personal data, private views, names and doubles: what a project may not do by accident."""
+"""Personal data, private views, names and duplicates: the mistakes that a project must not make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from featurestore.governance.across_models.duplicates import duplicate_problems
 from featurestore.governance.naming import naming_problems, naming_rules
 from featurestore.governance.personal_data import granted
 from featurestore.lineage.graph import build_lineage
-from featurestore.registry.registry import build_registry
+from featurestore.registry.build_registry import build_registry
 from tests.support.builders import (
     ROW,
     Table,
@@ -50,7 +50,7 @@ ROWS = [("N1", "2024-02-01", "a@example.com", 3, "555")]
 
 @pytest.fixture
 def project(tmp_path, redis_server, redis_client):
-    """A project with a view of which two features are personal data."""
+    """Return a project with a view that has two features with personal data."""
     tiny_project(tmp_path, [CUSTOMERS], {"customer_features": Table(TYPES, ROWS)})
     return FeatureStore(tmp_path, redis_url=redis_server)
 
@@ -60,24 +60,24 @@ def _online(store, *features):
 
 
 def test_a_column_is_declared_personal():
-    """`pii: true` marks a feature; silence does not."""
+    """`pii: true` marks a feature; without it, a feature is not personal data."""
     view = registry(CUSTOMERS).checked().view("customer_features")
 
     assert {"email": True, "orders": False, "phone": True} == {f.name: f.pii for f in view.features}
 
 
 def test_a_key_cannot_be_withheld():
-    """A key that is marked is a problem: it would stand in the online store's keys."""
+    """A marked key is a problem: the online store's keys would show it."""
     columns = [column("tailnum", "varchar", pii=True), *COLUMNS[1:]]
 
     assert any(
-        "'tailnum' is a key or a timestamp and cannot be withheld as `pii`" in problem
+        "'tailnum' is a key or a timestamp, so `pii` cannot withhold it" in problem
         for problem in problems(model("customer_features", columns))
     )
 
 
 def test_what_is_neither_true_nor_false_is_a_problem():
-    """A word that is no boolean is refused, with the column's name."""
+    """A `pii` that is not a boolean is refused, with the column's name."""
     columns = [*COLUMNS[:3], column("orders", "bigint", pii="yes")]
 
     assert ["column 'orders': pii is 'yes'. Write true or false."] == [
@@ -87,7 +87,7 @@ def test_what_is_neither_true_nor_false_is_a_problem():
 
 
 def test_a_star_leaves_personal_data_out(project):
-    """`view:*` is every feature that may be had, and says what it left out."""
+    """`view:*` takes every allowed feature, and the job lists the ones that it left out."""
     job = project.get_historical_features(ROW, ["customer_features:*"])
 
     assert ["tailnum", "event_timestamp", "orders"] == job.to_arrow().column_names
@@ -114,14 +114,14 @@ def test_personal_data_by_name_is_refused(project):
     ],
 )
 def test_a_star_means_what_is_allowed(project, allow, expected):
-    """With an allowance `view:*` holds the personal data that it names, and no other."""
+    """With an allowance, `view:*` includes only the personal data that it names."""
     job = project.get_historical_features(ROW, ["customer_features:*"], allow_pii=allow)
 
     assert expected == job.to_arrow().column_names[2:]
 
 
 def test_an_allowance_must_lead_somewhere(project):
-    """A misspelled allowance is an error with a suggestion, not a silent nothing."""
+    """A misspelled allowance is an error with a suggestion, and is not ignored."""
     with pytest.raises(RegistryError, match="Did you mean 'email'"):
         project.get_historical_features(
             ROW, ["customer_features:orders"], allow_pii=["customer_features:emial"]
@@ -129,7 +129,7 @@ def test_an_allowance_must_lead_somewhere(project):
 
 
 def test_a_service_names_its_personal_data():
-    """A service's `*` never means personal data; one it names needs the caller's allowance."""
+    """A service's `*` never includes personal data; a named feature needs an allowance."""
     services = [
         service("quiet", ["customer_features:*"]),
         service("loud", ["customer_features:*", EMAIL]),
@@ -143,7 +143,7 @@ def test_a_service_names_its_personal_data():
 
 
 def test_a_view_of_nothing_else_is_refused():
-    """A `*` that means nothing at all is an error, not an empty training set."""
+    """A `*` without any allowed feature is an error, not an empty training set."""
     found = registry(model("customer_features", COLUMNS[:3])).checked()
 
     with pytest.raises(RegistryError, match=re.escape("'customer_features:*' is personal data")):
@@ -151,7 +151,7 @@ def test_a_view_of_nothing_else_is_refused():
 
 
 def test_the_card_tells_what_was_allowed(project, tmp_path):
-    """What was allowed and what was left out stand on the card, and the request can be repeated."""
+    """The card lists the allowed and the omitted personal data, and its request can be repeated."""
     job = project.get_historical_features(ROW, ["customer_features:*"], allow_pii=[EMAIL])
     job.to_parquet(tmp_path / "set.parquet")
     card = json.loads((tmp_path / "set.card.json").read_text(encoding="utf-8"))
@@ -162,7 +162,7 @@ def test_the_card_tells_what_was_allowed(project, tmp_path):
 
 
 def test_a_card_from_before_can_be_checked(project, tmp_path):
-    """A card that says nothing of personal data is read as one without any."""
+    """A card of an older version is read as a card without personal data."""
     project.get_historical_features(ROW, ["customer_features:orders"]).to_parquet(
         tmp_path / "set.parquet"
     )
@@ -175,7 +175,7 @@ def test_a_card_from_before_can_be_checked(project, tmp_path):
 
 
 def test_personal_data_is_not_published(project, redis_client):
-    """A sync leaves it out of the values, byte for byte, and a read of it is a clear error."""
+    """A sync writes no byte of personal data, and a read of it is a clear error."""
     report = project.sync()
 
     assert () == report.personal_data
@@ -188,7 +188,7 @@ def test_personal_data_is_not_published(project, redis_client):
 
 
 def test_personal_data_is_published_where_it_is_allowed(project):
-    """With an allowance it is online under its name, and the report and the books say so."""
+    """With an allowance, it is online, and the report and the ledger record it."""
     report = project.sync(allow_pii=[EMAIL])
 
     assert (EMAIL,) == report.personal_data
@@ -204,7 +204,7 @@ def test_personal_data_is_published_where_it_is_allowed(project):
 
 @pytest.mark.parametrize("allow", [False, [EMAIL], True])
 def test_status_and_verify_know_what_was_allowed(project, allow):
-    """Both compare with what was published, whichever allowance that was."""
+    """Both compare with the publication, under the allowance that it was made with."""
     project.sync(allow_pii=allow)
 
     assert ["ok"] == [view.state for view in project.status().views]
@@ -212,7 +212,7 @@ def test_status_and_verify_know_what_was_allowed(project, allow):
 
 
 def test_an_allowance_holds_for_one_sync(project, redis_client):
-    """The next sync without it takes the personal data away again."""
+    """The next sync without the allowance removes the personal data."""
     project.sync(allow_pii=True)
     report = project.sync()
 
@@ -225,7 +225,7 @@ def test_an_allowance_holds_for_one_sync(project, redis_client):
 
 
 def test_a_dry_run_says_what_would_be_published(project):
-    """It counts by the allowance given, and tells it."""
+    """A dry run counts under the given allowance, and reports it."""
     project.sync()
     same, more = project.sync(dry_run=True), project.sync(dry_run=True, allow_pii=True)
 
@@ -234,7 +234,7 @@ def test_a_dry_run_says_what_would_be_published(project):
 
 
 def test_the_same_row_wins_with_and_without_personal_data(tmp_path, redis_server, redis_client):
-    """Rows of one instant are told apart by all features, so both paths choose the same row."""
+    """All features break a tie of one instant, so both paths choose the same row."""
     rows = [("N1", "2024-02-01", mail, orders, "1") for mail, orders in (("a", 9), ("b", 1))]
     tiny_project(tmp_path, [CUSTOMERS], {"customer_features": Table(TYPES, rows)})
     store = FeatureStore(tmp_path, redis_url=redis_server)
@@ -246,7 +246,7 @@ def test_the_same_row_wins_with_and_without_personal_data(tmp_path, redis_server
 
 
 def test_a_view_of_personal_data_alone_is_not_published(tmp_path, redis_server, redis_client):
-    """It is left out; naming it, to publish or to read, is a clear error."""
+    """Such a view is not published; publishing or reading it by name is a clear error."""
     contacts = model("contacts", [*COLUMNS[:2], COLUMNS[2]])
     tables = {"contacts": Table(dict(list(TYPES.items())[:3]), [ROWS[0][:3]])}
     tiny_project(tmp_path, [contacts], tables)
@@ -273,7 +273,7 @@ def _run(capsys, *arguments):
 
 
 def test_the_command_line_allows_it_too(project, redis_server, capsys):
-    """`--allow-pii` works for training sets and the sync; what is left out is said."""
+    """`--allow-pii` works for training sets and the sync; a note lists the omitted features."""
     folder = str(project.project.folder)
     code, out, err = _run(
         capsys, "train", ROW, "-f", "customer_features:*", "--format", "json",
@@ -309,7 +309,7 @@ FLEET = [{"name": "fleet", "owner": {"name": "Fleet team"}}]
     ],
 )
 def test_a_private_view_is_for_its_group(fields, fine):
-    """A service takes a private view if its group, or else its owner, is the view's."""
+    """A service may take a private view of its own group, or else of its own owner."""
     own = {"features": ["plane_features:*"]}
     config = fields.get("config", {})
     merged = {**own, **config.get("meta", {}).get("featurestore", {})}
@@ -322,19 +322,19 @@ def test_a_private_view_is_for_its_group(fields, fine):
 
 
 def test_a_trespass_is_told_with_its_remedy():
-    """The problem names both sides and says what to do."""
+    """The problem names both sides and the remedy."""
     found = registry(
         model(**PRIVATE), exposures=[service("delays", ["plane_features:*"])], groups=FLEET
     )
     (problem,) = access_problems(found)
 
     assert ("models/exposures.yml", "delays") == (problem.path, problem.resource)
-    assert "`access: private` to group 'fleet'; the service is of no group" in problem.message
+    assert "`access: private` to group 'fleet'; the service belongs to no group" in problem.message
     assert "Add `group: fleet`" in problem.remedy
 
 
 def test_a_public_view_is_for_all():
-    """Any other access is no matter of groups."""
+    """A view with any other access is open to every group."""
     found = registry(
         model(config={"group": "fleet", "access": "protected"}),
         exposures=[service("delays", ["plane_features:*"])],
@@ -345,7 +345,7 @@ def test_a_public_view_is_for_all():
 
 
 def test_names_follow_the_rules():
-    """Each kind of name is held against its own rule, and against no other."""
+    """Each kind of name is checked against its own rule only."""
     shop = registry(
         model("plane_stats", {"tailnum": None, "observed_at": None, "avgDelay": None}),
         exposures=[service("Delays", ["plane_stats:*"])],
@@ -363,7 +363,7 @@ def test_names_follow_the_rules():
 
 
 def test_the_version_is_no_part_of_a_name():
-    """The `.v2` of a versioned model is dbt's own."""
+    """The `.v2` of a versioned model is not part of the name that a rule checks."""
     versioned = model(node={"version": 2, "latest_version": 2})
 
     assert [] == naming_problems(registry(versioned), {"view": "_features$"})
@@ -373,12 +373,12 @@ def test_the_version_is_no_part_of_a_name():
     ("rules", "message"),
     [
         ({"featur": "x"}, "Did you mean 'feature'?"),
-        ({"feature": "("}, "no regular expression"),
-        ({"feature": 3}, "no regular expression"),
+        ({"feature": "("}, "is not a regular expression"),
+        ({"feature": 3}, "is not a regular expression"),
     ],
 )
 def test_a_wrong_rule_is_an_error(rules, message):
-    """A rule that cannot be applied is told, and does not pass as one that nobody broke."""
+    """A rule that cannot be applied is an error, and does not pass silently."""
     with pytest.raises(RegistryError, match=re.escape(message)):
         naming_problems(registry(model()), rules)
 
@@ -416,14 +416,14 @@ def _doubles(*models):
 
 
 def test_a_double_is_found_under_another_name():
-    """The same expression of the same rows is one feature, whatever it is called."""
+    """The same expression over the same rows is one feature under two names."""
     message = "feature 'delay' is computed exactly as 'plane_features:lateness' is."
 
     assert [("plane_features", message, "warning")] == _doubles(_view())
 
 
 def test_a_double_is_found_in_another_view():
-    """It is found across views too, each against the first."""
+    """Duplicates are found across views too, each compared with the first."""
     found = _doubles(_view("a_features"), _view("b_features"))
 
     assert [("a_features", 1), ("b_features", 3)] == [
@@ -440,13 +440,13 @@ def test_a_double_is_found_in_another_view():
         {"where": "where dep > 0", "delay": "dep - taxi"},
     ],
 )
-def test_what_differs_is_no_double(other):
+def test_another_expression_is_not_a_duplicate(other):
     """Another expression is another feature."""
     assert [] == _doubles(_view(**other))
 
 
 def test_other_rows_are_another_feature():
-    """The same expression over filtered rows is no double of the one over all."""
+    """The same expression over filtered rows is not a duplicate."""
     views = _view("a_features", "dep"), _view("b_features", "taxi", "where dep > 0")
 
     assert [] == _doubles(*views)
@@ -468,12 +468,12 @@ def test_versions_share_their_features():
 
 
 def test_sql_that_is_not_compiled_is_no_double():
-    """Without SQL nothing is known, and nothing is said."""
+    """Without compiled SQL, no duplicates are reported."""
     assert [] == _doubles(model("a_features"), model("b_features"))
 
 
 def test_validate_tells_all_of_it(tmp_path, capsys):
-    """Private views, names and doubles are part of `featurestore validate`."""
+    """`featurestore validate` checks private views, names and duplicates."""
     private = _view()
     private["config"] |= PRIVATE["config"]
     tiny_project(
@@ -509,7 +509,7 @@ def test_validate_tells_all_of_it(tmp_path, capsys):
     ],
 )
 def test_a_rule_for_names_may_be_tried_out(tmp_path, capsys, given, code, said):
-    """It goes before the project's own for that kind of name."""
+    """The caller's rule overrides the project's rule for the same kind of name."""
     tiny_project(tmp_path, [_view()])
     settings = "name: shop\nprofile: shop\nvars: {featurestore: {naming: {view: '^fct_'}}}\n"
     (tmp_path / "dbt_project.yml").write_text(settings, encoding="utf-8")
@@ -525,7 +525,7 @@ def test_a_rule_for_names_may_be_tried_out(tmp_path, capsys, given, code, said):
 
 @pytest.mark.parametrize("naming", ["3", "[a]"])
 def test_rules_that_are_no_rules(tmp_path, naming):
-    """Rules of a wrong shape are told with the right one."""
+    """The error on a wrongly shaped rule shows the right shape."""
     text = f"name: shop\nvars: {{featurestore: {{naming: {naming}}}}}\n"
     (tmp_path / "dbt_project.yml").write_text(text, encoding="utf-8")
 
@@ -534,7 +534,7 @@ def test_rules_that_are_no_rules(tmp_path, naming):
 
 
 def test_without_rules_every_name_is_fine(tmp_path):
-    """A project that says nothing has no rules."""
+    """A project without declared rules has no naming problems."""
     (tmp_path / "dbt_project.yml").write_text("name: shop\n", encoding="utf-8")
 
     assert {} == naming_rules(tmp_path)

@@ -14,7 +14,7 @@ from featurestore.impact.changes import EFFECTS, Effect
 from featurestore.impact.compare import compare
 from featurestore.impact.markdown import as_markdown
 from featurestore.impact.state import ProjectState, load_state, remark
-from featurestore.registry.registry import build_registry
+from featurestore.registry.build_registry import build_registry
 from tests.lineage.test_lineage import (
     FEATURES,
     FLIGHTS,

@@ -16,7 +16,7 @@ from featurestore.lineage.graph import ColumnId, build_lineage, find_column
 from featurestore.lineage.picture import svg
 from featurestore.project.manifest import load_manifest
 from featurestore.project.result_cache import ResultCache
-from featurestore.registry.registry import build_registry
+from featurestore.registry.build_registry import build_registry
 from tests.support.builders import PROJECT, column, manifest_json, model, service
 
 PLANES = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double"}

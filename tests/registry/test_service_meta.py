@@ -67,7 +67,7 @@ def test_other_exposures_are_none_of_ours(meta):
     [
         ([], ("it lists no features",)),
         ("plane_features:delay", ("it lists no features",)),
-        (["plane_features"], ("'plane_features' is no feature reference",)),
+        (["plane_features"], ("'plane_features' is not a feature reference",)),
         (["plane_featurs:delay"], ("'plane_featurs'", "Did you mean 'plane_features'?")),
         (["plane_features:dely"], ("no feature 'dely'", "Did you mean 'delay'?")),
         ([7], ("features has 7",)),
@@ -85,11 +85,11 @@ def test_other_exposures_are_none_of_ours(meta):
         ),
         (
             ["route_features:flights", {"view": "plane_features", "alias": "route_features"}],
-            ("the name 'route_features' stands for two views",),
+            ("the name 'route_features' means two views",),
         ),
         (
             [{"view": view, "alias": "x"} for view in ("plane_features", "route_features")],
-            ("the name 'x' stands for two views",),
+            ("the name 'x' means two views",),
         ),
     ],
 )

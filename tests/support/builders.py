@@ -14,8 +14,9 @@ import yaml
 
 from featurestore import FeatureStore
 from featurestore.project.manifest import Manifest, load_manifest
+from featurestore.registry.build_registry import build_registry
 from featurestore.registry.definitions import FeatureView
-from featurestore.registry.registry import Registry, build_registry
+from featurestore.registry.registry import Registry
 
 PROJECT = "shop"
 SCHEMA = "https://schemas.getdbt.com/dbt/manifest/v12.json"

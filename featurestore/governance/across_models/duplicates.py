@@ -28,8 +28,8 @@ def duplicate_problems(registry: Registry, graph: LineageGraph) -> list[Problem]
     for view in registry.feature_views.values():
         for feature in view.features:
             column = ColumnId(view.unique_id, feature.name.lower())
-            if graph.texts.get(column) and not graph.why_untraced(column):
-                alike[graph.texts[column]].append((view, feature))
+            if graph.digests.get(column) and not graph.why_untraced(column):
+                alike[graph.digests[column]].append((view, feature))
     return sorted(
         _problem(later, others[0])
         for found in alike.values()

@@ -19,7 +19,7 @@ from featurestore.errors import Problem
 from featurestore.lint.linter import lint_project
 from featurestore.lint.rules import RULES
 from featurestore.project.result_cache import ResultCache
-from featurestore.registry.registry import build_registry
+from featurestore.registry.build_registry import build_registry
 from tests.support.builders import PROJECT, column, manifest, model, service
 
 FOLDER = Path(__file__).parent

@@ -1,0 +1,108 @@
+"""Build the registry from dbt's manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from featurestore.errors import Problem
+from featurestore.project.manifest import Manifest, load_manifest
+from featurestore.project.nodes import Node
+from featurestore.registry.definitions import Entity, FeatureService, FeatureView
+from featurestore.registry.notes import Notes
+from featurestore.registry.registry import Registry
+from featurestore.registry.service_meta import feature_service
+from featurestore.registry.view_meta import feature_view
+
+__all__ = ["build_registry", "load_registry"]
+
+
+def load_registry(path: Path) -> Registry:
+    """Return the registry of a manifest file.
+
+    Args:
+        path: dbt's manifest.json.
+
+    Raises:
+        ManifestError: The file is missing or is not a readable manifest.
+    """
+    return build_registry(load_manifest(path))
+
+
+def build_registry(manifest: Manifest) -> Registry:
+    """Return the registry of a manifest; its `problems` list all errors instead of raising them."""
+    problems: list[Problem] = []
+    views, latest = _read_views(manifest, problems)
+    by_any_name = {**views, **{name: views[versioned] for name, versioned in latest.items()}}
+    return Registry(
+        project=manifest.project,
+        dialect=manifest.dialect,
+        entities=MappingProxyType(_entities(views.values(), problems)),
+        feature_views=MappingProxyType(views),
+        feature_services=MappingProxyType(_read_services(manifest, by_any_name, problems)),
+        problems=tuple(sorted(set(problems))),
+        latest=MappingProxyType(latest),
+    )
+
+
+def _read_views(
+    manifest: Manifest, problems: list[Problem]
+) -> tuple[dict[str, FeatureView], dict[str, str]]:
+    views: dict[str, FeatureView] = {}
+    latest: dict[str, str] = {}
+    for node in manifest.tagged():
+        notes = Notes(node.path, node.qualified_name)
+        view = feature_view(node, manifest.groups, manifest.dialect, notes)
+        problems.extend(notes.problems)
+        if view is not None:
+            views[view.name] = view
+            if _is_latest_version(node):
+                latest[node.name] = view.name
+    return dict(sorted(views.items())), latest
+
+
+def _is_latest_version(node: Node) -> bool:
+    return node.version is not None and node.version == node.latest_version
+
+
+def _read_services(
+    manifest: Manifest, views: Mapping[str, FeatureView], problems: list[Problem]
+) -> dict[str, FeatureService]:
+    services: dict[str, FeatureService] = {}
+    for exposure in sorted(manifest.exposures, key=lambda e: e.name):
+        notes = Notes(exposure.original_file_path, exposure.name)
+        service = feature_service(exposure, views, notes)
+        problems.extend(notes.problems)
+        if service is not None:
+            services[service.name] = service
+    return services
+
+
+def _entities(views: Iterable[FeatureView], problems: list[Problem]) -> dict[str, Entity]:
+    """Return the entities, and add a problem if two views disagree on a key's type."""
+    first: dict[str, tuple[Entity, FeatureView]] = {}
+    for view in views:
+        for entity in view.entities:
+            known, where = first.setdefault(entity.name, (entity, view))
+            disagreement = _disagreement(entity, known)
+            if disagreement:
+                problems.append(
+                    Problem(
+                        view.path,
+                        view.name,
+                        f"entity '{entity.name}' has {disagreement} in view '{where.name}'"
+                        f" ({where.path}).",
+                        "Cast the column in one of the two models.",
+                    )
+                )
+    return {name: entity for name, (entity, _) in sorted(first.items())}
+
+
+def _disagreement(entity: Entity, known: Entity) -> str:
+    if len(entity.join_keys) != len(known.join_keys):
+        return f"{len(entity.join_keys)} join keys here and {len(known.join_keys)}"
+    for here, there in zip(entity.join_keys, known.join_keys, strict=True):
+        if here.data_type and there.data_type and here.data_type.family != there.data_type.family:
+            return f"the key {here.name} {here.data_type} here and {there.name} {there.data_type}"
+    return ""

@@ -1,0 +1,104 @@
+"""Read the columns of a feature view: their types, which are features, and which are personal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from featurestore.project.manifest import META_KEY
+from featurestore.project.nodes import ManifestColumn, Node
+from featurestore.registry.definitions import RESERVED_NAMES, Column, Feature, FeatureView
+from featurestore.registry.meta_values import boolean_of, words_of
+from featurestore.registry.notes import Notes
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
+
+__all__ = ["COLUMN_KEYS", "column_types", "with_features"]
+
+COLUMN_KEYS = {
+    "feature": "False leaves a documented column out of the features; default true.",
+    "pii": "True marks personal data, which a caller must allow by name; default false.",
+}
+"""The keys under a column's `featurestore` meta, each with its meaning."""
+
+
+def column_types(node: Node, dialect: str, notes: Notes) -> dict[str, DataType | None]:
+    """Return the declared type of each documented column; None if dbt does not declare it."""
+    types: dict[str, DataType | None] = {}
+    for column in node.columns.values():
+        try:
+            types[column.name] = parse_type(column.data_type, dialect) if column.data_type else None
+        except UnknownType as error:
+            notes.add(f"column '{column.name}': {error}.", "Correct its `data_type`.")
+            types[column.name] = DataType(Kind.OTHER, text=column.data_type)
+    return types
+
+
+def with_features(
+    view: FeatureView, node: Node, types: Mapping[str, DataType | None], notes: Notes
+) -> FeatureView:
+    """Return the view with its features: documented columns that are not keys or timestamps."""
+    taken = {column.name for column in view.columns}
+    features = tuple(
+        Feature(
+            column.name,
+            types[column.name],
+            (column.description or "").strip(),
+            words_of(column.tags or (column.config and column.config.tags)),
+            _is_personal(column, notes),
+        )
+        for column in node.columns.values()
+        if _is_feature(column, taken, notes)
+    )
+    if not features:
+        notes.add(
+            "it has no feature: every documented column is a key, a timestamp or left out.",
+            "Document the columns that are features.",
+        )
+    _note_reserved([*view.columns, *features], notes)
+    _note_personal_keys(node, taken, notes)
+    return replace(view, features=features)
+
+
+def _note_personal_keys(node: Node, taken: set[str], notes: Notes) -> None:
+    for column in node.columns.values():
+        if column.name in taken and _is_personal(column, notes):
+            notes.add(
+                f"column '{column.name}' is a key or a timestamp, so `pii` cannot withhold it.",
+                "Use a surrogate or hashed key in the model, or remove `pii: true`.",
+            )
+
+
+def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
+    for column in columns:
+        if column.name.lower() in RESERVED_NAMES:
+            notes.add(
+                f"column '{column.name}' has a reserved name: generated SQL uses it.",
+                "Rename it in the model.",
+            )
+
+
+def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
+    own = column.all_meta.get(META_KEY)
+    value = own.get("pii", False) if isinstance(own, dict) else False
+    if not isinstance(value, bool):
+        notes.add(f"column '{column.name}': pii is {value!r}.", "Write true or false.")
+    return value is not False
+
+
+def _is_feature(column: ManifestColumn, taken: set[str], notes: Notes) -> bool:
+    own = column.all_meta.get(META_KEY)
+    if own is None:
+        return column.name not in taken
+    if not isinstance(own, dict):
+        notes.add(f"column '{column.name}': meta.{META_KEY} is {own!r}.", "Make it a mapping.")
+        return False
+    notes.unknown_keys(own, COLUMN_KEYS, f"meta.{META_KEY} of column '{column.name}'")
+    wanted = boolean_of("feature", own, column.name not in taken, notes)
+    if wanted and column.name in taken:
+        notes.add(
+            f"column '{column.name}' is a key or a timestamp, so it cannot be a feature.",
+            "Remove `feature: true`, or add a copy of the column to the model.",
+        )
+        return False
+    return wanted
