@@ -1,0 +1,56 @@
+"""The abilities of a connection: declared once, asked for by name, and refused with a reason."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from featurestore.values.missing import Missing
+from featurestore.warehouse import ADAPTERS, KEPT_OPEN, missing_ledger
+from featurestore.warehouse.abilities import KeepsStatistics, estimate_of
+from featurestore.warehouse.adbc import AdbcWarehouse
+from featurestore.warehouse.duckdb import DuckDBWarehouse
+from featurestore.warehouse.postgres import PostgresWarehouse
+from featurestore.warehouse.spark import SparkWarehouse
+
+
+def test_an_engine_with_statistics_estimates():
+    """DuckDB returns the number of rows without a scan."""
+    with DuckDBWarehouse(duckdb.connect()) as warehouse:
+        warehouse.execute("CREATE TABLE numbers AS SELECT range AS n FROM range(500)")
+
+        assert 500 == estimate_of(warehouse, "numbers").rows
+
+
+def test_an_engine_without_statistics_has_no_estimate():
+    """Nothing is asked of an engine that keeps no statistics."""
+    assert estimate_of(SparkWarehouse(session=None), "numbers") is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "keeps"),
+    [
+        (DuckDBWarehouse, True),
+        (PostgresWarehouse, True),
+        (AdbcWarehouse, False),
+        (SparkWarehouse, False),
+    ],
+)
+def test_a_class_has_the_ability_by_its_method(engine, keeps):
+    """The protocol is structural: an engine declares statistics by writing `estimate`."""
+    assert keeps == issubclass(engine, KeepsStatistics)
+
+
+def test_the_ledger_is_in_duckdb_only():
+    """For the other adapters the ledger is not written yet, which is not the engine's fault."""
+    missing = {adapter: missing_ledger(adapter) for adapter in (*ADAPTERS, "mysql")}
+
+    assert missing.pop("duckdb") is None
+    assert [] == [name for name, reason in missing.items() if reason.engine_cannot]
+    assert "not written yet: the sync writes the ledger" in str(missing["postgres"])
+    assert isinstance(missing["mysql"], Missing)
+
+
+def test_a_session_keeps_only_cheap_connections():
+    """A second connection to DuckDB is cheap; no other adapter says so."""
+    assert ("duckdb",) == KEPT_OPEN
