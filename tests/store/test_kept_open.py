@@ -39,7 +39,7 @@ def delays(store, entity_df=ROW):
 
 
 def test_the_file_is_open_from_the_first_read_to_the_end_of_the_block(store):
-    """Others may write before and after, and not in between."""
+    """Other processes can write before the first read and after the block, not in between."""
     with store as entered:
         assert entered is store
         assert another_process_writes(store)
@@ -52,7 +52,7 @@ def test_the_file_is_open_from_the_first_read_to_the_end_of_the_block(store):
 
 
 def test_an_error_ends_the_block_too(store):
-    """Whatever ends the block, the file is free."""
+    """A block that ends with an error closes the file too."""
     with pytest.raises(RelationNotBuilt), store:
         delays(store, "nowhere")
 
@@ -60,7 +60,7 @@ def test_an_error_ends_the_block_too(store):
 
 
 def test_closing_frees_the_file_and_the_next_read_takes_it_again(store):
-    """`close()` within the block is for those who want to write now."""
+    """`close()` within the block lets other processes write at once."""
     with store:
         delays(store)
         store.close()
@@ -70,7 +70,7 @@ def test_closing_frees_the_file_and_the_next_read_takes_it_again(store):
 
 
 def test_the_store_itself_may_write_within_the_block(store):
-    """The store's own writing goes first, and what it wrote is read at once."""
+    """A write of the store closes its kept connection, and the next read sees the new rows."""
     with store:
         job = store.get_historical_features(ROW, FEATURES)
         assert 1 == job.to_table("main.training_set")
@@ -82,7 +82,7 @@ def test_the_store_itself_may_write_within_the_block(store):
 
 
 def test_a_job_outlives_the_block(store):
-    """A job made within the block is built after it, and blocks nobody."""
+    """A job of the block can be built after it, and leaves the file closed."""
     with store:
         job = store.get_historical_features(ROW, FEATURES)
 
@@ -91,7 +91,7 @@ def test_a_job_outlives_the_block(store):
 
 
 def test_threads_share_a_store(store):
-    """Each operation has a connection of its own: frames of one name do not meet."""
+    """Each operation has its own connection, so uploaded frames of one name do not collide."""
 
     def ask(number):
         frame = {"tailnum": [f"N{number}"], "event_timestamp": [datetime(2024, 3, 1, tzinfo=UTC)]}
@@ -105,13 +105,13 @@ def test_threads_share_a_store(store):
 
 
 def test_nothing_is_opened_by_the_block_itself(tmp_path):
-    """A store that is never asked needs no project, and no warehouse."""
+    """A store that is never used reads neither the project nor the warehouse."""
     with FeatureStore(tmp_path):
         pass
 
 
 def test_a_warehouse_that_is_locked_is_tried_again(store):
-    """A block that begins while dbt writes can go on when it has finished."""
+    """A block that begins while dbt writes can read once dbt has finished."""
     path = str(store.project.folder / "warehouse.duckdb")
     with store:
         with duckdb.connect(path), pytest.raises(WarehouseUnavailable):

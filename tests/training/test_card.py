@@ -1,4 +1,4 @@
-"""Cards of training sets: what is in them, and whether the same request gives the same rows."""
+"""Cards of training sets: their contents, and a repeated request compared with its card."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def change(store, statement):
 
 
 def test_a_card_says_what_is_in_the_file(store, tmp_path):
-    """Rows, columns with types and rates of NULL, matches per view and the period are there."""
+    """The card holds the rows, columns with types and NULL rates, match rates and the period."""
     rows = train(store).to_parquet(tmp_path / "x.parquet")
     card = json.loads((tmp_path / "x.card.json").read_text())
 
@@ -62,7 +62,7 @@ def test_a_card_says_what_is_in_the_file(store, tmp_path):
 
 
 def test_the_file_holds_what_was_asked_and_no_more(store, tmp_path):
-    """What the card needs to count is not in the file."""
+    """The columns that only the card needs are not in the file."""
     job = train(store, feature_timestamps=True)
     job.to_parquet(tmp_path / "x.parquet")
 
@@ -70,7 +70,7 @@ def test_the_file_holds_what_was_asked_and_no_more(store, tmp_path):
 
 
 def test_the_same_request_gives_the_same_rows(store, tmp_path):
-    """Nothing differs while nothing changed, whatever the order of the rows."""
+    """A request on unchanged tables has no differences, in any order of the rows."""
     train(store).to_parquet(tmp_path / "x.parquet")
     change(store, "CREATE OR REPLACE TABLE entities AS FROM entities ORDER BY tailnum DESC")
 
@@ -78,7 +78,7 @@ def test_the_same_request_gives_the_same_rows(store, tmp_path):
 
 
 def test_a_changed_view_is_named(store, tmp_path):
-    """Other values of one view are told from the other view's, which are the same."""
+    """The view whose values changed is named, and the other view is not."""
     train(store).to_parquet(tmp_path / "x.parquet")
     change(store, "UPDATE plane_features SET delay = 7")
 
@@ -97,7 +97,7 @@ def test_a_changed_definition_is_named(store, tmp_path):
 
 
 def test_changed_entity_rows_are_named(store, tmp_path):
-    """More entity rows are said, with both numbers."""
+    """A sentence gives the old and the new number of entity rows."""
     train(store).to_parquet(tmp_path / "x.parquet")
     change(store, "INSERT INTO entities VALUES ('N3', '2024-03-04', true)")
 
@@ -105,7 +105,7 @@ def test_changed_entity_rows_are_named(store, tmp_path):
 
 
 def test_a_data_frame_is_read_back_from_the_file(store, tmp_path):
-    """The entity rows of a frame are in the training set itself, and checked from there."""
+    """The entity rows of a data frame are read back from the training set itself."""
     frame = pd.DataFrame(
         {"tailnum": ["N1", "N1"], "event_timestamp": pd.to_datetime(["2024-03-02"] * 2)}
     )
@@ -126,7 +126,7 @@ def test_a_table_has_its_card_beside_the_artifacts(store):
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", '{"views": 1}'])
-def test_what_is_no_card_is_refused(store, tmp_path, text):
+def test_a_file_without_a_card_is_refused(store, tmp_path, text):
     """A missing or foreign file is one clear error."""
     path = tmp_path / "x.card.json"
     if text is not None:
@@ -137,7 +137,7 @@ def test_what_is_no_card_is_refused(store, tmp_path, text):
 
 
 def test_a_file_of_bytes_is_no_card(store, tmp_path):
-    """The training set itself, say: it is named, and not shown."""
+    """The error names the file and does not quote its bytes."""
     path = tmp_path / "x.parquet"
     train(store).to_parquet(path)
 

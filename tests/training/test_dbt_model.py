@@ -1,4 +1,4 @@
-"""A training set as a dbt model: `ref()`s, a yml, and a diff when it is made anew."""
+"""A training set as a dbt model: `ref()`s, a yml, and a diff when it is written again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def store(tmp_path):
 
 
 def test_models_become_refs(store, tmp_path):
-    """Views, a version among them, and the entity rows' models are referenced, not named."""
+    """The views, one of them versioned, and the entity rows' model become `ref()`s."""
     features = ["plane_features:delay", "fare_features:delay"]
     job = store.get_historical_features(ROWS, features, full_feature_names=True)
     job.to_dbt_model("models/training_set.sql")
@@ -51,7 +51,7 @@ def test_models_become_refs(store, tmp_path):
 
 
 def test_the_model_gives_the_same_rows(store, tmp_path):
-    """With each reference resolved as dbt does it, the file's statement is the training set."""
+    """With its `ref()`s resolved, the file's statement gives the training set."""
     job = store.get_historical_features("ref:flights", "plane_features:delay")
     job.to_dbt_model("models/training_set.sql")
     sql = (tmp_path / "models" / "training_set.sql").read_text().partition("-#}")[2]
@@ -64,7 +64,7 @@ def test_the_model_gives_the_same_rows(store, tmp_path):
 
 
 def test_the_yml_has_types_and_descriptions(store, tmp_path):
-    """Each column stands in the yml with its type, a feature with its description."""
+    """The yml lists each column with its type, and a feature with its description."""
     store.get_historical_features(ROWS, "plane_features:delay").to_dbt_model("models/t.sql")
     (written,) = yaml.safe_load((tmp_path / "models" / "t.yml").read_text())["models"]
 
@@ -76,7 +76,7 @@ def test_the_yml_has_types_and_descriptions(store, tmp_path):
 
 
 def test_a_second_run_changes_nothing(store):
-    """The same training set has no diff; another one's diff shows the change."""
+    """The diff is empty for the same training set, and shows the change of another one."""
     job = store.get_historical_features(ROWS, "plane_features:delay")
     other = store.get_historical_features(ROWS, "plane_features:delay", feature_timestamps=True)
 
@@ -88,7 +88,7 @@ def test_a_second_run_changes_nothing(store):
 
 
 def test_a_cte_named_like_a_model_is_left_alone(store, tmp_path):
-    """What a query calls by a name of its own is no model."""
+    """A CTE hides a model of the same name."""
     rows = f"WITH flights AS ({ROWS.replace('flights', 'main.flights')}) SELECT * FROM flights"
     store.get_historical_features(rows, "plane_features:delay").to_dbt_model("models/t.sql")
     sql = (tmp_path / "models" / "t.sql").read_text()
@@ -97,7 +97,7 @@ def test_a_cte_named_like_a_model_is_left_alone(store, tmp_path):
 
 
 def test_a_data_frame_cannot_be_a_model(store):
-    """Dbt could not read it."""
+    """Dbt cannot read a data frame, so it is refused."""
     frame = pd.DataFrame({"tailnum": ["N1"], "event_timestamp": pd.to_datetime(["2024-03-01"])})
 
     with pytest.raises(EntityFrameError, match="cannot read a data frame"):
@@ -105,7 +105,7 @@ def test_a_data_frame_cannot_be_a_model(store):
 
 
 def test_somebody_elses_file_is_not_overwritten(store, tmp_path):
-    """A model that a person wrote stays, unless its writer says otherwise."""
+    """A model that a person wrote stays, unless `overwrite` is true."""
     path = tmp_path / "models" / "t.sql"
     path.parent.mkdir()
     path.write_text("select 1")
@@ -118,6 +118,6 @@ def test_somebody_elses_file_is_not_overwritten(store, tmp_path):
 
 
 def test_a_model_is_a_sql_file(store):
-    """Another ending is refused."""
+    """A file name with another ending is refused."""
     with pytest.raises(PlanError, match=r"must end in \.sql, got .*t\.yml"):
         store.get_historical_features(ROWS, "plane_features:delay").to_dbt_model("models/t.yml")

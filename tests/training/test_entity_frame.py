@@ -1,4 +1,4 @@
-"""The forms in which entity rows may come."""
+"""The accepted forms of entity rows, and the refused ones."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_kind_of_text(text, source, is_query):
     "text", ["", "a b", "drop table flights", "a.b.c.d", "select_this now", "'a'"]
 )
 def test_other_text(text):
-    """Text of no known form is shown, with the forms there are."""
+    """The error quotes a text of an unknown form, and lists the known forms."""
     with pytest.raises(
         EntityFrameError, match="neither a SELECT, a table's name, nor 'ref:<model>'"
     ):
@@ -153,7 +153,7 @@ def test_a_file_of_something_else(tmp_path, suffix):
 
 @pytest.mark.parametrize("value", [None, 7, {"tailnum": ["N1"]}, [("N1", AT)], pa.array([1])])
 def test_other_values(value):
-    """What is no frame is named by its class."""
+    """The error names the class of a value that is not a frame."""
     with pytest.raises(EntityFrameError, match=type(value).__qualname__):
         read(value)
 
@@ -180,7 +180,7 @@ def test_names_that_cannot_be(frame, message):
 
 
 def test_a_pandas_index_is_no_column():
-    """The index of a frame does not get into the training set."""
+    """The index of a pandas frame is not a column of the training set."""
     frame = pd.DataFrame({"tailnum": ["N1"]}, index=[7])
 
     assert ["tailnum", "_row"] == read(frame).table.column_names

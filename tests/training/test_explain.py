@@ -1,4 +1,4 @@
-"""What a training set will find, counted view by view."""
+"""The rows that each view contributes to a training set, and the remark on a low match rate."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_entity_row_is_counted_once(store):
 
 
 def test_each_shape_of_join_counts_the_same(store):
-    """The counts do not depend on the strategy, which is named."""
+    """The counts do not depend on the strategy; the report names it."""
     of = {
         name: store.get_historical_features(
             "entities", "plane_features:delay", strategy=name
@@ -70,7 +70,7 @@ def test_each_shape_of_join_counts_the_same(store):
 
 
 def test_an_empty_view_is_remarked_upon(store):
-    """A view without rows says what to run."""
+    """The remark on a view without rows names the command to run."""
     (report,) = store.get_historical_features("entities", "empty_features:delay").explain()
 
     assert "dbt build" in report.remark
@@ -86,7 +86,7 @@ def test_an_empty_view_is_remarked_upon(store):
     ],
 )
 def test_few_matches_are_explained(counts, words):
-    """The most frequent cause is named in a sentence; a good match rate needs none."""
+    """The remark names the most frequent cause; a good match rate has no remark."""
     remark = JoinReport("v", "asof", 1000, 100, *counts).remark
 
     assert words in remark
@@ -94,7 +94,7 @@ def test_few_matches_are_explained(counts, words):
 
 
 def test_no_entity_rows_are_remarked_upon():
-    """Nothing asked is said, not divided by."""
+    """A request without entity rows has a remark, and no division by zero."""
     report = JoinReport("v", "asof", 10, 0, 0, 0, 0, 0)
 
     assert "no entity rows" in report.remark

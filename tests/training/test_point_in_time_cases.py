@@ -1,4 +1,4 @@
-"""Small cases written by hand: tables, a request, and the rows a person expects."""
+"""Small cases written by hand: tables, a request, and the rows that a person expects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plain(value):
 
 
 def build(bench, case, strategy):
-    """Return the training set that a case asks for."""
+    """Return the training set of a case."""
     views = case["views"]
     tables = {name: Table(view["columns"], view["rows"]) for name, view in views.items()}
     entities = Table(case["entities"]["columns"], case["entities"]["rows"])
@@ -73,7 +73,7 @@ def test_case(bench, monkeypatch, path, numbered_from, strategy):
 
 
 def test_every_case_says_what_it_is_about():
-    """Each file has a title, and there are no fewer files than there were."""
+    """Each file has a title, and every file is found."""
     titles = {yaml.safe_load(path.read_text(encoding="utf-8"))["title"] for path in CASES}
 
     assert len(CASES) == len(titles)

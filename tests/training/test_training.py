@@ -1,4 +1,4 @@
-"""Training sets: what goes in, in every form, and what comes out, in every form."""
+"""Training sets: every form of entity rows, and every form of output."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def rows(table):
     ids=["arrow", "pandas", "polars", "lazy", "table", "qualified", "ref", "select", "with"],
 )
 def test_every_form_of_entity_rows(store, entity_df):
-    """The same rows give the same training set in whatever form they come."""
+    """The same entity rows give the same training set in every form."""
     found = rows(store.get_historical_features(entity_df, "plane_features:*").to_arrow())
 
     assert EXPECTED == sorted(found, key=lambda row: row[0])
 
 
 def test_a_data_frame_keeps_its_order(store):
-    """Row by row the result belongs to the frame given."""
+    """Each row of the result belongs to the same row of the frame."""
     found = store.get_historical_features(pa.table(FRAME), "plane_features:delay").to_arrow()
 
     assert ["N3", "N1", "N2", "N1"] == found.column("tailnum").to_pylist()
@@ -96,14 +96,14 @@ def test_a_data_frame_keeps_its_order(store):
 
 
 def test_an_empty_frame(store):
-    """No rows give no rows, with every column."""
+    """An empty frame gives an empty training set with every column."""
     found = store.get_historical_features(pa.table(FRAME).slice(0, 0), "plane_features:*")
 
     assert (0, 5) == found.to_arrow().shape
 
 
 def test_to_df(store):
-    """In pandas a gap leaves integers integers and booleans booleans."""
+    """In pandas, integers and booleans with missing values keep their types."""
     found = store.get_historical_features(pd.DataFrame(FRAME), "plane_features:*").to_df()
 
     assert ["Int32", "boolean"] == [str(found[name].dtype) for name in ("seats", "late")]
@@ -118,7 +118,7 @@ def test_to_polars(store):
 
 
 def test_to_parquet(store, tmp_path):
-    """The file is written whole, over an older one, in a folder that need not be there."""
+    """The file is written atomically, over an older one, in a folder that may be missing."""
     path = tmp_path / "new" / "set.parquet"
     job = store.get_historical_features(pa.table(FRAME), "plane_features:*")
 
@@ -128,7 +128,7 @@ def test_to_parquet(store, tmp_path):
 
 
 def test_a_failed_file_leaves_the_older_one(store, tmp_path):
-    """When the query fails half way, what was there is there, and nothing beside it."""
+    """A query that fails half way leaves the old file and no partial one."""
     path = tmp_path / "set.parquet"
     path.write_bytes(b"older")
     fails = "SELECT tailnum, event_timestamp, CAST(tailnum AS INTEGER) AS n FROM flights"
@@ -153,7 +153,7 @@ def test_to_table(store):
     "name", ["plane_features", "Plane_Features", '"main"."plane_features"', "main.PLANE_FEATURES"]
 )
 def test_a_table_of_dbt_is_not_replaced(store, name):
-    """However it is spelled: a training set is never written over the history it is made of."""
+    """A training set never replaces a table of its history, in any spelling of the name."""
     with store.warehouse() as warehouse:
         before = warehouse.stream("FROM plane_features").read_all()
     job = store.get_historical_features(pa.table(FRAME), "plane_features:*")
@@ -172,8 +172,8 @@ def test_a_table_of_dbt_is_not_replaced(store, name):
         ('"_featurestore_published__shop.x"', "is a table of the sync"),
     ],
 )
-def test_what_a_training_set_is_made_of_is_not_replaced(store, name, told):
-    """Neither its entity rows nor the sync's book-keeping."""
+def test_the_entity_rows_and_the_ledger_are_not_replaced(store, name, told):
+    """A training set replaces neither its entity rows nor the sync's ledger."""
     with pytest.raises(PlanError, match=told) as error:
         store.get_historical_features("flights", "plane_features:*").to_table(name)
 
@@ -181,14 +181,14 @@ def test_what_a_training_set_is_made_of_is_not_replaced(store, name, told):
 
 
 def test_to_sql_runs_anywhere(store, tmp_path):
-    """The statement alone gives the same rows to anyone who has the warehouse."""
+    """The statement gives the same rows when it is run by hand."""
     sql = store.get_historical_features("flights", "plane_features:*").to_sql()
     with duckdb.connect(str(store.project.folder / "warehouse.duckdb"), read_only=True) as other:
         assert EXPECTED == sorted(other.execute(sql).fetchall(), key=lambda row: row[0])
 
 
 def test_entity_columns_pass_through_untouched(store):
-    """Columns of any type and name come back as they are."""
+    """Entity columns of any type and name pass through unchanged."""
     odd = pa.table(
         {
             **FRAME,
@@ -207,7 +207,7 @@ def test_entity_columns_pass_through_untouched(store):
 
 
 def test_a_feature_named_like_an_entity_column(store):
-    """Two columns of one name are refused with the way out, which works."""
+    """Two columns of one name are refused, and the remedy in the message works."""
     clash = ROW.replace("AS tailnum", "AS tailnum, 7 AS delay")
     with pytest.raises(NameCollision, match=r"'delay'.*the entity frame.*full_feature_names=True"):
         store.get_historical_features(clash, "plane_features:delay")
@@ -218,7 +218,7 @@ def test_a_feature_named_like_an_entity_column(store):
 
 
 def test_feature_timestamps(store):
-    """On request each view says of which time its values are."""
+    """With `feature_timestamps`, each view adds the timestamp of its values' row."""
     found = store.get_historical_features(ROW, "plane_features:delay", feature_timestamps=True)
 
     assert [("N1", AT, 1.5, datetime(2024, 2, 1))] == rows(found.to_arrow())  # noqa: DTZ001
@@ -226,7 +226,7 @@ def test_feature_timestamps(store):
 
 
 def test_a_service_and_another_name_for_the_time(store):
-    """A feature service stands for its features, and any column can be the time."""
+    """A feature service gives its features, and any column can hold the timestamp."""
     query = ROW.replace("event_timestamp", "departed_at")
     found = store.get_historical_features(
         query, feature_service="delays", event_timestamp="departed_at"
@@ -236,25 +236,25 @@ def test_a_service_and_another_name_for_the_time(store):
 
 
 def test_as_known_needs_to_know_when_rows_were_written(store):
-    """A view without a created timestamp cannot say what was known."""
+    """`as_known` needs a created timestamp on every view."""
     with pytest.raises(EntityFrameError, match=r"plane_features.*created_timestamp"):
         store.get_historical_features(ROW, "plane_features:delay", as_known=True)
 
 
 def test_an_ephemeral_model_has_no_rows(store):
-    """`ref:` to a model without a table says so."""
+    """`ref:` to an ephemeral model is refused: it has no table."""
     with pytest.raises(EntityFrameError, match="'cte' is ephemeral"):
         store.get_historical_features("ref:cte", "plane_features:delay")
 
 
 def test_a_table_that_is_not_there(store):
-    """A misspelled table is named before anything runs."""
+    """The error names a misspelled table before any statement runs."""
     with pytest.raises(RelationNotBuilt, match="flihgts"):
         store.get_historical_features("flihgts", "plane_features:delay")
 
 
 def test_a_job_kept_open_blocks_nobody(store):
-    """Between a job's methods the warehouse is free, for dbt to write."""
+    """Between a job's methods the warehouse is closed, so that dbt can write."""
     job = store.get_historical_features("flights", "plane_features:delay")
     with duckdb.connect(str(store.project.folder / "warehouse.duckdb")) as writer:
         writer.execute("CREATE OR REPLACE TABLE written AS SELECT 1 AS one")
@@ -264,18 +264,18 @@ def test_a_job_kept_open_blocks_nobody(store):
 
 @pytest.mark.parametrize("rows", [f"{ROW} -- the end", f"{ROW} /* the end */"])
 def test_a_query_may_end_with_a_comment(store, rows):
-    """A comment at the end of the entity rows' SQL hides nothing."""
+    """A comment at the end of the entity rows' SQL does not swallow the rest of the statement."""
     assert 1 == store.get_historical_features(rows, "plane_features:delay").to_arrow().num_rows
 
 
 @pytest.mark.parametrize("name", ["DELAY", "_Instant"])
 def test_capital_letters_make_no_other_name(store, name):
-    """A column that differs from another in capital letters alone collides with it."""
+    """Two columns whose names differ only in capital letters collide."""
     with pytest.raises(NameCollision, match=name.lower()):
         store.get_historical_features(f"{ROW}, 1 AS {name}", "plane_features:delay")
 
 
 def test_a_place_that_cannot_be_written_is_said(store):
-    """A path below a file is a clear error."""
+    """A path below a file is refused with a clear error."""
     with pytest.raises(PlanError, match="Cannot write"):
         store.get_historical_features(ROW, "plane_features:delay").to_parquet("/dev/null/x.parquet")
