@@ -101,11 +101,11 @@ def _dependents(
     output: Path | None,
     format_: Format,
 ) -> None:
-    from featurestore.lineage.dependents import hits
+    from featurestore.lineage.dependents import dependents_of
     from featurestore.lineage.graph import find_column
 
     column = find_column(store.manifest, name)
-    found = hits(graph, store.manifest, store.registry, column)
+    found = dependents_of(graph, store.manifest, store.registry, column)
     if output is not None:
         draw_lineage(
             store.registry,

@@ -9,14 +9,14 @@ from featurestore.cli.output import note, print_columns
 from featurestore.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from featurestore.lineage.dependents import Hit
+    from featurestore.lineage.dependents import Dependent
     from featurestore.lineage.flows import ColumnId
     from featurestore.lineage.graph import LineageGraph
     from featurestore.project.manifest import Manifest
 
 __all__ = ["hit_json", "hits_by_service", "print_hits"]
 
-_COLUMNS: dict[str, Callable[[Hit], object]] = {
+_COLUMNS: dict[str, Callable[[Dependent], object]] = {
     "depends on it": lambda hit: hit.name,
     "kind": lambda hit: hit.kind,
     "how": lambda hit: hit.how,
@@ -27,7 +27,7 @@ _WITH_REASON = {**_COLUMNS, "reason": lambda hit: hit.reason}
 
 
 def print_hits(
-    graph: LineageGraph, column: ColumnId, hits: Sequence[Hit], *, name: str, indirect: bool
+    graph: LineageGraph, column: ColumnId, hits: Sequence[Dependent], *, name: str, indirect: bool
 ) -> None:
     """Write the direct dependents, and the indirect ones if asked for.
 
@@ -54,7 +54,7 @@ def _nearest(graph: LineageGraph, column: ColumnId) -> str:
     return "" if column.column in used else did_you_mean(column.column, used)
 
 
-def hits_by_service(manifest: Manifest, hits: Sequence[Hit]) -> dict[str, list[ColumnId]]:
+def hits_by_service(manifest: Manifest, hits: Sequence[Dependent]) -> dict[str, list[ColumnId]]:
     """Return the dependent columns that each service uses."""
     from featurestore.lineage.display_names import column_id
 
@@ -66,7 +66,7 @@ def hits_by_service(manifest: Manifest, hits: Sequence[Hit]) -> dict[str, list[C
     return found
 
 
-def hit_json(hit: Hit) -> dict[str, object]:
+def hit_json(hit: Dependent) -> dict[str, object]:
     """Return a dependent as plain values."""
     return {
         "name": hit.name,

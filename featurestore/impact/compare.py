@@ -104,18 +104,19 @@ class _Comparison:
     ) -> Iterator[tuple[str, str]]:
         """Find features that only have a new name: what they compute is what another did."""
         known = _by_name(old.features)
-        texts = {self.after.texts.get(_id(new, name)): name for name in there if name not in known}
+        fresh = (name for name in there if name not in known)
+        digests = {self.after.digests.get(_id(new, name)): name for name in fresh}
         for name in sorted(gone):
-            text = self.before.texts.get(_id(old, name))
-            if text and text in texts and self.old.is_compiled and self.new.is_compiled:
-                yield name, texts.pop(text)
+            digest = self.before.digests.get(_id(old, name))
+            if digest and digest in digests and self.old.is_compiled and self.new.is_compiled:
+                yield name, digests.pop(digest)
 
     def _logic(self, old: FeatureView, new: FeatureView) -> Iterator[Change]:
         """Group the columns whose logic changed by where it changed."""
         groups: dict[str, list[str]] = {}
         for name in _columns(new):
-            before = self.before.texts.get(_id(old, name))
-            after = self.after.texts.get(_id(new, name))
+            before = self.before.digests.get(_id(old, name))
+            after = self.after.digests.get(_id(new, name))
             if before and after and before != after:
                 where = self._origins(_id(new, name))
                 groups.setdefault(where, []).append(name)
@@ -127,7 +128,7 @@ class _Comparison:
         """Name the models in which a column's logic was changed."""
         into = self.after.upstream(column, indirect=True)
         near = {column} | {edge.source for edge in into}
-        moved = {c for c in near if self.before.texts.get(c) != self.after.texts.get(c)}
+        moved = {c for c in near if self.before.digests.get(c) != self.after.digests.get(c)}
         followers = {edge.target for edge in into if edge.source in moved}
         return ", ".join(sorted({label_of(one.node) for one in moved - followers}))
 

@@ -1,9 +1,9 @@
-"""Who depends on a column: keys, features and labels, and the services that take them."""
+"""The dependents of a column: keys, features and labels, and the services that take them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from featurestore.lineage.display_names import label_column
 from featurestore.lineage.flows import ColumnId
@@ -12,20 +12,20 @@ from featurestore.project.manifest import Manifest
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["Hit", "hits", "parts_of"]
+__all__ = ["Dependent", "dependents_of", "parts_of"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Hit:
+class Dependent:
     """A column of a feature view, or a label, that depends on the column asked for.
 
     Attributes:
-        name: `view:column`; of a label, `model.column`.
+        name: `view:column`; for a label, `model.column`.
         kind: `feature`, `key`, `timestamp` or `label`.
-        how: `direct`, `indirect`, or `possible` where the way there could not be traced.
+        how: `direct`, `indirect`, or `possible` if a model between them could not be traced.
         services: The services that take it.
-        owner: Who answers for the view.
-        reason: Why it is only possible.
+        owner: The owner of the view.
+        reason: Why the dependency is only possible.
     """
 
     name: str
@@ -36,50 +36,47 @@ class Hit:
     reason: str = ""
 
 
-def hits(
+def dependents_of(
     graph: LineageGraph, manifest: Manifest, registry: Registry, column: ColumnId
-) -> list[Hit]:
-    """Return all that depends on a column, directly, indirectly or possibly.
+) -> list[Dependent]:
+    """Return the columns that depend on a column, directly, indirectly or possibly.
 
     Args:
         graph: The lineage of the project's features and labels.
         manifest: dbt's manifest.
         registry: Its registry.
-        column: The column that may change or go.
+        column: The column that may change or be removed.
     """
     every = {edge.target for edge in graph.downstream(column, indirect=True)} | {column}
     direct = {edge.target for edge in graph.downstream(column)} | {column}
     behind = _untraced_behind(graph, manifest, column.node)
     found = []
-    for end, hit in _ends(manifest, registry):
+    for end, dependent in _ends(manifest, registry):
         upstream = {end} | {edge.source for edge in graph.upstream(end, indirect=True)}
         if end in every:
-            found.append(_as(hit, "direct" if end in direct else "indirect"))
+            how = "direct" if end in direct else "indirect"
+            found.append(replace(dependent, how=how))
         elif reasons := sorted(behind[one] for one in upstream & behind.keys()):
-            found.append(_as(hit, "possible", reasons[0]))
+            found.append(replace(dependent, how="possible", reason=reasons[0]))
     return found
 
 
-def _as(hit: Hit, how: str, reason: str = "") -> Hit:
-    return Hit(hit.name, hit.kind, how, hit.services, hit.owner, reason)
-
-
-def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Hit]]:
+def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, Dependent]]:
     for view in registry.feature_views.values():
         for name, kind in parts_of(view):
-            # Whoever takes anything of a view needs its keys and timestamps.
+            # A service that takes any feature of a view needs its keys and timestamps.
             services = registry.services_using(view.name, name if kind == "feature" else None)
             names = tuple(service.name for service in services)
-            hit = Hit(f"{view.name}:{name}", kind, "", names, view.owner)
-            yield ColumnId(view.unique_id, name.lower()), hit
+            dependent = Dependent(f"{view.name}:{name}", kind, "", names, view.owner)
+            yield ColumnId(view.unique_id, name.lower()), dependent
     for service in registry.feature_services.values():
         label = label_column(manifest, service)
         if label is not None:
-            yield label, Hit(service.label, "label", "", (service.name,), service.owner)
+            yield label, Dependent(service.label, "label", "", (service.name,), service.owner)
 
 
 def parts_of(view: FeatureView) -> Iterator[tuple[str, str]]:
-    """Yield each column that a view declares, with what it is: a key, a timestamp or a feature."""
+    """Yield each column that a view declares, with its kind: `key`, `timestamp` or `feature`."""
     keys = {column.name for column in view.join_keys}
     for column in view.columns:
         yield column.name, "key" if column.name in keys else "timestamp"
@@ -88,7 +85,7 @@ def parts_of(view: FeatureView) -> Iterator[tuple[str, str]]:
 
 
 def _untraced_behind(graph: LineageGraph, manifest: Manifest, node: str) -> Mapping[ColumnId, str]:
-    """Return the untraced columns of models that, by dbt's own graph, are built from a node."""
+    """Return the untraced columns of models that dbt builds from a node, each with the reason."""
     built = _descendants(manifest, node)
     columns = (column for column in graph.columns if column.node in built)
     return {column: why for column in columns if (why := graph.why_untraced(column))}

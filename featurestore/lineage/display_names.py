@@ -1,4 +1,4 @@
-"""Names of nodes and columns as people say them."""
+"""Short names of nodes and columns, for people to read and write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS = ("model", "snapshot", "seed", "source")
 
 
 def kind_of(node: str) -> str:
-    """Return what a node is, `table` where dbt does not know it.
+    """Return the kind of a node; `table` for one that dbt does not know.
 
     >>> kind_of("source.shop.raw.orders"), kind_of("warehouse.raw.orders")
     ('source', 'table')
@@ -47,7 +47,7 @@ def column_id(manifest: Manifest, text: str) -> ColumnId:
     """Find a column by `model.column`, `source.table.column` or a node's unique id and a column.
 
     Raises:
-        UnknownModel: There is no such model or source.
+        UnknownModel: No model or source has this name.
     """
     nodes = _nodes(manifest)
     node, _, column = text.rpartition(".")
@@ -55,12 +55,12 @@ def column_id(manifest: Manifest, text: str) -> ColumnId:
         return ColumnId(nodes[node], column.lower() or ROWS)
     if text in nodes:
         raise FeatureStoreError(
-            f"'{text}' is a {kind_of(nodes[text])}, and no column of it is given.",
+            f"'{text}' is a {kind_of(nodes[text])}, not a column.",
             remedy=f"Write '{text}.<column>', or '{text}.*' for its rows.",
         )
     if not node:
         raise FeatureStoreError(
-            f"'{text}' is no column.", remedy="Write 'model.column' or 'source.table.column'."
+            f"'{text}' is not a column.", remedy="Write 'model.column' or 'source.table.column'."
         )
     raise UnknownModel(node, nodes, where=str(manifest.path))
 
@@ -91,7 +91,7 @@ def unknown_column(column: ColumnId, known: list[str]) -> UnknownColumn:
 
 
 def label_column(manifest: Manifest, service: FeatureService) -> ColumnId | None:
-    """Return the column that a service predicts, if it names one that exists."""
+    """Return the column that a service predicts; None if it names no model's column."""
     model, _, column = service.label.rpartition(".")
     unique_id = manifest.model_ids.get(model)
     return ColumnId(unique_id, column.lower()) if unique_id else None

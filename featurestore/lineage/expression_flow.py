@@ -1,13 +1,14 @@
-"""What an expression is made of."""
+"""The inputs of an expression."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
-from featurestore.lineage.flows import Flow, RowFlow, digest, merged
+from featurestore.lineage.flows import Flow, digest_of, merged
 from featurestore.lineage.scopes import Scope
 
 __all__ = ["evaluate", "is_aggregate", "spreads"]
@@ -16,11 +17,11 @@ _ORDERED_BY = (exp.ArgMax, exp.ArgMin)
 
 
 def evaluate(node: exp.Expr, scope: Scope) -> Flow:
-    """Return what an expression is made of.
+    """Return the inputs of an expression.
 
     Args:
         node: The expression.
-        scope: What the names in it mean.
+        scope: The meaning of the names in it.
     """
     for kinds, rule in _RULES:
         if isinstance(node, kinds):
@@ -29,7 +30,7 @@ def evaluate(node: exp.Expr, scope: Scope) -> Flow:
 
 
 def is_aggregate(node: exp.Expr) -> bool:
-    """Whether an expression makes one value of many rows, by GROUP BY or over all of them."""
+    """Return whether an expression aggregates rows, by GROUP BY or all of them."""
     if isinstance(node, exp.Window | exp.Query):
         return False
     if isinstance(node, exp.AggFunc):
@@ -38,7 +39,7 @@ def is_aggregate(node: exp.Expr) -> bool:
 
 
 def spreads(node: exp.Expr) -> bool:
-    """Whether an expression of a SELECT makes several rows of one."""
+    """Return whether an expression of a SELECT makes several rows of one row."""
     if isinstance(node, exp.Query):
         return False
     return isinstance(node, exp.Explode | exp.Unnest | exp.Posexplode) or any(
@@ -83,11 +84,11 @@ def _column(node: exp.Expr, scope: Scope) -> Flow:
 
 def _literal(node: exp.Expr, scope: Scope) -> Flow:
     del scope
-    return Flow(digest(node.key, str(node.args.get("is_string")), node.name))
+    return Flow(digest_of(node.key, str(node.args.get("is_string")), node.name))
 
 
 def _identifier(node: exp.Expr, scope: Scope) -> Flow:
-    return Flow(scope.names.of(node))
+    return Flow(scope.names.normalize(node))
 
 
 def _type(node: exp.Expr, scope: Scope) -> Flow:
@@ -101,14 +102,10 @@ def _star(node: exp.Expr, scope: Scope) -> Flow:
 
 def _subquery(node: exp.Expr, scope: Scope) -> Flow:
     relation = scope.read(node, scope)
-    values = list(relation.columns.values()) or [rest.flow for rest in relation.rest if rest.flow]
-    rows = relation.rows
-    flow = merged("subquery", [*values, _decided(rows)])
-    return Flow(flow.text, flow.direct, flow.indirect, flow.doubts | relation.doubts)
-
-
-def _decided(rows: RowFlow) -> Flow:
-    return rows.flow.decides()
+    unlisted = [one.flow for one in relation.unlisted if one.flow]
+    values = list(relation.columns.values()) or unlisted
+    flow = merged("subquery", [*values, relation.rows.flow.as_deciding()])
+    return replace(flow, doubts=flow.doubts | relation.doubts)
 
 
 def _exists(node: exp.Expr, scope: Scope) -> Flow:
@@ -116,14 +113,14 @@ def _exists(node: exp.Expr, scope: Scope) -> Flow:
 
 
 def _window(node: exp.Expr, scope: Scope) -> Flow:
-    """Take the function's arguments as values, and all of the window as what decides."""
+    """Return the function's arguments as direct inputs, and those of the window as indirect."""
     function = evaluate(node.this, scope)
     if not function.all:
         function = merged("rows", [function, scope.rows.flow])
     parts = _window_parts(node, scope)
-    # A filter before a window and the same filter after it are not the same.
-    place = Flow(scope.rows.text, doubts=scope.rows.doubts)
-    return merged("window", [function, *(part.decides() for part in parts), place])
+    # The rows count: a filter before a window gives another value than the same filter after it.
+    place = Flow(scope.rows.digest, doubts=scope.rows.doubts)
+    return merged("window", [function, *(part.as_deciding() for part in parts), place])
 
 
 def _window_parts(node: exp.Expr, scope: Scope) -> list[Flow]:
@@ -132,35 +129,41 @@ def _window_parts(node: exp.Expr, scope: Scope) -> list[Flow]:
         node.this if isinstance(node.this, exp.Identifier) and node.args.get("first") else None
     )
     if named is not None:
-        spec = scope.windows.get(scope.names.of(named))
+        spec = scope.windows.get(scope.names.normalize(named))
         parts += [] if spec is None else _window_parts(spec, scope)
     for name in ("partition_by", "order", "spec"):
         value = node.args.get(name)
         for item in value if isinstance(value, list) else (value,):
             if item is not None:
                 flow = evaluate(item, scope)
-                parts.append(Flow(digest(name, flow.text), flow.direct, flow.indirect, flow.doubts))
+                parts.append(replace(flow, digest=digest_of(name, flow.digest)))
     return parts
 
 
 def _value_and_deciding(node: exp.Expr, scope: Scope) -> Flow:
-    """Take the first argument as the value, and the second as what decides which value."""
-    others = [evaluate(part, scope).decides() for part in _children(node) if part is not node.this]
+    """Return the first argument as direct input, and the others as indirect."""
+    others = [
+        evaluate(part, scope).as_deciding() for part in _children(node) if part is not node.this
+    ]
     return merged(node.key, [evaluate(node.this, scope), *others])
 
 
 def _within_group(node: exp.Expr, scope: Scope) -> Flow:
-    """In `percentile_cont(0.5) within group (order by x)`, x is the value; in listagg it is not."""
+    """Return the inputs of an ordered-set aggregate.
+
+    In `percentile_cont(0.5) within group (order by x)`, x is the value; in `listagg` it only
+    decides the order.
+    """
     function, order = evaluate(node.this, scope), evaluate(node.expression, scope)
-    return merged("within group", [function, order.decides() if function.all else order])
+    return merged("within group", [function, order.as_deciding() if function.all else order])
 
 
 def _order(node: exp.Expr, scope: Scope) -> Flow:
-    """An ORDER BY within an aggregate decides; what it stands around is the value."""
+    """Return the argument of an aggregate as direct input, and its ORDER BY as indirect."""
     order = [evaluate(item, scope) for item in node.expressions]
     if node.this is None:
         return merged("order", order)
-    return merged("order", [evaluate(node.this, scope), *(flow.decides() for flow in order)])
+    return merged("order", [evaluate(node.this, scope), *(flow.as_deciding() for flow in order)])
 
 
 _Rule = Callable[[exp.Expr, Scope], Flow]

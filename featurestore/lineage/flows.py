@@ -1,7 +1,7 @@
-"""What a column, or the rows of a relation, are made of: the values that tracing passes around.
+"""The inputs of a column, or of the rows of a relation: the values that tracing passes around.
 
-Each value also has a `text`: a digest of what it computes, in which names of the query's own (CTEs,
-aliases) do not occur. Two queries that differ in form only have the same texts.
+Each value also has a `digest` of its computation, without the query's own names (CTEs, aliases).
+Two queries that differ only in form have the same digests.
 """
 
 from __future__ import annotations
@@ -10,10 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-__all__ = ["ROWS", "ColumnId", "Flow", "Relation", "Rest", "RowFlow", "digest", "merged"]
+__all__ = [
+    "ROWS",
+    "ColumnId",
+    "Flow",
+    "Relation",
+    "RowFlow",
+    "UnlistedColumns",
+    "digest_of",
+    "merged",
+]
 
 ROWS = "*"
-"""The column that stands for the rows themselves: what `count(*)` depends on."""
+"""The column name that represents the rows themselves: `count(*)` depends on it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,7 +30,7 @@ class ColumnId:
     """A column of a model, seed, snapshot or source.
 
     Attributes:
-        node: dbt's unique id; of a relation that dbt does not know, its name as the SQL writes it.
+        node: dbt's unique id; the name in the SQL if dbt does not know the relation.
         column: The column's name; `*` for the rows themselves.
     """
 
@@ -37,92 +46,96 @@ _NONE: frozenset[ColumnId] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one value is made of.
+    """The inputs of one value.
 
     Attributes:
-        text: What it computes, see above.
+        digest: A digest of its computation.
         direct: The columns whose values it is computed from.
-        indirect: Those that decide which values: of windows, filters and conditions within it.
-        doubts: Why something may be missing.
+        indirect: The columns that only decide which values those are, as in a window or a filter.
+        doubts: Reasons why inputs may be missing.
     """
 
-    text: str
+    digest: str
     direct: frozenset[ColumnId] = _NONE
     indirect: frozenset[ColumnId] = _NONE
     doubts: frozenset[str] = frozenset()
 
     @property
     def all(self) -> frozenset[ColumnId]:
-        """Every column that has a part in it."""
+        """Every input, direct or indirect."""
         return self.direct | self.indirect
 
-    def decides(self) -> Flow:
-        """Return the same, as something that only decides."""
+    def as_deciding(self) -> Flow:
+        """Return the same inputs, all of them indirect."""
         return replace(self, direct=_NONE, indirect=self.all)
 
 
 @dataclass(frozen=True, slots=True)
 class RowFlow:
-    """What decides which rows a relation has.
+    """The inputs that decide which rows a relation has.
 
     Attributes:
-        bases: The relations whose rows they are, each as its column `*`.
+        digest: A digest of how the rows are chosen.
+        sources: The relations that the rows come from, each as its column `*`.
         indirect: The columns of filters, join conditions and groups.
+        doubts: Reasons why inputs may be missing.
     """
 
-    text: str
-    bases: frozenset[ColumnId] = _NONE
+    digest: str
+    sources: frozenset[ColumnId] = _NONE
     indirect: frozenset[ColumnId] = _NONE
     doubts: frozenset[str] = frozenset()
 
     def narrowed(self, what: str, flows: Iterable[Flow] = ()) -> RowFlow:
-        """Return the rows that some expressions leave, such as the condition of a filter."""
+        """Return the rows that some expressions keep, such as the condition of a filter."""
         listed = tuple(flows)
         return RowFlow(
-            digest(what, self.text, *(flow.text for flow in listed)),
-            self.bases,
+            digest_of(what, self.digest, *(flow.digest for flow in listed)),
+            self.sources,
             self.indirect.union(*(flow.all for flow in listed)),
             self.doubts.union(*(flow.doubts for flow in listed)),
         )
 
-    def made_distinct(self, columns: Mapping[str, Flow]) -> RowFlow:
-        """Return the rows without repetitions.
+    def distinct(self, columns: Mapping[str, Flow]) -> RowFlow:
+        """Return the rows without duplicates.
 
-        The text counts the columns and does not name them: a column that computes something else
-        is no change of those beside it.
+        The digest counts the columns instead of including theirs: when one column changes, the
+        others have not.
         """
         rows = self.narrowed("distinct", columns.values())
-        return replace(rows, text=digest("distinct", self.text, str(len(columns))))
+        return replace(rows, digest=digest_of("distinct", self.digest, str(len(columns))))
 
-    def beside(self, other: RowFlow, what: str) -> RowFlow:
-        """Return the rows of two relations that are joined or united."""
+    def combined_with(self, other: RowFlow, what: str) -> RowFlow:
+        """Return the rows of two relations after a join or a union."""
         return RowFlow(
-            digest(what, self.text, other.text),
-            self.bases | other.bases,
+            digest_of(what, self.digest, other.digest),
+            self.sources | other.sources,
             self.indirect | other.indirect,
             self.doubts | other.doubts,
         )
 
     @property
     def flow(self) -> Flow:
-        """The rows as a value, as `count(*)` takes them."""
-        return Flow(self.text, self.bases, self.indirect, self.doubts)
+        """The rows as a value, such as the input of `count(*)`."""
+        return Flow(self.digest, self.sources, self.indirect, self.doubts)
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """The columns of a relation that are not known by name.
+class UnlistedColumns:
+    """Columns of a relation whose names are not known.
+
+    They are either the columns of one node, or all have the same inputs.
 
     Attributes:
-        node: They are the columns of this node, under their own names.
-        text: What stands for the node in their texts.
-        flow: Each of them is made of this, whatever its name.
+        node: The node whose columns they are, under their own names.
+        digest: The digest of the node, part of the columns' digests.
+        flow: The inputs of every column, if they are not columns of a node.
         hidden: Names that are not among them.
-        loose: They are found only under the relation's own name, as fields of a value are.
+        loose: Whether only `relation.name` finds them, as for the fields of a value.
     """
 
     node: str = ""
-    text: str = ""
+    digest: str = ""
     flow: Flow | None = None
     hidden: frozenset[str] = frozenset()
     loose: bool = False
@@ -133,33 +146,37 @@ class Relation:
     """A table, a query or a part of one.
 
     Attributes:
-        columns: What each known column is made of, in order.
-        rest: Where columns come from that are not known; empty when all are known.
-        alternatives: Whether a column of `rest` is from one of them; in a union it is from all.
-        doubts: Why nothing is known of it.
+        columns: The inputs of each known column, in order.
+        rows: The inputs of its rows.
+        unlisted: The sources of columns with unknown names; empty if every column is known.
+        alternatives: Whether an unlisted column comes from one of the sources; in a union it comes
+            from all of them.
+        doubts: Reasons why nothing is known about the relation.
     """
 
     columns: Mapping[str, Flow]
     rows: RowFlow
-    rest: tuple[Rest, ...] = ()
+    unlisted: tuple[UnlistedColumns, ...] = ()
     alternatives: bool = True
     doubts: frozenset[str] = field(default=frozenset())
 
 
-def digest(*parts: str) -> str:
-    """Hash texts to a short one.
+def digest_of(*parts: str) -> str:
+    """Return a digest of some texts.
 
-    >>> digest("a", "b") == digest("a", "b"), digest("ab") == digest("a", "b")
+    The order and the boundaries of the texts count.
+
+    >>> digest_of("a", "b") == digest_of("a", "b"), digest_of("ab") == digest_of("a", "b")
     (True, False)
     """
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def merged(what: str, flows: Iterable[Flow]) -> Flow:
-    """Return what a value is made of that is computed from others."""
+    """Return the inputs of a value that is computed from others."""
     listed = tuple(flows)
     return Flow(
-        digest(what, *(flow.text for flow in listed)),
+        digest_of(what, *(flow.digest for flow in listed)),
         _NONE.union(*(flow.direct for flow in listed)),
         _NONE.union(*(flow.indirect for flow in listed)),
         frozenset[str]().union(*(flow.doubts for flow in listed)),

@@ -1,4 +1,4 @@
-"""The columns of a project as a graph: what each is made of, and what is made of it.
+"""The columns of a project as a graph: the inputs and the dependents of each.
 
 Example:
     ```python
@@ -17,13 +17,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from featurestore.lineage.display_names import column_id, kind_of, label_column, unknown_column
-from featurestore.lineage.flows import ROWS, ColumnId, Flow, digest
+from featurestore.lineage.flows import ROWS, ColumnId, Flow, digest_of
 from featurestore.project.manifest import Manifest
 from featurestore.registry.build_registry import build_registry
 from featurestore.registry.registry import Registry
 
 if TYPE_CHECKING:
-    from featurestore.lineage.models import Tracer
+    from featurestore.lineage.model_tracer import ModelTracer
     from featurestore.project.result_cache import ResultCache
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
     "find_column",
 ]
 
-_UNDECLARED = "no source or model of the project; declare it as a source"
+_UNDECLARED = "not a source or model of the project; declare it as a source"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,10 +45,10 @@ class Edge:
     """One column depends on another.
 
     Attributes:
-        source: The column read.
-        target: The column made of it.
-        direct: Whether its values are computed from the source's; else the source only decides
-            which rows or values those are: by a filter, a join, a group or a window.
+        source: The input column.
+        target: The column that depends on it.
+        direct: Whether the target's values are computed from the source's. Otherwise the source
+            only decides which rows or values those are: by a filter, a join, a group or a window.
     """
 
     source: ColumnId
@@ -58,39 +58,39 @@ class Edge:
 
 @dataclass(frozen=True)
 class LineageGraph:
-    """What a set of columns is made of, back to the sources.
+    """The inputs of a set of columns, back to the sources.
 
     Attributes:
         edges: Every edge.
-        untraced: Why something may be missing before a column, or before all columns of a node.
-        texts: A digest of what each column computes, from the sources on; rows included.
+        untraced: Why inputs of a column, or of all columns of a node, may be missing.
+        digests: A digest of each column's computation since the sources, its rows included.
     """
 
     edges: frozenset[Edge]
     untraced: Mapping[ColumnId | str, str] = field(default_factory=dict)
-    texts: Mapping[ColumnId, str] = field(default_factory=dict)
+    digests: Mapping[ColumnId, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> frozenset[ColumnId]:
         """Every column in the graph."""
         ends = {end for edge in self.edges for end in (edge.source, edge.target)}
-        return frozenset(ends | self.texts.keys())
+        return frozenset(ends | self.digests.keys())
 
     def upstream(self, column: ColumnId, *, indirect: bool = False) -> frozenset[Edge]:
-        """Return the edges that lead to a column, from the sources on.
+        """Return the edges between a column and the sources.
 
         Args:
-            column: Where they lead.
-            indirect: Whether to follow what only decides about rows and values too.
+            column: The column.
+            indirect: Whether to follow edges that only decide about rows and values too.
         """
         return _walk(self._into, column, lambda edge: edge.source, indirect=indirect)
 
     def downstream(self, column: ColumnId, *, indirect: bool = False) -> frozenset[Edge]:
-        """Return the edges that lead away from a column, as far as they lead."""
+        """Return the edges between a column and all its dependents."""
         return _walk(self._out_of, column, lambda edge: edge.target, indirect=indirect)
 
     def why_untraced(self, column: ColumnId) -> str:
-        """Return why something may be missing before a column; empty where nothing is."""
+        """Return why inputs of a column may be missing; empty if none are."""
         return self.untraced.get(column) or self.untraced.get(column.node) or ""
 
     @cached_property
@@ -141,20 +141,21 @@ def build_lineage(
 
     Args:
         manifest: dbt's manifest, with compiled SQL.
-        registry: The manifest's registry, where it is at hand.
+        registry: The manifest's registry; by default it is built.
         columns: The columns to trace; by default every feature, key, timestamp and label of the
             project.
-        cache: Where results are kept from run to run.
-        progress: Told the name of each model that has been read.
-        by_file: Compare the files of models only: no edges, but texts that change with a file.
+        cache: Results of earlier runs.
+        progress: Receives the name of each model that has been read.
+        by_file: Compare only the files of models: the graph has no edges, and a digest changes
+            with a file.
 
     Returns:
-        The graph of all that leads to the columns.
+        The graph of the columns and everything upstream.
     """
-    from featurestore.lineage.models import Tracer
+    from featurestore.lineage.model_tracer import ModelTracer
     from featurestore.project.catalog_json import catalog_columns
 
-    tracer = Tracer(manifest, catalog_columns(manifest.path), cache, progress, by_file=by_file)
+    tracer = ModelTracer(manifest, catalog_columns(manifest.path), cache, progress, by_file=by_file)
     if columns is None:
         registry = registry or build_registry(manifest)
         labels = (label_column(manifest, s) for s in registry.feature_services.values())
@@ -171,17 +172,17 @@ def feature_columns(registry: Registry) -> list[ColumnId]:
     ]
 
 
-def _traced(tracer: Tracer, waiting: list[ColumnId]) -> LineageGraph:
+def _traced(tracer: ModelTracer, waiting: list[ColumnId]) -> LineageGraph:
     edges: set[Edge] = set()
     untraced: dict[ColumnId | str, str] = {}
-    texts: dict[ColumnId, str] = {}
+    digests: dict[ColumnId, str] = {}
     seen = set(waiting)
     while waiting:
         column = waiting.pop()
         if kind_of(column.node) == "table":
             untraced[column.node] = _UNDECLARED
             continue
-        texts[column], found, doubt = _parts(tracer, column)
+        digests[column], found, doubt = _parts(tracer, column)
         if doubt:
             untraced[column] = doubt
         for edge in found:
@@ -190,44 +191,44 @@ def _traced(tracer: Tracer, waiting: list[ColumnId]) -> LineageGraph:
                 seen.add(edge.source)
                 waiting.append(edge.source)
     untraced.update(tracer.untraced)
-    return LineageGraph(frozenset(edges), MappingProxyType(untraced), MappingProxyType(texts))
+    return LineageGraph(frozenset(edges), MappingProxyType(untraced), MappingProxyType(digests))
 
 
-def _parts(tracer: Tracer, column: ColumnId) -> tuple[str, list[Edge], str]:
-    """Return a column's text, the edges into it, and why there may be more."""
+def _parts(tracer: ModelTracer, column: ColumnId) -> tuple[str, list[Edge], str]:
+    """Return a column's digest, the edges into it, and why there may be more."""
     rows = tracer.relation(column.node).rows
     flow = tracer.column(column)
     if flow is None:
-        return "", [], "its SQL gives no such column"
-    text = flow.text if tracer.is_leaf(column.node) else digest(flow.text, rows.text)
+        return "", [], "its SQL has no such column"
+    digest = flow.digest if tracer.is_leaf(column.node) else digest_of(flow.digest, rows.digest)
     edges = [Edge(source, column) for source in flow.direct]
     edges += [Edge(source, column, direct=False) for source in deciding(flow, rows.flow)]
-    return text, [e for e in edges if e.source != column], "; ".join(sorted(flow.doubts))
+    return digest, [e for e in edges if e.source != column], "; ".join(sorted(flow.doubts))
 
 
 def deciding(flow: Flow, rows: Flow) -> frozenset[ColumnId]:
-    """Return what only decides: of relations of which it is only the rows, those."""
+    """Return the indirect inputs: of each relation its columns, or its rows if it has no others."""
     others = (flow.indirect | rows.all) - flow.direct
     named = {source.node for source in flow.direct | others if source.column != ROWS}
     return frozenset(s for s in others if s.column != ROWS or s.node not in named)
 
 
 def find_column(manifest: Manifest, text: str, cache: ResultCache | None = None) -> ColumnId:
-    """Find a column by the name that people write.
+    """Find a column by the name that people use.
 
     Args:
         manifest: dbt's manifest.
-        text: `model.column` or `source.table.column`; the column `*` stands for the rows.
-        cache: Where results are kept from run to run.
+        text: `model.column` or `source.table.column`; the column `*` means the rows.
+        cache: Results of earlier runs.
 
     Raises:
-        RegistryError: There is no such model or source, or it has no such column.
+        RegistryError: The model or source is unknown, or has no such column.
     """
-    from featurestore.lineage.models import Tracer
+    from featurestore.lineage.model_tracer import ModelTracer
     from featurestore.project.catalog_json import catalog_columns
 
     column = column_id(manifest, text)
-    tracer = Tracer(manifest, catalog_columns(manifest.path), cache)
+    tracer = ModelTracer(manifest, catalog_columns(manifest.path), cache)
     if tracer.column(column) is None:
         raise unknown_column(column, list(tracer.relation(column.node).columns))
     return column

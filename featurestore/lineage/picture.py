@@ -1,27 +1,30 @@
-"""The lineage of a column as a picture: one box per table, its columns in it, left to right.
+"""The lineage of a column as an SVG picture: one box per table, from left to right.
 
-The SVG stands alone, or within a page. Its colours follow the reader's choice of light or dark.
+The SVG works as a file of its own or within a page. Its colours follow the reader's light or dark
+theme.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 
-from featurestore.lineage.display_names import kind_of, label_of
-from featurestore.lineage.flows import ROWS, ColumnId
+from featurestore.lineage.display_names import kind_of
+from featurestore.lineage.flows import ColumnId
 from featurestore.lineage.graph import Edge, LineageGraph
+from featurestore.lineage.picture_layout import (
+    MARGIN,
+    PADDING,
+    ROW_HEIGHT,
+    SERVICE_PREFIX,
+    Place,
+    box_name,
+    column_text,
+    place_boxes,
+    shortened,
+)
 
 __all__ = ["page", "svg"]
-
-_CHARACTER = 7.3
-_ROW, _HEAD, _PAD = 20, 40, 14
-_BETWEEN, _GAP, _MARGIN = 90, 22, 16
-_LONGEST = 44
-_SERVICE = "service"
-_ROUNDS = 4
 
 _STYLE = """
 .lineage { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
@@ -46,37 +49,6 @@ _STYLE = """
 """
 
 
-@dataclass(frozen=True)
-class _Box:
-    """A table with the columns that are drawn."""
-
-    node: str
-    columns: tuple[str, ...]
-    layer: int
-
-    @property
-    def height(self) -> int:
-        return _HEAD + _ROW * len(self.columns) + (_PAD // 2 if self.columns else 0)
-
-    @property
-    def width(self) -> float:
-        words = [_shown(_name(self.node)), *map(_column_text, self.columns)]
-        return max(len(word) for word in words) * _CHARACTER + 2 * _PAD
-
-
-@dataclass(frozen=True)
-class _Place:
-    x: float
-    y: float
-    box: _Box
-
-    def row(self, column: str) -> float:
-        """Return the height at which the line of a column runs."""
-        if column not in self.box.columns:
-            return self.y + _HEAD / 2
-        return self.y + _HEAD + _ROW * self.box.columns.index(column) + _ROW / 2
-
-
 def svg(
     graph: LineageGraph,
     column: ColumnId | Iterable[ColumnId],
@@ -91,12 +63,12 @@ def svg(
 
     Args:
         graph: The lineage.
-        column: The column or columns in the middle of the interest; they are marked.
+        column: The column or columns to mark.
         services: Feature services to draw at the right, each with the columns that it takes.
-        views: The unique ids of the models that are feature views; they are named and coloured so.
-        downstream: Draw what depends on the columns; else what they are made of.
-        indirect: Draw what only decides about rows and values too, in dashes.
-        title: A name for the picture, for those who hear it read.
+        views: The unique ids of the models that are feature views, which have their own colour.
+        downstream: Draw the dependents of the columns; otherwise draw their inputs.
+        indirect: Also draw columns that only decide about rows and values, with dashed lines.
+        title: The title of the picture, for screen readers.
 
     Returns:
         A whole `<svg>` element.
@@ -106,7 +78,7 @@ def svg(
     edges = {edge for one in focus for edge in walk(one, indirect=indirect)}
     drawn = {*focus, *(end for edge in edges for end in (edge.source, edge.target))}
     for name, taken in (services or {}).items():
-        target = ColumnId(f"{_SERVICE}.{name}", "")
+        target = ColumnId(f"{SERVICE_PREFIX}{name}", "")
         edges |= {Edge(one, target) for one in taken if one in drawn}
     return _drawn(graph, set(focus), drawn, edges, views=views, title=title)
 
@@ -132,10 +104,9 @@ def _drawn(
     views: Collection[str],
     title: str,
 ) -> str:
-    boxes = _boxes(columns, edges)
-    places = _placed(_ordered(boxes, edges))
-    width = max(place.x + place.box.width for place in places.values()) + _MARGIN
-    height = max(place.y + place.box.height for place in places.values()) + _MARGIN
+    places = place_boxes(columns, edges)
+    width = max(place.x + place.box.width for place in places.values()) + MARGIN
+    height = max(place.y + place.box.height for place in places.values()) + MARGIN
     lines = [_edge(edge, places) for edge in sorted(edges)]
     drawn = [_box(place, focus, views, graph) for place in places.values()]
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
@@ -152,73 +123,7 @@ def _drawn(
     )
 
 
-def _boxes(columns: set[ColumnId], edges: set[Edge]) -> list[_Box]:
-    named: defaultdict[str, set[str]] = defaultdict(set)
-    for column in columns:
-        named[column.node].add(column.column)
-    for edge in edges:
-        named.setdefault(edge.target.node, set())
-    layers = _layers(set(named), edges)
-    return [
-        _Box(node, tuple(sorted(named[node], key=lambda c: (c == ROWS, c))), layers[node])
-        for node in sorted(named)
-    ]
-
-
-def _layers(nodes: set[str], edges: set[Edge]) -> dict[str, int]:
-    """Place each table right of all that it reads, and as near to its first reader as can be."""
-    pairs = {(e.source.node, e.target.node) for e in edges if e.source.node != e.target.node}
-    layers = dict.fromkeys(nodes, 0)
-    for _ in nodes:
-        moved = {t: layers[s] + 1 for s, t in sorted(pairs) if layers[t] <= layers[s]}
-        if not moved:
-            break
-        layers.update(moved)
-    last = max(layers.values())
-    services = [node for node in nodes if node.startswith(f"{_SERVICE}.")]
-    layers.update(dict.fromkeys(services, last))
-    for node in sorted(nodes, key=lambda n: -layers[n]):
-        readers = [layers[target] for source, target in pairs if source == node]
-        layers[node] = min(readers) - 1 if readers else layers[node]
-    return layers
-
-
-def _ordered(boxes: Sequence[_Box], edges: set[Edge]) -> list[list[_Box]]:
-    """Order each layer so that boxes stand near what they read, and lines cross less."""
-    columns: defaultdict[int, list[_Box]] = defaultdict(list)
-    for box in boxes:
-        columns[box.layer].append(box)
-    layers = [columns[number] for number in sorted(columns)]
-    near: defaultdict[str, set[str]] = defaultdict(set)
-    for edge in edges:
-        near[edge.source.node].add(edge.target.node)
-        near[edge.target.node].add(edge.source.node)
-    for _ in range(_ROUNDS):
-        rank = {box.node: i / len(layer) for layer in layers for i, box in enumerate(layer)}
-        for layer in layers:
-            means = {box.node: _mean([rank[n] for n in near[box.node]]) for box in layer}
-            layer.sort(key=lambda box, means=means: (means[box.node], box.node))  # type: ignore[misc]
-    return layers
-
-
-def _mean(numbers: list[float]) -> float:
-    return sum(numbers) / len(numbers) if numbers else 0.0
-
-
-def _placed(layers: list[list[_Box]]) -> dict[str, _Place]:
-    heights = [sum(box.height + _GAP for box in layer) - _GAP for layer in layers]
-    places: dict[str, _Place] = {}
-    x = float(_MARGIN)
-    for layer, height in zip(layers, heights, strict=True):
-        y = _MARGIN + (max(heights) - height) / 2
-        for box in layer:
-            places[box.node] = _Place(x, y, box)
-            y += box.height + _GAP
-        x += max(box.width for box in layer) + _BETWEEN
-    return places
-
-
-def _edge(edge: Edge, places: Mapping[str, _Place]) -> str:
+def _edge(edge: Edge, places: Mapping[str, Place]) -> str:
     source, target = places[edge.source.node], places[edge.target.node]
     x1, y1 = source.x + source.box.width, source.row(edge.source.column)
     x2, y2 = target.x, target.row(edge.target.column)
@@ -230,57 +135,38 @@ def _edge(edge: Edge, places: Mapping[str, _Place]) -> str:
     )
 
 
-def _box(place: _Place, focus: set[ColumnId], views: Collection[str], graph: LineageGraph) -> str:
+def _box(place: Place, focus: set[ColumnId], views: Collection[str], graph: LineageGraph) -> str:
     box, x, y = place.box, place.x, place.y
     kind, colour = _title(box.node, views)
     rows = [_row(place, ColumnId(box.node, column), focus, graph) for column in box.columns]
-    width, height, text = f"{box.width:.0f}", box.height, f"{x + _PAD:.0f}"
+    width, height, text = f"{box.width:.0f}", box.height, f"{x + PADDING:.0f}"
+    name = shortened(box_name(box.node))
     return (
         f'<g><rect class="box" x="{x:.0f}" y="{y:.0f}" width="{width}" height="{height}" rx="6"/>'
         f'<g style="fill:var(--{colour})"><rect x="{x:.0f}" y="{y + 4:.0f}" width="3"'
         f' height="{height - 8}"/><text class="kind" x="{text}" y="{y + 15:.0f}">{kind}</text></g>'
-        f'<text class="name" x="{text}" y="{y + 31:.0f}">{escape(_shown(_name(box.node)))}</text>'
+        f'<text class="name" x="{text}" y="{y + 31:.0f}">{escape(name)}</text>'
         f"{''.join(rows)}</g>"
     )
 
 
 def _title(node: str, views: Collection[str]) -> tuple[str, str]:
-    """Return what kind of thing a box is, and the name of its colour."""
-    if node.startswith(f"{_SERVICE}."):
+    """Return the kind of a box, and the name of its colour."""
+    if node.startswith(SERVICE_PREFIX):
         return "feature service", "service"
     return ("feature view", "view") if node in views else (kind_of(node), kind_of(node))
 
 
-def _name(node: str) -> str:
-    return node.partition(".")[2] if node.startswith(f"{_SERVICE}.") else label_of(node)
-
-
-def _row(place: _Place, column: ColumnId, focus: set[ColumnId], graph: LineageGraph) -> str:
+def _row(place: Place, column: ColumnId, focus: set[ColumnId], graph: LineageGraph) -> str:
     x, y = place.x, place.row(column.column)
     why = graph.why_untraced(column)
     mark = (
-        f'<rect class="focus" x="{x + 4:.0f}" y="{y - _ROW / 2 + 1:.0f}"'
-        f' width="{place.box.width - 8:.0f}" height="{_ROW - 2}" rx="3"/>'
+        f'<rect class="focus" x="{x + 4:.0f}" y="{y - ROW_HEIGHT / 2 + 1:.0f}"'
+        f' width="{place.box.width - 8:.0f}" height="{ROW_HEIGHT - 2}" rx="3"/>'
         if column in focus
         else ""
     )
     told = f"<title>could not trace: {escape(why)}</title>" if why else ""
-    text = f"{_column_text(column.column)}{' ?' if why else ''}"
+    text = f"{column_text(column.column)}{' ?' if why else ''}"
     style = ' class="untraced"' if why else ""
-    return f'{mark}<text{style} x="{x + _PAD:.0f}" y="{y + 4:.0f}">{told}{escape(text)}</text>'
-
-
-def _column_text(column: str) -> str:
-    return _shown("(its rows)" if column == ROWS else column)
-
-
-def _shown(text: str) -> str:
-    """Cut a long name in its middle.
-
-    >>> _shown("a" * 50)
-    'aaaaaaaaaaaaaaaaaaaaa…aaaaaaaaaaaaaaaaaaaaaa'
-    """
-    if len(text) <= _LONGEST:
-        return text
-    half = _LONGEST // 2
-    return f"{text[: half - 1]}…{text[-half:]}"
+    return f'{mark}<text{style} x="{x + PADDING:.0f}" y="{y + 4:.0f}">{told}{escape(text)}</text>'

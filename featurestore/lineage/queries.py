@@ -1,4 +1,4 @@
-"""What the columns and rows of a query are made of."""
+"""The inputs of the columns and rows of a query."""
 
 from __future__ import annotations
 
@@ -7,44 +7,48 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from featurestore.lineage.expression_flow import evaluate, is_aggregate, spreads
-from featurestore.lineage.flows import Flow, Relation, RowFlow, digest, merged
-from featurestore.lineage.name_matching import Names
-from featurestore.lineage.scopes import NO_ROWS, Scope, ScopeContext, column_of, unknown
-from featurestore.lineage.stars import selected
-from featurestore.lineage.tables import join_table, read_table, renamed
+from featurestore.lineage.expression_flow import evaluate
+from featurestore.lineage.flows import Relation, digest_of
+from featurestore.lineage.from_clause import read_table, renamed
+from featurestore.lineage.joins import join_table
+from featurestore.lineage.name_rules import NameRules
+from featurestore.lineage.scopes import NO_ROWS, Scope, ScopeContext, unreadable
+from featurestore.lineage.select_list import selected_columns
+from featurestore.lineage.select_rows import filtered_rows, limited, selected_rows
+from featurestore.lineage.set_operations import combined
 
 __all__ = ["trace_query"]
 
 _ROUNDS = 5
-"""How often a recursive CTE is read: each round can only add, and chains of columns are short."""
+"""How often a recursive CTE is read: each round only adds inputs, and chains are short."""
 
 
 def trace_query(
     query: exp.Expr,
-    names: Names,
-    bases: Callable[[exp.Table], Relation | None],
+    names: NameRules,
+    find_table: Callable[[exp.Table], Relation | None],
     ctes: Mapping[str, Relation] | None = None,
 ) -> Relation:
-    """Return what a query's columns and rows are made of.
+    """Return the inputs of a query's columns and rows.
 
     Args:
         query: The parsed query.
         names: How names are compared.
-        bases: Finds the relations that are not part of the query.
-        ctes: CTEs that are in view.
+        find_table: Finds the relations outside the query.
+        ctes: CTEs in view.
     """
-    return _read(query, Scope(ScopeContext(names, bases, evaluate, _read), ctes or {}))
+    return _read(query, Scope(ScopeContext(names, find_table, evaluate, _read), ctes or {}))
 
 
 def _read(query: exp.Expr, outer: Scope) -> Relation:
-    """Read a query that stands within a scope, which a correlated subquery may look into."""
+    """Read a query within a scope, which a correlated subquery may use."""
     scope = replace(outer, ctes=_with(query, outer))
     if isinstance(query, exp.Subquery):
         inner = _read(query.this, scope) if isinstance(query.this, exp.Query) else None
         return inner or _unreadable(query, scope)
     if isinstance(query, exp.SetOperation):
-        return _limited(query, _united(query, scope), scope)
+        sides = _read(query.left, scope), _read(query.right, scope)
+        return limited(query, combined(query, *sides), scope)
     if isinstance(query, exp.Select):
         return _select(query, scope)
     if isinstance(query, exp.Values | exp.Table):
@@ -53,12 +57,12 @@ def _read(query: exp.Expr, outer: Scope) -> Relation:
 
 
 def _unreadable(query: exp.Expr, scope: Scope) -> Relation:
-    """Return what a statement that is not followed reads, and that it is not."""
+    """Return a statement of an unsupported kind: all of it depends on every table in it."""
     rows = NO_ROWS
     for table in query.find_all(exp.Table):
-        rows = rows.beside(read_table(table, scope)[1].rows, "read")
+        rows = rows.combined_with(read_table(table, scope)[1].rows, "read")
     word = query.key.upper()
-    return unknown(f"{word} is not followed", query.sql(comments=False), rows)
+    return unreadable(f"{word} is not followed", query.sql(comments=False), rows)
 
 
 def _with(query: exp.Expr, scope: Scope) -> Mapping[str, Relation]:
@@ -67,7 +71,7 @@ def _with(query: exp.Expr, scope: Scope) -> Mapping[str, Relation]:
         return scope.ctes
     ctes = dict(scope.ctes)
     for cte in found.expressions:
-        name = scope.names.of(cte.args["alias"].this)
+        name = scope.names.normalize(cte.args["alias"].this)
         inner = replace(scope, ctes=ctes)
         if found.recursive and _reads(cte.this, name, scope.names):
             ctes[name] = _recursive(cte, name, inner)
@@ -76,21 +80,25 @@ def _with(query: exp.Expr, scope: Scope) -> Mapping[str, Relation]:
     return ctes
 
 
-def _reads(query: exp.Expr, name: str, names: Names) -> bool:
+def _reads(query: exp.Expr, name: str, names: NameRules) -> bool:
     return any(names.table(table) == (name,) for table in query.find_all(exp.Table))
 
 
 def _recursive(cte: exp.CTE, name: str, scope: Scope) -> Relation:
-    """Start from the anchor, and add what each round adds until nothing new is found."""
+    """Read the anchor, then add the inputs of each round until nothing new is found."""
     alias = cte.args["alias"]
     if not isinstance(cte.this, exp.SetOperation):
         return _read(cte.this, scope)
     known = renamed(_read(cte.this.left, scope), alias, scope.names)
-    text = digest("recursive", known.rows.text, *(flow.text for flow in known.columns.values()))
+    digest = digest_of(
+        "recursive", known.rows.digest, *(flow.digest for flow in known.columns.values())
+    )
     for _ in range(_ROUNDS):
-        # The texts are fixed, or each round would make new ones.
-        columns = {key: replace(flow, text=f"{text}.{key}") for key, flow in known.columns.items()}
-        seen = replace(known, columns=columns, rows=replace(known.rows, text=text))
+        # The digests stay fixed; otherwise each round would make new ones.
+        columns = {
+            key: replace(flow, digest=f"{digest}.{key}") for key, flow in known.columns.items()
+        }
+        seen = replace(known, columns=columns, rows=replace(known.rows, digest=digest))
         ctes = {**scope.ctes, name: seen}
         found = renamed(_read(cte.this, replace(scope, ctes=ctes)), alias, scope.names)
         if _inputs(found) == _inputs(known):
@@ -103,69 +111,23 @@ def _inputs(relation: Relation) -> object:
     return ({key: flow.all for key, flow in relation.columns.items()}, relation.rows.indirect)
 
 
-def _united(query: exp.SetOperation, scope: Scope) -> Relation:
-    left, right = _read(query.left, scope), _read(query.right, scope)
-    word = f"{query.key} {'distinct' if query.args.get('distinct') else 'all'}"
-    rows = left.rows.beside(right.rows, word)
-    if isinstance(query, exp.Union):
-        relation = _stacked(left, right, rows, by_name=bool(query.args.get("by_name")))
-    else:
-        rows = replace(rows, bases=left.rows.bases).narrowed("of", right.columns.values())
-        rows = replace(rows, indirect=rows.indirect | right.rows.bases)
-        relation = replace(left, rows=rows)
-    if query.args.get("distinct"):
-        return replace(relation, rows=relation.rows.made_distinct(relation.columns))
-    return relation
-
-
-def _stacked(left: Relation, right: Relation, rows: RowFlow, *, by_name: bool) -> Relation:
-    """Lay one relation under the other: column by column, by name where SQL or we must."""
-    doubts = left.doubts | right.doubts
-    if not (left.rest or right.rest or by_name):
-        pairs = zip(left.columns.items(), right.columns.values(), strict=False)
-        columns = {name: merged("union", (one, two)) for (name, one), two in pairs}
-        return Relation(columns, rows, doubts=doubts)
-    listed = dict.fromkeys((*left.columns, *right.columns))
-    doubt = frozenset[str]() if by_name or _alike(left, right) else _BY_POSITION
-    columns = {
-        name: replace(flow, doubts=flow.doubts | doubt)
-        for name in listed
-        for flow in [_either(name, left, right)]
-    }
-    rest = (*left.rest, *right.rest)
-    return Relation(columns, rows, rest, alternatives=False, doubts=doubts)
-
-
-_BY_POSITION = frozenset({"a UNION takes columns by position, and those of one side are not known"})
-
-
-def _alike(left: Relation, right: Relation) -> bool:
-    """Whether both sides are whole tables whose columns are not known: then names do as well."""
-    return bool(left.rest and right.rest)
-
-
-def _either(name: str, left: Relation, right: Relation) -> Flow:
-    found = (column_of(left, name), column_of(right, name))
-    return merged("union", [flow for flow in found if flow is not None])
-
-
 def _select(query: exp.Select, outer: Scope) -> Relation:
     scope = Scope(outer.context, outer.ctes, _around(outer))
     _read_from(query, scope)
     scope.windows = {
-        scope.names.of(window.this): window for window in query.args.get("windows") or ()
+        scope.names.normalize(window.this): window for window in query.args.get("windows") or ()
     }
     scope.aliases = {
-        scope.names.of(item.args["alias"]): item.this
+        scope.names.normalize(item.args["alias"]): item.this
         for item in query.expressions
         if isinstance(item, exp.Alias)
     }
     if where := query.args.get("where"):
-        scope.rows = _filtered("where", where.this, scope)
-    found = selected(query.expressions, scope)
-    rows = _rows(query, found.columns, scope)
-    relation = Relation(found.columns, rows, found.rest, found.alternatives, scope.rows.doubts)
-    return _limited(query, relation, scope)
+        scope.rows = filtered_rows("where", where.this, scope)
+    found = selected_columns(query.expressions, scope)
+    rows = selected_rows(query, found.columns, scope)
+    relation = Relation(found.columns, rows, found.unlisted, found.alternatives, scope.rows.doubts)
+    return limited(query, relation, scope)
 
 
 def _around(outer: Scope) -> Scope | None:
@@ -189,78 +151,7 @@ def _read_from(query: exp.Select, scope: Scope) -> None:
 
 
 def _inner_joins(table: exp.Expr) -> list[exp.Join]:
-    """Return the joins of `(a join b)`, which stand with the table or the parentheses."""
+    """Return the joins of `(a join b)`: sqlglot keeps them at the table or at the parentheses."""
     own = list(table.args.get("joins") or ())
     within = table.this if isinstance(table, exp.Subquery) else None
     return [*(_inner_joins(within) if isinstance(within, exp.Table) else ()), *own]
-
-
-def _filtered(word: str, condition: exp.Expr, scope: Scope) -> RowFlow:
-    return scope.rows.narrowed(word, [evaluate(condition, scope)])
-
-
-def _rows(query: exp.Select, columns: Mapping[str, Flow], scope: Scope) -> RowFlow:
-    """Return the rows that GROUP BY, HAVING, QUALIFY and DISTINCT leave of those of FROM."""
-    rows = scope.rows
-    group = query.args.get("group")
-    if group is not None:
-        rows = rows.narrowed("group", _keys(group, query, scope))
-    elif any(is_aggregate(item) for item in query.expressions):
-        rows = rows.narrowed("aggregate")
-    for word in ("having", "qualify"):
-        if condition := query.args.get(word):
-            rows = rows.narrowed(word, [evaluate(condition.this, scope)])
-    if many := [item for item in query.expressions if spreads(item)]:
-        rows = rows.narrowed("spread", [evaluate(item, scope) for item in many])
-    distinct = query.args.get("distinct")
-    if distinct is not None:
-        on = distinct.args.get("on")
-        if on is None:
-            return rows.made_distinct(columns)
-        deciding = (*on.expressions, *_order_of(query))
-        rows = rows.narrowed("distinct on", [evaluate(item, scope) for item in deciding])
-    return rows
-
-
-def _keys(group: exp.Group, query: exp.Select, scope: Scope) -> list[Flow]:
-    if group.args.get("all"):
-        plain = [item for item in query.expressions if not is_aggregate(item)]
-        return [evaluate(item, scope) for item in plain]
-    keys = [_by_position(key, query) for key in group.expressions]
-    for kind in ("cube", "rollup", "grouping_sets"):
-        keys += group.args.get(kind) or ()
-    return [evaluate(key, scope) for key in keys]
-
-
-def _by_position(key: exp.Expr, query: exp.Select) -> exp.Expr:
-    if isinstance(key, exp.Literal) and not key.is_string and key.name.isdigit():
-        position = int(key.name)
-        if 0 < position <= len(query.expressions):
-            chosen: exp.Expr = query.expressions[position - 1]
-            return chosen
-    return key
-
-
-def _order_of(query: exp.Expr) -> list[exp.Expr]:
-    order = query.args.get("order")
-    return [] if order is None else list(order.expressions)
-
-
-def _limited(query: exp.Expr, relation: Relation, scope: Scope) -> Relation:
-    """An ORDER BY matters only where a LIMIT cuts off what comes later."""
-    limits = [query.args[word] for word in ("limit", "offset", "sample") if query.args.get(word)]
-    if not limits:
-        return relation
-    inside = scope if isinstance(query, exp.Select) else None
-    order = [_ordered(item, relation, inside) for item in _order_of(query)]
-    texts = Flow(digest(*(limit.sql(comments=False) for limit in limits)))
-    return replace(relation, rows=relation.rows.narrowed("limit", [*order, texts]))
-
-
-def _ordered(item: exp.Expr, relation: Relation, scope: Scope | None) -> Flow:
-    inner = item.this
-    if isinstance(inner, exp.Column) and inner.name.lower() in relation.columns:
-        return merged(str(item.args.get("desc")), [relation.columns[inner.name.lower()]])
-    if scope is None or isinstance(inner, exp.Literal):
-        return merged(item.sql(comments=False), relation.columns.values())
-    return evaluate(item, scope)

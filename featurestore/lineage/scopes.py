@@ -1,71 +1,95 @@
-"""What a name means at one place of a query: relations in view, and aliases of the SELECT."""
+"""The meaning of a name at one place of a query: relations in view, and aliases of the SELECT."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, RowFlow, digest, merged
-from featurestore.lineage.name_matching import Names
+from featurestore.lineage.flows import (
+    ColumnId,
+    Flow,
+    Relation,
+    RowFlow,
+    UnlistedColumns,
+    digest_of,
+    merged,
+)
+from featurestore.lineage.name_rules import NameRules
 
-__all__ = ["NO_ROWS", "Scope", "ScopeContext", "column_of", "unknown"]
+__all__ = ["NO_ROWS", "Scope", "ScopeContext", "column_of", "unreadable"]
 
 NO_ROWS = RowFlow("one row")
-_HIDING = 2
 
 
 @dataclass(frozen=True)
 class ScopeContext:
-    """What is the same all over a query.
+    """The parts of a scope that are the same for a whole query.
+
+    `evaluate` and `read` are values, because an expression contains queries, a query contains
+    expressions, and both need a scope: three modules that would import each other.
 
     Attributes:
         names: How names are compared.
-        bases: Finds the relation that a name stands for outside the query; None where a table
-            function is no source of the project.
+        find_table: Finds a relation outside the query; None for a table function that is not a
+            source of the project.
         evaluate: Reads an expression.
-        read: Reads a query. It and `evaluate` lead to each other, and both to here.
+        read: Reads a query.
     """
 
-    names: Names
-    bases: Callable[[exp.Table], Relation | None]
+    names: NameRules
+    find_table: Callable[[exp.Table], Relation | None]
     evaluate: Callable[[exp.Expr, Scope], Flow]
     read: Callable[[exp.Expr, Scope], Relation]
 
 
-def unknown(reason: str, text: str, rows: RowFlow) -> Relation:
-    """Return a relation of which nothing is known but what it reads."""
-    flow = Flow(digest("unknown", text, rows.text), rows.bases, rows.indirect, frozenset({reason}))
-    return Relation({}, rows, (Rest(flow=flow),), doubts=frozenset({reason}))
+def unreadable(reason: str, text: str, rows: RowFlow) -> Relation:
+    """Return a relation whose columns all depend on all rows that it reads.
+
+    Args:
+        reason: Why its columns cannot be traced.
+        text: The text that defines it.
+        rows: The rows that it reads.
+    """
+    digest = digest_of("unknown", text, rows.digest)
+    flow = Flow(digest, rows.sources, rows.indirect, frozenset({reason}))
+    return Relation({}, rows, (UnlistedColumns(flow=flow),), doubts=frozenset({reason}))
 
 
 def column_of(relation: Relation, name: str, *, qualified: bool = True) -> Flow | None:
-    """Return what a column of a relation is made of; None if there is no such column."""
+    """Return the inputs of a column of a relation; None if there is no such column.
+
+    Args:
+        relation: The relation.
+        name: The normalized name of the column.
+        qualified: Whether the query names the relation, as in `relation.name`.
+    """
     if name in relation.columns:
         return relation.columns[name]
     found = [
-        _from_rest(rest, name)
-        for rest in relation.rest
-        if name not in rest.hidden and (qualified or not rest.loose)
+        _unlisted_column(columns, name)
+        for columns in relation.unlisted
+        if name not in columns.hidden and (qualified or not columns.loose)
     ]
     if not found:
         return None
     flow = found[0] if len(found) == 1 else merged("rest", found)
-    if len(found) >= _HIDING and relation.alternatives:
-        origins = " or ".join(sorted({rest.node for rest in relation.rest if rest.node}))
+    if len(found) > 1 and relation.alternatives:
+        origins = " or ".join(sorted({one.node for one in relation.unlisted if one.node}))
         flow = _doubting(flow, f"'{name}' may come from {origins}: their columns are not known")
     return flow
 
 
-def _from_rest(rest: Rest, name: str) -> Flow:
-    if rest.flow is not None:
-        return rest.flow
-    return Flow(f"{rest.text or rest.node}.{name}", frozenset({ColumnId(rest.node, name)}))
+def _unlisted_column(columns: UnlistedColumns, name: str) -> Flow:
+    if columns.flow is not None:
+        return columns.flow
+    source = frozenset({ColumnId(columns.node, name)})
+    return Flow(f"{columns.digest or columns.node}.{name}", source)
 
 
 def _doubting(flow: Flow, reason: str) -> Flow:
-    return Flow(flow.text, flow.direct, flow.indirect, flow.doubts | {reason})
+    return replace(flow, doubts=flow.doubts | {reason})
 
 
 @dataclass
@@ -73,14 +97,14 @@ class Scope:
     """One SELECT while it is read.
 
     Attributes:
-        context: What is the same all over the query.
+        context: The parts that are the same for the whole query.
         ctes: The CTEs in view.
-        parent: The SELECT around it, for correlated subqueries.
-        relations: Those of FROM and JOIN, by alias.
-        shared: The columns that USING made one, which need no relation's name.
+        parent: The enclosing SELECT, for correlated subqueries.
+        relations: The relations of FROM and JOIN, by alias.
+        shared: The columns that USING merged, which are named without a relation.
         aliases: The expressions of the SELECT, by their alias.
         windows: The named windows.
-        rows: The rows as they are read so far.
+        rows: The rows of the relations that are read so far.
     """
 
     context: ScopeContext
@@ -94,13 +118,13 @@ class Scope:
     _reading: set[str] = field(default_factory=set)
 
     @property
-    def names(self) -> Names:
+    def names(self) -> NameRules:
         """How names are compared."""
         return self.context.names
 
-    def bases(self, table: exp.Table) -> Relation | None:
-        """Find what is outside the query."""
-        return self.context.bases(table)
+    def find_table(self, table: exp.Table) -> Relation | None:
+        """Find a relation outside the query."""
+        return self.context.find_table(table)
 
     def evaluate(self, node: exp.Expr, scope: Scope) -> Flow:
         """Read an expression."""
@@ -111,15 +135,17 @@ class Scope:
         return self.context.read(query, scope)
 
     def column(self, column: exp.Column) -> Flow:
-        """Return what a column is made of, wherever it is from."""
-        path = [self.names.of(part) for part in column.parts]
+        """Return the inputs of a column of any relation in view."""
+        path = [self.names.normalize(part) for part in column.parts]
         for length in range(len(path), 0, -1):
-            # In `a.b.c` the column may be the last name, or a struct of which the rest are fields.
+            # In `a.b.c` the column may be `c`, or `b` or `a`: a struct with fields.
             found = self._find(path[:length])
             if found is not None:
                 return found
         name = ".".join(path)
-        return Flow(digest("lost", name), doubts=frozenset({f"no relation in view has '{name}'"}))
+        return Flow(
+            digest_of("lost", name), doubts=frozenset({f"no relation in view has '{name}'"})
+        )
 
     def _find(self, path: list[str]) -> Flow | None:
         found = self._qualified(*path[-2:]) if len(path) > 1 else self._plain(path[0])
@@ -143,18 +169,18 @@ class Scope:
         return self._from_open(name) or self._whole(name) or self._alias(name)
 
     def _several(self, name: str, flows: list[Flow]) -> Flow:
-        if len({flow.text for flow in flows}) == 1:
+        if len({flow.digest for flow in flows}) == 1:
             return flows[0]
         return _doubting(merged("either", flows), f"'{name}' is in more than one relation")
 
     def _shadows(self, name: str) -> bool:
-        """Whether an alias has the name of a column that some relation must have.
+        """Return whether an alias hides a column of the same name that some relation must have.
 
         In `cast(x as int) as x` the inner x cannot be the alias, so a later x is the column too.
         """
         columns = self.aliases[name].find_all(exp.Column)
-        own = any(self.names.of(c.this) == name and not c.table for c in columns)
-        return own and any(relation.rest for relation in self.relations.values())
+        own = any(self.names.normalize(c.this) == name and not c.table for c in columns)
+        return own and any(relation.unlisted for relation in self.relations.values())
 
     def _alias(self, name: str) -> Flow | None:
         if name not in self.aliases or name in self._reading:
@@ -180,7 +206,7 @@ class Scope:
         )
 
     def _whole(self, name: str) -> Flow | None:
-        """Return a relation as one value, as in `select t from t`."""
+        """Return a whole relation as one value, as in `select t from t`."""
         if name not in self.relations:
             return None
         relation = self.relations[name]

@@ -17,9 +17,10 @@ class Branch:
     """One line of a tree.
 
     Attributes:
-        label: What it says.
-        notes: What stands behind it.
-        warning: Why the tree may be cut short here.
+        label: The text of the line.
+        notes: Remarks after the text.
+        warning: Why inputs may be missing below this line.
+        branches: The lines below it.
     """
 
     label: str
@@ -29,9 +30,14 @@ class Branch:
 
 
 def upstream_tree(graph: LineageGraph, column: ColumnId, *, indirect: bool = False) -> Branch:
-    """Return a column with what it is made of below it, and so on back to the sources.
+    """Return a column with its inputs below it, back to the sources.
 
-    What is below a column is written where it first occurs, not each time.
+    A column that occurs again refers to its first occurrence for its inputs.
+
+    Args:
+        graph: The lineage.
+        column: The column at the root.
+        indirect: Whether to include columns that only decide about rows and values.
     """
     edges = graph.upstream(column, indirect=indirect)
     return _branch(graph, column, edges, direct=True, seen=set())

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from featurestore.cli.app import app
 from featurestore.errors import RegistryError
-from featurestore.lineage.dependents import hits
+from featurestore.lineage.dependents import dependents_of
 from featurestore.lineage.graph import ColumnId, build_lineage, find_column
 from featurestore.lineage.picture import svg
 from featurestore.project.manifest import load_manifest
@@ -134,7 +134,7 @@ def test_what_cannot_be_traced_says_why(tmp_path, fields, why):
     staged = {**sql("stg_flights", STAGING, (FLIGHTS,)), **fields}
     read = write(tmp_path, staged, view(FEATURES, (STAGED,)), sources=[source("flights")])
     graph = build_lineage(read)
-    found = hits(graph, read, build_registry(read), ColumnId(FLIGHTS, "late"))
+    found = dependents_of(graph, read, build_registry(read), ColumnId(FLIGHTS, "late"))
 
     assert why in graph.why_untraced(ColumnId(STAGED, "delay"))
     assert {"possible"} == {hit.how for hit in found}
@@ -189,7 +189,7 @@ def test_a_second_run_reads_no_sql(tmp_path, monkeypatch):
     first = build_lineage(project(tmp_path), cache=(cache := ResultCache(tmp_path, "lineage")))
     cache.save()
     with monkeypatch.context() as patched:
-        patched.setattr("featurestore.lineage.models.parsed", None)
+        patched.setattr("featurestore.lineage.model_tracer.parsed", None)
         second = build_lineage(project(tmp_path), cache=ResultCache(tmp_path, "lineage"))
     changed = project(tmp_path, staging=STAGING.replace("late", "later"))
     third = build_lineage(changed, cache=ResultCache(tmp_path, "lineage"))
@@ -208,10 +208,11 @@ def test_kept_lineage_of_another_form_is_not_used(tmp_path, kept):
     assert first == build_lineage(project(tmp_path), cache=ResultCache(tmp_path, "lineage"))
 
 
-def test_hits_of_a_source_column(tmp_path):
+def test_dependents_of_a_source_column(tmp_path):
     exposures = [service("delays", ["plane_features:delay"], owner={"name": "Ann"})]
     read = project(tmp_path, exposures=exposures)
-    found = hits(build_lineage(read), read, build_registry(read), ColumnId(FLIGHTS, "late"))
+    graph = build_lineage(read)
+    found = dependents_of(graph, read, build_registry(read), ColumnId(FLIGHTS, "late"))
 
     assert [("plane_features:delay", "feature", "direct", ("delays",))] == [
         (hit.name, hit.kind, hit.how, hit.services) for hit in found

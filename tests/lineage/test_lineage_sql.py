@@ -11,9 +11,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import lineage as sqlglot_lineage
 
-from featurestore.lineage.flows import ColumnId, Flow, Relation, Rest, RowFlow
+from featurestore.lineage.flows import ColumnId, Flow, Relation, RowFlow, UnlistedColumns
 from featurestore.lineage.graph import deciding
-from featurestore.lineage.name_matching import Names
+from featurestore.lineage.name_rules import NameRules
 from featurestore.lineage.queries import trace_query
 from featurestore.lineage.scopes import column_of
 
@@ -35,11 +35,12 @@ def base(table: exp.Table) -> Relation | None:
         column: Flow(f"{name}.{column}", frozenset({ColumnId(name, column)}))
         for column in TABLES.get(name, ())
     }
-    return Relation(columns, rows, (Rest(node=name, text=name),) if name in OPEN else ())
+    unlisted = (UnlistedColumns(node=name, digest=name),) if name in OPEN else ()
+    return Relation(columns, rows, unlisted)
 
 
 def read(sql: str, dialect: str = "duckdb") -> Relation:
-    return trace_query(sqlglot.parse_one(sql, dialect=dialect), Names(dialect), base)
+    return trace_query(sqlglot.parse_one(sql, dialect=dialect), NameRules(dialect), base)
 
 
 def made_of(sql: str, column: str, dialect: str = "duckdb") -> str:

@@ -1,4 +1,4 @@
-"""Names as the warehouse compares them: which spellings mean one column or one table."""
+"""How the warehouse compares names: which spellings mean one column or one table."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.sql.dialects import grammar
 
-__all__ = ["Names"]
+__all__ = ["NameRules"]
 
 
-class Names:
-    """The rules of one dialect.
+class NameRules:
+    """The name rules of one dialect.
 
     Args:
         dialect: Its name.
 
     Example:
-        >>> Names("snowflake").of(exp.to_identifier("Delay", quoted=False))
+        >>> NameRules("snowflake").normalize(exp.to_identifier("Delay", quoted=False))
         'delay'
-        >>> Names("snowflake").of(exp.to_identifier("Delay", quoted=True))
+        >>> NameRules("snowflake").normalize(exp.to_identifier("Delay", quoted=True))
         '"Delay"'
-        >>> Names("duckdb").of(exp.to_identifier("Delay", quoted=True))
+        >>> NameRules("duckdb").normalize(exp.to_identifier("Delay", quoted=True))
         'delay'
     """
 
@@ -37,7 +37,7 @@ class Names:
             NormalizationStrategy.UPPERCASE: str.upper,
         }.get(strategy)
 
-    def of(self, identifier: exp.Expr | str) -> str:
+    def normalize(self, identifier: exp.Expr | str) -> str:
         """Return the name that every spelling of an identifier shares."""
         if isinstance(identifier, str):
             return identifier if self._exact else identifier.lower()
@@ -50,13 +50,13 @@ class Names:
         return name.lower()
 
     def table(self, table: exp.Table) -> tuple[str, ...]:
-        """Return the parts of a table's name; of a table function, the call as one part."""
+        """Return the parts of a table's name; for a table function, the call as one part."""
         if isinstance(table.this, exp.Identifier):
-            return tuple(self.of(part) for part in table.parts)
+            return tuple(self.normalize(part) for part in table.parts)
         return (table.this.sql(self.dialect, comments=False),)
 
     def relation(self, text: str) -> tuple[str, ...]:
-        """Return the parts of a `relation_name` of dbt; none if it cannot be read."""
+        """Return the parts of a `relation_name` of dbt; empty if it cannot be read."""
         if text not in self._known:
             self._known[text] = self._parsed(text)
         return self._known[text]
