@@ -16,7 +16,7 @@ from featurestore.governance.across_models.duplicates import duplicate_problems
 from featurestore.governance.naming import naming_problems, naming_rules
 from featurestore.governance.personal_data import granted
 from featurestore.lineage.graph import build_lineage
-from featurestore.registry.registry import build_registry
+from featurestore.registry.build_registry import build_registry
 from tests.support.builders import (
     ROW,
     Table,
@@ -71,7 +71,7 @@ def test_a_key_cannot_be_withheld():
     columns = [column("tailnum", "varchar", pii=True), *COLUMNS[1:]]
 
     assert any(
-        "'tailnum' is a key or a timestamp and cannot be withheld as `pii`" in problem
+        "'tailnum' is a key or a timestamp, so `pii` cannot withhold it" in problem
         for problem in problems(model("customer_features", columns))
     )
 
@@ -329,7 +329,7 @@ def test_a_trespass_is_told_with_its_remedy():
     (problem,) = access_problems(found)
 
     assert ("models/exposures.yml", "delays") == (problem.path, problem.resource)
-    assert "`access: private` to group 'fleet'; the service is of no group" in problem.message
+    assert "`access: private` to group 'fleet'; the service belongs to no group" in problem.message
     assert "Add `group: fleet`" in problem.remedy
 
 
@@ -373,8 +373,8 @@ def test_the_version_is_no_part_of_a_name():
     ("rules", "message"),
     [
         ({"featur": "x"}, "Did you mean 'feature'?"),
-        ({"feature": "("}, "no regular expression"),
-        ({"feature": 3}, "no regular expression"),
+        ({"feature": "("}, "is not a regular expression"),
+        ({"feature": 3}, "is not a regular expression"),
     ],
 )
 def test_a_wrong_rule_is_an_error(rules, message):
