@@ -1,9 +1,9 @@
-"""The options of a training set, as one value between the facade and the planning."""
+"""The options of a training set, named once for Python and for the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,3 +29,11 @@ class TrainingOptions:
     as_known: bool = False
     strategy: str | None = None
     allow_pii: AllowPii = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the options as keyword arguments of `get_historical_features`.
+
+        >>> TrainingOptions(features="plane_features:seats", as_known=True).arguments()["as_known"]
+        True
+        """
+        return {option.name: getattr(self, option.name) for option in fields(self)}
