@@ -97,7 +97,7 @@ def test_a_run_that_goes_back_in_time_looks_at_everything(project, redis_server)
 
 def test_full_and_since_exclude_each_other(project, redis_server):
     """One looks at everything, the other does not."""
-    with pytest.raises(FeatureStoreError, match="either full or"):
+    with pytest.raises(FeatureStoreError, match="exclude each other"):
         project.store(redis_server).sync(full=True, since=timedelta(days=3))
 
 
@@ -121,4 +121,4 @@ def test_a_time_that_is_none_is_refused(project, redis_server, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["sync", "--since", "lately", "--project-dir", str(project.folder)])
     assert 2 == ended.value.code
-    assert "neither a time nor a duration" in capsys.readouterr().err
+    assert "neither a timestamp nor a duration" in capsys.readouterr().err

@@ -297,7 +297,7 @@ def test_sentinels_are_not_looked_for_at_a_server(redis_server):
     ("spoil", "mend", "told"),
     [
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "more memory"),
-        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "name the master"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "give the master's address"),
     ],
 )
 def test_a_server_that_takes_no_rows_is_told(redis_server, redis_client, spoil, mend, told):

@@ -102,7 +102,7 @@ def _profiles(folder, text):
         ("shops: {outputs: {}}", ProfileError, ("'shop'", "Did you mean 'shops'?")),
         ("shop: {target: prod, outputs: {dev: {}}}", ProfileError, ("target 'prod'", "dev")),
         ("shop: [", ProfileError, ("Cannot read",)),
-        ("- shop", ProfileError, ("no mapping",)),
+        ("- shop", ProfileError, ("not a mapping",)),
         ("shop: {target: dev, outputs: {dev: {path: x}}}", ProfileError, ("no 'type'",)),
         (
             "shop: {target: dev, outputs: {dev: {type: oracle, path: x}}}",
