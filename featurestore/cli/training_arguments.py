@@ -15,7 +15,6 @@ from featurestore.cli.output import note
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
     from featurestore.training.training_job import TrainingJob
-    from featurestore.training.training_options import TrainingOptions
 
 __all__ = ["AsKnown", "TrainingArguments"]
 
@@ -71,17 +70,7 @@ class TrainingArguments:
 
     def job(self, store: FeatureStore) -> TrainingJob:
         """Return the training set's job, and note the personal data that it leaves out."""
-        job = store.get_historical_features(**self._options().arguments())
-        if job.withheld:
-            names = ", ".join(job.withheld)
-            note(f"Left out as personal data: {names}; --allow-pii includes it.")
-        return job
-
-    def _options(self) -> TrainingOptions:
-        """Return the options with their values read from text."""
-        from featurestore.training.training_options import TrainingOptions
-
-        return TrainingOptions(
+        job = store.get_historical_features(
             _entity_rows(self.entities),
             self.features,
             feature_service=self.service,
@@ -95,6 +84,10 @@ class TrainingArguments:
             strategy=self.strategy,
             allow_pii=self.allow_pii or False,
         )
+        if job.withheld:
+            names = ", ".join(job.withheld)
+            note(f"Left out as personal data: {names}; --allow-pii includes it.")
+        return job
 
 
 def _entity_rows(text: str | None) -> str | Path | None:

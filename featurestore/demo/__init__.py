@@ -1,1 +1,1 @@
-"""The example on real data: where its raw files come from."""
+"""The example on real data: its dbt project, its raw files, and a server to publish to."""

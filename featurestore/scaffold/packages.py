@@ -1,4 +1,4 @@
-"""The dbt package in the project's list of packages."""
+"""The step that lists our dbt package among the packages of a project."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from featurestore.values.version import VERSION
 __all__ = ["Package", "add_package", "default_package", "read_package"]
 
 Package = Mapping[str, str]
-"""The item of the list: `local`, or `git` with its `revision`."""
+"""An item of `packages:`: either `local`, or `git` and `revision`."""
 
 _FORMS = "Write local:PATH, or git:URL@REVISION."
 _FILES = ("packages.yml", "dependencies.yml")
 
 
 def default_package(project: Path) -> Package:
-    """Return the copy that came with this installation.
+    """Return the package that this installation contains.
 
     Args:
         project: The folder of the dbt project.
     """
-    here = Path(__file__).parents[1]
-    packaged = here / "_dbt"
-    source = packaged if packaged.is_dir() else here.parent
+    # A wheel packs the dbt project into the package; a checkout has it at its root.
+    packaged = Path(__file__).parents[1] / "_dbt"
+    source = packaged if packaged.is_dir() else Path(__file__).parents[2]
     return {"local": Path(os.path.relpath(source, project.resolve())).as_posix()}
 
 
@@ -37,11 +37,11 @@ def read_package(text: str, project: Path) -> Package:
     """Read `local:PATH` or `git:URL@REVISION`.
 
     Args:
-        text: The option.
-        project: The folder that a path starts from.
+        text: The value of the option.
+        project: The folder of the dbt project, which a relative path starts from.
 
     Raises:
-        FeatureStoreError: It is neither, or there is no dbt package at the path.
+        FeatureStoreError: The text is neither, or the path has no dbt package.
 
     >>> read_package("git:https://example.com/featurestore.git@v1.2", Path())
     {'git': 'https://example.com/featurestore.git', 'revision': 'v1.2'}
@@ -53,14 +53,15 @@ def read_package(text: str, project: Path) -> Package:
         if not (project / source / "dbt_project.yml").is_file():
             raise FeatureStoreError(
                 f"There is no dbt_project.yml in {project / source}.",
-                remedy="A local path starts from the dbt project's folder.",
+                remedy="A local path starts from the folder of the dbt project.",
             )
         return {"local": source}
-    raise FeatureStoreError(f"'{text}' is no package.", remedy=_FORMS)
+    raise FeatureStoreError(f"'{text}' does not name a package.", remedy=_FORMS)
 
 
 def _git(source: str) -> Package:
-    # git@host:owner/name has an @ of its own; a revision has no colon.
+    # The last @ starts the revision, but not in git@host:owner/name or https://user@host/name: a
+    # revision has no colon, and the text before it is more than a protocol and a user.
     found = re.fullmatch(r"(?P<git>.+)@(?P<revision>[^@:]+)", source)
     has_revision = found is not None and not re.match(r"\w+://[^/]*$", found["git"])
     if found is None or not has_revision:
@@ -69,11 +70,11 @@ def _git(source: str) -> Package:
 
 
 def add_package(project: Path, package: Package) -> Step | None:
-    """Return the step that adds the package; None where the project has it.
+    """Return the step that adds the package; None if the project has it.
 
     Args:
         project: The folder of the dbt project.
-        package: What to add.
+        package: The package to add.
 
     Raises:
         FeatureStoreError: The list of packages cannot be read.
@@ -110,7 +111,10 @@ def _item(package: Package, indent: int) -> list[str]:
 
 
 def _with_item(before: str, package: Package) -> str | None:
-    """Add the item below the last of the list; None where the list is not written line by line."""
+    """Add an item at the end of the list; return None if the list is written on one line.
+
+    The text is edited line by line, because YAML that is loaded and dumped loses its comments.
+    """
     lines = before.splitlines()
     starts = [at for at, line in enumerate(lines) if re.match(r"packages\s*:", line)]
     if not starts:
@@ -131,7 +135,7 @@ def _with_item(before: str, package: Package) -> str | None:
 
 
 def _adds_it(before: str, after: str, package: Package) -> bool:
-    """Whether the new text means the old, with the package, and nothing else."""
+    """Return whether the package is the only difference in meaning between two texts."""
     import yaml
 
     old = yaml.safe_load(before) or {}

@@ -1,4 +1,4 @@
-"""The two kinds of step: lines that are written, and lines for the user to paste."""
+"""The two kinds of step: lines to write, and lines for the user to paste."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Edit", "Paste", "Step", "load_yaml", "read_text"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A file with more lines than before.
+    """An addition to a file.
 
     Attributes:
         path: The file, relative to the project.
-        before: Its text; empty when it is new.
+        before: The present text; empty for a new file.
         after: The text to write.
     """
 
@@ -36,7 +36,7 @@ class Edit:
             str(self.path) if self.before else "/dev/null",
             str(self.path),
         )
-        # A last line without a line break would run into the next.
+        # difflib leaves a last line without a line break as it is; the next would join it.
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
     def apply(self, project: Path) -> None:
@@ -47,10 +47,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Lines that only the user can place.
+    """Lines that only the user can add safely.
 
     Attributes:
-        where: The place, as the end of a sentence.
+        where: The place, such as `in packages.yml`, to end a sentence with.
         text: The lines.
     """
 
@@ -62,10 +62,10 @@ Step = Edit | Paste
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text; nothing if there is no such file.
+    """Return the text of a file; empty if the file does not exist.
 
     Raises:
-        FeatureStoreError: It cannot be read.
+        FeatureStoreError: The file cannot be read.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -76,10 +76,10 @@ def read_text(path: Path) -> str:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Return what a yml file says; nothing if there is no such file.
+    """Return the mapping in a yml file; empty if the file does not exist.
 
     Raises:
-        FeatureStoreError: It is no YAML, or no mapping.
+        FeatureStoreError: The file is not valid YAML, or does not hold a mapping.
     """
     import yaml
 
@@ -88,8 +88,10 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise FeatureStoreError(
-            f"Cannot read {path}: {reason}.", remedy="Correct it, then try `dbt parse`."
+            f"Cannot read {path}: {reason}.", remedy="Correct it, then run `dbt parse`."
         ) from None
     if not isinstance(loaded, dict):
-        raise FeatureStoreError(f"{path} is no mapping.", remedy="Correct it, then try again.")
+        raise FeatureStoreError(
+            f"{path} must hold a mapping.", remedy="Correct it, then run `dbt parse`."
+        )
     return loaded

@@ -1,4 +1,4 @@
-"""The yml that tags a model as a feature view."""
+"""The steps that tag a dbt model as a feature view, with tests and documented columns."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _YML = (".yml", ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What the user says about a model.
+    """The description of a feature view, as the user gives it.
 
     Attributes:
-        model: The model's name.
-        entities: Entity name to join key columns.
-        event_timestamp: The column since when a row is true.
+        model: The name of the model.
+        entities: The join key columns by entity.
+        event_timestamp: The column with the time from which a row is true and known.
         ttl: The greatest age of a row, as text.
-        features: The columns to document as features.
+        features: The columns to document as features; by default all others.
     """
 
     model: str
@@ -39,7 +39,7 @@ class Tag:
 
     @property
     def join_keys(self) -> list[str]:
-        """Return the join key columns of all entities, each once."""
+        """The distinct join key columns of all entities."""
         return list(dict.fromkeys(key for keys in self.entities.values() for key in keys))
 
 
@@ -49,7 +49,7 @@ def model_names(project: Project) -> list[str]:
 
 
 def columns_of_table(project: Project, model: str) -> tuple[str, ...]:
-    """Return the columns of a model's table; none where it is not built, or not to be reached."""
+    """Return the columns of a model's table; empty if it is not built or cannot be reached."""
     from featurestore.warehouse import connect
 
     try:
@@ -61,12 +61,12 @@ def columns_of_table(project: Project, model: str) -> tuple[str, ...]:
 
 
 def tag_model(project: Project, tag: Tag, columns: Sequence[str] = ()) -> list[Step]:
-    """Return the steps that make a model a feature view; none where it is one.
+    """Return the steps that make a model a feature view; empty if it is one.
 
     Args:
         project: The dbt project.
-        tag: What to say about the model.
-        columns: The columns of its table, where they are known.
+        tag: The description of the feature view.
+        columns: The columns of the model's table, if known.
 
     Raises:
         FeatureStoreError: The model, a column or the ttl is wrong, or no feature is known.
@@ -98,7 +98,7 @@ def _model_file(project: Project, model: str) -> Path:
 
 
 def _entry(project: Project, model: str) -> tuple[str, dict[str, Any]] | None:
-    """Return where a model is described, as `file:line`, and how."""
+    """Return the yml entry of a model and its place as `file:line`; None without an entry."""
     for path in _files(project, _YML):
         for entry in load_yaml(path).get("models") or []:
             if isinstance(entry, dict) and entry.get("name") == model:
@@ -119,17 +119,16 @@ def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _refuse_ephemeral(project: Project, model: str) -> None:
-    """Refuse a model without a table, if dbt has told by now how it is materialized."""
+    """Refuse a model without a table; dbt may not have parsed it yet, so a miss is fine."""
     try:
         node = load_manifest(project.manifest_path).model(model)
     except FeatureStoreError:
         return
     if node.config.materialized == "ephemeral":
         raise FeatureStoreError(
-            f"The model '{model}' ({node.original_file_path}) is ephemeral: it has no table, so"
-            " there is nothing to read features from.",
-            remedy="Give it `materialized: table`, incremental or view in its config; then run"
-            " `dbt build`, and try again.",
+            f"The model '{model}' ({node.original_file_path}) is ephemeral, so it has no table to"
+            " read features from.",
+            remedy="Materialize it as table, incremental or view, run `dbt build`, and try again.",
         )
 
 
@@ -138,17 +137,17 @@ def _check(tag: Tag, columns: Sequence[str]) -> None:
         try:
             parse_duration(tag.ttl)
         except ValueError as error:
-            raise FeatureStoreError(f"The ttl is wrong: {error}.") from None
+            raise FeatureStoreError(f"--ttl is not valid: {error}.") from None
     if not _features(tag, columns):
         raise FeatureStoreError(
-            f"Nothing says which columns of '{tag.model}' are features.",
-            remedy="Name them with --feature; or run `dbt build` first, and all are taken.",
+            f"The features of '{tag.model}' are unknown.",
+            remedy="Name them with --feature, or run `dbt build` first to take all columns.",
         )
     for name in (*tag.join_keys, tag.event_timestamp, *tag.features):
         if columns and name not in columns:
             raise FeatureStoreError(
                 f"The model '{tag.model}' has no column '{name}'.",
-                remedy=did_you_mean(name, columns) or f"It has: {', '.join(columns)}.",
+                remedy=did_you_mean(name, columns) or f"Its columns: {', '.join(columns)}.",
             )
 
 
@@ -173,7 +172,7 @@ def _new_file(project: Project, model: Path, tag: Tag, columns: Sequence[str]) -
 
 
 def _blocks(tag: Tag, documented: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Return what a model's entry needs, by the key it stands under."""
+    """Return the parts of a model's yml entry by key, each as lines without indent."""
     return [
         ("config", ["meta:", *_indented(_tagged(tag), 2)]),
         ("data_tests", _tests(tag)),

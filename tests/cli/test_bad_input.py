@@ -94,7 +94,7 @@ def test_no_manifest_at_all(tmp_path, text, reason):
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x1f\x8b\x08\x00"])
 def test_a_manifest_of_bytes(tmp_path, content):
-    """A file that is no text is no manifest."""
+    """A file that is not text is not a manifest."""
     path = tmp_path / "manifest.json"
     path.write_bytes(content)
     with pytest.raises(FeatureStoreError) as error:
@@ -159,7 +159,7 @@ def test_a_manifest_of_another_version(tmp_path, version):
         (
             lambda s: s.get_historical_features(ROW, "plane_features:*", strategy="asfo"),
             UnsupportedDialect,
-            ("'asfo'", "duckdb", "asof"),
+            ("Unknown strategy 'asfo'. Possible: asof, window.",),
         ),
     ],
 )

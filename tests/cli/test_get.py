@@ -10,7 +10,7 @@ from tests.support.sync_project import NOW, ROUTES, SyncProject, day
 
 @pytest.fixture
 def project(tmp_path, redis_server, redis_client):
-    """Return the folder of a published view of which dbt's yml tells no types."""
+    """Return the options of a project whose published view has no types in dbt's yml."""
     project = SyncProject(tmp_path, ROUTES)
     project.insert(ROUTES, ("EWR", 1545, day(1), 7))
     store = project.store(redis_server)
@@ -30,7 +30,7 @@ def command(request, project, redis_server):
 
 @pytest.mark.parametrize("option", ["-e", "-k", "--entity", "--key"])
 def test_keys_have_the_types_of_what_is_there(command, capsys, option):
-    """A number is one, though nobody declared it."""
+    """A number is read as one, although no yml declares it."""
     with pytest.raises(SystemExit) as ended:
         main([*command, option, "origin=EWR,flight=1545"])
 

@@ -137,7 +137,7 @@ def test_status_exits_with_1_on_error(run):
     ],
 )
 def test_status_has_limits(run, limits, code, level):
-    """A warning is no failure."""
+    """A warning does not fail the command."""
     run("sync", "--quiet")
     exited, out, _ = run("status", *limits, "--format", "json")
     report = json.loads(out)

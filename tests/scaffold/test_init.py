@@ -267,7 +267,7 @@ def test_it_asks_at_a_terminal(shop):
     os.close(theirs)
 
     assert 0 == done.returncode, done.stderr
-    assert "A model to make a feature view (empty for none) [customers, orders" in done.stderr
+    assert "A model to tag as a feature view (empty for none) [customers, orders" in done.stderr
     written = yaml.safe_load((shop / "models/marts/customers__features.yml").read_text("utf-8"))
     assert {
         "entities": {"customer": "customer_id"},
@@ -295,16 +295,22 @@ WRONG = {
         "models/dbt_project.yml does not exist. Run in a dbt",
     ),
     "no package there": (("--package", "local:models"), "There is no dbt_project.yml in models."),
-    "no kind of package": (("--package", "pip:x"), "'pip:x' is no package. Write local:PATH, or"),
+    "no kind of package": (
+        ("--package", "pip:x"),
+        "'pip:x' does not name a package. Write",
+    ),
     "no such model": (
         ("-m", "customer", "-e", "c=id", "--event-timestamp", "t"),
         "Unknown model 'customer' in the models of shop. Did you mean 'customers'?",
     ),
-    "no entity": (("-m", "customers"), "To tag 'customers', its entity and its event timestamp"),
-    "no keys": ((*TAGGED, "-e", "customer"), "'customer' is no entity with its keys. Write"),
-    "no ttl": ((*TAGGED, *FEATURES, "--ttl", "1 month"), "The ttl is wrong: '1 month': a month"),
-    "no features": (TAGGED, "Nothing says which columns of 'customers' are features."),
-    "no model": (("--ttl", "1 day"), "describe a model, and none is named. Name it with --model."),
+    "no entity": (("-m", "customers"), "'customers' needs an entity and an event timestamp"),
+    "no keys": (
+        (*TAGGED, "-e", "customer"),
+        "--entity must be NAME=KEY[,KEY], got 'customer'",
+    ),
+    "no ttl": ((*TAGGED, *FEATURES, "--ttl", "1 month"), "--ttl is not valid: '1 month': a month"),
+    "no features": (TAGGED, "The features of 'customers' are unknown."),
+    "no model": (("--ttl", "1 day"), "need a model. Name it with --model."),
 }
 
 
@@ -336,7 +342,7 @@ def test_a_model_without_a_table_is_told_what_helps(shop, run, features):
 
     assert (1, "") == (code, out)
     assert "The model 'customers' (models/marts/customers.sql) is ephemeral" in err
-    assert "Give it `materialized: table`, incremental or view" in err
+    assert "Materialize it as table, incremental or view" in err
     assert before == _files(shop / "models")
     assert not (shop / "packages.yml").exists()
 
@@ -346,7 +352,7 @@ def test_a_model_without_a_table_is_told_what_helps(shop, run, features):
 
 
 def test_a_broken_yml_is_named(shop, run):
-    """A file that is no YAML stops it, by its name."""
+    """A file that is not valid YAML stops it, and is named."""
     (shop / "models" / "marts" / "marts.yml").write_text("models: [", encoding="utf-8")
 
     code, _, err = run("--package", PACKAGE, *TAGGED, *FEATURES)

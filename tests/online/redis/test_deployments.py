@@ -71,7 +71,7 @@ def test_a_chosen_server_that_does_not_run_is_told(monkeypatch, tmp_path, wrong)
     (tmp_path / "text").write_text("no program", encoding="utf-8")
     monkeypatch.setenv("FEATURESTORE_REDIS_SERVER", str(tmp_path / wrong))
 
-    with pytest.raises(FeatureStoreError, match="which is no program that runs here"):
+    with pytest.raises(FeatureStoreError, match="which does not run on this machine"):
         find_server()
 
 
