@@ -58,7 +58,7 @@ def unreadable(reason: str, text: str, rows: RowFlow) -> Relation:
 
 
 def column_of(relation: Relation, name: str, *, qualified: bool = True) -> Flow | None:
-    """Return the inputs of a column of a relation; None if there is no such column.
+    """Return the inputs of a column of a relation; None if it has no such column.
 
     Args:
         relation: The relation.

@@ -1,4 +1,4 @@
-"""A rule of the lint, and what it reports."""
+"""A rule of the lint, and a finding of one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Finding:
     """A place where a rule fires.
 
     Attributes:
-        node: The offending SQL; None if the definition is wrong and not the SQL.
+        node: The offending SQL; None if the definition is wrong, not the SQL.
         detail: Names and values that the rule's own message does not have.
-        snippet: The text to show when there is no node.
-        path: The file to edit when there is no node; by default the yml of the view.
+        snippet: The text to show if `node` is None.
+        path: The file to edit if `node` is None; by default the yml of the view.
         model: The model whose SQL contains the node; by default the view's own.
     """
 

@@ -39,5 +39,5 @@ def select_codes(codes: Iterable[str]) -> tuple[str, ...]:
         )
     for code in found:
         if remedy := unknown_code_remedy(code):
-            raise FeatureStoreError(f"There is no lint rule '{code}'.", remedy=remedy)
+            raise FeatureStoreError(f"'{code}' is not a lint rule.", remedy=remedy)
     return found

@@ -1,4 +1,4 @@
-"""Where in a model's file a piece of its compiled SQL was written."""
+"""The place in a model's file that a piece of its compiled SQL comes from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = ["compiled_line", "file_line", "place", "snippet"]
 
 _LONGEST = 100
 _LEAST_FIXED = 4
+"""Fewer letters outside Jinja match lines that a line did not produce."""
 _JINJA = re.compile(r"\{\{.*?\}\}")
 _Match = tuple[Literal["equal", "replace", "insert", "delete"], int, int, int, int]
 
@@ -29,7 +30,7 @@ def place(node: CompiledNode, where: exp.Expr, project: Path) -> tuple[str, int]
         project: The dbt project's folder.
 
     Returns:
-        The model's own file, where dbt kept its text; else the compiled file.
+        The model's own file if the manifest has its text, otherwise the compiled file.
     """
     line = compiled_line(where)
     if not line:
@@ -43,7 +44,7 @@ def place(node: CompiledNode, where: exp.Expr, project: Path) -> tuple[str, int]
 
 
 def compiled_line(where: exp.Expr) -> int:
-    r"""Return the line at which an expression begins; a keyword has none, so that of its parent.
+    r"""Return the line of an expression; for a keyword, which has none, the line of its parent.
 
     >>> from sqlglot import parse_one
     >>> tree = parse_one("select\n  a,\n  lead(b) over (order by c)\nfrom t")
@@ -62,7 +63,7 @@ def compiled_line(where: exp.Expr) -> int:
 def file_line(raw: str, compiled: str, line: int) -> int:
     r"""Return the line of a model's own text that became a line of its compiled SQL.
 
-    What a macro wrote is where the macro is called.
+    SQL that a macro wrote has the line of the macro's call.
 
     >>> raw = "{{ config() }}\nselect\n  {{ a_window() }}\nfrom t"
     >>> file_line(raw, "\nselect\n  lead(x) over (\n    order by y\n  )\nfrom t", 4)
@@ -83,9 +84,10 @@ def file_line(raw: str, compiled: str, line: int) -> int:
 
 @lru_cache(maxsize=1)
 def _matches(raw: str, compiled: str) -> tuple[list[str], list[str], list[_Match]]:
-    """Return the model's own lines, those of the SQL as they were written, and how they match.
+    """Return the model's own lines, the lines of the SQL, and how the two match.
 
-    A line of SQL that came from `from {{ ref('orders') }}` counts as that line.
+    A line of SQL that a line with Jinja can produce, such as `from {{ ref('orders') }}`, is
+    replaced by that line, so that the two are equal.
     """
     made, own = ([line.strip() for line in text.split("\n")] for text in (compiled, raw))
     patterns = [(line, pattern) for line in dict.fromkeys(own) if (pattern := _pattern(line))]
@@ -98,7 +100,7 @@ def _matches(raw: str, compiled: str) -> tuple[list[str], list[str], list[_Match
 
 
 def _pattern(line: str) -> re.Pattern[str] | None:
-    """Return what a line with Jinja in it may become; None if that could be almost anything.
+    """Return a pattern of the SQL that a line with Jinja produces; None if almost any SQL fits.
 
     >>> bool(_pattern("from {{ ref('orders') }}").fullmatch('from "shop"."orders"'))
     True
@@ -111,7 +113,7 @@ def _pattern(line: str) -> re.Pattern[str] | None:
 
 
 def _skipped(path: Path, raw: str) -> int:
-    """Return the lines of a file before the text that dbt took from it."""
+    """Return the number of lines of a file before its text in the manifest: dbt strips the head."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -121,7 +123,7 @@ def _skipped(path: Path, raw: str) -> int:
 
 
 def snippet(where: exp.Expr, dialect: str) -> str:
-    """Write an expression on one line that is not too long.
+    """Return an expression on one line, cut if it is too long.
 
     >>> from sqlglot import parse_one
     >>> snippet(parse_one("lead(x)  over (partition by y)"), "duckdb")

@@ -23,7 +23,7 @@ PLANES = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double"}
 
 
 def sql(name: str, code: str | None, needs: tuple[str, ...] = (), **fields):
-    """Return a model that computes something and is no feature view."""
+    """Return a model that computes something and is not a feature view."""
     node = {
         "compiled_code": code,
         "raw_code": fields.pop("raw_code", code or ""),
@@ -130,7 +130,7 @@ def test_a_catalog_tells_columns_apart(tmp_path):
     ],
 )
 def test_what_cannot_be_traced_says_why(tmp_path, fields, why):
-    """Tracing ends there, and whoever is behind it may still be hit."""
+    """Tracing ends there, and the features behind it are possible dependents."""
     staged = {**sql("stg_flights", STAGING, (FLIGHTS,)), **fields}
     read = write(tmp_path, staged, view(FEATURES, (STAGED,)), sources=[source("flights")])
     graph = build_lineage(read)
@@ -200,7 +200,7 @@ def test_a_second_run_reads_no_sql(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kept", [{}, {"columns": {}}, ["x"], 1, {"rows": "abcd", "columns": {}}])
 def test_kept_lineage_of_another_form_is_not_used(tmp_path, kept):
-    """A file that is JSON, and yet not what this version keeps, is as good as none."""
+    """A cache file of another form is not used."""
     first = build_lineage(project(tmp_path), cache=(cache := ResultCache(tmp_path, "lineage")))
     cache.save()
     cache.path.write_text(json.dumps(dict.fromkeys(json.loads(cache.path.read_text()), kept)))
@@ -287,7 +287,7 @@ def test_the_command_line_draws(example_project, tmp_path):
 
 
 def test_a_key_is_called_a_key_and_a_column_a_column(example_project):
-    """What a column is stands behind its name, and an unknown one is no unknown feature."""
+    """The kind follows the name of a column, and the error for an unknown column says column."""
 
     def said(*arguments: str) -> str:
         result = cli(example_project, *arguments)

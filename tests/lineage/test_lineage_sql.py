@@ -1,4 +1,4 @@
-"""What the columns of a query are made of: small queries, each with the answer."""
+"""The inputs of a query's columns: small queries, each with the answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLES = {
     "v": ("k", "a"),
 }
 OPEN = ("raw", "other")
-"""Tables of which no column is known."""
+"""Tables without known columns."""
 
 
 def base(table: exp.Table) -> Relation | None:
@@ -44,7 +44,7 @@ def read(sql: str, dialect: str = "duckdb") -> Relation:
 
 
 def made_of(sql: str, column: str, dialect: str = "duckdb") -> str:
-    """Write what a column is made of: direct, a bar, and what decides about values and rows."""
+    """Write the inputs of a column: the direct ones, a bar, and the indirect ones."""
     relation = read(sql, dialect)
     flow = column_of(relation, column)
     if flow is None:
@@ -60,7 +60,7 @@ def _written(columns) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A query, one of its columns, and what that is made of."""
+    """A query, one of its columns, and the expected inputs."""
 
     title: str
     sql: str
@@ -269,7 +269,7 @@ def _result(engine: duckdb.DuckDBPyConnection, case: Case, values: dict) -> list
 
 
 def _changes(engine: duckdb.DuckDBPyConnection, case: Case, columns: set) -> bool:
-    """Whether new values in some columns change what a query gives."""
+    """Return whether new values in some columns change the result of a query."""
     values = _tables(seed=1)
     before = _result(engine, case, values)
     for seed in (2, 3, 4):
@@ -281,7 +281,7 @@ def _changes(engine: duckdb.DuckDBPyConnection, case: Case, columns: set) -> boo
 
 
 NOT_RUN = {"a field of a struct", "a field with its table", "columns by a pattern"}
-"""Cases of which the tables here have no values."""
+"""Cases that the test tables have no values for."""
 EXECUTED = [
     case
     for case in CASES

@@ -1,4 +1,4 @@
-"""The lint of a project: lines, ignored rules, kept results, what is not compiled, the command."""
+"""The lint of a project: lines, ignored rules, cached results, uncompiled models, the command."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, capsys, monkeypatch):
-    """Run `validate`; return its exit code, what it printed and what it said, on one line."""
+    """Run `validate`; return its exit code, its output and its messages, each on one line."""
     monkeypatch.setenv("NO_COLOR", "1")
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -95,7 +95,7 @@ def test_a_finding_says_all(store):
 
 
 def test_the_line_is_that_of_the_models_own_file(store, tmp_path):
-    """What Jinja removed, what a macro wrote, and lines that dbt strips from the file's head."""
+    """Jinja removes lines, macros write lines, and dbt strips the head of the file."""
     head = "{{ config(x=1) }}\nselect\n  tailnum,\n  observed_at,\n"
     raw = f"{head}  {{{{ next('delay') }}}} as delay\nfrom t"
     (tmp_path / "models").mkdir()
@@ -121,14 +121,14 @@ def test_lines_of_a_macro_are_where_it_is_called(line, own):
 
 
 def test_an_ignored_rule_is_silent(store):
-    """With its reason it raises no alarm, and is no problem of the definition."""
+    """With a reason, an ignored rule reports nothing, and the definition is valid."""
     opened = store(compiled(ignore={"FS001": "The next row is known: a timetable."}), grain_test())
 
     assert [] == opened.validate(connect=False)
 
 
 def test_an_ignored_rule_that_finds_nothing_is_noted(store):
-    """The view is fine by now: the reason can go."""
+    """The view is fine now, so the entry can be removed."""
     opened = store(compiled(FINE, ignore={"FS001": "It was needed once."}), grain_test())
     (found,) = opened.validate(connect=False)
 
@@ -169,7 +169,9 @@ def test_a_mistake_in_ignore_stops_neither_training_nor_serving(
     view = compiled(FINE, ignore={"FS03": "why", "FS001": None})
     tiny_project(tmp_path, [view, grain_test()], {"plane_features": PLANES})
     features = ["plane_features:delay"]
-    with FeatureStore(tmp_path, redis_url=redis_server, now=datetime(2024, 3, 1, tzinfo=UTC)) as opened:
+    with FeatureStore(
+        tmp_path, redis_url=redis_server, now=datetime(2024, 3, 1, tzinfo=UTC)
+    ) as opened:
         training = opened.get_historical_features(entity_df=ROW, features=features)
         assert [1.5] == training.to_arrow()["delay"].to_pylist()
         opened.sync()
@@ -326,13 +328,13 @@ def test_results_are_kept_until_something_changes(store, tmp_path, monkeypatch):
 
 
 def test_an_ignored_rule_works_on_kept_results(store):
-    """To ignore a rule lints nothing again, and hides what was kept."""
+    """Ignoring a rule hides cached findings, without another lint."""
     assert ["FS001"] == codes(store())
     assert [] == codes(store(compiled(ignore={"FS001": "A timetable."}), grain_test()))
 
 
 def test_a_kept_result_of_another_form_is_not_used(store, tmp_path):
-    """The file of an older version is as good as none."""
+    """The file of an older version is not used."""
     store().lint()
     path = tmp_path / "target" / "featurestore" / "lint.json"
     path.write_text(json.dumps({key: [{"odd": 1}] for key in json.loads(path.read_text())}))
@@ -373,7 +375,7 @@ def test_the_command_selects_rules(store, run):
 
     assert 0 == run("--no-connect", "--select", "FS003, fs010")[0]
     code, _, err = run("--no-connect", "--select", "FS01")
-    assert (1, "Error: There is no lint rule 'FS01'. Did you mean 'FS010'?") == (code, err)
+    assert (1, "Error: 'FS01' is not a lint rule. Did you mean 'FS010'?") == (code, err)
     assert "Remove one of the two options" in run("--no-lint", "--select", "FS001")[2]
     assert (0, "", "All good: 1 feature view, 1 feature, 0 services.") == run(
         "--no-connect", "--no-lint"
@@ -418,12 +420,12 @@ def test_the_command_annotates_a_pull_request(store, run):
 
 
 def test_the_first_error_of_rules_unknown_to_python(store):
-    with pytest.raises(FeatureStoreError, match="There is no lint rule 'FS999'"):
+    with pytest.raises(FeatureStoreError, match="'FS999' is not a lint rule"):
         store().lint(select=["FS999"])
 
 
 def test_many_views_are_quick_the_second_time(store, tmp_path):
-    """Five hundred views: nothing is parsed again, whatever the machine."""
+    """Five hundred views: nothing is parsed again."""
     views = [compiled(f"{LEAK} -- {n}", name=f"v{n}_features") for n in range(500)]
     report = store(*views).lint()
     kept = json.loads((tmp_path / "target" / "featurestore" / "lint.json").read_text())

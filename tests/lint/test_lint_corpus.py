@@ -16,7 +16,7 @@ from tests.lint.corpus.reader import DIALECTS, Case, cases, examples, lint, repl
 
 CUTS = ("2024-01-05 11:00", "2024-01-10 15:30", "2024-01-16 03:00", "2024-01-21 00:00")
 
-# sqlglot says which NULLS LAST another dialect lacks; that is not what is tried here.
+# sqlglot says which NULLS LAST another dialect lacks; these tests do not depend on it.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 HONEST = list(cases("honest"))
 LEAKS = list(cases("leaks"))

@@ -25,7 +25,7 @@ from db.flow group by 1"""
 
 
 def _table(name: str, sql: str = "", *needs: str, **node):
-    """Return a model that is no feature view."""
+    """Return a model that is not a feature view."""
     own = {
         "relation_name": f'"db"."{name}"',
         "compiled_code": sql,
@@ -73,7 +73,7 @@ def test_a_leak_in_a_model_whose_rows_are_passed_on_is_found(lint, between):
     ids=["aggregated", "newest", "not taken", "of earlier rows"],
 )
 def test_where_the_view_chooses_or_does_not_take_it_nothing_is_said(lint, sql):
-    """The total is known at the newest row; a column that is not taken hurts nobody."""
+    """The total is known at the newest row; a column that the view does not take is harmless."""
     assert [] == lint(_view(sql, "flow"), _table("flow", TOTAL, "flights"))
 
 

@@ -1,4 +1,4 @@
-"""Reads the corpus of the lint, and replays its queries as time goes on."""
+"""Reads the corpus of the lint, and replays its queries as time passes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Case:
 
     @property
     def features(self) -> list[str]:
-        """Return the features; by default what is no key and no timestamp."""
+        """Return the features; by default all columns but keys and timestamp."""
         given = _words(self.head.get("features", ""))
         return given or [n for n in self.outputs if n not in (*self.keys, self.event)]
 
