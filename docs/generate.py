@@ -14,6 +14,7 @@ from typing import Any
 import typer.main
 
 from featurestore.cli.app import app
+from featurestore.cli.exit_codes import EXIT_CODE_MEANINGS
 from featurestore.lint.rule import Rule
 from featurestore.lint.rules import RULES
 from featurestore.registry.column_meta import COLUMN_KEYS
@@ -24,11 +25,7 @@ REFERENCE = Path(__file__).parent / "reference"
 MACROS = Path(__file__).parents[1] / "macros"
 
 
-_CLI = (
-    "Exit codes: 0 success, 1 an error in the input or the data (one line explains it), 2 wrong"
-    " usage, 3 the warehouse or Redis cannot be reached.\n"
-    "Data goes to standard output, messages to standard error."
-)
+_CLI = "Commands write data to standard output, and messages to standard error."
 _DURATIONS = (
     "`30 days`, `1 hour 30 minutes`, `500 milliseconds`, or dbt's own `{count: 30, period: day}`.\n"
     "A month or a year is refused, because its length varies."
@@ -74,10 +71,15 @@ _TESTS = (
 def cli_page() -> str:
     """Return the page of the command line, from each command's own help."""
     group: Any = typer.main.get_command(app)
-    parts = ["# The command line", _CLI]
+    parts = ["# The command line", _CLI, _exit_codes()]
     for name, command in group.commands.items():
         parts += [f"## featurestore {name}", *_help(command), _parameters(command)]
     return "\n\n".join(parts) + "\n"
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code.value} | {meaning} |" for code, meaning in EXIT_CODE_MEANINGS.items()]
+    return "\n".join(["| exit code | meaning |", "| --- | --- |", *rows])
 
 
 def _help(command: Any) -> list[str]:

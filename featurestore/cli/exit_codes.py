@@ -1,7 +1,7 @@
 """The exit codes of the command line, in one table.
 
-An error of the library names its code in `FeatureStoreError.exit_code`; it is `WRONG` unless a
-service cannot be reached. Typer itself exits with `USAGE`.
+An error of the library carries its code in `exit_code`, in featurestore/errors.py: 1, or 3 if a
+service cannot be reached. Typer itself exits with `USAGE`. A test keeps both in step.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODE_MEANINGS = {
-    ExitCode.GOOD: "Success.",
-    ExitCode.WRONG: "The input or the data is wrong; one clear line says how.",
-    ExitCode.USAGE: "A command, argument or option is wrong.",
-    ExitCode.UNREACHABLE: "The warehouse or Redis cannot be reached.",
+    ExitCode.GOOD: "Success",
+    ExitCode.WRONG: "The input or the data is wrong; one line explains it",
+    ExitCode.USAGE: "A command, an argument or an option is wrong",
+    ExitCode.UNREACHABLE: "The warehouse or Redis cannot be reached",
 }
 """What each code tells a script; the reference page shows this table."""

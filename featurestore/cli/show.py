@@ -87,7 +87,7 @@ def _described(registry: Registry, name: str) -> Described:
         return _described_entity(registry, registry.entity(name))
     known = (*registry.feature_views, *registry.feature_services, *registry.entities)
     raise RegistryError(
-        f"There is no feature view, service or entity '{name}'.",
+        f"Unknown feature view, service or entity '{name}'.",
         remedy=did_you_mean(name, known) or "See `featurestore list`.",
     )
 

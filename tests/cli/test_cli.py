@@ -12,6 +12,8 @@ from rich.console import Console
 from featurestore.cli import main
 from featurestore.project.manifest import load_manifest
 
+pytestmark = pytest.mark.whole
+
 NOW = "2013-12-30T20:00"
 PLANE = "tailnum=N14228"
 

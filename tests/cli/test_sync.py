@@ -1,0 +1,86 @@
+"""`featurestore sync`: what it prints where, for people and for logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.sync_project import rows_in_redis
+
+
+def test_quiet_prints_nothing(run):
+    """Unless something is wrong, there is nothing to be mailed."""
+    assert (0, "", "") == run("sync", "--quiet")
+    assert (0, "", "") == run("sync", "--quiet", "--full")
+    assert (0, "", "") == run("sync", "--quiet", "--dry-run")
+
+
+def test_quiet_json_is_one_line(run):
+    """A log gets one line per run, which a machine can read."""
+    code, out, err = run("sync", "--quiet", "--format", "json")
+
+    assert (0, "") == (code, err)
+    assert out.endswith("}\n")
+    assert 1 == out.count("\n")
+    report = json.loads(out)
+    assert "2024-03-01T00:00:00+00:00" == report["as_of"]
+    assert [2, 1] == [view["written"] for view in report["views"]]
+
+
+def test_json_for_people_is_indented(run):
+    """The same report, and the words about it beside."""
+    code, out, err = run("sync", "--format", "json")
+
+    assert 0 == code
+    assert out.count("\n") > 20
+    assert "plane_status: 2 rows published" in err
+    assert json.loads(out)["views"][0]["rows_read"] == 2
+
+
+def test_quiet_errors_are_still_said(run, monkeypatch):
+    """On standard error, with an exit code; standard output stays empty."""
+    monkeypatch.setenv("FEATURESTORE_REDIS_URL", "redis://localhost:1/0")
+    code, out, err = run("sync", "--quiet", "--format", "json")
+
+    assert (3, "") == (code, out)
+    assert 1 == err.count("\n")
+
+
+def test_the_module_is_the_command(project, redis_server):
+    """`python -m sync` takes the same options, prints the same, exits alike."""
+    command = [sys.executable, "-m", "sync", "--quiet", "--format", "json"]
+    command += ["--project-dir", str(project.folder)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    wrong = subprocess.run([*command, "--nope"], capture_output=True, check=False, env=environment)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [2, 1] == [view["written"] for view in json.loads(done.stdout)["views"]]
+    assert 2 == wrong.returncode
+
+
+def test_a_dry_run_is_said_to_be_one(run, redis_server):
+    """What would be written, the memory, and that nothing was."""
+    code, out, err = run("sync", "--dry-run")
+
+    assert 0 == code
+    assert "would write" in out
+    assert "memory" in out
+    assert "Nothing was written." in err
+    assert set() == rows_in_redis(redis_server, "shop")
+    report = json.loads(run("sync", "--dry-run", "--format", "json")[1])
+    assert report["dry_run"]
+    assert [2, 1] == [view["written"] for view in report["views"]]
+
+
+def test_a_dry_run_says_why_all_would_be_published(run, redis_client):
+    """With the reason that the sync itself then gives."""
+    run("sync", "--quiet")
+    redis_client.flushall()
+    assert (
+        "would be published in full, because the online store does not have it"
+        in run("sync", "--dry-run")[2]
+    )
