@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.keys import from_text, row_prefix, split_key
+from featurestore.online.key_values import from_text
+from featurestore.online.keys import row_prefix, split_key
 from featurestore.online.online_types import to_arrow_type
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.warehouse.protocol import Warehouse

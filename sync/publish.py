@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.codec import NO_CREATED
+from featurestore.online.row_format import NO_CREATED
 from sync.encoding.arrow_values import micros
 from sync.encoding.byte_columns import ByteColumn, constant, from_block
 from sync.encoding.encoder import Encoder

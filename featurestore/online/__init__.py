@@ -1,1 +1,1 @@
-"""The online store: keys, the format of a value, and the client that reads them."""
+"""The online store: keys, the format of a row, and the client that reads rows."""

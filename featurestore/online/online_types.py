@@ -1,7 +1,7 @@
-"""The types that can be published, and how one value of each lies in memory.
+"""The types that can be published, and how their values are encoded.
 
-The table is over the types in which the warehouse hands out its results (Arrow's), so that a value
-read online has the type that the same value has in a training set, by construction.
+The table covers the types of the warehouse's results (Arrow's), so a value has the same type online
+and in a training set by construction.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Convert",
     "ConvertAll",
-    "WireType",
+    "OnlineType",
     "logical_type",
+    "online_type",
+    "online_type_name",
     "to_arrow_type",
-    "wire_type",
-    "wire_type_name",
 ]
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
@@ -45,23 +45,23 @@ ConvertAll = Callable[[Iterable[Any]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class WireType:
+class OnlineType:
     """One publishable type.
 
     Attributes:
-        name: Its name in the schema beside the values: `int64`, `decimal(5,4)`, `list<string>`.
-        width: The bytes of each value; None where the length varies from value to value.
+        name: Its name in the schema: `int64`, `decimal(5,4)`, `list<string>`.
+        width: The bytes of each value; None if the length varies.
         code: The `struct` code of a fixed-width value; `16s` for a decimal.
-        convert: Turns what `struct` gives into the Python value; None where that is the value.
+        convert: Converts the result of `struct` to the Python value; None if they are the same.
         element: The type of a list's elements.
-        convert_all: Converts many values at once; None where `convert` is as quick.
+        convert_all: Converts a column at once; None if it is not faster than `convert`.
     """
 
     name: str
     width: int | None
     code: str = ""
     convert: Convert | None = None
-    element: WireType | None = None
+    element: OnlineType | None = None
     convert_all: ConvertAll | None = None
 
 
@@ -76,7 +76,7 @@ def _instants(unit: str, *, zoned: bool) -> ConvertAll:
 
 
 def _scale(unit: str, *, zoned: bool) -> tuple[dt.datetime, dt.timedelta]:
-    """Return where instants are counted from, and the length of a tick."""
+    """Return the epoch and the length of a tick."""
     step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
     return (_EPOCH_UTC if zoned else _EPOCH), step
 
@@ -122,32 +122,32 @@ _VARYING: dict[str, Convert] = {"string": bytes.decode, "bytes": bytes}
 
 
 @cache
-def wire_type(name: str) -> WireType:
-    """Return a type by its name in a schema.
+def online_type(name: str) -> OnlineType:
+    """Return the type with a name in a schema.
 
     Raises:
-        UnsupportedOnlineType: The name is none of this format's.
+        UnsupportedOnlineType: The format does not have the type.
 
-    >>> wire_type("decimal(5,4)").convert((12345).to_bytes(16, "little"))
+    >>> online_type("decimal(5,4)").convert((12345).to_bytes(16, "little"))
     Decimal('1.2345')
-    >>> wire_type("timestamp[us]").convert(1_000_000)
+    >>> online_type("timestamp[us]").convert(1_000_000)
     datetime.datetime(1970, 1, 1, 0, 0, 1)
     """
     if name in _FIXED:
         code, convert = _FIXED[name]
         width = struct.calcsize(f"<{code}")
-        return WireType(name, width, code, convert, convert_all=_AT_ONCE.get(name))
+        return OnlineType(name, width, code, convert, convert_all=_AT_ONCE.get(name))
     if name in _VARYING:
-        return WireType(name, None, convert=_VARYING[name])
+        return OnlineType(name, None, convert=_VARYING[name])
     if digits := _DIGITS.fullmatch(name):
-        return WireType(name, 16, "16s", _decimal(int(digits[2])))
+        return OnlineType(name, 16, "16s", _decimal(int(digits[2])))
     if name.startswith("list<") and name.endswith(">"):
-        return WireType(name, None, element=wire_type(name[5:-1]))
-    raise UnsupportedOnlineType(f"'{name}' is no type of the online format.")
+        return OnlineType(name, None, element=online_type(name[5:-1]))
+    raise UnsupportedOnlineType(f"'{name}' is not a type of the online format.")
 
 
 def logical_type(name: str) -> DataType:
-    """Return what values of a published type are, for messages and for values as people type them.
+    """Return the logical type of a published type, for messages and for parsing typed keys.
 
     >>> print(logical_type("int64"), logical_type("decimal(9,3)"), logical_type("timestamptz[us]"))
     int64 decimal(9,3) timestamptz
@@ -169,13 +169,13 @@ _ARROW_NAMES = {
 }
 
 
-def wire_type_name(arrow_type: pa.DataType) -> str | None:
-    """Return the name of the type in which an Arrow column is published; None if it cannot be.
+def online_type_name(arrow_type: pa.DataType) -> str | None:
+    """Return the name of an Arrow column's published type; None if it cannot be published.
 
     >>> import pyarrow as pa
-    >>> wire_type_name(pa.decimal128(5, 4)), wire_type_name(pa.list_(pa.int32()))
+    >>> online_type_name(pa.decimal128(5, 4)), online_type_name(pa.list_(pa.int32()))
     ('decimal(5,4)', 'list<int32>')
-    >>> wire_type_name(pa.timestamp("ns")) is None
+    >>> online_type_name(pa.timestamp("ns")) is None
     True
     """
     import pyarrow as pa
@@ -188,15 +188,15 @@ def wire_type_name(arrow_type: pa.DataType) -> str | None:
     if zoned := _ZONED.fullmatch(text):
         return f"timestamptz[{zoned[1]}]"
     if pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type):
-        element = wire_type_name(arrow_type.value_type)
+        element = online_type_name(arrow_type.value_type)
         return f"list<{element}>" if element else None
     if pa.types.is_dictionary(arrow_type):
-        return wire_type_name(arrow_type.value_type)
+        return online_type_name(arrow_type.value_type)
     return None
 
 
 def to_arrow_type(name: str) -> pa.DataType:
-    """Return the Arrow type of a published type, the one that a training set has."""
+    """Return the Arrow type of a published type, which a training set has too."""
     import pyarrow as pa
 
     if name.startswith("list<"):

@@ -1,184 +1,29 @@
-"""A request for online values, turned into the keys to read."""
+"""Check a request for online values, and plan the read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.governance.personal_data import refuse_unpublished
-from featurestore.online.codec import Decoder, Reader, Schema
-from featurestore.online.keys import encoded, entity_key, is_null, key_writer, row_prefix
+from featurestore.online.key_values import key_writer
+from featurestore.online.keys import row_prefix
+from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPlan
+from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView, ServiceMember
 from featurestore.registry.registry import Registry
 
-__all__ = ["ReadPlan", "RequestedKeys", "ViewPlan", "ViewReader", "entity_columns", "plan_views"]
+__all__ = ["entity_columns", "plan_views"]
 
 _MICROSECOND = timedelta(microseconds=1)
-_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-Write = Callable[[Any], str]
-
-
-# Not frozen, as it is made for every request: that alone would take as long as reading a row.
-@dataclass(slots=True)
-class RequestedKeys:
-    """The ends of the keys that entity rows ask for.
-
-    Attributes:
-        each: Each of them once.
-        places: Which one each entity row asks for, by its place among them, and None where a join
-            key is NULL; None for all where the first row asks for the first one, and so on.
-    """
-
-    each: list[str]
-    places: list[int | None] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JoinKeys:
-    """The join keys of one or more views that ask for them alike.
-
-    Attributes:
-        columns: The entity rows' column of each, its type, and what writes its values.
-    """
-
-    columns: tuple[tuple[str, str, Write], ...]
-
-    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> RequestedKeys:
-        """Return the ends of the keys that entity rows ask for."""
-        found = self._tags(columns, count)
-        once = {*found}
-        if len(once) == len(found) and None not in once:
-            return RequestedKeys(found, None)
-        each = [tag for tag in dict.fromkeys(found) if tag is not None]
-        places = {tag: place for place, tag in enumerate(each)}
-        return RequestedKeys(each, [places.get(tag) for tag in found])
-
-    def _tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Any]:
-        """Return the end of each entity row's key, in order; None where a join key is NULL."""
-        if not self.columns:
-            return [entity_key("", ())] * count
-        if not count:
-            return []
-        texts = [_texts(columns[name], kind, write) for name, kind, write in self.columns]
-        if len(texts) == 1:
-            return [None if text is None else f"{{{text}}}" for text in texts[0]]
-        return [
-            None if None in row else f"{{{','.join(map(str, row))}}}"
-            for row in zip(*texts, strict=True)
-        ]
-
-
-def _texts(values: Sequence[Any], kind: str, write: Write) -> Sequence[Any]:
-    """Return each value such that its text stands in a key; None for NULL."""
-    types = {*map(type, values)}
-    if types == {int} and kind in _INTEGERS:
-        return values
-    if types == {str} and kind == "string":
-        together = "".join(values)
-        if together.isascii() and together.isalnum():
-            return values
-    return [None if is_null(value) else encoded(write(value)) for value in values]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ViewPlan:
-    """What is read of one view by requests of one shape.
-
-    Attributes:
-        view: The feature view.
-        wanted: The features taken, each with its published type; None where it has none.
-        names: The name of each in the result.
-        types: The published type of each, by that name.
-        ttl: After how many microseconds a row has expired; None for never.
-        prefix: What its keys begin with.
-        keys: Its join keys.
-    """
-
-    view: FeatureView
-    wanted: tuple[tuple[str, str | None], ...]
-    names: tuple[str, ...]
-    types: Mapping[str, str]
-    ttl: int | None
-    prefix: str
-    keys: JoinKeys
-    _readers: dict[Decoder, ViewReader] = field(default_factory=dict, repr=False)
-
-    def reader(self, decoder: Decoder) -> ViewReader:
-        """Return what reads the features from the rows that a decoder is for."""
-        found = self._readers.get(decoder)
-        if found is None:
-            found = self._readers[decoder] = ViewReader.of(self.wanted, decoder)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ViewReader:
-    """Reads the features of a plan from rows of one schema with the same parts.
-
-    Attributes:
-        reader: Reads those that the schema has.
-        lacking: Which of the features it has not, or not with the type that is wanted.
-    """
-
-    reader: Reader
-    lacking: tuple[int, ...]
-
-    @classmethod
-    def of(cls, wanted: Sequence[tuple[str, str | None]], decoder: Decoder) -> ViewReader:
-        """Find the features; one that was retyped since has no value of its new type."""
-        places = {feature: index for index, feature in enumerate(decoder.schema.features)}
-        found = [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
-        there = [place for place in found if place is not None]
-        lacking = tuple(index for index, place in enumerate(found) if place is None)
-        return cls(Reader(decoder.schema, decoder.marks, there), lacking)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadPlan:
-    """What requests of one shape read.
-
-    Attributes:
-        views: What is read of each view.
-        names: The name of each feature in the result.
-        types: The published type of each, by that name.
-        join_keys: Their join keys; those that views share, once.
-    """
-
-    views: tuple[ViewPlan, ...]
-    names: tuple[str, ...]
-    types: Mapping[str, str]
-    join_keys: tuple[JoinKeys, ...]
-
-    @classmethod
-    def of(cls, views: Sequence[ViewPlan]) -> ReadPlan:
-        """Put the plans of all views together."""
-        types: dict[str, str] = {}
-        for view in views:
-            types |= view.types
-        keys = dict.fromkeys(view.keys for view in views)
-        return cls(tuple(views), tuple(types), types, tuple(keys))
-
-    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
-        """Return the ends of the keys that are read of each view."""
-        tags = {keys: keys.tags(columns, count) for keys in self.join_keys}
-        return [tags[view.keys] for view in self.views]
-
-    def keys_of(self, tags: Sequence[RequestedKeys]) -> list[str]:
-        """Return the keys to read, one view after the other."""
-        keys: list[str] = []
-        for view, asked in zip(self.views, tags, strict=True):
-            prefix = view.prefix
-            keys += [prefix + tag for tag in asked.each]
-        return keys
 
 
 def entity_columns(
     entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
 ) -> tuple[dict[str, list[Any]], int]:
-    """Return entity rows as columns, whichever way they were given, and their number.
+    """Return entity rows, given as rows or as columns, as columns, and their number.
 
     Raises:
         EntityFrameError: Rows name different keys, or columns have different lengths.
@@ -200,7 +45,7 @@ def entity_columns(
             raise EntityFrameError(
                 f"Entity row {number} has the keys {', '.join(row) or 'none'}, but row 0 has"
                 f" {', '.join(names) or 'none'}.",
-                remedy="Give every row the same keys; a missing one is None.",
+                remedy="Give every row the same keys, with None for a missing value.",
             )
     return {name: [row[name] for row in rows] for name in names}, len(rows)
 
@@ -213,18 +58,18 @@ def plan_views(
     *,
     full_feature_names: bool,
 ) -> ReadPlan:
-    """Check a request against the columns of the entity rows, and plan it.
+    """Return the plan of a request, after checking it against the columns of the entity rows.
 
     Args:
         registry: The project's definitions.
-        schemas: How each view is published, by its name.
-        members: What is taken of each view.
-        columns: The names of the entity rows' columns; none for no entity rows at all.
+        schemas: The published schema of each view, by its name.
+        members: The requested features of each view.
+        columns: The names of the entity rows' columns; empty without entity rows.
         full_feature_names: Name the values `view__feature`.
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
-        NameCollision: Two columns of the result would have one name.
+        NameCollision: Two columns of the result would have the same name.
     """
     taken = dict.fromkeys(columns, "the entity rows")
     plans = []
@@ -253,7 +98,7 @@ def plan_views(
     return ReadPlan.of(plans)
 
 
-def _with_writer(key: tuple[str, str]) -> tuple[str, str, Write]:
+def _with_writer(key: tuple[str, str]) -> tuple[str, str, KeyWriter]:
     return *key, key_writer(*key)
 
 
@@ -277,8 +122,8 @@ def _keys(
         name = given.get(key, key)
         if columns and name not in columns:
             raise EntityFrameError(
-                f"The entity rows have no '{name}', a join key that '{member.name}' needs; they"
-                f" have {', '.join(columns)}.",
+                f"The entity rows have no '{name}', a join key of '{member.name}'; they have"
+                f" {', '.join(columns)}.",
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
         keys.append((name, kind))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from featurestore.online.codec import NO_CREATED
+from featurestore.online.row_format import NO_CREATED
 
 if TYPE_CHECKING:
     import numpy as np

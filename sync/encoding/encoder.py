@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.codec import CREATED, NULLS, Schema, header_size
-from featurestore.online.keys import encoded, entity_key, key_writer, row_prefix
-from featurestore.online.online_types import wire_type
+from featurestore.online.key_values import key_writer
+from featurestore.online.keys import encoded, entity_key, row_prefix
+from featurestore.online.online_types import online_type
+from featurestore.online.row_format import CREATED, NULLS, header_size
+from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import ArrowColumn, without_dictionary
 from sync.encoding.byte_columns import ByteColumn, constant, from_block, from_pieces, joined
 from sync.encoding.fixed_values import fixed_block, null_bitmap
@@ -38,7 +40,7 @@ class Encoder:
         self._prefix = row_prefix(project, view)
         self._schema = schema
         self._nulls = 0
-        self._types = [wire_type(kind) for _, kind in schema.features]
+        self._types = [online_type(kind) for _, kind in schema.features]
         self._writers = [key_writer(name, kind) for name, kind in schema.keys]
 
     def keys(self, batch: pa.RecordBatch) -> ByteColumn:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
-from featurestore.online.online_types import WireType
+from featurestore.online.online_types import OnlineType
 from sync.encoding.arrow_values import ArrowColumn, raw_values, valid_mask
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def null_bitmap(columns: Sequence[ArrowColumn], count: int) -> np.ndarray:
     return np.packbits(present, axis=1, bitorder="little")
 
 
-def fixed_block(name: str, column: ArrowColumn, kind: WireType) -> np.ndarray:
+def fixed_block(name: str, column: ArrowColumn, kind: OnlineType) -> np.ndarray:
     """Return the bytes of fixed-width values, of shape (rows, width); NULL becomes zeros.
 
     Args:
@@ -54,7 +54,7 @@ def fixed_block(name: str, column: ArrowColumn, kind: WireType) -> np.ndarray:
     return block * valid_mask(column)[:, None] if column.null_count else block
 
 
-def _check_range(name: str, column: ArrowColumn, kind: WireType) -> None:
+def _check_range(name: str, column: ArrowColumn, kind: OnlineType) -> None:
     """Refuse dates and times that Python cannot represent: infinities, the year 10000, 24:00."""
     if kind.convert is None or not len(column):
         return
@@ -70,7 +70,7 @@ def _check_range(name: str, column: ArrowColumn, kind: WireType) -> None:
             )
 
 
-def _readable(kind: WireType, ticks: int) -> bool:
+def _readable(kind: OnlineType, ticks: int) -> bool:
     if kind.name == "time":
         return 0 <= ticks < _DAY
     try:

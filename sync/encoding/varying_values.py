@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.codec import LONG
-from featurestore.online.online_types import WireType, to_arrow_type
+from featurestore.online.online_types import OnlineType, to_arrow_type
+from featurestore.online.row_format import LONG
 from sync.encoding.arrow_values import ArrowColumn
 from sync.encoding.byte_columns import (
     ByteColumn,
@@ -27,7 +27,7 @@ __all__ = ["length_prefixes", "varying_bytes"]
 _LENGTH = struct.Struct("<I")
 
 
-def varying_bytes(column: ArrowColumn, kind: WireType) -> ByteColumn:
+def varying_bytes(column: ArrowColumn, kind: OnlineType) -> ByteColumn:
     """Return values of varying length, without their length prefixes; NULL becomes empty."""
     import pyarrow as pa
 
@@ -52,7 +52,7 @@ def length_prefixes(column: ByteColumn) -> ByteColumn:
     return from_ragged(block, np.where(lengths < LONG, 1, 1 + _LENGTH.size))
 
 
-def _list(element: WireType, row: Sequence[Any]) -> bytes:
+def _list(element: OnlineType, row: Sequence[Any]) -> bytes:
     """Return a list: its length, one bit per element, and the elements that are not NULL."""
     bits = sum(1 << index for index, value in enumerate(row) if value is not None)
     write = _element_writer(element)
@@ -64,7 +64,7 @@ def _length(number: int) -> bytes:
     return bytes([number]) if number < LONG else bytes([LONG]) + _LENGTH.pack(number)
 
 
-def _element_writer(element: WireType) -> Callable[[Any], bytes]:
+def _element_writer(element: OnlineType) -> Callable[[Any], bytes]:
     if element.element is not None:
         inner = element.element
         return lambda value: _prefixed(_list(inner, value))
@@ -77,7 +77,7 @@ def _prefixed(raw: bytes) -> bytes:
     return _length(len(raw)) + raw
 
 
-def _scalar(element: WireType, value: Any) -> bytes:
+def _scalar(element: OnlineType, value: Any) -> bytes:
     """Return one element as a column of its type would be written."""
     import pyarrow as pa
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from featurestore.errors import SyncError
-from featurestore.online.codec import Schema, fingerprint_of_schema
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.schema import Schema, fingerprint_of_schema
 from sync.safety.canaries import canaries_agree, set_canaries, swap_canaries
 from sync.safety.lock import Lease, lock_lost
 

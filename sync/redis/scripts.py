@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from featurestore.online.codec import FORMAT_VERSION, MARKS
+from featurestore.online.row_format import FORMAT_VERSION, MARKS
 from sync.lua_files import lua_script
 
 __all__ = ["LOST", "WriteGuard", "scripts"]

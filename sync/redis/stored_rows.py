@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from featurestore.online.codec import CREATED, LONG, NULLS, Schema, header_size
-from featurestore.online.keys import entity_key, from_text, key_writer, row_prefix, split_key
-from featurestore.online.online_types import WireType, wire_type
+from featurestore.online.key_values import from_text, key_writer
+from featurestore.online.keys import entity_key, row_prefix, split_key
+from featurestore.online.online_types import OnlineType, online_type
 from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.row_format import CREATED, LONG, NULLS, header_size
+from featurestore.online.schema import Schema
 from sync.redis.key_scan import keys_with
 from sync.warehouse.publication import Publication
 
@@ -104,12 +106,12 @@ def value_size(schema: Schema, marks: int, row: Mapping[str, Any]) -> int:
         marks: The marks of the first byte.
         row: The features by their names.
     """
-    features = [(wire_type(kind), row[name]) for name, kind in schema.features]
+    features = [(online_type(kind), row[name]) for name, kind in schema.features]
     bits = (len(features) + 7) // 8 if marks & NULLS else 0
     return header_size(marks) + bits + sum(_size(kind, value) for kind, value in features)
 
 
-def _size(kind: WireType, value: Any) -> int:
+def _size(kind: OnlineType, value: Any) -> int:
     if kind.width is not None:
         return kind.width
     if value is None:

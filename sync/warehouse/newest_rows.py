@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from featurestore.errors import UnsupportedOnlineType
-from featurestore.online.codec import Schema
-from featurestore.online.keys import key_writer
-from featurestore.online.online_types import wire_type_name
+from featurestore.online.key_values import key_writer
+from featurestore.online.online_types import online_type_name
+from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
@@ -47,7 +47,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
 
 
 def _schema(view: FeatureView, found: pa.Schema) -> Schema:
-    names = {name: wire_type_name(found.field(name).type) for name in found.names}
+    names = {name: online_type_name(found.field(name).type) for name in found.names}
     features = [feature.name for feature in view.features]
     refused = [f"{name} ({found.field(name).type})" for name in features if names[name] is None]
     for key in view.join_keys:

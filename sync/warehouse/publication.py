@@ -9,7 +9,7 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from featurestore.online.codec import Schema
+from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.latest_rows import EntitySubset, latest_rows, newest_instants
 

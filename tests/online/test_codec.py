@@ -13,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError, UnsupportedOnlineType
-from featurestore.online.codec import CREATED, HEAD, NULLS, Decoder, Schema, fingerprint_of
-from featurestore.online.online_types import to_arrow_type, wire_type, wire_type_name
+from featurestore.online.decoder import Decoder
+from featurestore.online.online_types import online_type, online_type_name, to_arrow_type
+from featurestore.online.row_format import CREATED, HEAD, NULLS, fingerprint_of
+from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import micros
 from sync.encoding.encoder import Encoder
 from sync.redis.stored_rows import value_size
@@ -267,8 +269,8 @@ def test_a_types_name_round_trips_through_arrow(kind):
     """The Arrow type of a published type is published under the same name."""
     name, _ = kind
 
-    assert name == wire_type_name(to_arrow_type(name))
-    assert name == wire_type(name).name
+    assert name == online_type_name(to_arrow_type(name))
+    assert name == online_type(name).name
 
 
 @pytest.mark.parametrize(
@@ -290,14 +292,14 @@ def test_a_types_name_round_trips_through_arrow(kind):
 )
 def test_a_type_without_a_format_has_no_name(arrow_type):
     """What could not be read back exactly is not published at all."""
-    assert None is wire_type_name(arrow_type)
+    assert None is online_type_name(arrow_type)
 
 
 @pytest.mark.parametrize("name", ["int128", "list<", "list<any>", "decimal(5)", "", "timestamp"])
 def test_an_unknown_type_in_a_schema_is_an_error(name):
     """A schema that a newer release wrote is refused by name, not misread."""
-    with pytest.raises(UnsupportedOnlineType, match="is no type of the online format"):
-        wire_type(name)
+    with pytest.raises(UnsupportedOnlineType, match="is not a type of the online format"):
+        online_type(name)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +331,7 @@ def test_an_unknown_type_in_a_schema_is_an_error(name):
 @pytest.mark.parametrize("start", [0, 1])
 def test_arrows_other_layouts_of_a_type_are_published_alike(array, expected, start):
     """Enums and large arrays, whole or cut, are written as the plain type is."""
-    kind = wire_type_name(array.type)
+    kind = online_type_name(array.type)
     batch = pa.record_batch({"f0": array}).slice(start)
     case = Case(Schema((), (("f0", kind),)), batch, [0] * batch.num_rows, None)
 

@@ -14,17 +14,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from featurestore.errors import EntityFrameError, UnsupportedOnlineType
-from featurestore.online.codec import Schema
-from featurestore.online.keys import (
-    entity_key,
-    from_text,
-    key_writer,
-    metadata_key,
-    row_prefix,
-    split_key,
-    view_of,
-)
+from featurestore.online.key_values import from_text, key_writer
+from featurestore.online.keys import entity_key, metadata_key, row_prefix, split_key, view_of
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.schema import Schema
 from sync.encoding.encoder import Encoder
 from tests.support.online_decoder import row_key
 
@@ -210,15 +203,15 @@ def test_a_value_of_a_wrong_type_is_refused_by_name(kind, values):
         with pytest.raises(EntityFrameError) as error:
             key_writer("order_id", kind)(value)
 
-        assert f"The value {value!r} of the join key 'order_id' is no {kind}." == (
+        assert f"The value {value!r} of the join key 'order_id' is not a valid {kind}." == (
             error.value.message
         )
-        assert f"Give it as {kind}, as the feature view has it." == error.value.remedy
+        assert f"Pass it as {kind}, the type in the feature view." == error.value.remedy
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32", "time", "bytes", "list<string>", "double"])
 def test_some_types_cannot_be_keys(kind):
-    """A float has no one way to be written, so no key is made of it."""
+    """Equal floats differ as text, so a float cannot be a key."""
     with pytest.raises(UnsupportedOnlineType, match=r"A join key of type .* cannot be published"):
         key_writer("price", kind)
 

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.codec import CREATED, HEAD, NULLS, Reader, Schema, common_head
+from featurestore.online.column_reader import ColumnReader
+from featurestore.online.row_format import CREATED, HEAD, NULLS, common_head
+from featurestore.online.schema import Schema
 from tests.online.test_codec import cases, exactly
 from tests.support.builders import Table, model
 from tests.support.online_project import NOW, Shop
@@ -28,7 +30,7 @@ def test_some_features_of_many_rows_are_read(data):
     count = len(case.schema.features)
     wanted = data.draw(st.lists(st.integers(0, count - 1), unique=True))
 
-    columns, sparse = Reader(case.schema, case.decoder.marks, wanted).columns(case.encoded())
+    columns, sparse = ColumnReader(case.schema, case.decoder.marks, wanted).columns(case.encoded())
 
     expected = [[row[index] for row in case.rows] for index in wanted]
     assert exactly(expected) == exactly(columns)
@@ -45,7 +47,7 @@ def test_one_row_cut_short_among_others_is_an_error(case, data):
     rows[place] = rows[place][:length]
 
     with pytest.raises(OnlineStoreError, match=f"A value of {length} bytes"):
-        Reader(case.schema, marks, range(len(case.schema.features))).columns(rows)
+        ColumnReader(case.schema, marks, range(len(case.schema.features))).columns(rows)
 
 
 EVENTS = st.one_of(st.sampled_from([-(2**63), -1, 0, 1, 255, 256, 2**63 - 1]), st.integers(0, 600))

@@ -18,8 +18,8 @@ from featurestore.errors import (
     UnknownFeatureService,
     UnknownFeatureView,
 )
-from featurestore.online.codec import Schema
 from featurestore.online.response import Status
+from featurestore.online.schema import Schema
 from tests.support.builders import Table, model, service
 from tests.support.online_decoder import fingerprint
 from tests.support.online_project import NOW, Shop, schema_key
@@ -241,7 +241,7 @@ def test_a_missing_join_key_is_refused(planes):
         planes.get_online_features([DELAY], {"tailnumber": ["N1"]})
 
     assert (
-        "The entity rows have no 'tailnum', a join key that 'plane_features' needs; they have"
+        "The entity rows have no 'tailnum', a join key of 'plane_features'; they have"
         " tailnumber. Did you mean 'tailnumber'?"
     ) == str(error.value)
 
@@ -251,7 +251,7 @@ def test_a_key_of_a_wrong_type_is_refused(planes):
     with pytest.raises(EntityFrameError) as error:
         planes.get_online_features([DELAY], {"tailnum": ["N1", 14228]})
 
-    assert "The value 14228 of the join key 'tailnum' is no string." == error.value.message
+    assert "The value 14228 of the join key 'tailnum' is not a valid string." == error.value.message
 
 
 def test_rows_with_different_keys_are_refused(planes):
@@ -380,7 +380,7 @@ def test_a_service_takes_one_view_under_two_names(shop):
     } == {name: values for name, values in found.items() if name not in rows}
     with pytest.raises(NameCollision, match="one of 'first' and one of 'second'"):
         store.get_online_features(feature_service="pairs", entity_rows=rows)
-    with pytest.raises(EntityFrameError, match="no 'second', a join key that 'second' needs"):
+    with pytest.raises(EntityFrameError, match="no 'second', a join key of 'second'"):
         store.get_online_features(
             feature_service="pairs", entity_rows={"first": ["N1"]}, full_feature_names=True
         )

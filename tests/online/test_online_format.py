@@ -12,16 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore.online.codec import (
-    CREATED,
-    HEAD,
-    MARKS,
-    NO_CREATED,
-    Decoder,
-    Schema,
-    fingerprint_of,
-)
+from featurestore.online.decoder import Decoder
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.row_format import CREATED, HEAD, MARKS, NO_CREATED, fingerprint_of
+from featurestore.online.schema import Schema
 from sync.encoding.encoder import Encoder
 from tests.support.online_decoder import decode_row, fingerprint, row_key, value_of_json
 

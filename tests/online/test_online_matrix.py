@@ -136,8 +136,8 @@ def test_a_feature_that_is_no_number_is_refused(store):
         response.to_matrix()
 
     assert (
-        "A matrix holds numbers, and 'carrier' (string), 'seen' (date), 'tags' (list<string>) are"
-        " none. Leave what is no number out of the request, or encode it in the model."
+        "A matrix holds only numbers, not 'carrier' (string), 'seen' (date), 'tags' (list<string>)."
+        " Leave such features out of the request, or encode them in the model."
     ) == str(error.value)
 
 

@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from featurestore import FeatureStore
-from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.key_values import key_writer
+from featurestore.online.keys import entity_key, row_prefix
 from featurestore.online.redis.connection import client
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from tests.support.builders import manifest_json, model

@@ -141,7 +141,8 @@ def test_the_memory_is_about_right(project, redis_server, redis_client):
 
 def test_the_size_of_a_value_is_exact(project, redis_server, redis_client):
     """The estimated length is the published length, for all types."""
-    from featurestore.online.codec import CREATED, NULLS, Schema
+    from featurestore.online.row_format import CREATED, NULLS
+    from featurestore.online.schema import Schema
 
     store = project.store(redis_server)
     store.sync()

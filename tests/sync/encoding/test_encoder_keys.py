@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.online.codec import Schema
-from featurestore.online.keys import entity_key, key_writer, row_prefix
+from featurestore.online.key_values import key_writer
+from featurestore.online.keys import entity_key, row_prefix
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.schema import Schema
 from sync.encoding.encoder import Encoder
 from sync.orphans import _any_columns, _plain_columns
 from sync.warehouse.publication import Publication

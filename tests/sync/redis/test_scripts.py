@@ -7,7 +7,8 @@ from itertools import product
 
 import pytest
 
-from featurestore.online.codec import CREATED, NO_CREATED, NULLS, Schema
+from featurestore.online.row_format import CREATED, NO_CREATED, NULLS
+from featurestore.online.schema import Schema
 from sync.encoding.byte_columns import from_pieces
 from sync.redis.expiry import expiry_shift
 from sync.redis.publisher import publishing

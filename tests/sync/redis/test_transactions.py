@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from featurestore.errors import SyncError
-from featurestore.online.codec import Schema
+from featurestore.online.schema import Schema
 from sync.encoding.byte_columns import from_pieces
 from sync.redis.expiry import GRACE, expiry_shift
 from sync.redis.publisher import publishing

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from featurestore.errors import DefinitionProblems, SyncError, UnsupportedOnlineType
-from featurestore.online.codec import Schema
+from featurestore.online.schema import Schema
 from tests.support.sync_project import (
     PLANES,
     ROUTES,

@@ -1,0 +1,173 @@
+"""The plan of an online read, made once for all requests of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from featurestore.online.column_reader import ColumnReader
+from featurestore.online.decoder import Decoder
+from featurestore.online.key_values import is_null
+from featurestore.online.keys import encoded, entity_key
+from featurestore.registry.definitions import FeatureView
+
+__all__ = ["FeatureReader", "JoinKeys", "KeyWriter", "ReadPlan", "RequestedKeys", "ViewPlan"]
+
+_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+KeyWriter = Callable[[Any], str]
+
+
+# Not frozen: freezing would slow down the constructor as much as reading a whole row takes.
+@dataclass(slots=True)
+class RequestedKeys:
+    """The Redis keys that entity rows ask for, without their prefix: `{key,key}`.
+
+    Attributes:
+        each: The distinct ones.
+        places: For each entity row, the place of its key in `each`; None for a row with a NULL join
+            key. None instead of a list if row n asks for key n.
+    """
+
+    each: list[str]
+    places: list[int | None] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JoinKeys:
+    """The join keys of one or more views that read them from the same columns.
+
+    Attributes:
+        columns: For each join key: the entity rows' column, the type and the writer of values.
+    """
+
+    columns: tuple[tuple[str, str, KeyWriter], ...]
+
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> RequestedKeys:
+        """Return the keys that entity rows ask for."""
+        found = self._tags(columns, count)
+        once = {*found}
+        if len(once) == len(found) and None not in once:
+            return RequestedKeys(found, None)
+        each = [tag for tag in dict.fromkeys(found) if tag is not None]
+        places = {tag: place for place, tag in enumerate(each)}
+        return RequestedKeys(each, [places.get(tag) for tag in found])
+
+    def _tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Any]:
+        """Return the hash tag of each entity row, in order; None if a join key is NULL."""
+        if not self.columns:
+            return [entity_key("", ())] * count
+        if not count:
+            return []
+        texts = [_texts(columns[name], kind, write) for name, kind, write in self.columns]
+        if len(texts) == 1:
+            return [None if text is None else f"{{{text}}}" for text in texts[0]]
+        return [
+            None if None in row else f"{{{','.join(map(str, row))}}}"
+            for row in zip(*texts, strict=True)
+        ]
+
+
+def _texts(values: Sequence[Any], kind: str, write: KeyWriter) -> Sequence[Any]:
+    """Return values whose text is valid in a Redis key; None for NULL."""
+    types = {*map(type, values)}
+    # Plain integers and alphanumeric text need no encoding: most requests skip the loop below.
+    if types == {int} and kind in _INTEGERS:
+        return values
+    if types == {str} and kind == "string":
+        together = "".join(values)
+        if together.isascii() and together.isalnum():
+            return values
+    return [None if is_null(value) else encoded(write(value)) for value in values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewPlan:
+    """The read of one view.
+
+    Attributes:
+        view: The feature view.
+        wanted: The features, each with its published type; None for an unpublished feature.
+        names: The name of each feature in the result.
+        types: The published type of each feature, by that name.
+        ttl: The greatest age of a row in microseconds; None for any.
+        prefix: The prefix of its Redis keys.
+        keys: Its join keys.
+    """
+
+    view: FeatureView
+    wanted: tuple[tuple[str, str | None], ...]
+    names: tuple[str, ...]
+    types: Mapping[str, str]
+    ttl: int | None
+    prefix: str
+    keys: JoinKeys
+    _readers: dict[Decoder, FeatureReader] = field(default_factory=dict, repr=False)
+
+    def reader(self, decoder: Decoder) -> FeatureReader:
+        """Return the reader of the features from the rows of a decoder."""
+        found = self._readers.get(decoder)
+        if found is None:
+            found = self._readers[decoder] = FeatureReader.of(self.wanted, decoder)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReader:
+    """Reads the features of a plan from rows of one schema with the same marks.
+
+    Attributes:
+        reader: Reads the features that the schema has.
+        lacking: The places of the features that it lacks, or has with another type.
+    """
+
+    reader: ColumnReader
+    lacking: tuple[int, ...]
+
+    @classmethod
+    def of(cls, wanted: Sequence[tuple[str, str | None]], decoder: Decoder) -> FeatureReader:
+        """Return the reader for features; a row lacks a feature that changed its type since."""
+        places = {feature: index for index, feature in enumerate(decoder.schema.features)}
+        found = [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
+        there = [place for place in found if place is not None]
+        lacking = tuple(index for index, place in enumerate(found) if place is None)
+        return cls(ColumnReader(decoder.schema, decoder.marks, there), lacking)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPlan:
+    """The reads of all views.
+
+    Attributes:
+        views: The read of each view.
+        names: The name of each feature in the result.
+        types: The published type of each feature, by that name.
+        join_keys: The distinct join keys of the views.
+    """
+
+    views: tuple[ViewPlan, ...]
+    names: tuple[str, ...]
+    types: Mapping[str, str]
+    join_keys: tuple[JoinKeys, ...]
+
+    @classmethod
+    def of(cls, views: Sequence[ViewPlan]) -> ReadPlan:
+        """Return the plan of several views."""
+        types: dict[str, str] = {}
+        for view in views:
+            types |= view.types
+        keys = dict.fromkeys(view.keys for view in views)
+        return cls(tuple(views), tuple(types), types, tuple(keys))
+
+    def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
+        """Return the keys to read of each view, without their prefix."""
+        tags = {keys: keys.tags(columns, count) for keys in self.join_keys}
+        return [tags[view.keys] for view in self.views]
+
+    def keys_of(self, tags: Sequence[RequestedKeys]) -> list[str]:
+        """Return the Redis keys to read, one view after the other."""
+        keys: list[str] = []
+        for view, asked in zip(self.views, tags, strict=True):
+            prefix = view.prefix
+            keys += [prefix + tag for tag in asked.each]
+        return keys

@@ -1,0 +1,71 @@
+"""The schema of a view's published rows, which Redis keeps as JSON beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from featurestore.online.row_format import FORMAT_VERSION, HEAD, wrong_format
+
+__all__ = ["Schema", "fingerprint_of_schema"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The published names and types of a view's keys and features.
+
+    Attributes:
+        keys: The join keys in order, each with the name of its type.
+        features: The features in order, each with the name of its type.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    features: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """The first 4 bytes of the SHA-256 of the schema's JSON; every row contains it."""
+        return fingerprint_of_schema(self.to_json().encode())
+
+    def head(self, marks: int) -> bytes:
+        """Return the first bytes of this schema's rows with the given marks."""
+        return bytes([FORMAT_VERSION << 4 | marks]) + self.fingerprint
+
+    def to_json(self) -> str:
+        """Return the schema as JSON, the same text for equal schemas.
+
+        >>> Schema((("tailnum", "string"),), (("seats", "int32"),)).to_json()
+        '{"version":2,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
+        """
+        content = {"version": FORMAT_VERSION, "keys": self.keys, "features": self.features}
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Schema:
+        """Return the schema in a JSON text.
+
+        Raises:
+            OnlineStoreError: The text has another version of the format, or is damaged.
+        """
+        try:
+            content = json.loads(text)
+            if content["version"] != FORMAT_VERSION:
+                raise wrong_format(f"A schema of format {content['version']}")
+            keys, features = (
+                tuple((str(name), str(kind)) for name, kind in content[part])
+                for part in ("keys", "features")
+            )
+        except (ValueError, LookupError, TypeError) as error:
+            raise wrong_format("A schema that is not valid JSON") from error
+        return cls(keys, features)
+
+
+def fingerprint_of_schema(text: bytes) -> bytes:
+    """Return the fingerprint of a schema's JSON.
+
+    >>> fingerprint_of_schema(b"{}").hex()
+    '44136fa3'
+    """
+    return hashlib.sha256(text).digest()[: HEAD - 1]
