@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from featurestore.values.durations import format_duration
 
@@ -19,7 +18,7 @@ __all__ = [
 ]
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Write one value.
 
     >>> plain(None), plain(True), plain(1.23456789), plain(datetime(2013, 1, 1, 12))
@@ -36,7 +35,7 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def exact_cell(value: Any) -> str:
+def exact_cell(value: object) -> str:
     """Write a value so that two different values never look the same.
 
     >>> exact_cell(None), exact_cell(0.1 + 0.2), exact_cell("NULL")
@@ -47,7 +46,7 @@ def exact_cell(value: Any) -> str:
     return repr(value) if isinstance(value, float | bytes) else plain(value)
 
 
-def list_cell(value: Any) -> str:
+def list_cell(value: object) -> str:
     """Write a list or a mapping without brackets.
 
     >>> list_cell({"route": ["origin", "dest"]})

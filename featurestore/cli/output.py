@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from rich import box
@@ -53,7 +53,7 @@ def note(message: str) -> None:
 
 def print_table(
     columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[Sequence[object]],
     *,
     title: str | None = None,
     right: Sequence[str] = (),
@@ -118,12 +118,12 @@ def _print_highlighted(text: str, language: str, *, end: str) -> None:
         print(text, end=end)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Write one value as indented JSON."""
     print(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: object) -> object:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, (Decimal, UUID)):

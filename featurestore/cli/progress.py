@@ -1,4 +1,7 @@
-"""Progress while a command works: a bar or a spinner on a terminal, a line or nothing in a log."""
+"""Progress while a command works: a bar or a spinner on a terminal, a line or nothing in a log.
+
+Rich's progress bars are imported when they are shown, to keep short commands fast to start.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
 from featurestore.cli.output import note, stderr
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from sync.report import ProgressEvent
 
 __all__ = ["counting_views", "publishing_views", "reading_models", "working"]
@@ -26,7 +21,9 @@ __all__ = ["counting_views", "publishing_views", "reading_models", "working"]
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show what the command is doing and for how long; a log gets nothing."""
+    """Show the command's activity and its duration; a log gets nothing."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     shown = stderr.is_terminal
     with Progress(*columns, console=stderr, transient=True, disable=not shown) as progress:
@@ -40,6 +37,8 @@ def reading_models() -> Iterator[Callable[[str], None] | None]:
     if not stderr.is_terminal:
         yield None
         return
+    from rich.progress import Progress
+
     with Progress(console=stderr, transient=True) as bar:
         task = bar.add_task("Reading models", total=None)
         yield lambda name: bar.update(task, advance=1, description=name)
@@ -51,6 +50,8 @@ def counting_views() -> Iterator[Callable[[str, int, int], None] | None]:
     if not stderr.is_terminal:
         yield None
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task("")
@@ -75,6 +76,8 @@ def publishing_views(*, wanted: bool) -> Iterator[Callable[[ProgressEvent], None
 
 @contextmanager
 def _bars() -> Iterator[Callable[[ProgressEvent], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

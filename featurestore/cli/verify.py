@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -90,5 +90,5 @@ def _print_verdicts(report: VerifyReport) -> None:
     note("All good." if report.good else "The next `featurestore sync --full` repairs it.")
 
 
-def _key(key: Mapping[str, Any]) -> str:
+def _key(key: Mapping[str, object]) -> str:
     return ",".join(f"{name}={plain(value)}" for name, value in key.items())
