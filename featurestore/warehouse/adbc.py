@@ -1,6 +1,6 @@
-"""A warehouse behind an ADBC driver: rows come and go as Arrow, whatever the engine.
+"""A warehouse behind an ADBC driver, which exchanges rows as Arrow.
 
-An engine's own file says how to connect, and what the engine does unlike the others.
+An engine's own file holds how to connect and how the engine differs from the others.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _DRIVERS_OWN = re.compile(r"^[A-Z_]+: (\[\w+\] )?")
 
 
 def driver(name: str, extra: str) -> Any:
-    """Import the DBAPI module of a driver.
+    """Return the DBAPI module of a driver.
 
     Args:
-        name: The driver's package, as it is imported.
-        extra: The extra that brings it.
+        name: The name by which Python imports the driver's package.
+        extra: The extra that installs it.
 
     Raises:
-        MissingExtra: It is not installed.
+        MissingExtra: The driver is not installed.
     """
     try:
         return importlib.import_module(f"{name}.dbapi")
@@ -62,17 +62,17 @@ class AdbcWarehouse(Warehouse):
 
     Args:
         dbapi: The driver's DBAPI module.
-        options: What its `connect` takes.
-        address: Where the warehouse is, for errors; without secrets.
-        secrets: What no error may show.
+        options: The arguments of its `connect`.
+        address: The warehouse's address for messages, without secrets.
+        secrets: Texts that errors must not show.
 
     Raises:
-        WarehouseUnavailable: The warehouse cannot be reached, or turns the connection away.
+        WarehouseUnavailable: The warehouse does not answer, or refuses the connection.
     """
 
     dialect: ClassVar[str]
     ingest_options: ClassVar[Mapping[str, Any]] = {}
-    """What the driver has to be told to find a temporary table when it ingests."""
+    """Options with which the driver finds a temporary table when it ingests."""
 
     def __init__(
         self, dbapi: Any, options: Mapping[str, Any], *, address: str, secrets: Sequence[str] = ()
@@ -96,11 +96,11 @@ class AdbcWarehouse(Warehouse):
         return f"{self.dialect} {information.get('vendor_version', '')}".strip()
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Sum the hashes of all rows."""
+        """Return an expression for the sum of all rows' hashes."""
         raise NotImplementedError
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
-        """Describe a relation or a query, by asking for none of its rows."""
+        """Return the columns of a relation or a query, from a SELECT without rows."""
         described = f"(\n{source}\n) AS described" if is_query else source
         with self._translated(
             "describe the entity frame's SQL" if is_query else f"describe {source}"
@@ -110,7 +110,7 @@ class AdbcWarehouse(Warehouse):
         return {self._name(field.name): self._data_type(field) for field in schema}
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Copy Arrow data into a temporary table, by the driver's bulk path."""
+        """Copy Arrow data into a temporary table with the driver's bulk ingest."""
         table = canonical_table(table)
         columns = ", ".join(
             f"{self._identifier(field.name)} {self._spelled(sql_type(field.name, field.type))}"
@@ -124,7 +124,7 @@ class AdbcWarehouse(Warehouse):
         return name
 
     def stage(self, name: str, sql: str) -> str:
-        """Keep a query's rows in a temporary table."""
+        """Store a query's rows in a temporary table."""
         self.execute(f"CREATE TEMPORARY TABLE {name} AS\n{sql}")
         return name
 
@@ -169,14 +169,14 @@ class AdbcWarehouse(Warehouse):
         return exp.to_identifier(name, quoted=True).sql(self.dialect)
 
     def _stored_name(self, table: str) -> str:
-        """Return a table's name as the engine stores it, where it was written unquoted."""
+        """Return the engine's stored form of a table's unquoted name."""
         return table
 
     def _data_type(self, field: pa.Field[Any]) -> DataType:
         return data_type(field.type)
 
     def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
-        """Return the type in which a column's values are handed on: DuckDB's for the same."""
+        """Return the type of a result's column, the same as DuckDB's for the same values."""
         return pa.string() if field.type in (pa.json_(), pa.uuid()) else canonical_type(field.type)
 
     def _spelled(self, data_type: str) -> str:
@@ -196,13 +196,13 @@ class AdbcWarehouse(Warehouse):
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
-        """Turn the driver's errors into ours."""
+        """Translate the driver's errors into the package's own."""
         try:
             yield
         except self._errors as error:
             raise self._ours(doing, error) from None
         except (pa.ArrowException, OSError) as error:
-            # What the engine says while rows are fetched comes through Arrow.
+            # An error of the engine while it fetches rows comes through Arrow.
             raise WarehouseError(f"Cannot {doing}: {self._reason(error)}") from None
 
     def _ours(self, doing: str, error: Exception) -> WarehouseError:
@@ -216,7 +216,7 @@ class AdbcWarehouse(Warehouse):
         return WarehouseError(message)
 
     def _reason(self, error: Exception) -> str:
-        """Return the engine's own words: its first line, without the driver's and the secrets."""
+        """Return the engine's first line, without the driver's prefix and without secrets."""
         words = str(error).split("\nQuery was:")[0].strip().splitlines() or [repr(error)]
         reason = _DRIVERS_OWN.sub("", words[0].rpartition("ERROR:")[2].strip())
         for secret in self._secrets:

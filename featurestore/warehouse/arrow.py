@@ -1,7 +1,7 @@
-"""Arrow data on its way to a warehouse and back, for the engines that are reached through Arrow.
+"""Convert Arrow data to and from the types of a warehouse.
 
-Frames and results spell one and the same type in many ways. Here each has one spelling, so that a
-training set has the same types whichever engine built it.
+Frames and drivers use several Arrow types for one logical type. This module maps each to one
+canonical type, so that a training set has the same types on every engine.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SCALARS = (
 )
 _KINDS: dict[Any, Kind] = {arrow: kind for arrow, kind, _ in _SCALARS}
 _WORDS: dict[Any, str] = {arrow: word for arrow, _, word in _SCALARS}
-# What is left of a type once its unit, its width and its way of storing are taken away.
+# The canonical type of each variant in unit, width or storage.
 _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_large_string, pa.string()),
     (pa.types.is_string_view, pa.string()),
@@ -50,18 +50,18 @@ _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_float16, pa.float32()),
     (pa.types.is_date64, pa.date32()),
     (pa.types.is_time, pa.time64("us")),
-    # Engines have no unsigned integers, and a driver may write the bits of 64 as a signed one.
+    # Engines lack unsigned integers, and a driver may write a uint64's bits as a signed integer.
     (pa.types.is_uint8, pa.int16()),
     (pa.types.is_uint16, pa.int32()),
     (pa.types.is_uint32, pa.int64()),
     (pa.types.is_uint64, pa.decimal128(20, 0)),
 )
 ErrorContext = Callable[[], AbstractContextManager[None]]
-"""Makes the context in which rows are fetched: it translates the engine's errors."""
+"""Returns a context that translates the engine's errors while rows are fetched."""
 
 
 def canonical_type(arrow: Any) -> pa.DataType:
-    """Return the one spelling of a type; instants with a zone are in UTC.
+    """Return the canonical type; instants with a zone become UTC.
 
     >>> print(canonical_type(pa.dictionary(pa.int8(), pa.large_string())))
     string
@@ -87,7 +87,7 @@ def _is_list(arrow: pa.DataType) -> bool:
 
 
 def data_type(arrow: Any) -> DataType:
-    """Return the logical type of a type.
+    """Return the logical type of an Arrow type.
 
     >>> str(data_type(pa.list_(pa.decimal128(10, 2))))
     'array<decimal(10,2)>'
@@ -102,14 +102,14 @@ def data_type(arrow: Any) -> DataType:
 
 
 def sql_type(name: str, arrow: Any) -> str:
-    """Return the type of a column to be created, in DuckDB's words, which translate to all others.
+    """Return the SQL type of a new column, as DuckDB spells it; sqlglot translates that spelling.
 
     Args:
         name: The column's name, for the error.
-        arrow: Its type in `canonical_type` spelling.
+        arrow: The column's canonical type.
 
     Raises:
-        WarehouseError: A table has no such column.
+        WarehouseError: A table cannot hold the type.
     """
     if pa.types.is_decimal(arrow):
         return f"decimal({arrow.precision},{arrow.scale})"
@@ -124,10 +124,10 @@ def sql_type(name: str, arrow: Any) -> str:
 
 
 def canonical_table(table: pa.Table) -> pa.Table:
-    """Return a frame with each type in its one spelling."""
+    """Return a table with canonical types."""
     schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
     columns = [
-        # An instant finer than a microsecond is cut, as the warehouse would.
+        # Truncate instants to microseconds, as the warehouse does.
         column.cast(field.type, safe=not pa.types.is_timestamp(field.type))
         for column, field in zip(table.columns, schema, strict=True)
     ]
@@ -137,11 +137,11 @@ def canonical_table(table: pa.Table) -> pa.Table:
 def recast(
     reader: pa.RecordBatchReader, schema: pa.Schema, guard: ErrorContext
 ) -> pa.RecordBatchReader:
-    """Hand on rows in the types and under the names of another schema.
+    """Return rows with the types and names of another schema.
 
     Args:
-        reader: The rows as a driver gives them.
-        schema: How they are wanted.
+        reader: The rows from a driver.
+        schema: The schema of the result.
         guard: Translates the driver's errors.
     """
 
@@ -170,7 +170,7 @@ def _cast(column: Any, arrow: pa.DataType) -> Any:
 
 
 def write_parquet(path: Path, reader: pa.RecordBatchReader) -> int:
-    """Write rows to a Parquet file beside its place, then move it there: never half a file."""
+    """Write rows to a Parquet file atomically, and return their number."""
     rows = 0
     try:
         with (

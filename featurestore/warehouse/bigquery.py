@@ -1,4 +1,4 @@
-"""BigQuery, connected to as dbt-bigquery does. It runs nowhere but at Google: not executed here.
+"""BigQuery, with the connection settings of dbt-bigquery; no test executes it.
 
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/bigquery-setup
 """
@@ -46,10 +46,10 @@ class BigQueryWarehouse(AdbcWarehouse):
 
         Args:
             profile: The target.
-            write: Makes no difference.
+            write: Ignored.
 
         Raises:
-            WarehouseUnavailable: The project cannot be reached, or turns the connection away.
+            WarehouseUnavailable: The project does not answer, or refuses the connection.
             MissingExtra: The driver is not installed.
         """
         settings = profile.settings
@@ -64,22 +64,25 @@ class BigQueryWarehouse(AdbcWarehouse):
         )
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Sum the hashes of all rows."""
+        """Return an expression for the sum of all rows' hashes."""
         if not columns:
             return "CAST(NULL AS STRING)"
         hashed = f"FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({', '.join(columns)})))"
         return f"CAST(SUM(CAST({hashed} AS BIGNUMERIC)) AS STRING)"
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Refuse: a temporary table needs a session, which the driver does not keep."""
+        """Raise: a temporary table needs a session, and the driver does not keep one."""
         raise EntityFrameError(
             f"A data frame of {len(table.column_names)} columns cannot be uploaded to BigQuery as"
             f" {name}.",
-            remedy="Load it into a table, and give the table's name.",
+            remedy="Load it into a table, and pass the table's name.",
         )
 
     def stage(self, name: str, sql: str) -> str:
-        """Keep a query's rows in a table that is dropped with the connection, or in a day."""
+        """Store a query's rows in a table that the connection drops when it closes.
+
+        BigQuery itself drops the table after a day, in case the process dies before.
+        """
         table = f"{self._dataset}.`{name}_{uuid.uuid4().hex}`"
         expires = "TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)"
         self.execute(f"CREATE TABLE {table} OPTIONS (expiration_timestamp = {expires}) AS\n{sql}")
@@ -87,7 +90,7 @@ class BigQueryWarehouse(AdbcWarehouse):
         return table
 
     def close(self) -> None:
-        """Drop what was staged, and close the connection."""
+        """Drop the staged tables, and close the connection."""
         with contextlib.suppress(WarehouseError):
             while self._staged:
                 self.execute(f"DROP TABLE IF EXISTS {self._staged.pop()}")

@@ -1,32 +1,30 @@
-"""DuckDB, connected to as dbt-duckdb does: the same file, settings, extensions and attachments.
+"""DuckDB, with the same file, settings, extensions and attachments as dbt-duckdb.
 
-A reader opens the file read-only, so that it never blocks another reader; DuckDB lets no second
-process in while a writer holds the file. The session runs in UTC whatever the machine says.
+A reader opens the file read-only, so it never blocks another reader. While a writer holds the file,
+DuckDB lets no other process in. The session runs in UTC, independent of the machine's zone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlglot import exp
 
 from featurestore.errors import (
-    MissingExtra,
     RelationNotBuilt,
     WarehouseError,
-    WarehouseUnavailable,
 )
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
+from featurestore.warehouse.duckdb_file import database_path, open_database
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -35,18 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DuckDBWarehouse"]
 
-_MEMORY = ":memory:"
 _BATCH_ROWS = 65_536
-_OPENING = threading.Lock()
-_WHOLE_SCAN = {"Table", "Type", "Projections", "Estimated Cardinality"}
-"""What a plan says of a scan that leaves out no row."""
 
 
 class DuckDBWarehouse(Warehouse, KeepsStatistics):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:
-        connection: An open connection, which is closed with the warehouse.
+        connection: An open connection; closing the warehouse closes it.
     """
 
     dialect = "duckdb"
@@ -56,7 +50,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         with _translated("configure the session"):
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET default_null_order = 'nulls_last'")
-            # A long query would draw a bar on standard output, among the data.
+            # The progress bar of a long query goes to standard output, among the data.
             connection.execute("SET enable_progress_bar = false")
 
     @classmethod
@@ -68,11 +62,13 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             write: Whether to open the file for writing.
 
         Raises:
-            WarehouseUnavailable: The file is missing, locked by a writer, or no database.
+            WarehouseUnavailable: The file is missing, locked by a writer, or not a database.
             MissingExtra: DuckDB is not installed.
         """
-        path = _database_path(profile)
-        warehouse = cls(_open(path, write=write, config=profile.settings.get("config_options")))
+        path = database_path(profile)
+        warehouse = cls(
+            open_database(path, write=write, config=profile.settings.get("config_options"))
+        )
         try:
             warehouse._prepare(profile)
         except BaseException:
@@ -81,7 +77,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         return warehouse
 
     def _prepare(self, profile: Profile) -> None:
-        """Do to the session what dbt-duckdb does to its own."""
+        """Configure the session as dbt-duckdb does."""
         for extension in profile.settings.get("extensions") or ():
             name = extension["name"] if isinstance(extension, dict) else extension
             self.execute(f"LOAD {exp.to_identifier(str(name)).sql('duckdb')}")
@@ -114,17 +110,17 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         return f"duckdb {duckdb.__version__}"
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Sum the hashes of all rows."""
+        """Return an expression for the sum of all rows' hashes."""
         if not columns:
             return "NULL::VARCHAR"
         total = f"sum(hash({', '.join(columns)})::HUGEINT)"
         return f"printf('%x', ({total} % {2**60})::BIGINT)"
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
-        """Describe a relation or a query."""
+        """Return the columns of a relation or a query."""
         described = f"(\n{source}\n)" if is_query else source
         with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
-            # Bound but never run, which takes a third of the time of DESCRIBE.
+            # DuckDB binds this query without running it, in a third of the time of DESCRIBE.
             found = self.connection.sql(f"SELECT * FROM {described}")
         types = zip(found.columns, found.types, strict=True)
         return {name: _type(str(data_type)) for name, data_type in types}
@@ -138,26 +134,26 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
-        """Read the planner's own estimate, and the statistics that tables keep of their columns."""
+        """Return the planner's estimate, with the statistics that a table keeps of its columns."""
         relation = f"(\n{source}\n)" if is_query else source
         with _translated(f"plan a scan of {source}"):
             explained = self.connection.execute(
                 f"EXPLAIN (FORMAT json) SELECT * FROM {relation}"
             ).fetchall()
             plan = json.loads(explained[0][1]) if explained else []
-            rows = _cardinality(plan)
+            rows = cardinality(plan)
             if rows is None:
                 return None
             wanted = (*columns, *([over] if over else ())) if rows > above else ()
             kept = self._statistics(relation, wanted)
         known = [kept.get(name, {}).get("approx_unique") for name in columns]
         distinct = max((int(count) for count in known if count), default=None)
-        return Estimate(rows, distinct, _span(kept.get(over or "", {})), _is_table(plan))
+        return Estimate(rows, distinct, time_span(kept.get(over or "", {})), is_table(plan))
 
     def _statistics(self, relation: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not columns:
             return {}
-        # As JSON: DuckDB asks for one more package to hand out an instant with a zone.
+        # As JSON, because DuckDB needs another package (pytz) to return an instant with a zone.
         wanted = ", ".join(
             f"to_json(stats({exp.to_identifier(name, quoted=True).sql('duckdb')}))"
             for name in columns
@@ -167,12 +163,12 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         return {name: json.loads(entry) for name, entry in entries if entry}
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Register Arrow data: DuckDB reads it in place, without a copy."""
+        """Register Arrow data, which DuckDB reads in place, without a copy."""
         self.connection.register(name, table)
         return exp.to_identifier(name).sql("duckdb")
 
     def stage(self, name: str, sql: str) -> str:
-        """Keep a query's rows in a temporary table."""
+        """Store a query's rows in a temporary table."""
         self.execute(f"CREATE TEMP TABLE {name} AS\n{sql}")
         return name
 
@@ -195,7 +191,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         return int(row[0]) if row else 0
 
     def write_parquet(self, path: Path, sql: str) -> int:
-        """Write a Parquet file beside its place, then move it there: never half a file."""
+        """Write a Parquet file atomically."""
         with atomic_write(path) as part, _translated(f"write {path}"):
             target = exp.Literal.string(str(part)).sql("duckdb")
             row = self.connection.execute(
@@ -208,84 +204,8 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         self.connection.close()
 
 
-def _database_path(profile: Profile) -> str:
-    path = str(profile.settings.get("path") or _MEMORY)
-    if path == _MEMORY:
-        raise WarehouseUnavailable(
-            f"Target '{profile.target}' of profile '{profile.name}' keeps its warehouse in memory,"
-            " so nothing of it outlives dbt.",
-            remedy="Give the target a `path:` to a file.",
-        )
-    if "://" in path or path.startswith("md:"):
-        return path
-    return str((profile.folder / Path(path).expanduser()).resolve())
-
-
-def _open(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConnection:
-    try:
-        import duckdb
-        import pyarrow as pa  # noqa: F401, results are Arrow
-    except ImportError as error:
-        missing = error.name or "duckdb"
-        raise MissingExtra(missing, "duckdb", purpose="Reading the warehouse") from None
-    if "://" not in path and not path.startswith("md:") and not Path(path).is_file():
-        raise WarehouseUnavailable(
-            f"The warehouse file {path} does not exist.",
-            remedy="Run `dbt build`, or check `path:` in profiles.yml.",
-        )
-    try:
-        # Else a second thread may get the database before the first has taught it to read Arrow.
-        with _OPENING:
-            return duckdb.connect(path, read_only=not write, config=dict(config or {}))
-    except duckdb.Error as error:
-        raise _unavailable(path, str(error)) from error
-
-
-def _unavailable(path: str, reason: str) -> WarehouseUnavailable:
-    first = reason.splitlines()[0].partition(" See also ")[0].rstrip(".") + "."
-    if "lock" in reason:
-        return WarehouseUnavailable(
-            f"The warehouse file {path} is locked by another process: {first}",
-            remedy="Wait until that process (dbt, a sync, an open session) has finished.",
-        )
-    if "different configuration" in reason:
-        return WarehouseUnavailable(
-            f"The warehouse file {path} is already open in this process: {first}",
-            remedy="Close the other connection to the file first.",
-        )
-    return WarehouseUnavailable(f"Cannot open the warehouse file {path}: {first}")
-
-
-def _cardinality(nodes: Sequence[dict[str, Any]]) -> int | None:
-    """Return the estimate nearest to the root of a plan; projections may carry none."""
-    for node in nodes:
-        estimate = node.get("extra_info", {}).get("Estimated Cardinality")
-        if estimate is not None:
-            return int(estimate)
-        below = _cardinality(node.get("children", ()))
-        if below is not None:
-            return below
-    return None
-
-
-def _is_table(nodes: Sequence[dict[str, Any]]) -> bool:
-    """Whether a plan reads a whole table and does nothing else, such as taking a sample."""
-    if [str(node.get("name", "")).strip() for node in nodes] != ["SEQ_SCAN"]:
-        return False
-    return set(nodes[0].get("extra_info", ())) <= _WHOLE_SCAN
-
-
-def _span(statistics: Mapping[str, Any]) -> timedelta | None:
-    try:
-        first, last = (datetime.fromisoformat(str(statistics[end])) for end in ("min", "max"))
-        return last - first
-    except (KeyError, ValueError, TypeError):
-        # No statistics, or instants beyond what Python can hold.
-        return None
-
-
 def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """Name the zone of instants as the rest of the world does: DuckDB says Etc/UTC."""
+    """Rename the zone of instants to UTC, as other libraries have it; DuckDB says Etc/UTC."""
     import pyarrow as pa
 
     schema = reader.schema
@@ -305,7 +225,7 @@ def _type(text: str) -> DataType:
 
 @contextlib.contextmanager
 def _translated(doing: str) -> Iterator[None]:
-    """Turn DuckDB's errors into ours; the engine's first line is the most telling one."""
+    """Translate DuckDB's errors into the package's own."""
     import duckdb
 
     try:

@@ -1,4 +1,4 @@
-"""PostgreSQL, connected to as dbt-postgres does.
+"""PostgreSQL, with the connection settings of dbt-postgres.
 
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/postgres-setup
 """
@@ -21,7 +21,7 @@ from featurestore.warehouse.arrow import canonical_type, data_type
 
 __all__ = ["PostgresWarehouse"]
 
-# libpq's word for each key of the profile.
+# libpq's keyword for each key of the profile.
 _WORDS = {
     "host": "host",
     "port": "port",
@@ -59,10 +59,10 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
 
         Args:
             profile: The target.
-            write: Makes no difference.
+            write: Ignored.
 
         Raises:
-            WarehouseUnavailable: The server cannot be reached, or turns the connection away.
+            WarehouseUnavailable: The server does not answer, or refuses the connection.
             MissingExtra: The driver is not installed.
         """
         settings = profile.settings
@@ -84,14 +84,14 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         return warehouse
 
     def _prepare(self, settings: Mapping[str, Any]) -> None:
-        """Do to the session what dbt does to its own, and fix what hashes of rows depend on."""
+        """Configure the session as dbt does, and fix the settings that hashes of rows depend on."""
         if settings.get("role"):
             self.execute(f"SET ROLE {self._identifier(str(settings['role']))}")
         for name, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("bytea_output", "hex")):
             self.execute(f"SET {name} = '{value}'")
         path = str(settings.get("search_path") or "")
         if not path and settings.get("schema"):
-            # A name without a schema means a table where dbt builds, else one of the role's own.
+            # A name without a schema means a table in dbt's schema, else in the role's own path.
             own = self._identifier(str(settings["schema"]))
             path = ", ".join(part for part in (own, self._setting("search_path")) if part)
         if path:
@@ -108,7 +108,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         return f"postgres {self._setting('server_version')}"
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Sum the hashes of all rows, each as the text that PostgreSQL writes for it."""
+        """Return an expression for the sum of all rows' hashes; PostgreSQL hashes a row's text."""
         if not columns:
             return "NULL::text"
         total = f"sum(hashtextextended(ROW({', '.join(columns)})::text, 0)::numeric)"
@@ -119,11 +119,11 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         source: str,
         columns: Sequence[str] = (),
         *,
-        over: str | None = None,  # noqa: ARG002, there is no choice of shape that it would decide
+        over: str | None = None,  # noqa: ARG002, PostgreSQL has no ASOF shape to choose by it
         above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
-        """Read what ANALYZE last found in a table."""
+        """Return the statistics of the last ANALYZE of a table."""
         if is_query:
             return None
         relation = f"to_regclass({_literal(source)})"
@@ -133,7 +133,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
             )
             rows = int(found[0][0]) if found else -1
             if rows < 0:
-                # The table was never analyzed.
+                # No ANALYZE has run yet.
                 return None
             wanted = columns if rows > above else ()
             return Estimate(rows, self._distinct(relation, rows, wanted))
@@ -148,18 +148,18 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
             " JOIN pg_catalog.pg_class AS c ON c.relname = s.tablename AND c.relnamespace = n.oid"
             f" WHERE c.oid = {relation} AND s.attname IN ({names})"
         )
-        # Below zero it is a share of the rows.
+        # A negative number is a share of the rows.
         counts = [int(share if share >= 0 else -share * rows) for (share,) in found]
         return max(counts, default=None)
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Copy Arrow data into a temporary table; nobody but us would ever analyze it."""
+        """Copy Arrow data into a temporary table, and ANALYZE it: autovacuum skips such tables."""
         uploaded = super().upload(name, table)
         self.execute(f"ANALYZE {uploaded}")
         return uploaded
 
     def write_table(self, name: str, sql: str) -> int:
-        """Replace a table in one transaction: others read the old one until the new one is full."""
+        """Replace a table in one transaction; others read the old table until the commit."""
         table = exp.to_table(name, dialect="postgres")
         part = table.copy()
         part.set("this", exp.to_identifier(f"_featurestore_{os.getpid()}"))
@@ -190,7 +190,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         return pa.string() if arrow in (pa.json_(), pa.uuid()) else canonical_type(arrow)
 
     def _arrow(self, field: pa.Field[Any]) -> pa.DataType:
-        """Return the type of a column of which the driver knows but PostgreSQL's name."""
+        """Return the Arrow type of a column that the driver returns as opaque."""
         arrow: Any = field.type
         if pa.types.is_list(arrow):
             return pa.list_(self._arrow(arrow.value_field))
@@ -200,7 +200,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         if native == "numeric":
             digits = _digits(field)
             if digits is None or digits[0] > _WIDEST:
-                # Any number of digits, and NaN: only a floating point number takes them all.
+                # Without a precision it holds any number of digits and NaN: only a float fits all.
                 return pa.float64()
             return (pa.decimal128 if digits[0] <= 38 else pa.decimal256)(*digits)  # noqa: PLR2004
         return pa.string() if native in self._enums else arrow.storage_type
@@ -215,7 +215,7 @@ def _digits(field: pa.Field[Any]) -> tuple[int, int] | None:
     modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", -1)) - _BYTES_OF_HEADER
     if modifier < 0:
         return None
-    # The scale has eleven bits, the first of them for its sign.
+    # The lower eleven bits are the scale, in two's complement.
     return modifier >> 16, ((modifier & 0x7FF) ^ 1024) - 1024
 
 

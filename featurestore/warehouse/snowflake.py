@@ -1,4 +1,4 @@
-"""Snowflake, connected to as dbt-snowflake does. It runs only at Snowflake: not executed here.
+"""Snowflake, with the connection settings of dbt-snowflake; no test executes it.
 
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/snowflake-setup
 """
@@ -63,10 +63,10 @@ class SnowflakeWarehouse(AdbcWarehouse):
 
         Args:
             profile: The target.
-            write: Makes no difference.
+            write: Ignored.
 
         Raises:
-            WarehouseUnavailable: The account cannot be reached, or turns the connection away.
+            WarehouseUnavailable: The account does not answer, or refuses the connection.
             MissingExtra: The driver is not installed.
         """
         settings = profile.settings
@@ -84,13 +84,13 @@ class SnowflakeWarehouse(AdbcWarehouse):
         return warehouse
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Hash all rows; Snowflake has an aggregate for it."""
+        """Return an expression for the hash of all rows, by Snowflake's own aggregate."""
         if not columns:
             return "CAST(NULL AS VARCHAR)"
         return f"IFF(count(*) = 0, NULL, TO_VARCHAR(HASH_AGG({', '.join(columns)})))"
 
     def _name(self, name: str) -> str:
-        # The statements write names in plain lower case unquoted: Snowflake returns them in upper.
+        # Statements leave plain names unquoted, so Snowflake returns them in upper case.
         return name.lower() if _FOLDED.fullmatch(name) else name
 
     def _identifier(self, name: str) -> str:

@@ -1,6 +1,6 @@
-"""Spark, in the session of this process, as dbt-spark's `method: session` has it.
+"""Spark, in the session of this process, as with dbt-spark's `method: session`.
 
-The session is the caller's own: it is left as it is found, in its own time zone, and stays open.
+The session belongs to the caller: the warehouse changes no setting and leaves it open.
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/spark-setup
 """
 
@@ -36,7 +36,7 @@ class SparkWarehouse(Warehouse):
     """A session of Spark; see `Warehouse` for the methods.
 
     Args:
-        session: An open session, which stays open when the warehouse is closed.
+        session: An open session; closing the warehouse leaves it open.
     """
 
     dialect = "spark"
@@ -50,24 +50,24 @@ class SparkWarehouse(Warehouse):
         cls,
         profile: Profile,
         *,
-        write: bool = False,  # noqa: ARG003, Spark knows no readers
+        write: bool = False,  # noqa: ARG003, Spark has no read-only sessions
     ) -> Self:
-        """Take the session of this process, or start one as dbt-spark does.
+        """Use the session of this process, or start one as dbt-spark does.
 
         Args:
             profile: The target.
-            write: Makes no difference.
+            write: Ignored.
 
         Raises:
             UnsupportedDialect: The target's method is not `session`.
-            WarehouseUnavailable: No session can be started.
+            WarehouseUnavailable: Spark does not start.
             MissingExtra: PySpark is not installed.
         """
         method = profile.settings.get("method")
         if method != "session":
             raise UnsupportedDialect(
-                f"Target '{profile.target}' of profile '{profile.name}' reaches Spark by the method"
-                f" '{method}'.",
+                f"Target '{profile.target}' of profile '{profile.name}' uses the method '{method}'"
+                " of dbt-spark.",
                 remedy="Supported: session.",
             )
         try:
@@ -81,7 +81,7 @@ class SparkWarehouse(Warehouse):
                 builder = builder.config(name, value)
             try:
                 session = builder.getOrCreate()
-            except Exception as error:  # a JVM that does not start has no class of its own
+            except Exception as error:  # a failing JVM raises plain exceptions
                 raise WarehouseUnavailable(
                     f"Cannot start Spark: {_first_line(error)}", remedy="Is Java installed?"
                 ) from error
@@ -93,32 +93,32 @@ class SparkWarehouse(Warehouse):
         return f"spark {self.session.version}"
 
     def content_hash(self, columns: Sequence[str]) -> str:
-        """Sum the hashes of all rows; a NULL counts, which the hash itself would pass over."""
+        """Return an expression for the sum of all rows' hashes; `isnull` makes a NULL count."""
         if not columns:
             return "CAST(NULL AS STRING)"
         values = ", ".join(f"{column}, isnull({column})" for column in columns)
         return f"CAST(sum(CAST(xxhash64({values}) AS DECIMAL(20, 0))) AS STRING)"
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
-        """Describe a relation or a query."""
+        """Return the columns of a relation or a query."""
         described = f"(\n{source}\n)" if is_query else source
         with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
             schema = self.session.sql(f"SELECT * FROM {described}").schema
         return {field.name: _type(field.dataType.simpleString()) for field in schema}
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Hand Arrow data to the session, as a temporary view."""
+        """Register Arrow data as a temporary view of the session."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
         table = canonical_table(table)
         with _translated("upload the data frame"):
             schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
-            # PySpark fails on a list of no rows in Arrow.
+            # PySpark fails on an empty Arrow table with a list column.
             rows: Any = table if table.num_rows else []
             return self._view(name, self.session.createDataFrame(rows, schema))
 
     def stage(self, name: str, sql: str) -> str:
-        """Compute a query's rows once, behind a temporary view."""
+        """Compute a query's rows once, and register them as a temporary view."""
         with _translated("run the query"):
             return self._view(name, self.session.sql(sql).localCheckpoint(eager=True))
 
@@ -128,7 +128,7 @@ class SparkWarehouse(Warehouse):
         return name
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
-        """Run a query; Spark hands its rows over all at once."""
+        """Run a query; Spark returns all its rows at once."""
         with _translated("run the query"):
             table: pa.Table = self.session.sql(sql).toArrow()
         schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
@@ -147,7 +147,7 @@ class SparkWarehouse(Warehouse):
             return int(self.session.table(table).count())
 
     def write_parquet(self, path: Path, sql: str) -> int:
-        """Write a Parquet file on this machine, not Spark's folder of files."""
+        """Write one Parquet file on this machine; Spark itself would write a folder."""
         return write_parquet(path, self.stream(sql))
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ def _type(text: str) -> DataType:
 
 @contextlib.contextmanager
 def _translated(doing: str) -> Iterator[None]:
-    """Turn Spark's errors into ours."""
+    """Translate Spark's errors into the package's own."""
     from py4j.protocol import Py4JError, Py4JNetworkError
     from pyspark.errors import PySparkException
 
