@@ -27,9 +27,9 @@ from featurestore.sql.expressions import (
 from featurestore.sql.instants import instant, instant_literal, minus
 from featurestore.sql.tie_order import winning_order
 
-__all__ = ["EVENT", "EntitySubset", "latest_rows", "newest_instants"]
+__all__ = ["NEWEST_EVENT", "EntitySubset", "latest_rows", "newest_instants"]
 
-EVENT = "_event_timestamp"
+NEWEST_EVENT = "_event_timestamp"
 """The name of the column with the newest instant."""
 
 
@@ -84,7 +84,7 @@ def latest_rows(
 
 
 def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
-    """Write the statement for the newest instant of each entity: join keys and `EVENT`.
+    """Write the statement for the newest instant of each entity: join keys and `NEWEST_EVENT`.
 
     Args:
         view: The feature view, with all types known.
@@ -97,7 +97,7 @@ def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
 def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
     at_that_instant = [
         *equal_keys([key.name for key in view.join_keys], "newest", "history"),
-        column(EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
+        column(NEWEST_EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
     ]
     history = relation(view.relation, dialect, "history")
     return rows.from_(cte("newest")).join(history, on=both(at_that_instant), copy=False)
@@ -118,9 +118,9 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     """
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
-    query = exp.select(*keys, exp.alias_(exp.Max(this=event), as_name(EVENT)), copy=False).from_(
-        relation(view.relation, dialect, "history")
-    )
+    query = exp.select(
+        *keys, exp.alias_(exp.Max(this=event), as_name(NEWEST_EVENT)), copy=False
+    ).from_(relation(view.relation, dialect, "history"))
     at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
     query = query.where(
         *not_null([key.name for key in view.join_keys], "history"),

@@ -7,7 +7,7 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
-from featurestore.sql.latest_rows import EVENT
+from featurestore.sql.latest_rows import NEWEST_EVENT
 from featurestore.values.types import Kind
 from sync.warehouse.publication import Publication, quoted
 
@@ -87,7 +87,7 @@ def entities_with_new_instant(publication: Publication, published: str) -> str:
         f"SELECT {', '.join(f'coalesce(newest.{key}, published.{key}) AS {key}' for key in keys)}\n"
         f"FROM newest FULL OUTER JOIN {published} AS published"
         f" ON {same_entity(publication, 'newest', 'published')}\n"
-        f"WHERE newest.{EVENT} IS DISTINCT FROM published.{event}"
+        f"WHERE newest.{NEWEST_EVENT} IS DISTINCT FROM published.{event}"
     )
 
 
