@@ -1,1 +1,1 @@
-"""The catalog: what dbt docs shows of the features, and one page of its own to search them."""
+"""The catalog: text blocks for dbt docs, and one searchable page of HTML."""

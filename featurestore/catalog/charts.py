@@ -1,4 +1,4 @@
-"""The small picture of how a feature's values are distributed."""
+"""The chart of a feature's distribution of values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _WIDTH, _HEIGHT, _GAP = 96, 24, 1
 
 
 def sparkline(bars: Sequence[float], data_type: DataType | None) -> Markup:
-    """Draw shares of rows as bars side by side; a boolean as one bar in two parts.
+    """Return a bar chart of shares of rows; for a boolean, one bar in two parts.
 
     Args:
         bars: The shares.
-        data_type: What the values are.
+        data_type: The type of the values.
 
     Returns:
-        An `<svg>` element; nothing where there are no bars.
+        An `<svg>` element; empty without bars.
     """
     from markupsafe import Markup
 
@@ -35,7 +35,7 @@ def sparkline(bars: Sequence[float], data_type: DataType | None) -> Markup:
     return Markup(
         '<svg class="spark" role="img" viewBox="0 0 {} {}" preserveAspectRatio="none">'
         "<title>{}</title>{}</svg>"
-    ).format(_WIDTH, _HEIGHT, said, Markup(drawn))  # noqa: S704, numbers alone
+    ).format(_WIDTH, _HEIGHT, said, Markup(drawn))  # noqa: S704, only numbers
 
 
 def _columns(bars: Sequence[float]) -> str:

@@ -1,7 +1,7 @@
 """The catalog inside dbt docs: an overview of all features, and a block for each view's page.
 
-The text depends on the definitions alone, never on a target or a warehouse: the same file is right
-on every machine, and a check can compare it.
+The text depends only on the definitions, not on a target or a warehouse. So the file is the same on
+every machine, and `docs --check` can compare it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from featurestore.values.durations import format_duration
 __all__ = ["MARK", "block_name", "catalog_markdown", "counted", "how_to_use"]
 
 MARK = "<!-- Written by `featurestore docs`: change the models' yml instead, and run it again. -->"
-"""The first line of a written file, by which it is known."""
+"""The first line of a written file, which identifies it."""
 
 
 def catalog_markdown(registry: Registry, *, overview: bool = True) -> str:
-    """Write the docs blocks of a project.
+    """Return the docs blocks of a project.
 
     Args:
         registry: The project's definitions.
-        overview: Whether to write the block that is the first page of dbt docs.
+        overview: Whether to include the block for the first page of dbt docs.
     """
     blocks = [_block("__overview__", _overview(registry))] if overview else []
     blocks += [
@@ -100,7 +100,7 @@ def _service_row(registry: Registry, service: FeatureService) -> tuple[str, ...]
 
 
 def how_to_use(registry: Registry, view: FeatureView) -> str:
-    """Write what a view's page says about using it."""
+    """Return the text about the use of a view."""
     users = registry.services_using(view.name)
     first = [feature for feature in view.features if not feature.pii][:1] or view.features[:1]
     ref = f"{{% raw %}}{{{{ ref('{_ref(view)}') }}}}{{% endraw %}}"
@@ -141,7 +141,7 @@ def _entity(entity: Entity) -> str:
 
 
 def _ref(view: FeatureView) -> str:
-    """Return what stands in `ref()`: a version is its second argument."""
+    """Return the arguments of `ref()`, with a version as the second one."""
     if not view.version:
         return view.name
     return f"{view.name.removesuffix(f'.v{view.version}')}', v='{view.version}"
@@ -162,7 +162,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
+    """Return a number with its noun.
 
     >>> counted(1, "view"), counted(1200, "feature")
     ('1 view', '1,200 features')
@@ -171,7 +171,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """Return what stands before the first full stop, or the first paragraph.
+    """Return the first sentence, at most the first paragraph.
 
     >>> _first_sentence("Recent reliability of one aircraft. Windows end at the landing.")
     'Recent reliability of one aircraft.'
@@ -181,7 +181,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text that is text in a cell of a table, to Markdown, to HTML and to Jinja.
+    """Return text escaped for a table's cell in Markdown, HTML and Jinja.
 
     >>> _plain("a | {{ b }} <i>")
     'a &#124; &#123;&#123; b }} &lt;i>'
@@ -191,7 +191,7 @@ def _plain(text: str) -> str:
 
 
 def _bare(code: str) -> str:
-    """Return code of which Jinja understands nothing.
+    """Return code escaped for Jinja.
 
     >>> _bare("[{'a': 1}]"), _bare("{{ b }}")
     ("[{'a': 1}]", '{% raw %}{{{% endraw %} b }}')

@@ -1,4 +1,4 @@
-"""Where the catalog's files lie, and whether they are still true."""
+"""Find, compare and write the catalog's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OVERVIEW = re.compile(r"{%-?\s*docs\s+__overview__\s*-?%}")
 
 
 def blocks_path(project_dir: Path) -> Path:
-    """Return the file of the docs blocks: the one that was written before, else a new one."""
+    """Return the path of the docs blocks: a file from an earlier run, else a new path."""
     folders = _model_folders(project_dir)
     for path in _pages(folders):
         if path.read_text(encoding="utf-8", errors="replace").startswith(MARK):
@@ -29,7 +29,7 @@ def blocks_path(project_dir: Path) -> Path:
 
 
 def refuse_second_overview(project_dir: Path, own: Path) -> None:
-    """Refuse to write an overview beside another one: dbt takes no two blocks of one name.
+    """Raise if the project has another overview: dbt refuses two blocks with one name.
 
     Raises:
         FeatureStoreError: Another file of the project has an `__overview__` block.
@@ -39,13 +39,13 @@ def refuse_second_overview(project_dir: Path, own: Path) -> None:
             path.read_text(encoding="utf-8", errors="replace")
         ):
             raise FeatureStoreError(
-                f"The project has an overview already: the block `__overview__` in {path}.",
+                f"The project already has an overview: the block `__overview__` in {path}.",
                 remedy="Keep it with --no-overview, or remove it there.",
             )
 
 
 def stale_lines(path: Path, text: str) -> str:
-    """Return what a file lacks of a text, as a unified diff; empty where it says just that."""
+    """Return the difference between a file and a text as a unified diff; empty if equal."""
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True),
@@ -57,15 +57,15 @@ def stale_lines(path: Path, text: str) -> str:
 
 
 def write_file(path: Path, text: str, *, mark: str = "") -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Args:
-        path: The file; its folder is made.
-        text: What it says.
-        mark: What a file that may be replaced begins with; empty for any.
+        path: The file; its folder is created.
+        text: The content.
+        mark: The first line that an existing file must have to be replaced; empty for any file.
 
     Raises:
-        FeatureStoreError: A file of somebody else's is there, or the place cannot be written to.
+        FeatureStoreError: The path has another file, or is not writable.
     """
     try:
         if mark and path.is_file() and not path.read_text(encoding="utf-8").startswith(mark):
@@ -85,7 +85,7 @@ def _model_folders(project_dir: Path) -> list[Path]:
         text = (project_dir / "dbt_project.yml").read_text(encoding="utf-8")
     except OSError as error:
         raise FeatureStoreError(
-            f"There is no {project_dir / 'dbt_project.yml'}: {error.strerror}.",
+            f"Cannot read {project_dir / 'dbt_project.yml'}: {error.strerror}.",
             remedy="Run in a dbt project, or name one with --project-dir.",
         ) from error
     listed = (yaml.safe_load(text) or {}).get("model-paths") or ["models"]

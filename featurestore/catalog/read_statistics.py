@@ -1,4 +1,4 @@
-"""Reads the statistics of all views; one that cannot be read costs the catalog its numbers only."""
+"""Read the statistics of all views; an unreadable view only lacks its numbers in the catalog."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
-from featurestore.catalog.page import Measured
-from featurestore.catalog.statistics import ViewStatistics, measure_view
+from featurestore.catalog.statistics import Measured, ViewStatistics, measure_view
 from featurestore.errors import DefinitionProblems, WarehouseError
 from featurestore.registry.registry import Registry
 from featurestore.registry.warehouse_types import with_types
@@ -19,15 +18,15 @@ __all__ = ["measure_views"]
 def measure_views(
     registry: Registry, warehouse: Warehouse, progress: Callable[[str], None] | None = None
 ) -> tuple[Registry, Measured]:
-    """Ask the warehouse about every view.
+    """Return the statistics of every view.
 
     Args:
         registry: The project's definitions.
-        warehouse: Where the tables are.
-        progress: Told the name of each view before it is read.
+        warehouse: The warehouse with the tables.
+        progress: Receives the name of each view before the view is read.
 
     Returns:
-        The registry with all types that the warehouse knows, and what it said.
+        The registry with the warehouse's types, and the statistics.
     """
     views = dict(registry.feature_views)
     found: dict[str, ViewStatistics] = {}

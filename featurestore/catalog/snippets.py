@@ -1,4 +1,4 @@
-"""Code to copy: how a feature, or a whole view, is used in Python, in SQL and at the shell."""
+"""Code to copy: the use of a feature or view in Python, in SQL and at the shell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["newest_rows_sql", "python_snippet", "reading_snippet", "training_com
 
 
 def python_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
-    """Return how to build a training set with some features of a view."""
+    """Return Python code that builds a training set with some features of a view."""
     listed = list(features)
     references = [f"{view.name}:{feature.name}" for feature in listed]
     personal = [f"{view.name}:{feature.name}" for feature in listed if feature.pii]
@@ -31,7 +31,7 @@ def python_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
 
 
 def reading_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
-    """Return how to read the newest values online; empty for a view that is not published."""
+    """Return Python code that reads the newest values online; empty for an unpublished view."""
     if not view.online:
         return ""
     references = [f"{view.name}:{feature.name}" for feature in features]
@@ -46,12 +46,12 @@ def reading_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
 
 
 def newest_rows_sql(view: FeatureView, features: Iterable[Feature], source: str) -> str:
-    """Return a query for the newest row of each entity, as any warehouse reads it.
+    """Return a query for the newest row of each entity, in SQL that every warehouse accepts.
 
     Args:
         view: The feature view.
         features: The features to select.
-        source: What to select from.
+        source: The relation to select from.
     """
     keys = [_name(key.name) for key in view.join_keys]
     event = _name(view.event_timestamp.name)

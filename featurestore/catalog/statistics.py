@@ -1,22 +1,22 @@
-"""What the warehouse says of a view's features: one statement per view, over a sample if it is big.
+"""Statistics of a view's features, from one statement per view.
 
-Of personal data only the share of NULLs and the number of values are asked: nothing that would show
-a value.
+The statement samples a large table. For personal data it reads only the share of
+NULLs and the number of distinct values.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 from sqlglot import exp
 
+from featurestore.catalog.histogram import BINS, histogram, inner_range
 from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.expressions import column, relation
@@ -27,20 +27,19 @@ from featurestore.warehouse.protocol import Warehouse
 __all__ = [
     "STATISTICS_SAMPLE_ROWS",
     "FeatureStatistics",
+    "Measured",
     "ViewStatistics",
-    "histogram",
     "measure_view",
-    "statement",
+    "statistics_sql",
 ]
 
 STEPS = 40
 """The number of quantiles between the least value and the greatest."""
 
 STATISTICS_SAMPLE_ROWS = 200_000
-"""Beyond this number of rows only about so many are looked at."""
+"""A larger table is sampled to about this number of rows."""
 
 _POINTS = [step / STEPS for step in range(STEPS + 1)]
-_BINS = 24
 _GROUPED = 10_000
 _NUMBERS = ("integer", "float", "decimal")
 _RANGES = (*_NUMBERS, "date", "timestamp", "time")
@@ -48,15 +47,15 @@ _RANGES = (*_NUMBERS, "date", "timestamp", "time")
 
 @dataclass(frozen=True, slots=True)
 class FeatureStatistics:
-    """What is known of one feature's values.
+    """Statistics of one feature's values.
 
     Attributes:
-        null_rate: The share of rows where it is NULL.
-        distinct: About how many different values there are.
-        low: The least value, as text; empty where values are not shown or have no order to show.
-        high: The greatest.
-        bars: The shares of rows in ranges of equal width, for a picture; empty where there is none.
-        ends: Where the first of these ranges begins and the last one ends.
+        null_rate: The share of rows with NULL.
+        distinct: The approximate number of distinct values.
+        low: The least value, as text; empty for personal data and for types without a useful order.
+        high: The greatest value, likewise.
+        bars: The shares of rows in ranges of equal width; empty without a histogram.
+        ends: The start of the first range and the end of the last.
     """
 
     null_rate: float
@@ -69,13 +68,13 @@ class FeatureStatistics:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatistics:
-    """What is known of one view's rows.
+    """Statistics of one view's rows.
 
     Attributes:
-        rows: All of them.
-        sampled: The rows that the features' numbers are of.
-        newest: The newest event timestamp; None where there is no row.
-        features: By feature.
+        rows: The number of rows.
+        sampled: The number of rows in the sample.
+        newest: The newest event timestamp; None for an empty table.
+        features: The statistics of each feature, by name.
     """
 
     rows: int
@@ -84,22 +83,37 @@ class ViewStatistics:
     features: Mapping[str, FeatureStatistics] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Statistics of all views.
+
+    Attributes:
+        views: The statistics by view, without unreadable views.
+        failures: The reasons of unreadable views, by view.
+        engine: The warehouse and its version; empty if no warehouse was asked.
+    """
+
+    views: Mapping[str, ViewStatistics] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    engine: str = ""
+
+
 def measure_view(
     view: FeatureView, warehouse: Warehouse, *, sample_rows: int = STATISTICS_SAMPLE_ROWS
 ) -> ViewStatistics:
-    """Ask the warehouse about a view.
+    """Return the statistics of a view.
 
     Args:
         view: The view, with all types known.
-        warehouse: Where its table is.
-        sample_rows: About how many rows to look at, at most.
+        warehouse: The warehouse with its table.
+        sample_rows: The approximate greatest size of the sample.
 
     Raises:
-        WarehouseError: The table cannot be read.
+        WarehouseError: The table is unreadable.
     """
     estimate = estimate_of(warehouse, view.relation)
     share = min(1.0, sample_rows / estimate.rows) if estimate and estimate.rows else 1.0
-    sql = statement(view, warehouse.dialect, share=share)
+    sql = statistics_sql(view, warehouse.dialect, share=share)
     found = warehouse.stream(sql).read_all().to_pylist()[0]
     numbers = range(len(view.features))
     return ViewStatistics(
@@ -113,13 +127,13 @@ def measure_view(
     )
 
 
-def statement(view: FeatureView, dialect: str, *, share: float = 1.0) -> str:
-    """Write the one statement that a view's statistics are read with.
+def statistics_sql(view: FeatureView, dialect: str, *, share: float = 1.0) -> str:
+    """Return the statement that reads a view's statistics.
 
     Args:
         view: The view, with all types known.
         dialect: The warehouse's dialect.
-        share: The share of rows to look at.
+        share: The share of rows to sample.
     """
     table = render(relation(view.relation, dialect), dialect)
     event = _sql(view.event_timestamp.name, dialect)
@@ -163,10 +177,10 @@ def _feature(number: int, found: Mapping[str, Any]) -> FeatureStatistics:
     rows, known = found["rows_sampled"], found[f"known{number}"]
     true, quantiles = found.get(f"true{number}"), found.get(f"quantiles{number}")
     points = _numbers(quantiles or ())
-    few = (found.get(f"distinct{number}") or 0) <= _BINS
+    few = (found.get(f"distinct{number}") or 0) <= BINS
     bars, ends = (
         histogram(points, few=few),
-        tuple(map(_shown, _ends(points))) if points else ("", ""),
+        tuple(map(_shown, inner_range(points))) if points else ("", ""),
     )
     if true is not None and known:
         share = float(true) / known
@@ -182,57 +196,9 @@ def _feature(number: int, found: Mapping[str, Any]) -> FeatureStatistics:
 
 
 def _numbers(quantiles: Any) -> list[float]:
-    # Snowflake hands out an array as its JSON.
+    # Snowflake returns an array as JSON.
     listed = json.loads(quantiles) if isinstance(quantiles, str) else quantiles
     return sorted(float(value) for value in listed if value is not None and math.isfinite(value))
-
-
-def histogram(
-    quantiles: Sequence[float], bins: int = _BINS, *, few: bool = False
-) -> tuple[float, ...]:
-    """Return shares of rows in ranges of equal width, from evenly spaced quantiles.
-
-    The outermost quantiles are cut off: one stray value would flatten all others to a line.
-
-    Args:
-        quantiles: The quantiles, in order.
-        bins: The number of ranges.
-        few: Whether there are so few different values that nothing lies between two quantiles.
-
-    >>> histogram([0, 1, 2, 3, 4], bins=2)
-    (0.5, 0.5)
-    >>> histogram([7, 7, 7])
-    (1.0,)
-    """
-    if len(quantiles) < 2:  # noqa: PLR2004, a range has two ends
-        return (1.0,) if quantiles else ()
-    low, high = _ends(quantiles)
-    if low >= high:
-        return (1.0,)
-    shares = [0.0] * bins
-    width = (high - low) / bins
-    for first, last in pairwise(quantiles):
-        places = (first - low) / width, (last - low) / width
-        for start, stop in zip(places, places, strict=True) if few else (places,):
-            _spread(shares, start, stop)
-    total = sum(shares) or 1.0
-    return tuple(round(share / total, 4) for share in shares)
-
-
-def _ends(quantiles: Sequence[float]) -> tuple[float, float]:
-    low, high = quantiles[min(1, len(quantiles) - 1)], quantiles[max(-2, -len(quantiles))]
-    return (low, high) if low < high else (quantiles[0], quantiles[-1])
-
-
-def _spread(shares: list[float], first: float, last: float) -> None:
-    """Add one share of rows, which lie evenly between two places measured in ranges."""
-    if first == last:
-        if 0 <= first <= len(shares):
-            shares[min(int(first), len(shares) - 1)] += 1
-        return
-    for number in range(len(shares)):
-        overlap = min(last, number + 1) - max(first, number)
-        shares[number] += max(overlap, 0.0) / (last - first)
 
 
 def _shown(value: Any) -> str:
@@ -243,7 +209,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, int):
-        # Years are numbers too.
+        # No separator in small numbers, so that a year stays readable.
         return f"{value:,}" if abs(value) >= _GROUPED else str(value)
     return ""
 

@@ -66,12 +66,12 @@ def diff_command(
 
 
 def _as_table(changes: list[Change]) -> None:
-    from featurestore.impact.markdown import headline, told
+    from featurestore.impact.markdown import describe_change, headline
 
     columns: dict[str, Callable[[Change], object]] = {
         "effect": lambda change: change.effect,
         "what": lambda change: change.subject,
-        "change": told,
+        "change": describe_change,
         "services": lambda change: ", ".join(change.services),
         "owners": lambda change: ", ".join(change.owners),
     }

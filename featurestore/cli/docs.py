@@ -86,8 +86,9 @@ def _check(path: Path, changed: str) -> None:
 
 
 def _page(store: FeatureStore, *, connect: bool) -> str:
-    from featurestore.catalog.page import Measured, catalog_page
+    from featurestore.catalog.page import catalog_page
     from featurestore.catalog.read_statistics import measure_views
+    from featurestore.catalog.statistics import Measured
 
     registry, measured = store.registry, Measured()
     if connect:

@@ -1,1 +1,1 @@
-"""What a change of the project does to those who use its features."""
+"""The impact of a change of the project on the users of its features."""

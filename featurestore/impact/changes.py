@@ -1,4 +1,4 @@
-"""Changes between two states of a project, and how much each of them matters."""
+"""The kinds of changes between two states of a project, and their effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["EFFECTS", "Change", "Effect"]
 
 
 class Effect(StrEnum):
-    """What a change does to those who use the features."""
+    """The effect of a change on the users of the features."""
 
     BREAKING = "breaking"
     BEHAVIOUR = "behaviour"
@@ -41,23 +41,23 @@ EFFECTS = {
     "entity columns changed": Effect.BREAKING,
     "label changed": Effect.BEHAVIOUR,
 }
-"""Every kind of change with its effect."""
+"""The effect of each kind of change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is different.
+    """One difference.
 
     Attributes:
         kind: One of `EFFECTS`.
         subject: The feature, view or service.
-        before: What it was.
-        after: What it is.
-        features: The features that it concerns; empty when it concerns the subject only.
-        services: The feature services that are hit.
-        owners: Who answers for the view and the services.
-        online_keys: What the online keys of the rows that change begin with.
-        note: More to know, such as where the change was made, or what to do.
+        before: The old value.
+        after: The new value.
+        features: The affected features; empty if the change concerns only the subject.
+        services: The affected feature services.
+        owners: The owners of the view and the services.
+        online_keys: The prefix of the affected rows' online keys.
+        note: A remark, such as the place of the change or a remedy.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""The changes as Markdown, for a pull request."""
+"""Write the changes as Markdown, for a pull request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from featurestore.impact.changes import Change, Effect
 
-__all__ = ["as_markdown", "headline", "told"]
+__all__ = ["as_markdown", "describe_change", "headline"]
 
 _TITLES = {
     Effect.BREAKING: "Breaking",
@@ -17,7 +17,7 @@ _COLUMNS = ("what", "change", "services", "owners", "online keys")
 
 
 def headline(changes: Sequence[Change]) -> str:
-    """Say in a line how many changes there are of each effect.
+    """Return the number of changes of each effect in a line.
 
     >>> headline([Change("view added", "a"), Change("view removed", "b")])
     '1 breaking, 1 safe'
@@ -26,10 +26,10 @@ def headline(changes: Sequence[Change]) -> str:
     return ", ".join(f"{n} {effect}" for effect, n in counts.items() if n) or "no change"
 
 
-def told(change: Change) -> str:
-    """Tell a change in words, without its subject.
+def describe_change(change: Change) -> str:
+    """Return a change in words, without its subject.
 
-    >>> told(Change("ttl changed", "a", "30 days", "7 days"))
+    >>> describe_change(Change("ttl changed", "a", "30 days", "7 days"))
     'ttl changed: 30 days → 7 days'
     """
     if change.before and change.after:
@@ -42,7 +42,7 @@ def told(change: Change) -> str:
 
 
 def as_markdown(changes: Sequence[Change]) -> str:
-    """Write the changes as Markdown: the breaking ones first, the safe ones folded away."""
+    """Return the changes as Markdown, breaking ones first and safe ones folded."""
     if not changes:
         return "### Features\n\nNo feature, key or service changes.\n"
     parts = [f"### Features: {headline(changes)}"]
@@ -65,7 +65,7 @@ def _table(changes: Sequence[Change]) -> str:
     rows = [
         (
             f"`{change.subject}`",
-            _cell(told(change)),
+            _cell(describe_change(change)),
             ", ".join(f"`{name}`" for name in change.services),
             _cell(", ".join(change.owners)),
             f"`{change.online_keys}*`" if change.online_keys else "",
@@ -77,7 +77,7 @@ def _table(changes: Sequence[Change]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Keep what would end a cell or begin a format from doing so."""
+    """Escape the marks of tables and formats."""
     for mark in "\\|*_<`":
         text = text.replace(mark, f"\\{mark}")
     return text.replace("\n", " ")

@@ -1,4 +1,4 @@
-"""One state of a project, as a manifest tells it."""
+"""One state of a project, read from a manifest."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from featurestore.registry.build_registry import build_registry
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["ProjectState", "load_state", "remark"]
+__all__ = ["ProjectState", "comparison_remark", "load_state"]
 
 
 @dataclass(frozen=True)
 class ProjectState:
-    """A manifest with what is read from it.
+    """A manifest with its registry and its lineage.
 
     Attributes:
         manifest: dbt's manifest.
-        registry: What it declares.
-        cache: Where lineage is kept from run to run.
-        progress: Told the name of each model that is read.
+        registry: The definitions in it.
+        cache: Keeps lineage between runs.
+        progress: Receives the name of each model that has been read.
     """
 
     manifest: Manifest
@@ -37,54 +37,53 @@ class ProjectState:
 
     @cached_property
     def lineage(self) -> LineageGraph:
-        """The lineage by compiled SQL."""
+        """The lineage of the compiled SQL."""
         return build_lineage(self.manifest, self.registry, cache=self.cache, progress=self.progress)
 
     @cached_property
     def file_lineage(self) -> LineageGraph:
-        """The lineage by the text of the model files, where there is no compiled SQL."""
+        """The lineage of the model files' text, for a manifest without compiled SQL."""
         return build_lineage(self.manifest, self.registry, by_file=True)
 
     @cached_property
     def is_compiled(self) -> bool:
-        """Whether the SQL of every feature view is compiled."""
+        """Whether the manifest has the compiled SQL of every feature view."""
         views = self.registry.feature_views.values()
         nodes = [self.manifest.compiled(view.unique_id) for view in views]
         sql = [node for node in nodes if node.unique_id.startswith("model.")]
         return all(node.compiled_code for node in sql)
 
     def online_keys(self, view: FeatureView) -> str:
-        """Return what the online keys of a view begin with; empty if it has none."""
+        """Return the prefix of a view's online keys; empty if the view is not online."""
         return row_prefix(self.registry.project, view.name) if view.online else ""
 
 
-def remark(old: ProjectState, new: ProjectState) -> str:
-    """Say what could not be compared."""
+def comparison_remark(old: ProjectState, new: ProjectState) -> str:
+    """Return a sentence about a comparison without compiled SQL; empty if both states have it."""
     if old.is_compiled and new.is_compiled:
         return ""
     paths = [str(state.manifest.path) for state in (old, new) if not state.is_compiled]
     return (
-        f"There is no compiled SQL in {' and '.join(paths)}: model files are compared instead, so"
-        " that a change of form counts as one of logic, and one of a macro is not seen. Run"
-        " `dbt compile` there."
+        f"Without compiled SQL in {' and '.join(paths)}, model files are compared: a new layout"
+        " counts as new logic, and a changed macro goes unnoticed. Run `dbt compile` there."
     )
 
 
 def load_state(path: Path, cache: ResultCache | None = None) -> ProjectState:
-    """Read the state that dbt left in a folder.
+    """Return the state in a manifest.
 
     Args:
-        path: A manifest, or the folder in which it lies, as dbt's own `--state` takes it.
-        cache: Where lineage is kept from run to run.
+        path: A manifest, or its folder as in dbt's own `--state`.
+        cache: Keeps lineage between runs.
 
     Raises:
-        ManifestError: There is no manifest, or it cannot be read.
+        ManifestError: The manifest is missing or unreadable.
     """
     file = path / "manifest.json" if path.is_dir() else path
     if not file.exists():
         raise ManifestNotFound(
             f"No dbt manifest at {file}.",
-            remedy="Name the manifest to compare with, or the folder that holds it.",
+            remedy="Name the manifest to compare with, or its folder.",
         )
     manifest = load_manifest(file)
     return ProjectState(manifest, build_registry(manifest), cache)

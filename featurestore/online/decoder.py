@@ -9,7 +9,7 @@ from typing import Any
 from featurestore.online.column_reader import ColumnReader
 from featurestore.online.row_format import (
     CREATED,
-    EVENT,
+    EVENT_BYTES,
     MARKS,
     NO_CREATED,
     STAMP,
@@ -71,8 +71,8 @@ class Decoder:
         if len(raw) < header_size(self.marks):
             raise wrong_format(f"A value of {len(raw)} bytes")
         values = tuple([column[0] for column in self._all.columns([raw])[0]])
-        (event,) = STAMP.unpack_from(raw, EVENT.start)
+        (event,) = STAMP.unpack_from(raw, EVENT_BYTES.start)
         created = NO_CREATED
         if self.marks & CREATED:
-            (created,) = STAMP.unpack_from(raw, EVENT.stop)
+            (created,) = STAMP.unpack_from(raw, EVENT_BYTES.stop)
         return Row(event, None if created == NO_CREATED else created, values)

@@ -21,7 +21,7 @@ from featurestore.errors import OnlineStoreError
 
 __all__ = [
     "CREATED",
-    "EVENT",
+    "EVENT_BYTES",
     "FORMAT_VERSION",
     "HEAD",
     "LONG",
@@ -47,7 +47,7 @@ HEAD = 5
 """The number of bytes that tell how to read the rest: version, marks and fingerprint."""
 LONG = 255
 """The first byte of a length that does not fit in one byte."""
-EVENT = slice(5, 13)
+EVENT_BYTES = slice(5, 13)
 STAMP = struct.Struct(">q")
 _FIRST = range(FORMAT_VERSION << 4, (FORMAT_VERSION << 4) + len(MARKS))
 _NEGATIVE = b"\x80"
@@ -60,7 +60,7 @@ def header_size(marks: int) -> int:
     >>> header_size(0), header_size(CREATED)
     (13, 21)
     """
-    return EVENT.stop + (STAMP.size if marks & CREATED else 0)
+    return EVENT_BYTES.stop + (STAMP.size if marks & CREATED else 0)
 
 
 def fingerprint_of(raw: bytes) -> bytes:
@@ -69,7 +69,7 @@ def fingerprint_of(raw: bytes) -> bytes:
     Raises:
         OnlineStoreError: The bytes are not a row of this format.
     """
-    if len(raw) < EVENT.stop or raw[0] not in _FIRST:
+    if len(raw) < EVENT_BYTES.stop or raw[0] not in _FIRST:
         raise wrong_format(f"A value of {len(raw)} bytes")
     return raw[1:HEAD]
 
@@ -89,9 +89,9 @@ def common_head(rows: Sequence[Any]) -> tuple[bytes, int] | None:
         head = least[:HEAD]
     except (TypeError, ValueError):
         return None
-    if greatest[:HEAD] != head or greatest[HEAD:] >= _NEGATIVE or len(least) < EVENT.stop:
+    if greatest[:HEAD] != head or greatest[HEAD:] >= _NEGATIVE or len(least) < EVENT_BYTES.stop:
         return None
-    return head, int.from_bytes(least[EVENT])
+    return head, int.from_bytes(least[EVENT_BYTES])
 
 
 def events_of(rows: Sequence[Any]) -> tuple[int, ...]:
@@ -100,10 +100,10 @@ def events_of(rows: Sequence[Any]) -> tuple[int, ...]:
     Raises:
         OnlineStoreError: One of them is not a row of this format.
     """
-    if min(map(len, rows)) < EVENT.stop:
+    if min(map(len, rows)) < EVENT_BYTES.stop:
         for raw in rows:
             fingerprint_of(raw)
-    return struct.unpack(f">{len(rows)}q", b"".join([raw[EVENT] for raw in rows]))
+    return struct.unpack(f">{len(rows)}q", b"".join([raw[EVENT_BYTES] for raw in rows]))
 
 
 def wrong_format(what: str) -> OnlineStoreError:

@@ -89,10 +89,10 @@ class Inspection:
     def diff(self, state: Path, progress: Callable[[str], None] | None) -> tuple[list[Change], str]:
         """Compare the project with another state of it."""
         from featurestore.impact.compare import compare
-        from featurestore.impact.state import ProjectState, load_state, remark
+        from featurestore.impact.state import ProjectState, comparison_remark, load_state
 
         session = self._session
         with session.result_cache("lineage") as cache:
             old = load_state(state, cache)
             new = ProjectState(session.manifest, session.registry, cache, progress)
-            return compare(old, new, session.now()), remark(old, new)
+            return compare(old, new, session.now()), comparison_remark(old, new)

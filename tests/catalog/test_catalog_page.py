@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from featurestore.catalog.page import Measured, catalog_page
+from featurestore.catalog.histogram import histogram
+from featurestore.catalog.page import catalog_page
 from featurestore.catalog.read_statistics import measure_views
-from featurestore.catalog.statistics import histogram, measure_view, statement
+from featurestore.catalog.statistics import Measured, measure_view, statistics_sql
 from featurestore.lineage.graph import LineageGraph, build_lineage
 from featurestore.registry.warehouse_types import with_types
 from tests.support.builders import Table, column, model, registry, service, tiny_project
@@ -336,7 +337,7 @@ def test_values_that_are_no_numbers_spoil_nothing(tmp_path):
 def test_the_statement_is_one_of_each_dialect(dialect):
     """Every dialect's statement can be read as such, asks once, and takes a sample."""
     view = registry(plane()).checked().view("plane_features")
-    tree = sqlglot.parse_one(statement(view, dialect, share=0.1), dialect=dialect)
+    tree = sqlglot.parse_one(statistics_sql(view, dialect, share=0.1), dialect=dialect)
 
     assert tree.find(sqlglot.exp.TableSample) is not None
     assert {"rows_in_all", "newest", "rows_sampled", "known0"} <= set(tree.named_selects)

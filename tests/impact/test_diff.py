@@ -13,7 +13,7 @@ from featurestore.errors import ManifestNotFound
 from featurestore.impact.changes import EFFECTS, Effect
 from featurestore.impact.compare import compare
 from featurestore.impact.markdown import as_markdown
-from featurestore.impact.state import ProjectState, load_state, remark
+from featurestore.impact.state import ProjectState, comparison_remark, load_state
 from featurestore.registry.build_registry import build_registry
 from tests.lineage.test_lineage import (
     FEATURES,
@@ -214,7 +214,7 @@ def test_without_compiled_sql_files_are_compared(tmp_path):
     assert [] == compare(old, same, NOW)
     (change,) = compare(old, new, NOW)
     assert ("logic changed", ("tailnum", "observed_at", "delay")) == (change.kind, change.features)
-    assert "model files are compared" in remark(old, new)
+    assert "model files are compared" in comparison_remark(old, new)
 
 
 def test_markdown_keeps_its_table(tmp_path):

@@ -1,0 +1,218 @@
+"""Compare the feature views of two states of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from featurestore.impact.changes import Change, Effect
+from featurestore.impact.state import ProjectState
+from featurestore.lineage.display_names import label_of
+from featurestore.lineage.graph import ColumnId
+from featurestore.registry.definitions import Entity, Feature, FeatureService, FeatureView
+from featurestore.values.durations import format_duration
+
+__all__ = ["ViewComparison"]
+
+
+class ViewComparison:
+    """The feature views of two states, with their lineage.
+
+    Args:
+        old: The state to compare with.
+        new: The current state.
+        now: The moment that decides whether a deprecated version may go.
+    """
+
+    def __init__(self, old: ProjectState, new: ProjectState, now: datetime) -> None:
+        self.old, self.new, self.now = old, new, now
+        # Compare like with like: without compiled SQL on both sides, by the model files' text.
+        compiled = old.is_compiled and new.is_compiled
+        self.before = old.lineage if compiled else old.file_lineage
+        self.after = new.lineage if compiled else new.file_lineage
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes of feature views and of their features."""
+        before, after = self.old.registry.feature_views, self.new.registry.feature_views
+        for name in sorted(before.keys() | after.keys()):
+            if name not in after:
+                yield self._removed(before[name])
+            elif name not in before:
+                yield self._added(after[name])
+            else:
+                yield from self._view(before[name], after[name])
+
+    def _removed(self, view: FeatureView) -> Change:
+        date = self.old.manifest.compiled(view.unique_id).deprecation_date
+        if view.version and date and _moment(date) <= self.now:
+            note = f"deprecated since {date[:10]}"
+            return self._change("view retired", view, note=note)
+        note = f"its deprecation_date is {date[:10]}" if date else ""
+        return self._change("view removed", view, note=note)
+
+    def _added(self, view: FeatureView) -> Change:
+        family = view.name.rpartition(".v")[0]
+        versions = [v for v in self.old.registry.feature_views if v.rpartition(".v")[0] == family]
+        beside = f"beside {', '.join(versions)}" if view.version and versions else ""
+        return self._change("version added" if beside else "view added", view, note=beside)
+
+    def _view(self, old: FeatureView, new: FeatureView) -> Iterator[Change]:
+        for kind, before, after in _settings(old, new):
+            if before != after:
+                yield self._change(kind, new, before=before, after=after)
+        if old.online != new.online:
+            # Name the view of the state that is online: its keys are the affected ones.
+            kind = "now online" if new.online else "no longer online"
+            yield self._change(kind, new if new.online else old)
+        yield from self._features(old, new)
+        yield from self._logic(old, new)
+
+    def _features(self, old: FeatureView, new: FeatureView) -> Iterator[Change]:
+        before, after = _by_name(old.features), _by_name(new.features)
+        renamed = dict(self._renamed(old, new, before.keys() - after.keys(), after.keys()))
+        for name in (name for name in before if name not in after):
+            if name in renamed:
+                yield self._of(old, name, "feature renamed", before=name, after=renamed[name])
+            else:
+                yield self._of(old, name, "feature removed")
+        for name, feature in after.items():
+            if name not in before and name not in renamed.values():
+                yield self._of(new, name, "feature added", after=_type(feature))
+            elif name in before and _retyped(before[name], feature):
+                types = {"before": _type(before[name]), "after": _type(feature)}
+                yield self._of(new, name, "feature retyped", **types)
+
+    def _renamed(
+        self, old: FeatureView, new: FeatureView, gone: Iterable[str], there: Iterable[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield old and new name of features that compute the same as a removed feature."""
+        known = _by_name(old.features)
+        fresh = (name for name in there if name not in known)
+        digests = {self.after.digests.get(_id(new, name)): name for name in fresh}
+        for name in sorted(gone):
+            digest = self.before.digests.get(_id(old, name))
+            if digest and digest in digests and self.old.is_compiled and self.new.is_compiled:
+                yield name, digests.pop(digest)
+
+    def _logic(self, old: FeatureView, new: FeatureView) -> Iterator[Change]:
+        """Yield one change for all columns whose logic changed in the same models."""
+        groups: dict[str, list[str]] = {}
+        for name in _columns(new):
+            before = self.before.digests.get(_id(old, name))
+            after = self.after.digests.get(_id(new, name))
+            if before and after and before != after:
+                where = self._origins(_id(new, name))
+                groups.setdefault(where, []).append(name)
+        for where, names in groups.items():
+            note = f"changed in {where}" if where else ""
+            yield self._change("logic changed", new, features=tuple(names), note=note)
+
+    def _origins(self, column: ColumnId) -> str:
+        """Return the names of the models that changed a column's logic."""
+        into = self.after.upstream(column, indirect=True)
+        near = {column} | {edge.source for edge in into}
+        moved = {c for c in near if self.before.digests.get(c) != self.after.digests.get(c)}
+        # A changed column downstream of another changed column only follows it.
+        followers = {edge.target for edge in into if edge.source in moved}
+        return ", ".join(sorted({label_of(one.node) for one in moved - followers}))
+
+    def _of(
+        self, view: FeatureView, feature: str, kind: str, before: str = "", after: str = ""
+    ) -> Change:
+        return self._change(kind, view, before=before, after=after, features=(feature,))
+
+    def _change(
+        self,
+        kind: str,
+        view: FeatureView,
+        *,
+        before: str = "",
+        after: str = "",
+        features: tuple[str, ...] = (),
+        note: str = "",
+    ) -> Change:
+        services = self._hit(view, features)
+        owners = [view.owner, *(service.owner for service in services)]
+        change = Change(
+            kind,
+            f"{view.name}:{features[0]}" if len(features) == 1 else view.name,
+            before,
+            after,
+            features,
+            tuple(service.name for service in services),
+            tuple(dict.fromkeys(owner for owner in owners if owner)),
+            self.old.online_keys(view),
+            note,
+        )
+        return _with_remedy(change, view)
+
+    def _hit(self, view: FeatureView, features: tuple[str, ...]) -> list[FeatureService]:
+        """Return the services that take one of the features, in either state."""
+        parts = {column.name for column in view.columns}
+        every = not features or any(name in parts for name in features)
+        names = view.feature_names if every else features
+        found = {
+            service.name: service
+            for state in (self.new, self.old)
+            for name in names
+            for service in state.registry.services_using(view.name, name)
+        }
+        return [found[name] for name in sorted(found)]
+
+
+def _with_remedy(change: Change, view: FeatureView) -> Change:
+    if not view.version or change.effect is not Effect.BREAKING or change.kind == "view removed":
+        return change
+    remedy = f"'{view.name}' is a version: keep it as it was, and add a new one beside it"
+    return replace(change, note=remedy)
+
+
+def _settings(old: FeatureView, new: FeatureView) -> Iterator[tuple[str, str, str]]:
+    yield "entities changed", _entities(old.entities), _entities(new.entities)
+    yield "event timestamp changed", old.event_timestamp.name, new.event_timestamp.name
+    created = [view.created_timestamp.name if view.created_timestamp else "" for view in (old, new)]
+    yield "created timestamp changed", created[0], created[1]
+    yield "ttl changed", _ttl(old), _ttl(new)
+    delays = [format_duration(view.available_after) for view in (old, new)]
+    yield "available_after changed", delays[0], delays[1]
+    types = {key.name: key.data_type for key in old.join_keys}
+    for key in new.join_keys:
+        before = types.get(key.name)
+        if before and key.data_type and before != key.data_type:
+            yield "key retyped", f"{key.name} {before}", f"{key.name} {key.data_type}"
+
+
+def _entities(entities: Iterable[Entity]) -> str:
+    return "; ".join(
+        f"{entity.name} ({', '.join(key.name for key in entity.join_keys)})" for entity in entities
+    )
+
+
+def _ttl(view: FeatureView) -> str:
+    return "none" if view.ttl is None else format_duration(view.ttl)
+
+
+def _by_name(features: Iterable[Feature]) -> dict[str, Feature]:
+    return {feature.name: feature for feature in features}
+
+
+def _type(feature: Feature) -> str:
+    return str(feature.data_type) if feature.data_type else ""
+
+
+def _retyped(old: Feature, new: Feature) -> bool:
+    return bool(old.data_type and new.data_type and old.data_type != new.data_type)
+
+
+def _columns(view: FeatureView) -> tuple[str, ...]:
+    return (*(column.name for column in view.columns), *view.feature_names)
+
+
+def _id(view: FeatureView, name: str) -> ColumnId:
+    return ColumnId(view.unique_id, name.lower())
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
