@@ -16,6 +16,10 @@ help: ## Show this help
 demo: $(STAMP) ## See the whole product work on real data
 	@$(BIN)/featurestore demo --folder .
 
+quick: $(STAMP) ## Run what needs no dbt build, cluster or browser: the inner loop
+	@FEATURESTORE_QUICK=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	  -m "not whole and not engines and not slow"
+
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -85,4 +89,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-engines test-servers test-slow lint format setup lock docs clean
+.PHONY: help demo quick test test-engines test-servers test-slow lint format setup lock docs clean

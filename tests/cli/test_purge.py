@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.sync_project import rows_in_redis
+
+pytestmark = pytest.mark.whole
 
 
 def test_purge_needs_yes(run, redis_server):

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.whole
+
 
 def test_status_exits_with_1_on_error(run):
     """Before the first sync everything is in error, afterwards nothing."""

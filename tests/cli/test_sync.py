@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.sync_project import rows_in_redis
+
+pytestmark = pytest.mark.whole
 
 
 def test_quiet_prints_nothing(run):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.whole
+
 
 def test_verify_is_content(run):
     """What was published is what the warehouse says."""

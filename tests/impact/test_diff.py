@@ -28,6 +28,8 @@ from tests.lineage.test_lineage import (
 )
 from tests.support.builders import service
 
+pytestmark = pytest.mark.whole
+
 OWNER = {"name": "Ann"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -19,6 +19,8 @@ from featurestore.project.result_cache import ResultCache
 from featurestore.registry.build_registry import build_registry
 from tests.support.builders import PROJECT, column, manifest_json, model, service
 
+pytestmark = pytest.mark.whole
+
 PLANES = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double"}
 
 

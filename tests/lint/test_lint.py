@@ -15,6 +15,8 @@ from featurestore.lint.source_lines import file_line
 from tests.support.builders import PLANES, PROJECT, ROW, model, service, tiny_project
 from tests.support.example_fixture import ExampleProject
 
+pytestmark = pytest.mark.whole
+
 LEAK = (
     "select\n  tailnum,\n  observed_at,\n  lead(delay) over (order by observed_at) as delay\nfrom t"
 )

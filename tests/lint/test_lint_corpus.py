@@ -14,6 +14,8 @@ import pytest
 from featurestore.lint.rules import RULES
 from tests.lint.corpus.reader import DIALECTS, Case, cases, examples, lint, replayed
 
+pytestmark = pytest.mark.whole
+
 CUTS = ("2024-01-05 11:00", "2024-01-10 15:30", "2024-01-16 03:00", "2024-01-21 00:00")
 
 # sqlglot says which NULLS LAST another dialect lacks; these tests do not depend on it.

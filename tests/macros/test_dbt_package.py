@@ -16,7 +16,7 @@ import pytest
 from featurestore import FeatureStore
 from tests.support.example_fixture import ROOT, dbt
 
-pytestmark = pytest.mark.xdist_group("dbt")
+pytestmark = [pytest.mark.whole, pytest.mark.xdist_group("dbt")]
 
 RESOURCES = (
     "nodes",

@@ -19,6 +19,8 @@ import pytest
 
 from featurestore import FeatureStore
 
+pytestmark = pytest.mark.whole
+
 PLANES = ("N14228", "N380HA", "N516JB", "N328AA", "N0EGMQ")
 """Of United; of Hawaiian, over five zones; of JetBlue, to Puerto Rico; two fleet numbers."""
 

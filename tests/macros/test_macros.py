@@ -15,7 +15,7 @@ from tests.macros.macro_project import expected
 from tests.macros.macro_project.rendering import CompilationError, Macros
 from tests.support.example_fixture import ROOT, dbt
 
-pytestmark = pytest.mark.xdist_group("dbt")
+pytestmark = [pytest.mark.whole, pytest.mark.xdist_group("dbt")]
 
 PROJECT = ROOT / "tests" / "macros" / "macro_project"
 PROFILE = """

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError, UnsupportedOnlineType
@@ -20,6 +20,7 @@ from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import micros
 from sync.encoding.encoder import Encoder
 from sync.redis.stored_rows import value_size
+from tests.support.examples import examples
 from tests.support.online_decoder import Malformed, decode_row, fingerprint
 
 # About as long as needs a length of more than a byte.
@@ -141,7 +142,7 @@ def case_of(kind, values):
     return Case(schema, pa.record_batch({"f0": array}), [0] * len(values), None)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(cases())
 @example(case_of("decimal(38,38)", [None, None]))
 @example(case_of("list<string>", [[], [None], [""], None]))
@@ -156,7 +157,7 @@ def test_what_is_encoded_is_decoded(case):
     assert exactly(case.rows) == exactly([row.values for row in found])
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(cases())
 def test_a_reader_made_from_the_page_agrees(case):
     """The independent decoder, which refuses bytes that are left over, reads the same."""
@@ -169,7 +170,7 @@ def test_a_reader_made_from_the_page_agrees(case):
     assert exactly(case.rows) == exactly([tuple(row.values.values()) for row in found])
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(cases(rows=2))
 def test_a_row_that_is_cut_short_is_an_error(case):
     """No prefix of a row is read as a row: each is refused in one clear line."""
@@ -184,7 +185,7 @@ def test_a_row_that_is_cut_short_is_an_error(case):
                 decode_row(raw[:length], {fingerprint(text): text})
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(cases(rows=3))
 def test_a_batch_is_its_rows(case):
     """Rows encoded together are those that each is alone; where one has bits, all have."""
@@ -205,7 +206,7 @@ def test_a_batch_is_its_rows(case):
             assert itself == raw
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(cases(rows=5))
 def test_a_row_has_the_parts_that_it_needs(case):
     """No place is taken by a created timestamp or by bits where there is none of either."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
@@ -14,6 +14,7 @@ from featurestore.online.row_format import CREATED, HEAD, NULLS, common_head
 from featurestore.online.schema import Schema
 from tests.online.test_codec import cases, exactly
 from tests.support.builders import Table, model
+from tests.support.examples import examples
 from tests.support.online_project import NOW, Shop
 from tests.support.sync_project import NOW as SYNCED
 from tests.support.sync_project import SyncProject, View
@@ -22,7 +23,7 @@ OLD, NEW = NOW - timedelta(days=2), NOW - timedelta(hours=1)
 COLUMNS = {"id": "bigint", "seen_at": "timestamp", "n": "bigint", "text": "varchar"}
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.data())
 def test_some_features_of_many_rows_are_read(data):
     """Any features, in any order, come back as Arrow has them, and the NULLs are known."""
@@ -37,7 +38,7 @@ def test_some_features_of_many_rows_are_read(data):
     assert {place for place, column in enumerate(expected) if None in column} == sparse
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(cases(rows=3), st.data())
 def test_one_row_cut_short_among_others_is_an_error(case, data):
     """The message says the length of the row that is broken, not of its neighbours."""

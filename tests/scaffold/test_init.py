@@ -16,6 +16,8 @@ from featurestore.cli import main
 from featurestore.scaffold import add_package, default_package, read_package
 from tests.support.example_fixture import ROOT, dbt
 
+pytestmark = pytest.mark.whole
+
 PACKAGE = f"local:{ROOT}"
 TAGGED = (
     *("--model", "customers", "--entity", "customer=customer_id"),

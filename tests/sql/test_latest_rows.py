@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from featurestore.registry.warehouse_types import with_types
 from featurestore.sql.latest_rows import latest_rows
 from tests.oracle import latest, unordered
 from tests.support.builders import view
+from tests.support.examples import examples
 from tests.support.scenarios import NOON, Bench, scenarios
 
 TICK = timedelta(microseconds=1)
@@ -30,7 +31,7 @@ def bench():
     bench.connection.close()
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@examples(120, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios(), st.sampled_from(MOMENTS))
 def test_latest_rows_agree_with_the_oracle(bench, scenario, now):
     """Each entity that has a row known by then and not expired has exactly that one."""
@@ -45,7 +46,7 @@ def test_latest_rows_agree_with_the_oracle(bench, scenario, now):
         assert unordered(latest(case.history, now)) == unordered(found.to_pylist())
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios(), st.sampled_from(MOMENTS))
 def test_latest_rows_are_the_training_set_of_now(bench, scenario, now):
     """What would be published is what the point-in-time join returns for the moment."""

@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from featurestore.sql.dialects import RECORDS
 from tests.oracle import same_rows, training_set, unordered
+from tests.support.examples import examples
 from tests.support.scenarios import ARROW, NOON, Bench, as_type, scenarios, shapes
 
-quick = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-thorough = settings(quick, max_examples=120)
+quick = examples(40, suppress_health_check=[HealthCheck.too_slow])
+thorough = examples(120, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.randoms(use_true_random=False)
 
 

@@ -26,9 +26,7 @@ def test_a_basename_occurs_once():
             places[path.stem].append(room)
 
     assert {} == {
-        name: rooms
-        for name, rooms in places.items()
-        if len(rooms) > 1 and name not in BOTH_PATHS
+        name: rooms for name, rooms in places.items() if len(rooms) > 1 and name not in BOTH_PATHS
     }
 
 

@@ -17,6 +17,8 @@ from featurestore.cli import main
 from featurestore.cli.app import app
 from featurestore.demo.server import embedded_server
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tutorial" / "flight-delay.md").read_text(encoding="utf-8")
 ONLINE = ("sync", "get")

@@ -11,6 +11,8 @@ import pytest
 from featurestore import FeatureStore
 from featurestore.values.parsing import parse_instant
 
+pytestmark = pytest.mark.whole
+
 NOW = parse_instant("2013-12-30T20:00")
 VIEWS = (
     "airport_traffic_features",

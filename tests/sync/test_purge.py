@@ -16,6 +16,8 @@ from tests.support.sync_project import (
     rows_in_redis,
 )
 
+pytestmark = pytest.mark.whole
+
 PROJECTS = ("prod", "nonprod", "prod:x", "prod*", "pro")
 
 

@@ -12,6 +12,8 @@ from sync.safety.lock import sync_lock
 from tests.support.builders import model, registry
 from tests.support.sync_project import NOW, PLANES, ROUTES, WEATHER, SyncProject, day
 
+pytestmark = pytest.mark.whole
+
 HOUR = timedelta(hours=1)
 
 

@@ -10,6 +10,8 @@ from sync.verify import _same
 from tests.support.sync_project import MANY_TYPES, NOW, PLANES, ROUTES, WEATHER, SyncProject, day
 from tests.sync.test_job import fill
 
+pytestmark = pytest.mark.whole
+
 NAN = float("nan")
 
 

@@ -32,6 +32,8 @@ from tests.support.sync_project import (
 )
 from tests.support.urls_and_rows import ASKED, SECRET
 
+pytestmark = pytest.mark.whole
+
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "connect-to-redis.md"
 ROWS = 30
 

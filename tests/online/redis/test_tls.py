@@ -19,6 +19,8 @@ from tests.support.sync_project import PLANES, SyncProject, assert_parity, day
 from tests.support.tls_proxy import Authority, tls_in_front_of
 from tests.support.urls_and_rows import ASKED, SECRET
 
+pytestmark = pytest.mark.whole
+
 HURRY = "socket_connect_timeout=1&socket_timeout=1"
 
 

@@ -42,6 +42,8 @@ from tests.support.sync_project import (
     rows_in_redis,
 )
 
+pytestmark = pytest.mark.whole
+
 PLANES_COUNT = 600
 
 

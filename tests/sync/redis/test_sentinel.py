@@ -9,6 +9,8 @@ from sync import job
 from tests.support.cluster_fixture import Server, free_port, running_sentinel, until
 from tests.support.sync_project import PLANES, SyncProject, assert_parity, day
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def watched(tmp_path_factory):

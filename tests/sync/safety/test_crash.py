@@ -19,6 +19,8 @@ from featurestore.demo.server import embedded_server
 from featurestore.errors import OnlineStoreUnavailable, WarehouseError
 from tests.support.sync_project import NOW, SyncProject, View, assert_parity
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[3]
 LOCK = "fs-meta:{shop}:lock"
 METADATA_KEYS = 3

@@ -29,6 +29,8 @@ ROWS = 10_000
 HOLDER = """
 import sys, time, redis
 from sync.safety.lock import sync_lock
+
+pytestmark = pytest.mark.whole
 with redis.Redis.from_url(sys.argv[1]) as client, sync_lock(client, "shop", seconds=1):
     print("held", flush=True)
     time.sleep(600)

@@ -22,6 +22,8 @@ from tests.support.sync_project import (
     day,
 )
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def project(tmp_path, redis_server, redis_client):

@@ -18,6 +18,8 @@ from tests.support.sync_project import (
     rows_in_redis,
 )
 
+pytestmark = pytest.mark.whole
+
 GONE = "the online store does not have it"
 OTHER = "the online store was restored, or published to from another warehouse"
 

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sync.warehouse import change_finder
+from tests.support.examples import examples
 from tests.support.sync_project import (
     NOW,
     PLANES,
@@ -182,7 +183,7 @@ class _Crash(Exception):
 
 
 @pytest.mark.parametrize("many", [0, 100_000], ids=["suspects first", "all at once"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(steps(), min_size=1, max_size=10))
 def test_after_any_history_a_sync_makes_online_equal_to_history(
     redis_server, monkeypatch, many, story

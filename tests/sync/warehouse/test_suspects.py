@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sync.selection import publication_of
@@ -19,6 +19,7 @@ from sync.warehouse.change_detection import (
     entities_with_ties,
 )
 from sync.warehouse.ledger import Ledger
+from tests.support.examples import examples
 from tests.support.sync_project import (
     NOW,
     PLANES,
@@ -264,7 +265,7 @@ def test_keys_that_a_collation_makes_equal_are_one_entity(tmp_path):
         assert rows_of(warehouse, publication.latest) == published
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_suspects_are_all_that_changed(tmp_path, data):
     """For all histories, suspects give the changes that a full comparison finds."""
