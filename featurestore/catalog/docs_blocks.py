@@ -62,7 +62,7 @@ def _overview(registry: Registry) -> str:
         ),
         "## Feature views",
         _table(
-            ("view", "describes", "features", "ttl", "owner", "what it is"),
+            ("view", "describes", "features", "ttl", "owner", "description"),
             (_view_row(view) for view in views),
         ),
     ]
@@ -70,7 +70,7 @@ def _overview(registry: Registry) -> str:
         parts += [
             "## Feature services",
             _table(
-                ("service", "features", "of", "owner", "what it is"),
+                ("service", "features", "of", "owner", "description"),
                 (_service_row(registry, service) for service in services),
             ),
         ]

@@ -22,6 +22,8 @@ from tests.support.builders import Table, column, model, registry, service, tiny
 from tests.support.chromium import after_scripts
 from tests.support.example_fixture import ROOT
 
+pytestmark = pytest.mark.whole
+
 NOW = datetime(2014, 1, 1, 12, tzinfo=UTC)
 NASTY = "<script>document.title = 'broken'</script> \"quoted\" & '{{ braces }}'"
 TYPES = {
@@ -49,7 +51,7 @@ def plane(**own):
 
 
 def rows(count=200):
-    """Return rows of which the numbers are known."""
+    """Return rows with known statistics."""
     return [
         (
             f"N{number}",
@@ -254,7 +256,7 @@ def test_a_table_that_is_missing_costs_its_numbers_only(tmp_path):
 
 @pytest.fixture
 def measured(tmp_path):
-    """Measure a view of which the numbers are known."""
+    """Measure a view with known statistics."""
     store = tiny_project(tmp_path, [plane()], {"plane_features": Table(TYPES, rows())})
     with store.warehouse() as warehouse:
         view = with_types(store.registry.view("plane_features"), warehouse)
@@ -368,7 +370,7 @@ def test_freshness_is_held_against_the_views_own_limit(tmp_path):
 
 
 def test_the_templates_travel_in_the_wheel():
-    """What is no Python is part of the package too."""
+    """The package contains the files that are not Python, too."""
     from hatchling.builders.wheel import WheelBuilder
 
     listed = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}

@@ -18,6 +18,8 @@ from featurestore.registry.view_meta import HOW_TO_USE
 from tests.support.builders import COLUMNS, Table, column, model, registry, service, tiny_project
 from tests.support.example_fixture import ROOT, dbt
 
+pytestmark = pytest.mark.whole
+
 NASTY = "Share | of {{ ref('nothing') }} <b>, {% enddocs %} and {# more."
 LINK = re.compile(r"\]\(#!/(\w+)/([^)]+)\)")
 
@@ -37,7 +39,7 @@ def project(tmp_path):
 
 
 def test_the_overview_lists_views_and_services():
-    """Each view and service stands in a table, with a link to its page."""
+    """Each view and service has a row in a table, with a link to its page."""
     views = [
         model(ttl="30 days", node={"description": "One plane. And more."}),
         model("ship_features", entities={"ship": "tailnum"}),

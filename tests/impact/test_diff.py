@@ -235,7 +235,7 @@ def test_a_missing_state_is_one_clear_error(tmp_path):
 
 
 def test_the_command_line_fails_where_it_is_asked_to(example_project, tmp_path):
-    """Against what dbt really wrote: the same is no change; a retyped feature breaks."""
+    """With dbt's own manifest: an equal one has no change, and a retyped feature breaks."""
     found = json.loads(example_project.manifest.read_text(encoding="utf-8"))
     columns = found["nodes"]["model.featurestore.plane_features"]["columns"]
     columns["seats"]["data_type"] = "varchar"

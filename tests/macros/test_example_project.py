@@ -25,7 +25,7 @@ PLANES = ("N14228", "N380HA", "N516JB", "N328AA", "N0EGMQ")
 """Of United; of Hawaiian, over five zones; of JetBlue, to Puerto Rico; two fleet numbers."""
 
 AIRPORTS = ("EWR", "LGA", "LAX", "SJU", "PHX")
-"""Two that flights leave, and three in other zones, of which two have no summer time."""
+"""Two airports of departure, and three in other zones, two of them without summer time."""
 
 NEW_YORK = ZoneInfo("America/New_York")
 UNLISTED = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
@@ -57,7 +57,7 @@ def store(example_project):
 
 @pytest.fixture(scope="module")
 def query(example_project):
-    """Return a function that runs SQL on the warehouse, as one does who stands in the project."""
+    """Return a function that runs SQL on the warehouse from the project's folder."""
     here = Path.cwd()
     # The staging views read the raw files by paths that start from the project.
     os.chdir(example_project.project_dir)
@@ -257,7 +257,7 @@ def test_arrivals_are_in_the_zone_of_the_destination(query):
 
 
 def test_no_plane_row_counts_a_later_landing(query):
-    """Each row stands at a landing and counts exactly those of the 30 days up to it."""
+    """Each row has the instant of a landing and counts exactly the 30 days up to it."""
     assert [] == query(
         """
         select features.tailnum, features.observed_at

@@ -260,7 +260,7 @@ def test_another_version_is_refused(first, rest):
 
 @given(st.binary(max_size=12))
 def test_a_value_without_a_whole_head_is_refused(raw):
-    """Fewer bytes than the head has are no row, whatever they are."""
+    """Fewer bytes than a head are refused, with any content."""
     with pytest.raises(OnlineStoreError, match=f"A value of {len(raw)} bytes"):
         fingerprint_of(raw)
 
@@ -343,7 +343,7 @@ def test_arrows_other_layouts_of_a_type_are_published_alike(array, expected, sta
 
 @given(st.lists(st.none() | st.datetimes(), min_size=1, max_size=5), st.sampled_from(["us", "s"]))
 def test_timestamps_become_microseconds(moments, unit):
-    """An instant is its microseconds since 1970 in UTC, whatever its unit; NULL is the least."""
+    """An instant of any unit is its microseconds since 1970 in UTC; NULL is the least."""
     step = 1_000_000 if unit == "s" else 1
     whole = [moment and cut(moment, step) for moment in moments]
     epoch = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC

@@ -66,7 +66,7 @@ def texts_of(kinds, values):
 @example(("a", "b", ["}:{"]), ("a", "b", ["", ""]))
 @example(("a", "b", ["%2C"]), ("a", "b", [","]))
 def test_two_places_never_share_a_key(one, other):
-    """Another project, view or join key gives another key, whatever characters they have."""
+    """Another project, view or join key gives another key, with any characters."""
     assert (one == other) == (key_of(*one) == key_of(*other))
 
 
@@ -218,7 +218,7 @@ def test_some_types_cannot_be_keys(kind):
 
 @pytest.mark.parametrize("project", PROJECTS)
 def test_no_project_lies_within_another(project):
-    """What one project keeps in Redis begins with nothing of any other's, its books included."""
+    """No key of a project, metadata included, has the prefix of another project."""
     own = (row_prefix(project, "v")[: -len("v:")], metadata_key(project, ""))
     others = [name for name in PROJECTS if name != project]
     theirs = [
@@ -236,7 +236,7 @@ def test_no_project_lies_within_another(project):
 
 
 @given(st.lists(TEXT, min_size=1, max_size=3), st.lists(TEXT, min_size=1, max_size=3))
-def test_no_two_books_share_a_key(one, other):
-    """A book's key says its project, its sort and its view, and no row has such a key."""
+def test_no_two_metadata_keys_are_equal(one, other):
+    """A metadata key differs by project, kind and view, and a row never has such a key."""
     assert (one == other) == (metadata_key(*one) == metadata_key(*other))
     assert not metadata_key(*one).startswith("fs:")

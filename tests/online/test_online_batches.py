@@ -203,7 +203,7 @@ def test_a_row_asked_for_twice_is_not_one_object(tmp_path, redis_client, redis_s
 
 
 def test_many_shapes_of_requests_do_not_pile_up(store):
-    """A caller that names its columns anew each time is answered, and not remembered for ever."""
+    """A caller with new column names each time is answered, and does not fill the cache."""
     for number in range(1100):
         rows = {"id": [1], f"note_{number}": ["x"]}
         assert [10] == store.get_online_features(["stays:n"], rows).values["n"]

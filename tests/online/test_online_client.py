@@ -77,7 +77,7 @@ def test_the_newest_row_of_each_entity_is_read_in_order(planes):
 
 
 def test_a_status_tells_null_from_not_found(planes):
-    """PRESENT has a value, NULL is a row without one, NOT_FOUND is no row."""
+    """PRESENT has a value, NULL is a row without a value, NOT_FOUND lacks the row."""
     response = planes.get_online_features([DELAY, SEATS], {"tailnum": ["N1", "N2", "N3", "N4"]})
 
     assert status("PRESENT", "NULL", "PRESENT", "NOT_FOUND") == response.statuses["delay"]
@@ -247,7 +247,7 @@ def test_a_missing_join_key_is_refused(planes):
 
 
 def test_a_key_of_a_wrong_type_is_refused(planes):
-    """A number is no text: the message names the key, the value and the type."""
+    """A number is not text: the message names the key, the value and the type."""
     with pytest.raises(EntityFrameError) as error:
         planes.get_online_features([DELAY], {"tailnum": ["N1", 14228]})
 
@@ -290,7 +290,7 @@ def test_no_entity_rows_give_no_rows(planes):
 
 
 def test_other_columns_pass_through(planes):
-    """A column of the entity rows that is no join key comes back untouched, in its place."""
+    """Other columns of the entity rows come back untouched, in their place."""
     rows = [{"flight": {"no": 1}, "tailnum": "N1", "note": None}]
 
     found = planes.get_online_features([SEATS], rows).to_dict()
@@ -573,18 +573,18 @@ def expiries(client):
 
 
 def test_the_keys_are_those_of_the_page(shop, redis_client):
-    """A sync leaves rows, two books per view, one for all; rows expire a day after their ttl."""
+    """A sync writes rows, two metadata keys per view, one for all; rows outlive their ttl a day."""
     shop.publish([model(PLANE, COLUMNS, ttl="2 hours")], PLANES)
     rows = {f"fs:shop:{PLANE}:{{{name}}}".encode() for name in ("N1", "N2", "N3")}
     view_key, schemas = f"fs-meta:{{shop}}:view:{PLANE}", schema_key(PLANE)
-    book = {name.decode(): text.decode() for name, text in redis_client.hgetall(view_key).items()}
+    own = {name.decode(): text.decode() for name, text in redis_client.hgetall(view_key).items()}
     day = timedelta(days=1) // timedelta(milliseconds=1)
 
-    books = {view_key.encode(), schemas.encode(), b"fs-meta:{shop}:views"}
-    assert rows | books == set(redis_client.scan_iter())
-    assert {"epoch", "as_of", "synced_at"} == set(book)
-    assert NOW == datetime.fromisoformat(book["as_of"])
-    assert datetime.fromisoformat(book["synced_at"]).utcoffset() == timedelta()
+    metadata = {view_key.encode(), schemas.encode(), b"fs-meta:{shop}:views"}
+    assert rows | metadata == set(redis_client.scan_iter())
+    assert {"epoch", "as_of", "synced_at"} == set(own)
+    assert NOW == datetime.fromisoformat(own["as_of"])
+    assert datetime.fromisoformat(own["synced_at"]).utcoffset() == timedelta()
     # The rows are an hour old, so an hour of their two is left, rounded up to a second.
     left = {redis_client.pttl(key) for key in rows}
     most = day + timedelta(hours=1, seconds=1) // timedelta(milliseconds=1)
@@ -685,17 +685,17 @@ def test_a_new_reader_is_right_before_a_change_is_published(shop, change):
 def test_every_reader_is_right_in_the_middle_of_a_change(shop, redis_client, change):
     """While rows of both schemas lie side by side, each is read by its own."""
     after, values = CHANGES[change]
-    book = schema_key("things")
+    schemas = schema_key("things")
     first = shop.publish(*things(BEFORE, {OLD: [11, "o"], NEW: [12, "p"]}))
     read(first)
     cold = shop.open()
     assert tuple(BEFORE) == cold.registry.view("things").feature_names
     old_row = redis_client.get("fs:shop:things:{1}")
-    old_schemas = redis_client.hgetall(book)
+    old_schemas = redis_client.hgetall(schemas)
     second = shop.publish(*things(after, {OLD: values, NEW: values}))
-    # What the sync has done halfway: the book has both schemas, one row is still the old one.
+    # Halfway through a sync: the metadata key has both schemas, one row is still the old one.
     redis_client.set("fs:shop:things:{1}", old_row)
-    redis_client.hset(book, mapping={n: t for n, t in old_schemas.items() if n != b"current"})
+    redis_client.hset(schemas, mapping={n: t for n, t in old_schemas.items() if n != b"current"})
     held = {OLD: (BEFORE, [11, "o"]), NEW: (after, values)}
 
     assert expected(after, after, held) == read(second)
@@ -711,7 +711,7 @@ def test_every_reader_is_right_in_the_middle_of_a_change(shop, redis_client, cha
 
 @pytest.mark.parametrize("change", ["added", "types swapped"])
 def test_the_new_schema_is_announced_before_its_first_row(shop, redis_client, change):
-    """When the first rows of a change arrive, the book has both schemas, and the new in force."""
+    """When the first changed rows arrive, Redis has both schemas, the new one current."""
     after, values = CHANGES[change]
     shop.publish(*things(BEFORE, {OLD: [11, "o"]}))
     old = redis_client.hget(schema_key("things"), "current")
@@ -736,7 +736,7 @@ def wire(features):
 
 
 def test_a_row_of_an_unknown_schema_is_not_found(planes, redis_client):
-    """A row whose schema nobody announced has no values, whatever its bytes say."""
+    """A row with an unannounced schema has no values, with any bytes."""
     key = "fs:shop:plane_features:{N1}"
     row = redis_client.get(key)
     redis_client.set(key, row[:1] + b"who?" + row[5:])
@@ -747,13 +747,13 @@ def test_a_row_of_an_unknown_schema_is_not_found(planes, redis_client):
 
 
 def test_another_format_is_refused_and_then_published_anew(planes, shop, redis_client):
-    """Books and rows of another version are not read; a plain sync replaces both."""
+    """Metadata and rows of another version are not read; a plain sync replaces both."""
     planes.get_online_features([SEATS], {"tailnum": ["N1"]})
-    book, name = schema_key(PLANE), b"0123456789abcdef"
-    held = redis_client.hgetall(book)
+    schemas, name = schema_key(PLANE), b"0123456789abcdef"
+    held = redis_client.hgetall(schemas)
     text = held[held[b"current"]].replace(b'"version":2', b'"version":1')
-    redis_client.delete(book)
-    redis_client.hset(book, mapping={"current": name, name: text})
+    redis_client.delete(schemas)
+    redis_client.hset(schemas, mapping={"current": name, name: text})
     for key in redis_client.keys("fs:shop:plane_features:*"):
         redis_client.set(key, b"\x01" + bytes(40))
 
@@ -763,7 +763,7 @@ def test_another_format_is_refused_and_then_published_anew(planes, shop, redis_c
         planes.get_online_features([SEATS], {"tailnum": ["N1"]})
     planes.sync()
 
-    assert held == redis_client.hgetall(book)
+    assert held == redis_client.hgetall(schemas)
     assert [100] == planes.get_online_features([SEATS], {"tailnum": ["N1"]}).values["seats"]
 
 
@@ -778,18 +778,18 @@ def test_another_format_is_refused_and_then_published_anew(planes, shop, redis_c
     ],
     ids=repr,
 )
-def test_a_damaged_book_of_schemas_is_an_error(planes, shop, redis_client, damage):
-    """The schema in force is missing or cannot be read: a full sync writes it anew."""
-    book = schema_key(PLANE)
-    current = redis_client.hget(book, "current")
-    held = redis_client.hgetall(book)
-    redis_client.hset(book, mapping={name or current: text for name, text in damage.items()})
+def test_a_damaged_schema_is_an_error(planes, shop, redis_client, damage):
+    """The current schema is missing or unreadable: a full sync writes it again."""
+    schemas = schema_key(PLANE)
+    current = redis_client.hget(schemas, "current")
+    held = redis_client.hgetall(schemas)
+    redis_client.hset(schemas, mapping={name or current: text for name, text in damage.items()})
 
     with pytest.raises(OnlineStoreError, match=r"A schema .*sync --full"):
         shop.open().get_online_features([SEATS], {"tailnum": ["N1"]})
     planes.sync(full=True)
 
-    assert held == redis_client.hgetall(book)
+    assert held == redis_client.hgetall(schemas)
     assert [100] == shop.open().get_online_features([SEATS], {"tailnum": ["N1"]}).values["seats"]
 
 
@@ -805,7 +805,7 @@ def test_a_row_with_unknown_marks_is_refused(planes, redis_client, first):
 
 @pytest.mark.parametrize("length", [1, 4, 5, 12, 13, 14, 18, 25])
 def test_a_row_that_is_cut_short_is_an_error(planes, redis_client, length):
-    """A damaged row is no value and no traceback: one line says what to do."""
+    """A damaged row is neither a value nor a traceback: one line says what to do."""
     key = "fs:shop:plane_features:{N1}"
     redis_client.set(key, redis_client.get(key)[:length])
 

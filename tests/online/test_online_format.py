@@ -109,7 +109,7 @@ def test_the_sync_writes_the_key_of_the_vector(vector):
 
 @each
 def test_the_fingerprint_is_the_hash_of_the_schema(vector):
-    """The first 4 bytes of the SHA-256 of the schema's text name it, in the book and in the row."""
+    """The first 4 bytes of the SHA-256 of the schema's text name it, in metadata and row."""
     digest = hashlib.sha256(vector["schema"].encode()).hexdigest()
 
     assert vector["fingerprint"] == digest[:8]

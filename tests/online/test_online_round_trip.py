@@ -114,7 +114,7 @@ def reader(request, shop):
 
 @pytest.mark.parametrize("cuts", [1, 2])
 def test_a_connection_that_breaks_is_asked_again(reader, cutter, cuts):
-    """Who is hung up on while waiting for rows connects anew, and gets them."""
+    """A reader that loses its connection while it waits for rows reconnects, and gets them."""
     read = reader(cutter.url)
     assert [70] == read(7)
     cutter.cuts, cutter.requests = cuts, 0

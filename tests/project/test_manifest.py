@@ -12,7 +12,7 @@ from tests.support.builders import manifest, manifest_json, model
 
 
 def test_only_tagged_models_are_decoded():
-    """A node without our key is never looked into, whatever it holds."""
+    """A node without our key is never decoded, so any content passes."""
     broken = model("broken", meta={"other": 1}, node={"columns": 7})
     analysis = model("an_analysis", node={"resource_type": "analysis"})
 

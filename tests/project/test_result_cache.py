@@ -11,7 +11,7 @@ from featurestore.project.result_cache import ResultCache, checksum
 
 
 def test_a_value_is_found_by_the_next_run(tmp_path):
-    """What one run puts in, the next gets out, whatever JSON can hold."""
+    """A value that JSON can hold survives from one run to the next."""
     value = {"rows": [1, "två", None], "none": []}
     first = ResultCache(tmp_path / "target" / "featurestore", "lint")
     first.put("key", value)

@@ -22,7 +22,7 @@ def two_views(**parts):
 
 
 def test_everything_by_name_sorted():
-    """Views, entities and services are mappings by name, sorted, whatever the manifest's order."""
+    """Views, entities and services are mappings sorted by name, in any order of the manifest."""
     exposures = [service("z", ["plane_features:delay"]), service("a", ["carrier_features:late"])]
     found = two_views(exposures=exposures).checked()
 
@@ -127,7 +127,7 @@ def test_the_problems_do_not_depend_on_the_order_of_the_manifest():
 
 
 def test_who_uses_a_view_and_who_a_feature():
-    """A service uses a view of which it takes anything, under whatever name it takes it."""
+    """A service uses a view if it takes any feature of it, also under an alias."""
     aliased = {"view": "carrier_features", "alias": "rival", "features": ["late"]}
     exposures = [
         service("z", ["plane_features:delay", aliased]),

@@ -55,7 +55,7 @@ def test_an_aliased_view():
 
 @pytest.mark.parametrize("meta", [None, {}, {"owner": "ada"}])
 def test_other_exposures_are_none_of_ours(meta):
-    """A dashboard without our meta is no service."""
+    """A dashboard without our meta is not a service."""
     dashboard = service("board", type="dashboard", meta=meta)
 
     assert {} == dict(registry(*MODELS, exposures=[dashboard]).feature_services)

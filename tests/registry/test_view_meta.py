@@ -40,7 +40,7 @@ def test_defaults():
 
 
 def test_features_are_the_documented_columns_that_play_no_other_part():
-    """Keys, timestamps and columns left out are no features; the rest are, in order."""
+    """Keys, timestamps and columns left out are not features; the rest are, in order."""
     columns = [
         column("z"),
         column("tailnum"),
@@ -114,7 +114,10 @@ def test_a_version_is_part_of_the_name():
         ({"event_timestamp": "observed"}, ("'observed'", "Did you mean 'observed_at'?")),
         ({"event_timestamp": "tailnum"}, ("event_timestamp 'tailnum' is string",)),
         ({"event_timestamp": ["observed_at"]}, ("event_timestamp is ['observed_at']",)),
-        ({"created_timestamp": "loaded"}, ("created_timestamp 'loaded' is not a documented column",)),
+        (
+            {"created_timestamp": "loaded"},
+            ("created_timestamp 'loaded' is not a documented column",),
+        ),
         ({"ttl": "30"}, ("ttl: '30' is not a duration", "'30 days'")),
         ({"ttl": 30}, ("ttl: 30 has no unit",)),
         ({"ttl": "1 month"}, ("a month has no fixed length",)),

@@ -96,5 +96,5 @@ def test_instants(text):
 
 @pytest.mark.parametrize("text", ["time", "varchar", "bigint"])
 def test_no_instants(text):
-    """Text and numbers are no times, whatever they may mean."""
+    """Text and numbers are not times, even if a value looks like a time."""
     assert not parse_type(text).is_instant

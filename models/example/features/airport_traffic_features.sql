@@ -6,7 +6,7 @@ flights as (
 
 ),
 
--- What is learned of an airport, at the instant at which it is learned.
+-- Departures and arrivals of an airport, each at the instant at which it becomes known.
 events as (
 
     select

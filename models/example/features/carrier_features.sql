@@ -28,7 +28,7 @@ daily as (
 
 ),
 
--- One row a day for every carrier, so that a window that empties says so.
+-- One row a day for every carrier, so that an empty window has a row, too.
 calendar as (
 
     select

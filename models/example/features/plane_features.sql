@@ -12,7 +12,7 @@ planes as (
 
 ),
 
--- The last landing's own columns: of two reported for one instant, of the one that left last.
+-- The columns of the last landing; of two landings at one instant, the plane that left last.
 rolled as (
 
     {{ featurestore.rolling_features(

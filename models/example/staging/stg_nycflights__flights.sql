@@ -1,4 +1,4 @@
-{#- A table, since every feature view reads it and the file has to be parsed each time. -#}
+{#- A table: every feature view reads it, and a view would parse the file each time. -#}
 {{ config(materialized='table') }}
 
 with
@@ -46,7 +46,7 @@ typed as (
 
 ),
 
--- What the clocks at the destination show: at the departure, and at midnight before it.
+-- Local time at the destination: at the departure, and at the scheduled arrival on that day.
 clocks as (
 
     select
@@ -63,8 +63,8 @@ clocks as (
 
 ),
 
--- The file has no date of arrival: it is the first time after the departure that the clocks at the
--- destination show the scheduled time.
+-- The file lacks the date of arrival. It is the first day on which the scheduled local time comes
+-- after the departure.
 instants as (
 
     select
