@@ -51,12 +51,12 @@ from sync.redis.metadata import (
 )
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport
-from sync.run import SyncRun, ignore_progress
 from sync.safety.diagnosis import PART_LOST, PublicationState
 from sync.safety.lock import sync_lock
 from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_publications
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
+from sync.sync_run import SyncRun, ignore_progress
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
 

@@ -12,10 +12,10 @@ from sync.encoding.encoder import Encoder
 from sync.redis.expiry import expiry_shift
 from sync.redis.publisher import Publisher, publishing
 from sync.report import ProgressEvent
-from sync.run import SyncRun
+from sync.sync_run import SyncRun
 from sync.warehouse.change_detection import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
-from sync.warehouse.newest_rows import batches
 from sync.warehouse.publication import Publication
+from sync.warehouse.sync_source import batches
 
 if TYPE_CHECKING:
     import pyarrow as pa

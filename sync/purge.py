@@ -20,10 +20,10 @@ from sync.batch_sizes import SCAN_COUNT
 from sync.redis.key_scan import keys_with
 from sync.redis.stored_rows import row_keys
 from sync.removal import remove_view
-from sync.run import SyncRun
 from sync.safety.fences import remove_fences
 from sync.safety.lock import lock_key, sync_lock
 from sync.selection import published_names
+from sync.sync_run import SyncRun
 from sync.warehouse.ledger import Ledger
 
 __all__ = ["PurgeReport", "PurgedView", "plan_purge", "purge"]

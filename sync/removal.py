@@ -8,8 +8,8 @@ from sync.orphans import key_groups, unknown_keys
 from sync.redis.metadata import schema_key, view_key, views_key
 from sync.redis.publisher import publishing
 from sync.redis.stored_rows import row_keys
-from sync.run import SyncRun
 from sync.safety.canaries import remove_canaries
+from sync.sync_run import SyncRun
 from sync.warehouse.publication import Publication
 
 __all__ = ["delete_orphans", "has_rows", "remove_view"]

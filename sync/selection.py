@@ -14,8 +14,8 @@ from featurestore.registry.warehouse_types import with_types
 from featurestore.warehouse.protocol import Warehouse
 from sync.redis.metadata import views_key
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.newest_rows import read_publication
 from sync.warehouse.publication import Publication
+from sync.warehouse.sync_source import read_publication
 
 __all__ = [
     "chosen_publications",

@@ -19,8 +19,8 @@ from sync.redis.stored_rows import key_columns
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
 from sync.verify_report import Difference, VerifyReport, ViewVerdict
-from sync.warehouse.newest_rows import batches
 from sync.warehouse.publication import Publication
+from sync.warehouse.sync_source import batches
 
 if TYPE_CHECKING:
     import pyarrow as pa

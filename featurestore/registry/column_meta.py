@@ -8,7 +8,7 @@ from dataclasses import replace
 from featurestore.project.manifest import META_KEY
 from featurestore.project.nodes import ManifestColumn, Node
 from featurestore.registry.definitions import RESERVED_NAMES, Column, Feature, FeatureView
-from featurestore.registry.meta_values import boolean_of, words_of
+from featurestore.registry.meta_parsing import boolean_of, words_of
 from featurestore.registry.notes import Notes
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind

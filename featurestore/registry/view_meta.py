@@ -15,7 +15,7 @@ from featurestore.project.manifest import META_KEY, MISSPELLINGS
 from featurestore.project.nodes import Group, Node
 from featurestore.registry.column_meta import column_types, with_features
 from featurestore.registry.definitions import Column, Entity, FeatureView, Freshness
-from featurestore.registry.meta_values import boolean_of, duration_of, listed, words_of
+from featurestore.registry.meta_parsing import boolean_of, duration_of, listed, words_of
 from featurestore.registry.notes import Notes
 from featurestore.values.types import DataType
 

@@ -18,7 +18,6 @@ from featurestore.sql.plan import TrainingPlan, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.training.card import Card
 from featurestore.training.explain import JoinReport, join_reports
-from featurestore.training.join_shapes import with_cheapest_shapes
 from featurestore.training.measurement import measure_training_set, with_timestamps
 from featurestore.training.outputs import (
     card_path,
@@ -29,6 +28,7 @@ from featurestore.training.outputs import (
     to_polars,
 )
 from featurestore.training.request import Request
+from featurestore.training.strategy_choice import with_cheapest_shapes
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
