@@ -50,9 +50,10 @@ def read_package(text: str, project: Path) -> Package:
     if kind == "git" and source:
         return _git(source)
     if kind == "local" and source:
-        if not (project / source / "dbt_project.yml").is_file():
+        definition = project / source / "dbt_project.yml"
+        if not definition.is_file():
             raise FeatureStoreError(
-                f"There is no dbt_project.yml in {project / source}.",
+                f"{definition} does not exist.",
                 remedy="A local path starts from the folder of the dbt project.",
             )
         return {"local": source}

@@ -34,7 +34,7 @@ def unnamed(monkeypatch):
 
 
 def test_a_server_answers_while_the_block_runs(tmp_path):
-    """Inside the block it stores and answers; after it there is no process."""
+    """Inside the block it stores and answers; after the block its process has ended."""
     with embedded_server(tmp_path) as url, redis.Redis.from_url(url) as client:
         assert client.set("a", "1")
         assert b"1" == client.get("a")

@@ -296,7 +296,10 @@ WRONG = {
         ("--project-dir", "models"),
         "models/dbt_project.yml does not exist. Run in a dbt",
     ),
-    "no package there": (("--package", "local:models"), "There is no dbt_project.yml in models."),
+    "no package there": (
+        ("--package", "local:models"),
+        "models/dbt_project.yml does not exist. A local",
+    ),
     "no kind of package": (
         ("--package", "pip:x"),
         "'pip:x' does not name a package. Write",
