@@ -54,7 +54,7 @@ def test_stores_that_follow_each_other_share_nothing(tmp_path):
         store = tiny_project(tmp_path / str(number), [model(ttl=f"{number + 1} days")])
         assert number + 1 == store.registry.view(VIEW).ttl.days
         del store
-        gc.collect()
+        gc.collect(1)
 
 
 def test_a_store_keeps_its_definitions_and_a_new_one_reads_them_again(tmp_path):
@@ -136,7 +136,7 @@ def test_a_request_at_the_address_of_a_freed_one_has_its_own_plan(client):
         found = client.get(request, {"tailnum": ["N1"]}).to_dict()
         assert {"tailnum": ["N1"], name: [(1.5, 100)[number % 2]]} == found
         del request
-        gc.collect()
+        gc.collect(1)
 
 
 def test_options_of_a_request_are_part_of_the_key(client):

@@ -16,6 +16,8 @@ import pytest
 from featurestore.errors import SyncError, SyncLocked
 from sync.safety.lock import sync_lock
 from tests.support.sync_project import (
+
+pytestmark = pytest.mark.whole
     ROUTES,
     WEATHER,
     SyncProject,
@@ -29,8 +31,6 @@ ROWS = 10_000
 HOLDER = """
 import sys, time, redis
 from sync.safety.lock import sync_lock
-
-pytestmark = pytest.mark.whole
 with redis.Redis.from_url(sys.argv[1]) as client, sync_lock(client, "shop", seconds=1):
     print("held", flush=True)
     time.sleep(600)
