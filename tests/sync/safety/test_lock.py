@@ -16,8 +16,6 @@ import pytest
 from featurestore.errors import SyncError, SyncLocked
 from sync.safety.lock import sync_lock
 from tests.support.sync_project import (
-
-pytestmark = pytest.mark.whole
     ROUTES,
     WEATHER,
     SyncProject,
@@ -25,6 +23,8 @@ pytestmark = pytest.mark.whole
     day,
     rows_in_redis,
 )
+
+pytestmark = pytest.mark.whole
 
 LOCK = "fs-meta:{shop}:lock"
 ROWS = 10_000
