@@ -23,7 +23,7 @@ from featurestore.online.redis.connection import (
     close,
     translated,
 )
-from featurestore.online.redis.read_many import async_key_reader, key_reader
+from featurestore.online.redis.read_many import async_key_reader, is_in_step, key_reader
 from featurestore.online.request import entity_columns, plan_views
 from featurestore.online.response import OnlineResponse
 from featurestore.registry.definitions import ServiceMember
@@ -118,7 +118,10 @@ class OnlineClient:
         """Return the newest values; see `FeatureStore.get_online_features`."""
         try:
             return self._get(request, entity_rows, full_feature_names)
-        except Exception:
+        except BaseException as error:
+            if not is_in_step(error):
+                # Not closed, because another thread may be reading with it.
+                self._sync = None
             with translated(self._url):
                 raise
 
@@ -153,7 +156,9 @@ class OnlineClient:
         """Return the newest values without blocking the event loop."""
         try:
             return await self._get_async(request, entity_rows, full_feature_names)
-        except Exception:
+        except BaseException as error:
+            if not is_in_step(error):
+                self._async = None
             with translated(self._url):
                 raise
 

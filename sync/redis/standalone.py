@@ -68,6 +68,11 @@ class StandaloneSender:
         while self._unanswered:
             yield from self._receive()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether answers are outstanding."""
+        return bool(self._unanswered)
+
     def _scripts(self, rows: RowBatch) -> Iterator[tuple[_Unanswered, bytes]]:
         packed = PackedRows(rows)
         sha = self._shas[rows.script]
@@ -113,8 +118,9 @@ def sending_to_server(client: RedisCommands, lease: Lease) -> Iterator[Standalon
     connection = raw_connection(client)
     clean = False
     try:
-        yield StandaloneSender(connection, shas, lease)
-        clean = True
+        sender = StandaloneSender(connection, shas, lease)
+        yield sender
+        clean = not sender.is_waiting
     finally:
         connection.release(clean=clean)
 

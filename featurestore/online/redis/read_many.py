@@ -3,19 +3,30 @@
 A single server is asked on a bare connection of the client's pool: packing and dispatching in
 `client.mget` takes more than a quarter of the whole read (`benchmarks/online/read_contenders.py`).
 The connection still is the client's, with its TLS, its failover, its retries and health checks.
+
+A KeyboardInterrupt, a signal handler or a cancelled task may end a read between its command and its
+answer. The next borrower of the connection would take that answer for its own and serve the values
+of other entities. So a connection goes back to its pool only after its answer, or closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from featurestore.errors import FeatureStoreError, OnlineStoreError
 from featurestore.online.redis.internals import is_cluster
 
-__all__ = ["async_key_reader", "key_reader"]
+__all__ = ["OutOfStepError", "async_key_reader", "is_in_step", "key_reader"]
 
 Values = list[bytes | None]
+
+
+class OutOfStepError(OnlineStoreError):
+    """A connection gave the answer to another command, so its next answers are wrong as well."""
 
 
 def key_reader(client: Any) -> Callable[[Sequence[str]], Values]:
@@ -46,9 +57,13 @@ def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str]) -> 
         return connection.read_response()
 
     try:
-        found: Values = connection.retry.call_with_retry(ask, connection.disconnect)
-    finally:
+        found = _one_for_each(keys, connection.retry.call_with_retry(ask, connection.disconnect))
+    except BaseException:
+        # No `finally`: an interrupt in the disconnect must not release an open connection.
+        connection.disconnect()
         pool.release(connection)
+        raise
+    pool.release(connection)
     return found
 
 
@@ -64,9 +79,13 @@ async def _aof_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[st
         return connection.disconnect()
 
     try:
-        found: Values = await connection.retry.call_with_retry(ask, fail)
-    finally:
+        found = _one_for_each(keys, await connection.retry.call_with_retry(ask, fail))
+    except BaseException:
+        # Without a wait for the closed socket, in which the task could be cancelled again.
+        await connection.disconnect(nowait=True)
         await pool.release(connection)
+        raise
+    await pool.release(connection)
     return found
 
 
@@ -77,22 +96,29 @@ def _of_cluster(client: Any, keys: Sequence[str]) -> Values:
     # MGET of one slot fails while its keys are split between two nodes; MGET of one key is
     # redirected.
     try:
-        found: Values = client.mget_nonatomic(keys)
+        with _answers_of_slots():
+            return _one_for_each(keys, client.mget_nonatomic(keys))
     except (failures.TryAgainError, failures.ClusterError):
-        rows = _one_by_one(client, keys).execute()
-        found = [row for (row,) in rows]
-    return found
+        return [_only(row) for row in _one_by_one(client, keys).execute()]
 
 
 async def _aof_cluster(client: Any, keys: Sequence[str]) -> Values:
     import redis.exceptions as failures
 
     try:
-        found: Values = await client.mget_nonatomic(keys)
+        with _answers_of_slots():
+            return _one_for_each(keys, await client.mget_nonatomic(keys))
     except (failures.TryAgainError, failures.ClusterError):
-        rows = await _one_by_one(client, keys).execute()
-        found = [row for (row,) in rows]
-    return found
+        return [_only(row) for row in await _one_by_one(client, keys).execute()]
+
+
+@contextmanager
+def _answers_of_slots() -> Iterator[None]:
+    """Turn the errors of redis-py, which puts the slots' answers in order, into ours."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise _out_of_step() from error
 
 
 def _one_by_one(client: Any, keys: Sequence[str]) -> Any:
@@ -100,3 +126,39 @@ def _one_by_one(client: Any, keys: Sequence[str]) -> Any:
     for key in keys:
         pipeline.execute_command("MGET", key)
     return pipeline
+
+
+def _only(answer: Any) -> bytes | None:
+    """Return the value in the answer for one key."""
+    return _one_for_each(("",), answer)[0]
+
+
+def _one_for_each(keys: Sequence[str], answer: Any) -> Values:
+    """Return an answer that has one value for each key.
+
+    Raises:
+        OutOfStepError: It has not, so it is the answer to another command.
+    """
+    if type(answer) is not list or len(answer) != len(keys):
+        raise _out_of_step()
+    return answer
+
+
+def is_in_step(error: BaseException) -> bool:
+    """Return whether an error leaves no connection of the client with an answer outstanding.
+
+    redis-py closes a connection for its own errors, and for a task that is cancelled. For any
+    other error that falls between a command and its answer, it may not.
+    """
+    from redis.exceptions import RedisError
+
+    known = (RedisError, FeatureStoreError, CancelledError)
+    return isinstance(error, known) and not isinstance(error, OutOfStepError)
+
+
+def _out_of_step() -> OutOfStepError:
+    return OutOfStepError(
+        "The online store's answer does not have one value for each key.",
+        remedy="The connection is closed: read again. If this happens again, check any proxy"
+        " between this client and the server.",
+    )
