@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
-from featurestore.online.decoder import Decoder
 from featurestore.online.published_schemas import ViewRows
 from featurestore.online.read_plan import FeatureReader, ReadPlan
 from featurestore.online.response import OnlineResponse, Status
@@ -67,8 +66,9 @@ def _distinct(view: ViewRows, now: int) -> ValuesAndStatuses:
     oldest = None if plan.ttl is None else now - plan.ttl
     if view.oldest is not None and (oldest is None or view.oldest >= oldest):
         (decoder,) = view.decoders.values()
-        if decoder is not None:
-            return _read(plan.reader(decoder), view.rows)
+        reader = None if decoder is None else plan.reader(decoder)
+        if reader is not None:
+            return _read(reader, view.rows)
     return _scattered(view, oldest)
 
 
@@ -95,23 +95,24 @@ def _scattered(view: ViewRows, oldest: int | None) -> ValuesAndStatuses:
     # Row by row until the end: one assignment places all features of a row.
     values: list[tuple[Any, ...]] = [(None,) * width] * len(rows)
     statuses, present = [(_NOT_FOUND,) * width] * len(rows), (_PRESENT,) * width
-    for decoder, places in _by_decoder(view):
+    for reader, places in _by_reader(view):
         fresh = places if oldest is None else _fresh(rows, places, oldest)
         if len(fresh) < len(places):
             _put(statuses, places, repeat((_EXPIRED,) * width))
         if fresh:
-            found, why = _read(view.plan.reader(decoder), [rows[place] for place in fresh])
+            found, why = _read(reader, [rows[place] for place in fresh])
             _put(values, fresh, zip(*found, strict=True))
             _put(statuses, fresh, zip(*why, strict=True) if why else repeat(present))
     return _turned(values), [] if statuses.count(present) == len(rows) else _turned(statuses)
 
 
-def _by_decoder(view: ViewRows) -> Iterator[tuple[Decoder, list[int]]]:
-    """Yield each known decoder with the places of its rows."""
+def _by_reader(view: ViewRows) -> Iterator[tuple[FeatureReader, list[int]]]:
+    """Yield each reader with the places of its rows; rows of other entities have no reader."""
     heads = [row[:HEAD] if row else None for row in view.rows]
     for head, decoder in view.decoders.items():
-        if decoder is not None:
-            yield decoder, [place for place, its in enumerate(heads) if its == head]
+        reader = None if decoder is None else view.plan.reader(decoder)
+        if reader is not None:
+            yield reader, [place for place, its in enumerate(heads) if its == head]
 
 
 def _fresh(rows: Sequence[Any], places: Sequence[int], oldest: int) -> list[int]:

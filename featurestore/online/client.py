@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from featurestore.errors import OnlineStoreError
+from featurestore.errors import FeatureStoreError, OnlineStoreError
 from featurestore.governance.personal_data import refuse_unpublished
 from featurestore.online.build_response import build_response
 from featurestore.online.keys import metadata_key
@@ -53,7 +53,7 @@ class OnlineClient:
     """Reads the newest values of entities. It needs neither the warehouse nor dbt.
 
     The client reads the schemas of a view once from Redis, where the sync writes them, and again if
-    a row has an unknown schema.
+    a row has an unknown schema or a request does not fit them.
 
     Args:
         registry: The project's definitions.
@@ -127,18 +127,26 @@ class OnlineClient:
 
     def _get(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
         connection, read = self._connected()
-        stale = self._unknown(request)
+        stale, learned = {*self._unknown(request)}, set[str]()
         while True:
             for view in stale:
                 self._learn(view, connection.hgetall(self._schemas_key(view)))
-            plan, columns, tags = self._plan(request, rows, full)
+            learned |= stale
+            try:
+                plan, columns, tags = self._plan(request, rows, full)
+            except FeatureStoreError:
+                # The request may fit the schemas that a sync published since they were read.
+                stale = self._views(request) - learned
+                if stale:
+                    continue
+                raise
             keys = plan.keys_of(tags)
             views = self._rows_of_views(plan, tags, read(keys) if keys else ())
             outdated = _outdated(views)
-            if not outdated - set(stale):
+            if not outdated - stale:
                 return build_response(plan, columns, views, self._micros())
             # A sync published another schema meanwhile, so the rows may have changed as well.
-            stale = sorted(outdated)
+            stale = outdated
 
     def _connected(self) -> tuple[Any, Any]:
         if self._sync is None:
@@ -164,17 +172,24 @@ class OnlineClient:
 
     async def _get_async(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
         connection, read = self._connected_async()
-        stale = self._unknown(request)
+        stale, learned = {*self._unknown(request)}, set[str]()
         while True:
             for view in stale:
                 self._learn(view, await connection.hgetall(self._schemas_key(view)))
-            plan, columns, tags = self._plan(request, rows, full)
+            learned |= stale
+            try:
+                plan, columns, tags = self._plan(request, rows, full)
+            except FeatureStoreError:
+                stale = self._views(request) - learned
+                if stale:
+                    continue
+                raise
             keys = plan.keys_of(tags)
             views = self._rows_of_views(plan, tags, await read(keys) if keys else ())
             outdated = _outdated(views)
-            if not outdated - set(stale):
+            if not outdated - stale:
                 return build_response(plan, columns, views, self._micros())
-            stale = sorted(outdated)
+            stale = outdated
 
     def _micros(self) -> int:
         return (self._now() - _EPOCH) // _MICROSECOND
@@ -205,15 +220,20 @@ class OnlineClient:
     def _unknown(self, request: ResolvedRequest) -> list[str]:
         if request in self._ready:
             return []
-        views = dict.fromkeys(self._registry.view(member.view).name for member in request.members)
-        unknown = [view for view in views if view not in self._schemas]
+        unknown = [view for view in self._views(request) if view not in self._schemas]
         if not unknown:
             _remember(self._ready, request, True)
         return unknown
 
+    def _views(self, request: ResolvedRequest) -> set[str]:
+        return {self._registry.view(member.view).name for member in request.members}
+
     def _learn(self, view: str, schemas: Mapping[bytes, bytes]) -> None:
         if not schemas:
             raise self._unpublished(view)
+        known = self._schemas.get(view)
+        if known is not None and known.fields == schemas:
+            return
         self._schemas[view] = PublishedSchemas.read(schemas)
         # A new dict, because another thread may add a plan with the old schema to the old one.
         self._plans = {}

@@ -37,9 +37,18 @@ class ViewRows:
 
 
 class PublishedSchemas:
-    """The schemas that a view's rows can have; the sync writes new rows with the current one."""
+    """The schemas that a view's rows can have; the sync writes new rows with the current one.
 
-    def __init__(self, current: Schema, decoders: Mapping[bytes, Decoder]) -> None:
+    Args:
+        fields: The metadata key that holds them.
+        current: The schema of new rows.
+        decoders: The decoder of each head that a row can have.
+    """
+
+    def __init__(
+        self, fields: Mapping[bytes, bytes], current: Schema, decoders: Mapping[bytes, Decoder]
+    ) -> None:
+        self.fields = fields
         self.current = current
         self._decoders = decoders
 
@@ -55,7 +64,7 @@ class PublishedSchemas:
         for name, text in schemas.items():
             if len(name) == _NAME:
                 known |= Decoder.all_of(Schema.from_json(text))
-        return cls(current, known)
+        return cls(schemas, current, known)
 
     def view_rows(
         self, plan: ViewPlan, asked: RequestedKeys, rows: Sequence[bytes | None]

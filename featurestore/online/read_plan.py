@@ -93,6 +93,7 @@ class ViewPlan:
         ttl: The greatest age of a row in microseconds; None for any.
         prefix: The prefix of its Redis keys.
         keys: Its join keys.
+        layout: The names of its join keys, in the order of the values in a Redis key.
     """
 
     view: FeatureView
@@ -102,14 +103,25 @@ class ViewPlan:
     ttl: int | None
     prefix: str
     keys: JoinKeys
-    _readers: dict[Decoder, FeatureReader] = field(default_factory=dict, repr=False)
+    layout: tuple[str, ...]
+    _readers: dict[Decoder, FeatureReader | None] = field(default_factory=dict, repr=False)
 
-    def reader(self, decoder: Decoder) -> FeatureReader:
-        """Return the reader of the features from the rows of a decoder."""
-        found = self._readers.get(decoder)
-        if found is None:
-            found = self._readers[decoder] = FeatureReader.of(self.wanted, decoder)
-        return found
+    def reader(self, decoder: Decoder) -> FeatureReader | None:
+        """Return the reader of the features from the rows of a decoder.
+
+        A Redis key holds the values of the join keys, not their names. So a row whose schema has
+        other join keys, or the same in another order, belongs to another entity.
+
+        Returns:
+            The reader; None if the rows belong to other entities.
+        """
+        try:
+            return self._readers[decoder]
+        except KeyError:
+            names = tuple(name for name, _ in decoder.schema.keys)
+            found = FeatureReader.of(self.wanted, decoder) if names == self.layout else None
+            self._readers[decoder] = found
+            return found
 
 
 @dataclass(frozen=True, slots=True)

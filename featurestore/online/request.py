@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
+from featurestore.errors import EntityFrameError, NameCollision, OnlineStoreError, did_you_mean
 from featurestore.governance.personal_data import refuse_unpublished
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
@@ -69,6 +69,7 @@ def plan_views(
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
+        OnlineStoreError: The view is published with other join keys than it declares.
         NameCollision: Two columns of the result would have the same name.
     """
     taken = dict.fromkeys(columns, "the entity rows")
@@ -93,6 +94,7 @@ def plan_views(
                 ttl=None if view.ttl is None else view.ttl // _MICROSECOND,
                 prefix=row_prefix(registry.project, view.name),
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
+                layout=tuple(key for key, _ in schema.keys),
             )
         )
     return ReadPlan.of(plans)
@@ -127,4 +129,16 @@ def _keys(
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
         keys.append((name, kind))
+    _refuse_other_keys(view, schema)
     return tuple(keys)
+
+
+def _refuse_other_keys(view: FeatureView, schema: Schema) -> None:
+    published, declared = [key for key, _ in schema.keys], [key.name for key in view.join_keys]
+    if {*published} != {*declared}:
+        # The entity rows may have a column of a published key's name that means another entity.
+        raise OnlineStoreError(
+            f"The feature view '{view.name}' is published with the join keys"
+            f" {', '.join(published) or 'none'}, but declares {', '.join(declared) or 'none'}.",
+            remedy="Run `featurestore sync`, or read with the manifest of the last sync.",
+        )
