@@ -4,6 +4,7 @@ FeatureStoreError
 ├── ManifestError
 │   ├── ManifestNotFound          dbt has not written target/manifest.json
 │   ├── ManifestInvalid           the file is damaged, not a manifest, or of an unknown version
+│   ├── ManifestOfOtherTarget     dbt wrote the manifest for another target than the command's
 │   └── NotCompiled               a model's compiled SQL is missing or does not parse
 ├── ProfileError                  dbt_project.yml or profiles.yml lacks what the target needs
 ├── RegistryError                 a feature reference or an allowance is wrong
@@ -45,6 +46,7 @@ __all__ = [
     "ManifestError",
     "ManifestInvalid",
     "ManifestNotFound",
+    "ManifestOfOtherTarget",
     "MissingExtra",
     "NameCollision",
     "NotCompiled",
@@ -58,6 +60,7 @@ __all__ = [
     "Severity",
     "SyncError",
     "SyncLocked",
+    "TargetWarning",
     "UnknownEntity",
     "UnknownFeature",
     "UnknownFeatureService",
@@ -104,6 +107,10 @@ class FeatureStoreError(Exception):
         super().__init__(f"{message} {remedy}".strip())
 
 
+class TargetWarning(UserWarning):
+    """The manifest does not tell for which target dbt wrote it; the CLI shows it as one line."""
+
+
 class ManifestError(FeatureStoreError):
     """Base of all errors about dbt's manifest."""
 
@@ -114,6 +121,10 @@ class ManifestNotFound(ManifestError):
 
 class ManifestInvalid(ManifestError):
     """The file is empty, cut short, not JSON, not a manifest, or of an unknown version."""
+
+
+class ManifestOfOtherTarget(ManifestError):
+    """dbt wrote the manifest for another target, so it names the other target's tables."""
 
 
 class NotCompiled(ManifestError):

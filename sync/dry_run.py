@@ -62,7 +62,8 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
         report = _changes(survey, publication, newest)
     # The rows are not in Redis yet, so their size is computed, from a sample.
     each = memory_of(survey.project, publication, survey.sample(newest))
-    return replace(report, memory=round(each * report.rows_read))
+    relation = publication.view.relation
+    return replace(report, memory=round(each * report.rows_read), relation=relation)
 
 
 def _full(survey: Survey, publication: Publication, newest: str, reason: str) -> ViewReport:

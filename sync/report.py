@@ -41,6 +41,7 @@ class ViewReport:
         reason: Why every row was published; empty if the caller asked for it.
         memory: An estimate of the bytes of Redis' memory that the rows take afterwards; only for a
             dry run.
+        relation: The table that the rows are read from; only for a dry run.
     """
 
     view: str
@@ -54,6 +55,7 @@ class ViewReport:
     full: bool = False
     reason: str = ""
     memory: int | None = None
+    relation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

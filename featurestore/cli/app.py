@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -15,8 +17,8 @@ from typer.core import TyperGroup
 
 from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.option_groups import expand_option_groups
-from featurestore.cli.output import complain
-from featurestore.errors import FeatureStoreError
+from featurestore.cli.output import complain, note
+from featurestore.errors import FeatureStoreError, TargetWarning
 
 __all__ = ["app"]
 
@@ -41,6 +43,25 @@ _COMMANDS = (
 """Every command: `list` is the function `list_command` in `featurestore/cli/list.py`."""
 
 
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Show the package's warnings as one line each; others as Python does."""
+    with warnings.catch_warnings():
+        shown_by_python = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], *place: Any, **named: Any
+        ) -> None:
+            if issubclass(category, TargetWarning):
+                note(f"Warning: {message}")
+            else:
+                shown_by_python(message, category, *place, **named)
+
+        warnings.simplefilter("always", TargetWarning)
+        warnings.showwarning = show
+        yield
+
+
 class _Group(TyperGroup):
     """Turns a user's error into one clear line; a bug of ours keeps its traceback."""
 
@@ -52,7 +73,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command and translate its errors to an exit code."""
         try:
-            return super().invoke(ctx)
+            with _warnings_as_lines():
+                return super().invoke(ctx)
         except FeatureStoreError as error:
             complain(str(error))
             raise SystemExit(error.exit_code) from None

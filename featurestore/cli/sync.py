@@ -46,8 +46,9 @@ _RENAMED = {"written": "would write", "deleted": "would delete"}
 _DRY_COLUMNS: _Columns = {
     **{_RENAMED.get(name, name): cell for name, cell in _COLUMNS.items() if name != "seconds"},
     "memory": lambda view: bytes_cell(view.memory),
+    "table": lambda view: view.relation,
 }
-_LEFT = ("view", "newest")
+_LEFT = ("view", "newest", "table")
 
 
 def sync_command(

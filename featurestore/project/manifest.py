@@ -29,6 +29,7 @@ KNOWN_VERSIONS = (12,)
 MODEL_TYPES = ("model", "snapshot", "seed")
 
 _MARKS = tuple(f'"{name}"'.encode() for name in (META_KEY, *MISSPELLINGS))
+_MACRO_PARTS = 3
 _VERSION = re.compile(r"/manifest/v(\d+)\.json$")
 
 
@@ -50,6 +51,7 @@ class Manifest:
         self.groups = {group.name: group for group in file.groups.values()}
         self._nodes = file.nodes
         self._sources = file.sources
+        self._macros = tuple(file.macros)
 
     def __contains__(self, unique_id: str) -> bool:
         """Return whether the manifest has a node or a source with this id."""
@@ -65,6 +67,14 @@ class Manifest:
     def project(self) -> str:
         """The name of the dbt project."""
         return self.metadata.project_name or ""
+
+    def overrides(self, macro: str) -> bool:
+        """Return whether a package other than dbt's own defines a macro, for any adapter."""
+        names = (name.split(".") for name in self._macros)
+        return any(
+            package != "dbt" and (name == macro or name.endswith(f"__{macro}"))
+            for _, package, name in (parts for parts in names if len(parts) == _MACRO_PARTS)
+        )
 
     def tagged(self) -> Iterator[Node]:
         """Yield the nodes that may carry the feature store's meta, decoded."""

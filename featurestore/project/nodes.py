@@ -76,6 +76,10 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
     event_time: str | None = None
     unique_key: Any = None
     freshness: Any = None
+    schema: Any = None
+    database: Any = None
+    target_schema: Any = None
+    target_database: Any = None
 
 
 class Checksum(Struct, frozen=True, kw_only=True):
@@ -92,6 +96,8 @@ class Node(Struct, frozen=True, kw_only=True):
     resource_type: str
     package_name: str = ""
     relation_name: str | None = None
+    schema: str | None = None
+    database: str | None = None
     original_file_path: str = ""
     patch_path: str | None = None
     description: str | None = None
@@ -214,6 +220,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     generated_at: str = ""
     adapter_type: str | None = None
     project_name: str | None = None
+    invocation_id: str | None = None
 
 
 class ManifestFile(Struct, frozen=True, kw_only=True):
@@ -224,3 +231,4 @@ class ManifestFile(Struct, frozen=True, kw_only=True):
     sources: dict[str, msgspec.Raw] = {}
     exposures: dict[str, Exposure] = {}
     groups: dict[str, Group] = {}
+    macros: dict[str, msgspec.Raw] = {}

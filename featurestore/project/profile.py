@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from featurestore.values.dbt_profile import Profile
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
-__all__ = ["Project", "load_profile", "load_project"]
+__all__ = ["Project", "load_profile", "load_project", "other_profiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,16 @@ def load_project(folder: Path) -> Project:
         profile=os.environ.get("DBT_PROFILE") or render(raw.get("profile") or "default"),
         target_path=folder / target_path,
     )
+
+
+def other_profiles(project: Project, profile: Profile) -> Iterator[Profile]:
+    """Yield the other targets of the project's profile, without those that do not render."""
+    path = _profiles_file(project)
+    outputs = _pick(_read_yaml(path, remedy=""), project.profile, "profile", path).get("outputs")
+    for target in outputs or ():
+        if target != profile.target:
+            with suppress(ProfileError):
+                yield load_profile(project, target)
 
 
 def load_profile(project: Project, target: str | None = None) -> Profile:

@@ -59,7 +59,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> Mapping[str, DataType
     except RelationNotBuilt:
         raise RelationNotBuilt(
             f"The table {view.relation} of feature view '{view.name}' is not in the warehouse.",
-            remedy=f"Run `dbt build --select {view.name}`.",
+            remedy=f"Run `dbt build --select {view.name}`. {warehouse.target_remedy}".strip(),
         ) from None
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featurestore.errors import ManifestError
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.profile import Project, load_profile, load_project
 from featurestore.registry.build_registry import build_registry
 from featurestore.registry.registry import Registry
+from featurestore.store.target_check import checked_target
 from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
@@ -105,9 +108,13 @@ class Session:
 
         Args:
             write: Whether the caller writes tables.
+
+        Raises:
+            ManifestOfOtherTarget: The manifest names the tables of another target.
         """
         from featurestore.warehouse import KEPT_OPEN, connect
 
+        remedy = self._remedy_of_target
         if write:
             # DuckDB refuses a writer in a process that holds the file open for reading.
             self.close()
@@ -116,7 +123,24 @@ class Session:
             if not self.keeps_open:
                 # Another thread has left the `with` block since the check above.
                 self.close()
-        return connect(self.profile, write=write)
+        warehouse = connect(self.profile, write=write)
+        warehouse.target_remedy = remedy
+        return warehouse
+
+    @cached_property
+    def _remedy_of_target(self) -> str:
+        """A remedy for missing tables; empty if the manifest is known to fit the target.
+
+        Raises:
+            ManifestOfOtherTarget: The manifest names the tables of another target.
+        """
+        typed = bool(self.target or os.environ.get("DBT_TARGET"))
+        try:
+            manifest = self.manifest
+        except ManifestError:
+            # What needs the manifest reports it; a connection alone does not.
+            return ""
+        return checked_target(self.project, manifest, self.profile, typed=typed)
 
     def close(self) -> None:
         """Close the kept connection, so that other processes can write to the warehouse."""

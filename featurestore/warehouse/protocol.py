@@ -21,6 +21,9 @@ class Warehouse(Protocol):
     Every method raises `WarehouseError`, which quotes the engine, if the engine refuses.
     """
 
+    target_remedy: str = ""
+    """What else may help where a table is missing, if the manifest may be another target's."""
+
     @property
     def dialect(self) -> str:
         """The dialect's name in sqlglot."""
