@@ -134,6 +134,11 @@ class Session:
         Raises:
             ManifestOfOtherTarget: The manifest names the tables of another target.
         """
+        from featurestore.warehouse import ADAPTERS
+
+        if self.profile.adapter not in ADAPTERS:
+            # `connect` refuses it, with the adapters that it knows.
+            return ""
         typed = bool(self.target or os.environ.get("DBT_TARGET"))
         try:
             manifest = self.manifest

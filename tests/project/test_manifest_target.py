@@ -101,7 +101,7 @@ def test_if_no_schema_fits_the_results_of_the_same_run_decide(tmp_path, ran, typ
 
 
 def test_the_results_of_another_run_are_ignored(tmp_path):
-    """A later `dbt parse` writes the manifest and leaves the old results."""
+    """A later `dbt parse` writes the manifest and keeps the old results."""
     found = _match(
         tmp_path,
         _node("marts", schema="marts"),
@@ -149,7 +149,7 @@ def test_each_adapter_names_its_places(tmp_path, adapter, settings, node, expect
     ],
 )
 def test_duckdb_names_its_database_after_the_file(path, database):
-    """Where versions of dbt-duckdb differ, there is no name to compare."""
+    """Where versions of dbt-duckdb differ, no name is compared."""
     profile = Profile("shop", "dev", "duckdb", {"path": path})
 
     assert TargetNames(database, "main", folds=True) == TargetNames.of(profile)
