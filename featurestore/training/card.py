@@ -16,7 +16,10 @@ from typing import Any
 from featurestore.errors import FeatureStoreError
 from featurestore.values.atomic_file import atomic_write
 
-__all__ = ["Card", "ColumnCard", "ViewCard", "differences"]
+__all__ = ["HASHING", "Card", "ColumnCard", "ViewCard", "differences"]
+
+HASHING = 2
+"""The number of the rule of hashing; raise it if an engine's `content_hash` changes its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Card:
         last: The latest event timestamp.
         columns: Every column.
         views: Every view.
+        hashing: The number of the rule by which values are hashed; a card without one has rule 1.
     """
 
     created_at: str
@@ -82,6 +86,7 @@ class Card:
     last: str
     columns: tuple[ColumnCard, ...]
     views: tuple[ViewCard, ...]
+    hashing: int = 1
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, atomically."""
@@ -116,6 +121,9 @@ def differences(then: Card, now: Card) -> list[str]:
     """Return the differences between a card and the same request today, as sentences."""
     if then.engine != now.engine:
         return [f"The engine was {then.engine} and is {now.engine}: hashes cannot be compared."]
+    if then.hashing != now.hashing:
+        rules = f"rule {then.hashing} and now follow rule {now.hashing}"
+        return [f"The card's hashes follow {rules}: they cannot be compared."]
     found = []
     if then.rows != now.rows:
         found.append(f"There are {now.rows:,} rows, there were {then.rows:,}.")

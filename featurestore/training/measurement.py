@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,9 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.plan import TrainingPlan
-from featurestore.training.card import Card, ColumnCard, ViewCard
+from featurestore.training.card import HASHING, Card, ColumnCard, ViewCard
 from featurestore.training.request import Request
+from featurestore.values.types import DataType, Kind
 from featurestore.values.version import VERSION
 from featurestore.warehouse.protocol import Warehouse
 
@@ -53,9 +54,9 @@ def measure_training_set(
         output: The file or table that receives the rows.
         manifest: dbt's manifest.
     """
-    types = {name: str(kind) for name, kind in warehouse.columns(table).items()}
-    shown = [name for name in types if not name.startswith(_TIMESTAMP)]
-    found = warehouse.stream(_statement(plan, warehouse, table, shown)).read_all().to_pylist()[0]
+    types = warehouse.columns(table)
+    shown = _shown(types)
+    found = warehouse.stream(_statement(plan, warehouse, table, types)).read_all().to_pylist()[0]
     rows = found["total"]
     return Card(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,10 +71,11 @@ def measure_training_set(
         first=str(found["earliest"]),
         last=str(found["latest"]),
         columns=tuple(
-            ColumnCard(name, types[name], _rate(rows - found[f"n{index}"], rows))
+            ColumnCard(name, str(types[name]), _rate(rows - found[f"n{index}"], rows))
             for index, name in enumerate(shown)
         ),
         views=tuple(_view_cards(plan, found)),
+        hashing=HASHING,
     )
 
 
@@ -89,9 +91,16 @@ def _view_cards(plan: TrainingPlan, found: Mapping[str, Any]) -> Iterator[ViewCa
         )
 
 
-def _statement(plan: TrainingPlan, warehouse: Warehouse, table: str, shown: Sequence[str]) -> str:
+def _shown(types: Mapping[str, DataType]) -> list[str]:
+    return [name for name in types if not name.startswith(_TIMESTAMP)]
+
+
+def _statement(
+    plan: TrainingPlan, warehouse: Warehouse, table: str, types: Mapping[str, DataType]
+) -> str:
     dialect = plan.dialect
-    own = [_sql(name, dialect) for name in plan.spine.columns if name != plan.spine.order_by]
+    names = [name for name in plan.spine.columns if name != plan.spine.order_by]
+    own = _typed(names, types, dialect)
     time = _sql(plan.spine.event_timestamp, dialect)
     parts = [
         "count(*) AS total",
@@ -99,16 +108,30 @@ def _statement(plan: TrainingPlan, warehouse: Warehouse, table: str, shown: Sequ
         f"max({time}) AS latest",
         f"{warehouse.content_hash(own)} AS entities",
     ]
-    parts += [f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(shown)]
-    parts += list(_of_views(plan, own, warehouse))
+    parts += [
+        f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(_shown(types))
+    ]
+    parts += list(_of_views(plan, own, types, warehouse))
     return f"SELECT {', '.join(parts)} FROM {table}"
 
 
-def _of_views(plan: TrainingPlan, own: Sequence[str], warehouse: Warehouse) -> Iterator[str]:
+def _of_views(
+    plan: TrainingPlan,
+    own: Mapping[str, DataType],
+    types: Mapping[str, DataType],
+    warehouse: Warehouse,
+) -> Iterator[str]:
     for index, join in enumerate(plan.joins):
         yield f"count({_sql(join.timestamp_output or '', plan.dialect)}) AS m{index}"
-        taken = [*own, *(_sql(output.name, plan.dialect) for output in join.outputs)]
-        yield f"{warehouse.content_hash(taken)} AS h{index}"
+        taken = _typed([output.name for output in join.outputs], types, plan.dialect)
+        yield f"{warehouse.content_hash({**own, **taken})} AS h{index}"
+
+
+def _typed(
+    names: Iterable[str], types: Mapping[str, DataType], dialect: str
+) -> dict[str, DataType]:
+    unknown = DataType(Kind.OTHER)
+    return {_sql(name, dialect): types.get(name, unknown) for name in names}
 
 
 def _sql(name: str, dialect: str) -> str:

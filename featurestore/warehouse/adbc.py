@@ -95,7 +95,7 @@ class AdbcWarehouse(Warehouse):
         information = self.connection.adbc_get_info()
         return f"{self.dialect} {information.get('vendor_version', '')}".strip()
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the sum of all rows' hashes."""
         raise NotImplementedError
 

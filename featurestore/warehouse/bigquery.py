@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from featurestore.errors import EntityFrameError, WarehouseError
 from featurestore.values.dbt_profile import Profile
+from featurestore.values.types import DataType
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 
 __all__ = ["BigQueryWarehouse"]
@@ -63,7 +64,7 @@ class BigQueryWarehouse(AdbcWarehouse):
             dataset=".".join(part.sql("bigquery") for part in parts),
         )
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the sum of all rows' hashes."""
         if not columns:
             return "CAST(NULL AS STRING)"

@@ -25,6 +25,7 @@ from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
 from featurestore.warehouse.duckdb_file import database_path, open_database
+from featurestore.warehouse.duckdb_hash import hashed_as
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
 
         return f"duckdb {duckdb.__version__}"
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the sum of all rows' hashes."""
         if not columns:
             return "NULL::VARCHAR"
-        total = f"sum(hash({', '.join(columns)})::HUGEINT)"
+        values = [part for name, kind in columns.items() for part in hashed_as(name, kind)]
+        total = f"sum(hash({', '.join(values)})::HUGEINT)"
         return f"printf('%x', ({total} % {2**60})::BIGINT)"
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:

@@ -107,7 +107,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         """PostgreSQL's version."""
         return f"postgres {self._setting('server_version')}"
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the sum of all rows' hashes; PostgreSQL hashes a row's text."""
         if not columns:
             return "NULL::text"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -32,13 +32,13 @@ class Warehouse(Protocol):
     def version(self) -> str:
         """The engine and its version, such as `duckdb 1.4.0`."""
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return the SQL of an aggregate that hashes rows, as text; NULL without rows.
 
         The hash does not depend on the order of the rows.
 
         Args:
-            columns: The columns as SQL, already quoted.
+            columns: The types of the columns, by name as SQL, already quoted.
         """
 
     def columns(self, source: str, *, is_query: bool = False) -> Mapping[str, DataType]:

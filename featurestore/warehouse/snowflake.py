@@ -6,12 +6,13 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/snowflake-setup
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
+from featurestore.values.types import DataType
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 
 __all__ = ["SnowflakeWarehouse"]
@@ -83,7 +84,7 @@ class SnowflakeWarehouse(AdbcWarehouse):
             raise
         return warehouse
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the hash of all rows, by Snowflake's own aggregate."""
         if not columns:
             return "CAST(NULL AS VARCHAR)"

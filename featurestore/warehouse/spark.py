@@ -7,7 +7,7 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/spark-setup
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,7 +92,7 @@ class SparkWarehouse(Warehouse):
         """Spark's version."""
         return f"spark {self.session.version}"
 
-    def content_hash(self, columns: Sequence[str]) -> str:
+    def content_hash(self, columns: Mapping[str, DataType]) -> str:
         """Return an expression for the sum of all rows' hashes; `isnull` makes a NULL count."""
         if not columns:
             return "CAST(NULL AS STRING)"

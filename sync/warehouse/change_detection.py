@@ -8,14 +8,14 @@ or if it has another row at that instant.
 from __future__ import annotations
 
 from featurestore.sql.latest_rows import NEWEST_EVENT
-from featurestore.values.types import Kind
+from featurestore.values.types import DataType, Kind
+from featurestore.warehouse.duckdb_hash import hashed_as
 from sync.warehouse.publication import Publication, quoted
 
 __all__ = [
     "OP",
     "PREVIOUS_CREATED",
     "PREVIOUS_EVENT",
-    "are_hashable",
     "difference_query",
     "entities_with_new_instant",
     "entities_with_restated_row",
@@ -27,7 +27,6 @@ __all__ = [
 OP = "_op"
 PREVIOUS_EVENT = "_previous_event"
 PREVIOUS_CREATED = "_previous_created"
-_FLOATS = ("float", "double")
 
 
 def difference_query(
@@ -110,15 +109,14 @@ def entities_with_restated_row(publication: Publication, published: str) -> str:
     )
 
 
-def are_hashable(publication: Publication) -> bool:
-    """Return whether different rows have different hashes; DuckDB hashes `[0]` like `[0, 0]`."""
-    return not any(kind.startswith("list") for _, kind in publication.columns)
-
-
 def _with_hash(publication: Publication, source: str) -> str:
     kept = [*_join_keys(publication), quoted(publication.view.event_timestamp.name)]
-    values = ", ".join(_compared(publication))
-    return f"SELECT {', '.join(kept)}, hash({values}) AS _known FROM {source}"
+    values = [
+        part
+        for name, kind in _compared_types(publication).items()
+        for part in hashed_as(publication.published_column(name), kind)
+    ]
+    return f"SELECT {', '.join(kept)}, hash({', '.join(values)}) AS _known FROM {source}"
 
 
 def entities_with_ties(publication: Publication, published: str) -> str:
@@ -156,17 +154,27 @@ def _differing(publication: Publication, left: str, right: str) -> str:
 def _compared(publication: Publication, table: str = "") -> list[str]:
     """Return the expressions by which rows of an entity are compared.
 
-    SQL's equality is too weak: 0.0 equals -0.0, and a collation may make different texts equal.
+    SQL's equality is too weak: 0.0 equals -0.0, also in a list, and a collation may make different
+    texts equal.
     """
-    view = publication.view
-    keys = {key.name for key in view.join_keys}
-    texts = {f.name for f in view.features if f.data_type and f.data_type.kind is Kind.STRING}
     compared = []
-    for name, kind in publication.columns:
-        if name in keys:
-            continue
+    for name, kind in _compared_types(publication).items():
         column = publication.published_column(name, table)
-        compared.append(f"{column} COLLATE C" if name in texts else column)
-        if kind in _FLOATS:
-            compared.append(f"signbit({column})")
+        compared.append(f"{column} COLLATE C" if kind and kind.kind is Kind.STRING else column)
+        if _holds_floats(kind):
+            compared += [part for part in hashed_as(column, kind) if part != column]
     return compared
+
+
+def _compared_types(publication: Publication) -> dict[str, DataType | None]:
+    """Return the types of the timestamps and the features."""
+    view = publication.view
+    timestamps = (view.event_timestamp, view.created_timestamp)
+    types = {column.name: column.data_type for column in timestamps if column}
+    return types | {feature.name: feature.data_type for feature in view.features}
+
+
+def _holds_floats(kind: DataType | None) -> bool:
+    while kind and kind.element:
+        kind = kind.element
+    return bool(kind and kind.kind in {Kind.FLOAT32, Kind.FLOAT64})

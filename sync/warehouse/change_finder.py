@@ -10,7 +10,6 @@ from __future__ import annotations
 from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import (
-    are_hashable,
     difference_query,
     entities_with_new_instant,
     entities_with_restated_row,
@@ -53,8 +52,8 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
 def _difference(tables: LedgerTables, publication: Publication, published: str) -> str:
     if publication.since is not None:
         return difference_query(publication, publication.latest_since, published, whole=False)
-    hashable = are_hashable(publication) and is_large(tables.warehouse, publication)
-    if hashable and _find_suspects(tables, publication, published):
+    large = is_large(tables.warehouse, publication)
+    if large and _find_suspects(tables, publication, published):
         some = published_rows_of(publication, published, SUSPECTS)
         return difference_query(publication, publication.latest_among(SUSPECTS), some)
     return difference_query(publication, publication.latest, published)

@@ -125,6 +125,59 @@ def test_a_table_has_its_card_beside_the_artifacts(store):
     assert [] == store.check_training_set(card)
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "differs"),
+    [
+        ("0::DECIMAL(38,2)", "(-0.01)::DECIMAL(38,2)", True),
+        ("0::HUGEINT", "(-1)::HUGEINT", True),
+        ("[0]", "[0, 0]", True),
+        ("'high'::ENUM('low', 'high')", "'medium'::ENUM('low', 'medium')", True),
+        ("'high'::ENUM('low', 'high')", "'high'::ENUM('high', 'low')", False),
+        (
+            "'11111111-1111-1111-2222-222222222222'::UUID",
+            "'a2222222-2222-2222-9111-111111111111'::UUID",
+            True,
+        ),
+        ("{'x': 0::DECIMAL(38,2)}", "{'x': (-0.01)::DECIMAL(38,2)}", True),
+        ("0.5::DOUBLE", "0.5::DOUBLE", False),
+    ],
+)
+def test_changed_values_are_noticed_of_every_type(tmp_path, then, now, differs):
+    """A card says that values changed if they did, of every type."""
+    kinds = {"tailnum": "varchar", "observed_at": "timestamp", "x": None}
+    empty = Table({name: kind or "integer" for name, kind in kinds.items()}, [])
+    entities = Table(ENTITIES, [("N1", "2024-03-02", True), ("N2", "2024-03-02", True)])
+    tables = {"plane_features": empty, "entities": entities}
+    store = tiny_project(tmp_path, [model(columns=kinds)], tables)
+    rows = (
+        "CREATE OR REPLACE TABLE plane_features AS"
+        " SELECT 'N' || row_number() OVER () AS tailnum, TIMESTAMP '2024-03-01' AS observed_at, x"
+        " FROM (SELECT {} AS x)"
+    )
+    change(store, rows.format(then))
+    job = store.get_historical_features("entities", ["plane_features:x"])
+    job.to_parquet(tmp_path / "x.parquet")
+    change(store, rows.format(now))
+
+    found = store.check_training_set(tmp_path / "x.card.json")
+
+    changed = ["The values of 'plane_features' changed; its definition did not."]
+    assert (changed if differs else []) == found
+
+
+def test_a_card_of_an_older_rule_of_hashing_is_not_compared(store, tmp_path):
+    """A card from before the rule was numbered says so, instead of that every value changed."""
+    train(store).to_parquet(tmp_path / "x.parquet")
+    path = tmp_path / "x.card.json"
+    card = json.loads(path.read_text())
+    assert 2 == card.pop("hashing")
+    path.write_text(json.dumps(card))
+
+    assert [
+        "The card's hashes follow rule 1 and now follow rule 2: they cannot be compared."
+    ] == store.check_training_set(path)
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", '{"views": 1}'])
 def test_a_file_without_a_card_is_refused(store, tmp_path, text):
     """A missing or foreign file is one clear error."""
