@@ -38,7 +38,7 @@ class EntitySubset:
     """The entities that a statement returns; by default all.
 
     Attributes:
-        since: Only entities with an event since this moment.
+        since: Only entities with an event that became known since this moment.
         among: Only entities whose join keys are in the table of this name.
     """
 
@@ -130,7 +130,9 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     if view.ttl is not None:
         query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
     if some.since is not None:
-        query = query.where(at.copy() >= instant_literal(some.since, dialect), copy=False)
+        # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
+        known = minus(instant_literal(some.since, dialect), view.available_after, dialect)
+        query = query.where(at.copy() >= known, copy=False)
     if some.among:
         names = [key.name for key in view.join_keys]
         listed = exp.select("1").from_(cte(some.among, "listed"))

@@ -45,6 +45,25 @@ def test_only_entities_with_a_recent_event_are_looked_at(project, redis_server):
     assert_parity(project, redis_server)
 
 
+def test_a_row_counts_from_the_moment_it_is_known(tmp_path, redis_server, redis_client):
+    """With a delay longer than `since`, each run still finds what became known before it."""
+    late = PLANES.but(available_after="3 hours")
+    project = SyncProject(tmp_path, late)
+    project.insert(late, ("N1", day(2), day(2), 1.0, 1, "x"))
+    project.store(redis_server).sync()
+    hour = timedelta(hours=1)
+    event = NOW + timedelta(minutes=30)
+    project.insert(late, ("N1", event, event, 2.0, 1, "x"))
+
+    changed = [
+        project.store(redis_server, NOW + hours * hour).sync(since=2 * hour).views[0].changed
+        for hours in (1, 2, 3, 4, 5)
+    ]
+
+    assert [0, 0, 0, 1, 0] == changed
+    assert_parity(project, redis_server, NOW + 5 * hour)
+
+
 def test_a_late_row_before_the_newest_changes_nothing(project, redis_server):
     """An entity's newest row among the recent ones is its newest of all."""
     project.store(redis_server).sync()
