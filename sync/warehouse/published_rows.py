@@ -1,7 +1,11 @@
-"""The ledger's tables `_featurestore_published__<project>.<view>`: the rows as Redis has them."""
+"""The ledger's tables `_featurestore_published__<project>.<view>`: the rows as Redis has them.
+
+A name with a capital letter ends with `#` and a hash of its exact spelling.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from featurestore.registry.definitions import FeatureView
@@ -11,6 +15,8 @@ from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import Publication, quoted
 
 __all__ = ["PublishedRows"]
+
+_PREFIX = "_featurestore_published__"
 
 
 class PublishedRows:
@@ -26,11 +32,22 @@ class PublishedRows:
     def named(self, view: str) -> str:
         """Return the name of a view's table, as it is written in a statement."""
         # A dbt project's name has no full stop, so two pairs of project and view never share one.
-        return self._tables.named(f"_featurestore_published__{self._tables.project}.{view}")
+        return self._tables.named(_case_proof(f"{_PREFIX}{self._tables.project}.{view}"))
 
     def drop(self, view: str) -> None:
         """Drop a view's table."""
+        self._drop_shared(view)
         self._tables.execute(f"DROP TABLE IF EXISTS {self.named(view)}")
+
+    def _drop_shared(self, view: str) -> None:
+        """Drop the table that an older release named, if the view still has no other.
+
+        It may hold another view's rows, whose name differs in case alone. That view then lacks its
+        table, so its next sync publishes all rows, and deletes those that a shared table hid.
+        """
+        shared = self._tables.named(f"{_PREFIX}{self._tables.project}.{view}")
+        if shared != self.named(view) and not self._tables.exists(self.named(view)):
+            self._tables.execute(f"DROP TABLE IF EXISTS {shared}")
 
     def replace(self, publication: Publication) -> None:
         """Write all newest rows of a view.
@@ -39,6 +56,7 @@ class PublishedRows:
         their newest instant, and an aggregate finds that without sorting.
         """
         table = self.named(publication.name)
+        self._drop_shared(publication.name)
         if not is_large(self._tables.warehouse, publication):
             self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest}")
             return
@@ -70,3 +88,13 @@ class PublishedRows:
             f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest FROM {table}"
         )[0]
         return row["n"], row["newest"]
+
+
+def _case_proof(name: str) -> str:
+    """Return a table's name that differs from all others by more than its case.
+
+    DuckDB takes `Planes` and `planes` for one table. Names in lower case stay as they are.
+    """
+    if name == name.lower() and "#" not in name:
+        return name
+    return f"{name}#{hashlib.sha256(name.encode()).hexdigest()[:16]}"

@@ -1,0 +1,61 @@
+"""The tables of published rows: one of each view, whatever the case of its name."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from featurestore.warehouse.duckdb import DuckDBWarehouse
+from sync.warehouse.ledger_tables import LedgerTables
+from sync.warehouse.published_rows import PublishedRows
+
+
+@pytest.fixture
+def warehouse():
+    """Return an empty DuckDB in memory."""
+    with DuckDBWarehouse(duckdb.connect()) as opened:
+        yield opened
+
+
+def published(warehouse, project="shop"):
+    """Return the tables of a project."""
+    return PublishedRows(LedgerTables(warehouse, "main", project))
+
+
+def test_names_that_differ_in_case_have_two_tables(warehouse):
+    """DuckDB compares names without case, for the view as for the project."""
+    names = [
+        published(warehouse, project).named(view)
+        for project in ("shop", "Shop")
+        for view in ("planes", "Planes", "PLANES")
+    ]
+    assert 6 == len({name.lower() for name in names})
+
+
+def test_a_name_in_lower_case_is_that_of_older_releases(warehouse):
+    """No view is republished for the sake of another name."""
+    assert '"main"."_featurestore_published__shop.planes"' == published(warehouse).named("planes")
+
+
+def test_dropping_one_view_leaves_the_other(warehouse):
+    """Once each has its own table."""
+    rows = published(warehouse)
+    for view in ("planes", "Planes"):
+        warehouse.execute(f"CREATE TABLE {rows.named(view)} AS SELECT 1 AS x")
+
+    rows.drop("Planes")
+
+    assert ["x"] == list(warehouse.columns(rows.named("planes")))
+
+
+def test_a_table_that_two_views_shared_is_dropped(warehouse):
+    """The view that keeps the name lacks its table, so it is published in full."""
+    tables = LedgerTables(warehouse, "main", "shop")
+    rows = PublishedRows(tables)
+    warehouse.execute('CREATE TABLE "_featurestore_published__shop.Planes" AS SELECT 1 AS x')
+    assert tables.exists(rows.named("planes"))
+
+    with tables.transaction():
+        rows.drop("Planes")
+
+    assert not tables.exists(rows.named("planes"))
