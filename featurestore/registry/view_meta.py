@@ -98,7 +98,7 @@ def feature_view(
         event_timestamp=event,
         created_timestamp=created,
         available_after=duration_of("available_after", meta, notes) or _DEFAULTS["available_after"],
-        ttl=duration_of("ttl", meta, notes),
+        ttl=_ttl(meta, notes),
         online=boolean_of("online", meta, _DEFAULTS["online"], notes),
         freshness=_freshness(meta, node, notes),
         description=(node.description or "").partition(HOW_TO_USE)[0].strip(),
@@ -110,6 +110,18 @@ def feature_view(
         ignore=meta.get("ignore") or {},
     )
     return with_features(view, node, types, notes)
+
+
+def _ttl(meta: Mapping[str, Any], notes: Notes) -> timedelta | None:
+    ttl = duration_of("ttl", meta, notes)
+    if ttl != timedelta():
+        return ttl
+    notes.add(
+        f"ttl is {meta['ttl']!r}, so a row would count only at the very instant of its event.",
+        "Leave out `ttl` if rows count at any age; give the greatest age, such as `1 day`, if they"
+        " expire.",
+    )
+    return None
 
 
 def _own_meta(meta: Mapping[str, Any], notes: Notes) -> Mapping[str, Any] | None:

@@ -121,6 +121,11 @@ def test_a_version_is_part_of_the_name():
         ({"ttl": "30"}, ("ttl: '30' is not a duration", "'30 days'")),
         ({"ttl": 30}, ("ttl: 30 has no unit",)),
         ({"ttl": "1 month"}, ("a month has no fixed length",)),
+        (
+            {"ttl": "0 days"},
+            ("ttl is '0 days'", "the very instant", "Leave out `ttl`", "the greatest age"),
+        ),
+        ({"ttl": {"count": 0, "period": "hour"}}, ("only at the very instant of its event",)),
         ({"available_after": "soon"}, ("available_after: 'soon'",)),
         ({"online": "yes"}, ("online is 'yes'", "true or false")),
         (
