@@ -10,7 +10,7 @@ from sqlglot import exp, parse_one
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import grammar, render
 from featurestore.sql.expressions import as_name, both, column, relation
-from featurestore.sql.instants import instant, minus
+from featurestore.sql.instants import floor, instant, minus
 from featurestore.sql.plan import TrainingPlan, ViewJoin
 from featurestore.sql.point_in_time import point_in_time
 
@@ -62,7 +62,7 @@ def _expired(plan: TrainingPlan, join: ViewJoin, number: int) -> exp.Expr:
         return exp.false()
     at = Column(plan.spine.event_timestamp, plan.spine.columns[plan.spine.event_timestamp])
     found = Column(f"_at_{number}", join.view.event_timestamp.data_type)
-    oldest = minus(instant(at, plan.dialect), join.view.ttl, plan.dialect)
+    oldest = minus(floor(at, plan.dialect), join.view.ttl, plan.dialect)
     return both([instant(found, plan.dialect) < oldest])
 
 

@@ -13,7 +13,7 @@ from featurestore.sql.expressions import column
 from featurestore.values.durations import format_duration
 from featurestore.values.types import Kind
 
-__all__ = ["as_type_of", "instant", "instant_literal", "minus", "naive", "plus"]
+__all__ = ["as_type_of", "ceil", "floor", "instant", "instant_literal", "minus", "naive", "plus"]
 
 
 def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
@@ -36,14 +36,39 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
     return clock.naive(node) if kind is Kind.DATE else node
 
 
+def floor(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
+    r"""Return a timestamp column like `instant`, without nanoseconds that the dialect would round.
+
+    The instant that a row asks for is rounded down, so that nothing is known a nanosecond early.
+
+    >>> from featurestore.values.type_spellings import parse_type
+    >>> floor(Column("at", parse_type("timestamp")), "duckdb", "s").sql("duckdb")
+    's."at"'
+    """
+    return _rounded(source, dialect, table, up=False)
+
+
+def ceil(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
+    """Return a timestamp column like `floor`, rounded up: the first instant not before it."""
+    return _rounded(source, dialect, table, up=True)
+
+
+def _rounded(source: Column, dialect: str, table: str | None, *, up: bool) -> exp.Expr:
+    node = instant(source, dialect, table)
+    rounding = dialect_record(dialect).clock.nanoseconds
+    if rounding is None or source.data_type is None or not source.data_type.has_nanoseconds:
+        return node
+    return rounding.ceil(node) if up else rounding.floor(node)
+
+
 def naive(source: Column, dialect: str) -> exp.Expr:
-    """Return a timestamp column like `instant`, cast to the one type that the statement compares.
+    """Return a timestamp column like `floor`, cast to the one type that the statement compares.
 
     >>> from featurestore.values.type_spellings import parse_type
     >>> naive(Column("seen", parse_type("timestamp_s")), "duckdb").sql("duckdb")
     'CAST(seen AS TIMESTAMP)'
     """
-    node = instant(source, dialect)
+    node = floor(source, dialect)
     bare = isinstance(node, exp.Column | exp.AtTimeZone)
     return dialect_record(dialect).clock.naive(node) if bare else node
 

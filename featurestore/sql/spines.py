@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlglot import exp
 
@@ -20,9 +20,10 @@ from featurestore.sql.expressions import (
     relation,
     with_ctes,
 )
-from featurestore.sql.instants import instant, instant_literal, plus
+from featurestore.sql.instants import ceil, instant_literal, plus
 from featurestore.values.durations import parse_duration
 from featurestore.values.missing import Missing
+from featurestore.values.types import Kind
 
 __all__ = ["Period", "spine_of_views"]
 
@@ -69,7 +70,23 @@ class Period:
             raise EntityFrameError(
                 f"`every` must be positive, got {step}.", remedy="For example every='1 day'."
             )
-        return cls(start, end or now, step)
+        return cls(_in_utc("start", start), now if end is None else _in_utc("end", end), step)
+
+
+def _in_utc(name: str, moment: object) -> datetime:
+    """Return an instant of a caller: a naive one is in UTC, a date is its midnight in UTC.
+
+    Raises:
+        EntityFrameError: It is neither a datetime nor a date.
+    """
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if isinstance(moment, date):
+        return datetime.combine(moment, time(), UTC)
+    raise EntityFrameError(
+        f"`{name}` must be a datetime, got {moment!r}.",
+        remedy="For example datetime(2024, 1, 1), which is in UTC.",
+    )
 
 
 def spine_of_views(
@@ -107,7 +124,23 @@ def spine_of_views(
     else:
         instants = _series(period, period.every, event_timestamp, dialect)
         query = _grid(rows, names, instants, event_timestamp)
-    return render(query, dialect)
+    return render(_with_zone(query, sources, event_timestamp, dialect), dialect)
+
+
+def _with_zone(
+    query: exp.Select, sources: Sequence[SpineSource], event_timestamp: str, dialect: str
+) -> exp.Select:
+    """Give the instants a zone if the event timestamps of all these views have one."""
+    to_zoned = dialect_record(dialect).clock.to_zoned
+    kinds = {
+        view.event_timestamp.data_type and view.event_timestamp.data_type.kind
+        for view, _ in sources
+    }
+    if to_zoned is None or kinds != {Kind.TIMESTAMPTZ}:
+        return query
+    at = next(node for node in query.selects if node.alias_or_name == event_timestamp)
+    at.replace(exp.alias_(to_zoned(at.unalias().copy()), as_name(event_timestamp)))
+    return query
 
 
 SpineSource = tuple[FeatureView, tuple[str, ...]]
@@ -135,7 +168,7 @@ def _spine_sources(
 def _known(
     view: FeatureView, keys: Sequence[str], names: Sequence[str], dialect: str
 ) -> exp.Select:
-    known = plus(instant(view.event_timestamp, dialect, "history"), view.available_after, dialect)
+    known = plus(ceil(view.event_timestamp, dialect, "history"), view.available_after, dialect)
     query = exp.select(
         *(
             exp.alias_(column(key, "history"), as_name(name))

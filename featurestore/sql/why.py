@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlglot import exp
 
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import as_name, both, column, relation, with_ctes
-from featurestore.sql.instants import instant, instant_literal, minus, plus
+from featurestore.sql.instants import ceil, floor, instant, instant_literal, minus, plus
 from featurestore.sql.tie_order import winning_order
+from featurestore.values.types import Kind
 
 __all__ = ["CHOSEN", "why_query"]
 
@@ -133,14 +135,24 @@ def _verdicts(
     for condition, verdict in _reasons(view, dialect, moment, as_known=as_known):
         case = case.when(condition.copy(), exp.Literal.string(verdict), copy=False)
     case = case.else_(exp.Literal.string("lost the tie"), copy=False)
-    shown = [exp.alias_(column("_event"), as_name("event_timestamp"))]
+    shown = [_shown("_event", view.event_timestamp, "event_timestamp", dialect)]
     if view.created_timestamp is not None:
-        shown.append(exp.alias_(column("_created"), as_name("created_timestamp")))
+        shown.append(_shown("_created", view.created_timestamp, "created_timestamp", dialect))
     query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
     query = query.from_("candidates").order_by(*_shown_first(), copy=False)
     query = query.limit(limit, copy=False)
     query.add_comments(["each row, and why it is chosen or rejected"])
     return with_ctes(query, [("candidates", rows)])
+
+
+def _shown(name: str, source: Column, alias: str, dialect: str) -> exp.Expr:
+    # Python's datetime, in which the instants are printed, holds microseconds.
+    return exp.alias_(floor(_naive_column(name, source), dialect), as_name(alias))
+
+
+def _naive_column(name: str, source: Column) -> Column:
+    """Return a column of the candidates, which hold naive timestamps with the source's digits."""
+    return Column(name, source.data_type and replace(source.data_type, kind=Kind.TIMESTAMP))
 
 
 def _reasons(
@@ -149,7 +161,9 @@ def _reasons(
     """Yield each condition with its verdict; the first condition that holds decides."""
     event = column("_event")
     yield event.is_(exp.null()), "no event timestamp"
-    yield plus(event, view.available_after, dialect) > moment, "not known yet"
+    # A shift would round nanoseconds to the nearest microsecond.
+    reached = ceil(_naive_column("_event", view.event_timestamp), dialect)
+    yield plus(reached, view.available_after, dialect) > moment, "not known yet"
     if view.ttl is not None:
         yield event < minus(moment, view.ttl, dialect), "older than the ttl"
     if as_known and view.created_timestamp is not None:

@@ -41,7 +41,7 @@ _SPELLINGS: dict[Kind, str] = {
         "timestamp_ns datetime2|timestamp without time zone"
     ),
     Kind.TIMESTAMPTZ: (
-        "timestamptz timestamp_tz timestamp_ltz timestampltz datetimeoffset"
+        "timestamptz timestamp_tz timestamp_ltz timestampltz timestamptz_ns datetimeoffset"
         "|timestamp with time zone|timestamp with local time zone"
     ),
     Kind.UUID: "uuid",
@@ -132,6 +132,8 @@ def _scalar(word: str, arguments: str, text: str, dialect: str) -> DataType:
     if kind is Kind.DECIMAL:
         precision, scale = _decimal_digits(arguments, dialect)
         return DataType(kind, precision=precision, scale=scale)
+    if word.endswith("_ns"):
+        return DataType(kind, precision=9)
     return DataType(kind)
 
 

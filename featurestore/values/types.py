@@ -47,6 +47,9 @@ _FAMILIES = {
     Kind.TIMESTAMPTZ: "timestamp",
 }
 
+_NANOSECONDS = {Kind.TIMESTAMP: "timestamp_ns", Kind.TIMESTAMPTZ: "timestamptz_ns"}
+"""How the instants with nanoseconds are spelled."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataType:
@@ -57,7 +60,8 @@ class DataType:
 
     Attributes:
         kind: The kind of value.
-        precision: The number of digits of a decimal.
+        precision: The number of digits of a decimal; 9 for an instant with nanoseconds, None for
+            other instants, which have microseconds or less.
         scale: The number of digits of a decimal after the point.
         element: The type of an array's elements.
         text: The engine's own spelling, only if `kind` is `OTHER`.
@@ -77,6 +81,11 @@ class DataType:
         True
         """
         return _FAMILIES.get(self.kind, self.kind.value)
+
+    @property
+    def has_nanoseconds(self) -> bool:
+        """Whether the type is an instant finer than a microsecond."""
+        return self.kind in _NANOSECONDS and self.precision is not None
 
     @property
     def is_instant(self) -> bool:
@@ -99,6 +108,8 @@ class DataType:
         """
         if self.kind is Kind.DECIMAL:
             return f"decimal({self.precision},{self.scale})"
+        if self.has_nanoseconds:
+            return _NANOSECONDS[self.kind]
         if self.kind is Kind.ARRAY:
             return f"array<{self.element}>"
         return self.text or self.kind.value

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from featurestore.errors import WarehouseError
+from featurestore.values.arrow_instants import floor_to_micros
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.types import DataType, Kind
 
@@ -127,9 +128,7 @@ def canonical_table(table: pa.Table) -> pa.Table:
     """Return a table with canonical types."""
     schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
     columns = [
-        # Truncate instants to microseconds, as the warehouse does.
-        column.cast(field.type, safe=not pa.types.is_timestamp(field.type))
-        for column, field in zip(table.columns, schema, strict=True)
+        _in_unit(column, field.type) for column, field in zip(table.columns, schema, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -166,7 +165,19 @@ def _cast(column: Any, arrow: pa.DataType) -> Any:
         return column
     if column.type == pa.uuid():
         return pa.array([None if uuid is None else str(uuid) for uuid in column.to_pylist()], arrow)
-    return column.cast(arrow, safe=not pa.types.is_timestamp(arrow))
+    return _in_unit(column, arrow)
+
+
+def _in_unit(column: Any, arrow: pa.DataType) -> Any:
+    """Cast a column; finer instants and times are rounded down to microseconds."""
+    if pa.types.is_timestamp(arrow) and _is_instant(column.type):
+        return floor_to_micros(column).cast(arrow)
+    return column.cast(arrow, safe=not pa.types.is_time(arrow))
+
+
+def _is_instant(arrow: Any) -> bool:
+    plain = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
+    return bool(pa.types.is_timestamp(plain))
 
 
 def write_parquet(path: Path, reader: pa.RecordBatchReader) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from featurestore.online.row_format import NO_CREATED
+from featurestore.values.arrow_instants import floor_to_micros
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,9 @@ def micros(column: ArrowColumn) -> np.ndarray:
     import numpy as np
     import pyarrow as pa
 
-    naive = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-    stamps = raw_values(naive).view(np.int64).reshape(-1)
+    if not pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us"))
+    stamps = raw_values(floor_to_micros(column)).view(np.int64).reshape(-1)
     return np.where(valid_mask(column), stamps, NO_CREATED) if column.null_count else stamps
 
 

@@ -9,6 +9,8 @@ import hashlib
 from datetime import datetime
 
 from featurestore.registry.definitions import FeatureView
+from featurestore.sql.dialects import render
+from featurestore.sql.instants import naive
 from sync.warehouse.change_detection import OP, entities_with_ties, same_entity
 from sync.warehouse.change_finder import SUSPECTS, is_large
 from sync.warehouse.ledger_tables import LedgerTables
@@ -84,6 +86,10 @@ class PublishedRows:
     def summary(self, view: FeatureView, table: str) -> tuple[int, datetime | None]:
         """Return the number of rows of a table of the view's rows, and the newest event."""
         event = quoted(view.event_timestamp.name)
+        if view.event_timestamp.data_type and view.event_timestamp.data_type.has_nanoseconds:
+            # DuckDB has no ISFINITE of instants with a zone, nor Python an instant so fine.
+            dialect = self._tables.warehouse.dialect
+            event = render(naive(view.event_timestamp, dialect), dialect)
         row = self._tables.rows(
             f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest FROM {table}"
         )[0]

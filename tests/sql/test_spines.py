@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -141,8 +141,61 @@ def test_aliases_name_the_columns(store):
 
 
 @pytest.mark.parametrize(
+    "start",
+    [naive(1), day(1).date(), day(1).astimezone(timezone(timedelta(hours=-5)))],
+    ids=["naive", "date", "another zone"],
+)
+@pytest.mark.parametrize("every", [None, "1 day"])
+@pytest.mark.parametrize("end", [day(3), naive(3), day(3).date(), None])
+def test_a_period_without_a_zone_is_in_utc(store, start, end, every):
+    """A naive bound is in UTC, a date is its midnight, and a zone only spells the instant."""
+    now = FeatureStore(store.project.folder, now=day(3))
+
+    def rows(first, last):
+        job = now.get_historical_features(
+            features="plane_features:delay", start=first, end=last, every=every
+        )
+        return asked(job, "tailnum")
+
+    assert rows(day(1), day(3)) == rows(start, end)
+
+
+ZONED = {"tailnum": "varchar", "seen_at": "timestamptz", "seats": "integer"}
+OWN_INSTANTS = [
+    ({"start": day(1)}, day(1, 10)),
+    ({"start": day(1), "end": day(3), "every": "1 day"}, day(2)),
+    ({}, day(3)),
+]
+
+
+@pytest.mark.parametrize(("period", "first"), OWN_INSTANTS, ids=["own", "grid", "now"])
+@pytest.mark.parametrize(
+    ("features", "zone"),
+    [
+        (["zoned:seats"], "UTC"),
+        (["plane_features:delay"], None),
+        (["zoned:seats", "plane_features:delay"], None),
+    ],
+    ids=["zoned", "naive", "both"],
+)
+def test_instants_have_the_zone_of_the_views(tmp_path, period, first, features, zone):
+    """The rows' instants have a zone if those of all views have one, and the values agree."""
+    models = [model(columns=COLUMNS), model("zoned", ZONED, event_timestamp="seen_at")]
+    seen = Table(ZONED, [("N1", "2024-03-01 10:00+00", 7)])
+    tiny_project(tmp_path, models, {"plane_features": HISTORY, "zoned": seen})
+    store = FeatureStore(tmp_path, now=day(3))
+
+    found = store.get_historical_features(features=features, **period).to_arrow()
+
+    assert zone == found.schema.field("event_timestamp").type.tz
+    if features == ["zoned:seats"]:
+        assert (first, 7) == (found["event_timestamp"][0].as_py(), found["seats"][0].as_py())
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"features": "plane_features:delay", "start": "2024-03-01"}, "`start` must be a datetime"),
         ({"features": ["plane_features:delay", "routes:miles"]}, "No requested view has all"),
         ({"features": "plane_features:delay", "end": day(1)}, "`start` is required"),
         ({"features": "plane_features:delay", "start": day(2), "end": day(1)}, "before its start"),

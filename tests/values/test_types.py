@@ -37,7 +37,7 @@ from featurestore.values.types import DataType, Kind
         ("timestamp", "spark", "timestamptz"),
         ("timestamp_ntz", "databricks", "timestamp"),
         ("datetime", "bigquery", "timestamp"),
-        ("TIMESTAMP_NS", "duckdb", "timestamp"),
+        ("TIMESTAMP_NS", "duckdb", "timestamp_ns"),
         ("bigint[]", "duckdb", "array<int64>"),
         ("double[3]", "duckdb", "array<float64>"),
         ("array<string>", "bigquery", "array<string>"),

@@ -20,6 +20,10 @@ def _zoned(node: exp.Expr) -> exp.Expr:
     return call("DATETIME", node, utc())
 
 
+def _to_zoned(node: exp.Expr) -> exp.Expr:
+    return call("TIMESTAMP", node, utc())
+
+
 def _datetime_add(node: exp.Expr, duration: timedelta) -> exp.Expr:
     count, unit = in_one_unit(abs(duration))
     name = "DATETIME_SUB" if duration < timedelta() else "DATETIME_ADD"
@@ -39,7 +43,7 @@ BIGQUERY = Dialect(
         JoinShape.ASOF: Missing("BigQuery has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("BigQuery has no LATERAL join", engine_cannot=True),
     },
-    clock=Clock(naive=cast_to("datetime"), zoned=_zoned, shift=_datetime_add),
+    clock=Clock(naive=cast_to("datetime"), zoned=_zoned, to_zoned=_to_zoned, shift=_datetime_add),
     sort_keys={
         Kind.FLOAT64: nan_first("IS_NAN"),
         **dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON_STRING")),

@@ -4,12 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.sql.dialects.calls import at_utc, cast_to
-from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape
+from sqlglot import exp
+
+from featurestore.sql.dialects.calls import at_utc, call, cast_to
+from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape, Nanoseconds
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
 
 __all__ = ["DUCKDB"]
+
+_NAIVE = cast_to("timestamp")
+_MICROSECOND = exp.Literal.number(1000)
+
+
+def _floor(node: exp.Expr) -> exp.Expr:
+    """Subtract the nanoseconds beyond the last microsecond.
+
+    DuckDB's CAST, DATE_TRUNC and EPOCH_US round to the nearest, and `//` rounds towards 1970.
+    """
+    return _from_ticks(exp.Sub(this=call("EPOCH_NS", node), expression=_beyond(node)), node)
+
+
+def _ceil(node: exp.Expr) -> exp.Expr:
+    missing = exp.Mod(
+        this=exp.paren(exp.Sub(this=_MICROSECOND.copy(), expression=_beyond(node))),
+        expression=_MICROSECOND.copy(),
+    )
+    return _from_ticks(exp.Add(this=call("EPOCH_NS", node), expression=missing), node)
+
+
+def _beyond(node: exp.Expr) -> exp.Expr:
+    return exp.Mod(this=call("NANOSECOND", node.copy()), expression=_MICROSECOND.copy())
+
+
+def _from_ticks(ticks: exp.Expr, node: exp.Expr) -> exp.Expr:
+    micros = exp.IntDiv(this=exp.paren(ticks), expression=_MICROSECOND.copy())
+    # An infinity has no ticks, and no digits that a cast could round.
+    return exp.Coalesce(this=call("MAKE_TIMESTAMP", micros), expressions=[_NAIVE(node.copy())])
 
 
 def _quantiles(x: str, points: Sequence[float]) -> str:
@@ -22,7 +53,13 @@ DUCKDB = Dialect(
     grammar="duckdb",
     shapes=(JoinShape.ASOF, JoinShape.WINDOW),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join is faster")},
-    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, shift=add_interval),
+    clock=Clock(
+        naive=_NAIVE,
+        zoned=at_utc,
+        to_zoned=at_utc,
+        shift=add_interval,
+        nanoseconds=Nanoseconds(_floor, _ceil),
+    ),
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.
     numbered_from=4,

@@ -36,7 +36,7 @@ POSTGRES = Dialect(
     # history once per entity row, and dbt builds no index unless the model declares one.
     shapes=(JoinShape.WINDOW, JoinShape.LATERAL),
     missing_shapes={JoinShape.ASOF: Missing("PostgreSQL has no ASOF join", engine_cannot=True)},
-    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, shift=add_interval),
+    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
     sort_keys={Kind.STRING: _by_code_point, Kind.JSON: _as_text, Kind.OTHER: _as_text},
     # A collation applies to an array of text as to the text itself.
     arrays_sort_as_elements=True,

@@ -17,7 +17,7 @@ from sqlglot import exp
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
 
-__all__ = ["Clock", "Dialect", "InstantSeries", "JoinShape", "SortKeys"]
+__all__ = ["Clock", "Dialect", "InstantSeries", "JoinShape", "Nanoseconds", "SortKeys"]
 
 SortKeys = Callable[[exp.Expr], list[exp.Expr]]
 """Return the expressions to sort by in place of a column."""
@@ -34,6 +34,19 @@ class JoinShape(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Nanoseconds:
+    """How a dialect rounds a naive timestamp with nanoseconds to whole microseconds.
+
+    Attributes:
+        floor: Rounds towards the past, before 1970 too.
+        ceil: Rounds towards the future.
+    """
+
+    floor: Callable[[exp.Expr], exp.Expr]
+    ceil: Callable[[exp.Expr], exp.Expr]
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """How a dialect writes instants: always timestamps without a zone that hold UTC.
 
@@ -42,14 +55,20 @@ class Clock:
     Attributes:
         naive: Converts a timestamp without a zone, a date or text to a timestamp without a zone.
         zoned: Converts a timestamp with a zone to one without, in UTC.
+        to_zoned: The reverse of `zoned`; None if the dialect lacks a way that is independent of the
+            session's time zone.
         shift: Moves a timestamp by a duration, which may be negative.
         finest: The unit of the durations that `shift` can write exactly; others are refused.
+        nanoseconds: How it rounds finer timestamps, if its own cast rounds to the nearest; None if
+            it has none, or keeps and compares all their digits.
     """
 
     naive: Callable[[exp.Expr], exp.Expr]
     zoned: Callable[[exp.Expr], exp.Expr]
     shift: Callable[[exp.Expr, timedelta], exp.Expr]
     finest: timedelta = timedelta(microseconds=1)
+    nanoseconds: Nanoseconds | None = None
+    to_zoned: Callable[[exp.Expr], exp.Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ REDSHIFT = Dialect(
         JoinShape.ASOF: Missing("Redshift has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("Redshift has no LATERAL join", engine_cannot=True),
     },
-    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, shift=dateadd),
+    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=dateadd),
     # Text needs no key: Redshift sorts it by its bytes.
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("JSON_SERIALIZE")),
     series=_UNTRIED,
