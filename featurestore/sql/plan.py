@@ -232,12 +232,12 @@ def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> 
 
 
 def _check_created(joins: Sequence[ViewJoin]) -> None:
-    lacking = [join.view.name for join in joins if join.view.created_timestamp is None]
+    lacking = {join.view.name: None for join in joins if join.view.created_timestamp is None}
     if lacking:
         raise EntityFrameError(
-            "as_known=True needs a created timestamp for each row, but"
-            f" {', '.join(lacking)} declares no created_timestamp.",
-            remedy="Declare `created_timestamp` on the view, or leave out as_known.",
+            "as_known=True needs a created timestamp for each row, but these views do not declare"
+            f" `created_timestamp`: {', '.join(lacking)}.",
+            remedy="Declare `created_timestamp` on each view, or leave out as_known.",
         )
 
 

@@ -36,12 +36,21 @@ class Inspection:
         problems = [*declared.problems, *self._governance(naming or {}, progress)]
         if lint is not False:
             problems += self.lint(select=None, progress=None, required=lint is True).problems
+        else:
+            problems += self._ignore_problems()
         if connect:
             from featurestore.registry.warehouse_types import check_views
 
             with self._session.warehouse() as warehouse:
                 problems += check_views(declared.feature_views.values(), warehouse)
         return sorted(problems)
+
+    def _ignore_problems(self) -> list[Problem]:
+        # The lint reports them too; without it, `ignore` is still a definition that can be wrong.
+        from featurestore.lint.ignored_rules import ignore_problems
+
+        views = self._session.declared.feature_views.values()
+        return [problem for view in views for problem in ignore_problems(view)]
 
     def _governance(
         self, naming: Mapping[str, str], progress: Callable[[str], None] | None

@@ -160,7 +160,7 @@ class Publishing:
             raise UnsupportedDialect(
                 f"`featurestore sync` cannot publish from {registry.dialect or 'this warehouse'}"
                 f" ({missing}).",
-                remedy="Training sets work; publish from a DuckDB target.",
+                remedy="Publish from a DuckDB target.",
             )
         return registry
 

@@ -96,7 +96,7 @@ def read_entity_frame(entity_df: Any, ref: Callable[[str], str], dialect: str) -
         return EntityFrame(text, is_query=True)
     raise EntityFrameError(
         f"'{text[:60]}' is neither a SELECT, a table's name, nor 'ref:<model>'.",
-        remedy="Give one of these, a data frame, or the Path of a file.",
+        remedy="Give one of these, a data frame, or the path of a .csv or .parquet file.",
     )
 
 

@@ -17,8 +17,8 @@ class Missing:
 
     >>> str(Missing("PostgreSQL has no ASOF join", engine_cannot=True))
     'the engine cannot: PostgreSQL has no ASOF join'
-    >>> str(Missing("its ASOF join is faster"))
-    'not written yet: its ASOF join is faster'
+    >>> str(Missing("its ASOF join does the same, faster"))
+    'not written yet: its ASOF join does the same, faster'
     """
 
     reason: str

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import groupby
 
 from featurestore.online.redis.commands import RedisCommands
-from featurestore.online.redis.internals import RawConnection, connect_to_node, node_name
+from featurestore.online.redis.internals import RawConnection, connect_to_node, node_of_slot
 from featurestore.online.redis.redis_errors import (
     RESHARD_ERRORS,
     UNREACHABLE_ERRORS,
@@ -135,10 +135,11 @@ class ClusterSender:
         return failed
 
     def _node(self, slot: int) -> _Node:
-        name = node_name(self._client, slot)
-        if name not in self._nodes:
-            self._nodes[name] = _Node(connect_to_node(self._client, slot))
-        return self._nodes[name]
+        # Looked up once: another thread may refresh the slots between a name and its connection.
+        node = node_of_slot(self._client, slot)
+        if node.name not in self._nodes:
+            self._nodes[node.name] = _Node(connect_to_node(self._client, node))
+        return self._nodes[node.name]
 
     def _send_some(self, name: str, failed: list[_SlotRows]) -> None:
         node = self._nodes[name]

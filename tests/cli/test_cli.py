@@ -130,7 +130,7 @@ def test_validate_is_content_with_the_example(here, run):
 
 def test_validate_without_a_warehouse_is_unreachable(here, run, tmp_path, monkeypatch):
     """A warehouse file that is missing exits with 3; `--no-connect` does not need it."""
-    monkeypatch.setenv("FEATURESTORE_WAREHOUSE", str(tmp_path / "none.duckdb"))
+    monkeypatch.setenv("FEATURESTORE_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
 
     assert run("validate")[0] == 3
     assert run("validate", "--no-connect")[0] == 0

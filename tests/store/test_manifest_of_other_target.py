@@ -198,4 +198,5 @@ def test_a_dry_run_shows_the_tables(tmp_path, redis_server):
 
     report = FeatureStore(folder, redis_url=redis_server).sync(dry_run=True)
 
-    assert ['"warehouse"."main"."plane_features"'] == [view.relation for view in report.views]
+    relations = {view.view: view.relation for view in report.views}
+    assert '"warehouse"."main"."plane_features"' == relations["plane_features"]

@@ -16,7 +16,7 @@ __all__ = [
     "close",
     "connect_to_node",
     "is_cluster",
-    "node_name",
+    "node_of_slot",
     "raw_connection",
     "servers",
 ]
@@ -71,17 +71,15 @@ def is_cluster(client: object) -> bool:
     return hasattr(client, "nodes_manager")
 
 
-def node_name(client: RedisCommands, slot: int) -> str:
-    """Return the name of the node that owns a slot, as far as the client knows."""
+def node_of_slot(client: RedisCommands, slot: int) -> Any:
+    """Return the node that owns a slot, as far as the client knows; its `name` identifies it."""
     cluster: Any = client
-    name: str = cluster.nodes_manager.get_node_from_slot(slot).name
-    return name
+    return cluster.nodes_manager.get_node_from_slot(slot)
 
 
-def connect_to_node(client: RedisCommands, slot: int) -> RawConnection:
-    """Borrow a connection to the node that owns a slot."""
+def connect_to_node(client: RedisCommands, node: Any) -> RawConnection:
+    """Borrow a connection to a node of a cluster."""
     cluster: Any = client
-    node = cluster.nodes_manager.get_node_from_slot(slot)
     return RawConnection(cluster.get_redis_connection(node).connection_pool)
 
 

@@ -53,7 +53,7 @@ SNOWFLAKE = Dialect(
     name="snowflake",
     grammar="snowflake",
     shapes=(JoinShape.MATCH_CONDITION, JoinShape.WINDOW),
-    missing_shapes={JoinShape.LATERAL: Missing("its ASOF join is faster")},
+    missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     clock=Clock(naive=_NAIVE, zoned=_zoned, shift=dateadd),
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON")),
     series=Missing("its GENERATOR makes numbers, not instants"),

@@ -98,7 +98,7 @@ def choose_strategy(dialect: str, *, as_known: bool, wanted: str | None = None) 
             return strategy
     raise UnsupportedDialect(
         _refusal(dialect, wanted or ""),
-        remedy=f"Possible: {', '.join(strategy.name for strategy in able)}.",
+        remedy=f"Possible on {dialect}: {', '.join(strategy.name for strategy in able)}.",
     )
 
 
