@@ -76,6 +76,7 @@ class _Reader:
 
     def _table(self, node: exp.Table, names: tuple[str, ...]) -> BlockSource:
         is_pivoted = bool(node.args.get("pivots"))
+        # A name with a schema never means a CTE. PIVOT replaces the columns, of CTEs and tables.
         if not node.db and node.name.lower() in self.ctes and not is_pivoted:
             cte = self.ctes[node.name.lower()]
             return BlockSource(node, blocks=cte.blocks, columns=names or cte.columns)
@@ -104,6 +105,7 @@ def _from_items(select: exp.Select) -> Iterator[exp.Expr]:
 
 
 def _with_joins(node: exp.Expr) -> Iterator[exp.Expr]:
+    # sqlglot parses `(a join b)` as a subquery around the table a.
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not node.alias:
         node = node.this
     yield node

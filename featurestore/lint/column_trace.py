@@ -40,6 +40,7 @@ def steps_behind(
     waiting, seen = list(origins), set()
     while waiting:
         origin = waiting.pop(0)
+        # By identity: two equal expressions are two places, and a recursive CTE comes back to one.
         if isinstance(origin, TableColumn) or id(origin.expression) in seen:
             continue
         seen.add(id(origin.expression))

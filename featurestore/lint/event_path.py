@@ -38,6 +38,7 @@ def event_path(step: TraceStep, seen: frozenset[int] = frozenset()) -> Iterator[
     """Yield the steps of a timestamp from the result down, as long as it is copied unchanged."""
     column = without_casts(step.expression)
     origins = step.block.resolve(column) if isinstance(column, exp.Column) else []
+    # A recursive CTE leads back to an expression that the path has passed already.
     if not origins or id(step.expression) in seen:
         aliases = {alias for alias, _ in columns_with_sources(step.block, step.expression)}
         yield PathStep(step.block, aliases.pop() if len(aliases) == 1 else "", step.expression)

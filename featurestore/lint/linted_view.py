@@ -112,6 +112,7 @@ class LintedView:
 
     def outputs(self, names: Iterable[str]) -> list[Origin]:
         """Return the origins of columns of the result."""
+        # Sorted: the order of a set differs from process to process, and findings must not.
         return [origin for name in sorted(names) if name for origin in self.root.origins(name)]
 
     @cached_property

@@ -97,6 +97,7 @@ def lint_project(
     problems = [p for view in registry.feature_views.values() for p in ignore_problems(view)]
     linted: list[str] = []
     uncompiled: list[str] = []
+    # A seed is a file of rows: it has no SQL.
     views = [v for v in registry.feature_views.values() if not v.unique_id.startswith("seed.")]
     with cache:
         for number, view in enumerate(views, start=1):

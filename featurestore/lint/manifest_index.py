@@ -59,6 +59,7 @@ class ManifestIndex:
     def finding_inputs(self, view: FeatureView) -> list[str]:
         """Return everything, besides the view's definition, that its findings depend on."""
         node = self.node(view.unique_id)
+        # raw_code gives the findings their lines; FS003 depends on the materialization.
         parts = [node.compiled_code or "", node.raw_code, str(node.config.materialized)]
         for table in self._ancestors(node):
             parts += _declaration(table)
@@ -86,6 +87,7 @@ class ManifestIndex:
 
     def services(self, view: FeatureView) -> list[FeatureService]:
         """Return the services that take a view and declare a label."""
+        # A service may name a version of a model, or the model alone for its latest version.
         names = (view.name, view.name.partition(".v")[0])
         return [
             service
@@ -115,6 +117,7 @@ class ManifestIndex:
         """Return every table that a model is built from, the nearest first."""
         found: dict[str, _Table] = {}
         waiting: list[_Table] = [node]
+        # The list grows while it is read: a breadth-first walk, so the nearest tables come first.
         for table in waiting:
             inputs = self._inputs(table) if isinstance(table, CompiledNode) else []
             waiting += [one for one in inputs if one.unique_id not in found]

@@ -69,8 +69,10 @@ class BlockSource:
             return name in self.columns
         if self.table:
             return True if name in self.known else None
+        # A recursive CTE is among its own sources: without `seen` the question would not end.
         if not self.blocks or id(self.blocks) in seen:
             return None
+        # The first branch of a UNION names the columns of all.
         return self.blocks[0].gives(name, seen | {id(self.blocks)})
 
     def origins(self, name: str) -> list[Origin]:
@@ -78,6 +80,7 @@ class BlockSource:
         if self.table:
             return [TableColumn(self.table, name)]
         if not self.blocks:
+            # A table function: the call itself computes each of its columns.
             return [TraceStep(self.owner, self.node)] if self.owner else []
         position = self._position(name)
         return [origin for block in self.blocks for origin in block.origins(name, position)]
@@ -95,6 +98,7 @@ class BlockSource:
         if self.columns:
             return self.columns.index(name) if name in self.columns else None
         names = [output_name(item) for item in self.blocks[0].select.expressions]
+        # A star covers an unknown number of columns, so no position in such a list is certain.
         return names.index(name) if name in names and "*" not in names else None
 
 
@@ -159,10 +163,12 @@ class Block:
                 return [(table, o) for o in self.sources[table].origins(name)]
             return [("", o) for _, o in self.outer.resolve(column)] if self.outer else []
         answers = {alias: source.has(name) for alias, source in self.sources.items()}
+        # Only USING allows a bare column of two sources, and makes both equal: the first will do.
         found = [alias for alias, answer in answers.items() if answer][:1]
         # A column that a source has wins over an alias of the SELECT, as in every warehouse.
         if not found and (item := self._aliased_item(name, column)):
             return [("", TraceStep(self, item))]
+        # A table without documented columns may have any column, so the trace follows each of them.
         found = found or [alias for alias, answer in answers.items() if answer is None]
         if not found and self.outer:
             return [("", o) for _, o in self.outer.resolve(column)]
@@ -174,6 +180,7 @@ class Block:
             if isinstance(item, exp.Alias) and item.alias.lower() == name:
                 names = {c.name.lower() for c in own_columns(item) if c is not column}
                 inside = any(node is column for node in item.walk())
+                # An alias does not see itself: in `sum(x) as x` the inner x is a source's column.
                 return None if inside or name in names else item.this
         return None
 

@@ -82,6 +82,7 @@ def file_line(raw: str, compiled: str, line: int) -> int:
     return max(before, 1)
 
 
+# One entry is enough: the findings of one model come one after another.
 @lru_cache(maxsize=1)
 def _matches(raw: str, compiled: str) -> tuple[list[str], list[str], list[_Match]]:
     """Return the model's own lines, the lines of the SQL, and how the two match.
@@ -95,6 +96,7 @@ def _matches(raw: str, compiled: str) -> tuple[list[str], list[str], list[_Match
         next((source for source, pattern in patterns if pattern.fullmatch(line)), line)
         for line in made
     ]
+    # By default difflib ignores lines that a long text repeats, such as `),`, and matches worse.
     matcher = difflib.SequenceMatcher(None, written, own, autojunk=False)
     return own, written, list(matcher.get_opcodes())
 

@@ -29,6 +29,7 @@ def unbounded_sources(
         dimensions: Whether to include tables with one row for all events of an entity.
     """
     block = place.block
+    # Without one source of the timestamp, the other sources have no time to be compared with.
     if not place.alias or len(block.sources) < 2:  # noqa: PLR2004
         return {}
     bounded = {place.alias} | _bounded_by_using(view, block) | _bounded_subqueries(view, block)
@@ -61,6 +62,7 @@ def is_bounded_by_outer_query(view: LintedView, source: BlockSource) -> bool:
         for comparison in comparisons_in(view, block):
             low = [c for alias, c in comparison.low if alias in block.sources]
             high = [c for alias, c in comparison.high if alias not in block.sources]
+            # An equality has no direction, so the outer time may be on either side of it.
             back = comparison.equal and [c for a, c in comparison.low if a not in block.sources]
             if _any_time(view, block, low) and high and not comparison.ahead:
                 return True
@@ -72,6 +74,7 @@ def is_bounded_by_outer_query(view: LintedView, source: BlockSource) -> bool:
 def is_bounded_by_constant(view: LintedView, source: BlockSource) -> bool:
     """Return whether a source ends at a fixed time, such as the end of a training period."""
     return any(
+        # No column on the higher side means a literal or a parameter: one bound for all rows.
         _any_time(view, block, [c for _, c in comparison.low]) and not comparison.high
         for block in blocks_behind(source)
         for comparison in comparisons_in(view, block)
@@ -85,6 +88,7 @@ def _bounded_subqueries(view: LintedView, block: Block) -> set[str]:
         alias
         for alias, source in block.sources.items()
         if source.blocks
+        # A CTE is read outside of the block, so it cannot see the block's times.
         and source.blocks[0].outer is block
         and is_bounded_by_outer_query(view, source)
     }
@@ -99,11 +103,13 @@ def _bounds(
         return any(a in wanted and view.may_be_time(block, c) for a, c in columns)
 
     low, high = comparison.low, comparison.high
+    # `a.t - b.t < 7` has both times on one side. Its sign bounds one direction; abs() has no sign.
     difference = (times(low, {alias}) and times(low, bounded)) or (
         times(high, {alias}) and times(high, bounded)
     )
     if difference:
         return not comparison.both_ways
+    # The left side of an equality is read as `low`, so the source may be on the right.
     if comparison.equal and times(high, {alias}) and times(low, bounded):
         return True
     return times(low, {alias}) and times(high, bounded) and not comparison.ahead
@@ -126,13 +132,16 @@ def _links(
         (left, one), (right, other) = (right, other), (left, one)
     if left != alias or right not in bounded:
         return False
+    # Equal values that are not keys, such as `order_id`, belong to one event.
     if not (view.is_key(block, one) or view.is_key(block, other)):
         return True
+    # Unique on the source's side: a dimension. Unique on both sides: one row for one row.
     return _is_unique(view, block, one) and (not dimensions or _is_unique(view, block, other))
 
 
 def _is_unique(view: LintedView, block: Block, column: exp.Column) -> bool:
     found = table_columns_behind(origins_in(block, column))
+    # all() of nothing is true: a column that cannot be traced must not count as unique.
     return bool(found) and all(one.column in view.facts(one.table).unique for one in found)
 
 
@@ -145,6 +154,7 @@ def _bounded_by_using(view: LintedView, block: Block) -> set[str]:
     found = set()
     for join in block.select.args.get("joins") or ():
         names = {name.name.lower() for name in join.args.get("using") or ()}
+        # The columns of a NATURAL join are not in the SQL, so the lint cannot object to them.
         if str(join.args.get("method") or "").upper() == "NATURAL" or names - view.keys:
             found.add(join.this.alias_or_name.lower())
     return found

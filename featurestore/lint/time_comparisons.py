@@ -48,6 +48,7 @@ def comparisons_in(view: LintedView, block: Block) -> Iterator[TimeComparison]:
 
 
 def _parts(select: exp.Select) -> Iterator[exp.Expr]:
+    # The items too: a `case` or a `filter` of an aggregate also keeps later rows out.
     yield from select.expressions
     for clause in ("where", "qualify", "having"):
         if (found := select.args.get(clause)) is not None:
@@ -90,9 +91,11 @@ def _ordered(view: LintedView, block: Block, low: exp.Expr, high: exp.Expr) -> T
 def _shifts(expression: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> bool:
     """Return whether an interval is added to a column, or subtracted from it."""
     for node in own_nodes(expression):
+        # `a.t - b.t` is a difference of two times, not a shift by an interval.
         if isinstance(node, kinds) and not (
             isinstance(node.this, exp.Column) and isinstance(node.expression, exp.Column)
         ):
             amount = node.expression.sql() if node.expression else ""
+            # A negative interval moves the bound the other way, and a zero does not move it.
             return "-" not in amount and amount.strip("'") != "0"
     return False

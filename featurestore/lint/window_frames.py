@@ -59,7 +59,9 @@ def frame_sides(window: exp.Window) -> tuple[str, str]:
     """
     spec = window.args.get("spec")
     if spec is None:
+        # The SQL standard: up to the current row with ORDER BY, the whole partition without.
         return ("past", "now") if window.args.get("order") else ("past", "future")
+    # `rows 3 preceding` names no end: it ends at the current row.
     return _side(spec, "start", "past"), _side(spec, "end", "now")
 
 

@@ -51,9 +51,11 @@ def _looks_ahead(view: LintedView, block: Block, window: exp.Window) -> str:
     descending = order is not None and _is_descending(view, block, order)
     if isinstance(function, exp.Lead | exp.Lag):
         ahead = isinstance(function, exp.Lead) != _is_negative(function)
+        # A negative offset turns lead() into lag(), and a descending order turns it back.
         return "it takes a value of a later row" if ahead != descending else ""
     if isinstance(function, _RANKS):
         return "it counts the later rows" if descending else ""
+    # FS002 judges a window without an order.
     if order is None and full.args.get("spec") is None:
         return ""
     return _frame_ahead(function, frame_sides(full), descending=descending)
@@ -88,6 +90,7 @@ def _is_negative(function: exp.Expr) -> bool:
 
 def _is_descending(view: LintedView, block: Block, order: exp.Expr) -> bool:
     """Return whether rows are sorted from late to early; only an order by time can be."""
+    # Only the first key decides the direction in time: the others only break ties.
     first = order.expressions[0]
     return bool(first.args.get("desc")) and any(
         view.may_be_time(block, column) for column in own_columns(first)

@@ -21,6 +21,7 @@ from featurestore.lint.window_use import (
 __all__ = ["RULE"]
 
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)
+# FS001 judges those that look ahead, FS009 those that need an order to be decided.
 _OTHER_RULES = (*_RANKS, exp.Lead, exp.Lag, *FIRST_VALUES, *LAST_VALUES)
 _UNCHANGED = (exp.Min,)
 """Mostly the first time of a partition, which later rows do not change."""
@@ -36,6 +37,7 @@ def _unordered_windows(view: LintedView) -> Iterator[Finding]:
             and full.args.get("order") is None
             and not is_of_one_instant(view, block, window)
             and not _event_is_latest(view, block, full)
+            # A dimension has no later rows. The lint prefers silence where a table may be one.
             and view.has_events(block)
         ):
             keys = ", ".join(key.sql() for key in full.args.get("partition_by") or ())

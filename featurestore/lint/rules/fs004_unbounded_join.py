@@ -28,6 +28,8 @@ def _unbounded_joins(view: LintedView) -> Iterator[Finding]:
             for alias, source in unbounded_sources(view, place).items():
                 if id(source) in seen or not _reaches_features(view, steps, alias, source):
                     continue
+                # A lookup of single rows is usually a join to a dimension: it leaks only if its
+                # table has later rows. An aggregate over rows of any time always leaks.
                 aggregated = above or any(_aggregates(step, alias) for step in steps)
                 if aggregated or _may_be_later(view, place.block, alias, source):
                     seen.add(id(source))
@@ -70,6 +72,7 @@ def _aggregates(step: TraceStep, alias: str) -> bool:
     for node in own_nodes(step.expression):
         if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window):
             aliases = {a for a, _ in columns_with_sources(step.block, node)}
+            # count(*) names no column: it counts the joined rows, whichever source multiplies them.
             if alias in aliases or (not aliases and isinstance(node, exp.Count)):
                 return True
     return False

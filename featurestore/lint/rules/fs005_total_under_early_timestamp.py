@@ -20,6 +20,7 @@ from featurestore.lint.time_bounds import (
 
 __all__ = ["RULE"]
 
+# any_value() and first() may return the earliest time of a group, as min() does.
 _EARLY_STAMPS = (exp.Min, exp.AnyValue, exp.First, exp.ArgMin)
 _HARMLESS = (exp.Min, exp.ArgMin, exp.GroupConcat)
 
@@ -42,6 +43,7 @@ def _beside_early_stamp(view: LintedView, path: list[PathStep]) -> Iterator[Find
     """Yield the aggregates of a block that takes `min(ts)` as event timestamp."""
     last = path[-1]
     stamp = without_casts(last.expression)
+    # `available_after` moves the rows later. The lint does not compare lengths, so it trusts it.
     if view.view.available_after or not isinstance(stamp, _EARLY_STAMPS) or is_windowed(stamp):
         return
     for place, step in view.features_on(path):
@@ -76,6 +78,7 @@ def _from_source(
         if name == alias
     ]
     for model, below in view.steps_upstream(origins):
+        # A model that ends at a fixed time, such as a training period, was closed on purpose.
         if model is not view and is_bounded_by_constant(model, model.root):
             continue
         if _is_total_of_events(model, below.block):

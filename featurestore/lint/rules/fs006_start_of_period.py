@@ -40,6 +40,7 @@ _LATER = (exp.Add, exp.DateAdd, exp.TimestampAdd, exp.DatetimeAdd, exp.TsOrDsAdd
 
 
 def _starts_of_periods(view: LintedView) -> Iterator[Finding]:
+    # It moves the rows later, and the lint does not compare its length with the period's.
     if view.view.available_after:
         return
     for path in view.event_paths:
@@ -50,6 +51,7 @@ def _starts_of_periods(view: LintedView) -> Iterator[Finding]:
 
 def _is_truncated(place: PathStep) -> bool:
     nodes = list(own_nodes(place.expression))
+    # Any addition counts as the period's length, for the same reason.
     if any(isinstance(node, _LATER) for node in nodes):
         return False
     return any(_truncates(node) and not _is_date_already(place, node) for node in nodes)
@@ -88,6 +90,7 @@ def _carries_values(view: LintedView, path: list[PathStep]) -> bool:
                 for alias, column in columns_with_sources(place.block, step.expression)
                 if alias == place.alias
             }
+            # The stamp's own column is harmless: any other column is a value of the period.
             if own - stamped:
                 return True
     return False

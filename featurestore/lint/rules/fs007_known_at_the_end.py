@@ -43,6 +43,7 @@ def _known_at_the_end(view: LintedView) -> Iterator[Finding]:
         names = [view.event, *(place.expression.name.lower() for place in path)]
         words = {word for name in names for word in name.split("_")}
         for starts, ends in _PAIRS:
+            # A timestamp that is an end in any of its names is taken for the end.
             if not words & set(starts.split()) or words & set(ends.split()):
                 continue
             for node, name in _end_columns(view, path, frozenset(ends.split())):

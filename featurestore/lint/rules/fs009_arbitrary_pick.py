@@ -16,12 +16,14 @@ __all__ = ["RULE"]
 _NEEDS_ORDER = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last)
 _DIFFERS_BY_ROW = (*_NEEDS_ORDER, exp.Lag, exp.Lead, exp.Ntile)
 _ANY = (exp.AnyValue, exp.First, exp.Last)
+# Spellings of other engines, which a dialect's parser may leave as unknown functions.
 _ANY_NAMES = frozenset(("any", "anylast", "arbitrary", "any_value"))
 
 
 def _arbitrary_picks(view: LintedView) -> Iterator[Finding]:
     for block in view.blocks:
         select = block.select
+        # DISTINCT ON keeps the first row of each key: without ORDER BY that is any row.
         if select.args.get("order") is None:
             if (limit := select.args.get("limit")) is not None:
                 yield Finding(limit, "LIMIT without ORDER BY")
