@@ -53,6 +53,7 @@ def dependents_of(
     found = []
     for end, dependent in _ends(manifest, registry):
         upstream = {end} | {edge.source for edge in graph.upstream(end, indirect=True)}
+        # A found path is certain; an untraced model in between makes it only possible.
         if end in every:
             how = "direct" if end in direct else "indirect"
             found.append(replace(dependent, how=how))

@@ -62,6 +62,7 @@ def _operation(node: exp.Expr, scope: Scope) -> Flow:
             if item is None or item is False:
                 continue
             flow = evaluate(item, scope) if isinstance(item, exp.Expr) else _plain(item)
+            # Optional arguments may be missing, so their names belong to the digest.
             parts.append(name)
             flows.append(flow)
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
@@ -115,6 +116,7 @@ def _exists(node: exp.Expr, scope: Scope) -> Flow:
 def _window(node: exp.Expr, scope: Scope) -> Flow:
     """Return the function's arguments as direct inputs, and those of the window as indirect."""
     function = evaluate(node.this, scope)
+    # row_number() and count(*) have no arguments: the rows themselves are their input.
     if not function.all:
         function = merged("rows", [function, scope.rows.flow])
     parts = _window_parts(node, scope)

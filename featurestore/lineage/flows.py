@@ -169,6 +169,7 @@ def digest_of(*parts: str) -> str:
     >>> digest_of("a", "b") == digest_of("a", "b"), digest_of("ab") == digest_of("a", "b")
     (True, False)
     """
+    # 128 bits: two computations of one project do not share a digest by chance.
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 

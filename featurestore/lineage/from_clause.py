@@ -92,6 +92,7 @@ def _without_alias(node: exp.Expr) -> str:
 def _values(node: exp.Values, scope: Scope) -> Relation:
     rows = [item.expressions for item in node.expressions if isinstance(item, exp.Tuple)]
     columns = {
+        # DuckDB's own names; elsewhere the alias of VALUES names the columns.
         f"col{number}": merged("values", [scope.evaluate(value, scope) for value in values])
         for number, values in enumerate(zip(*rows, strict=False))
     }

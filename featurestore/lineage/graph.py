@@ -200,6 +200,7 @@ def _parts(tracer: ModelTracer, column: ColumnId) -> tuple[str, list[Edge], str]
     flow = tracer.column(column)
     if flow is None:
         return "", [], "its SQL has no such column"
+    # A filter changes each column of a model, though no expression of it changed.
     digest = flow.digest if tracer.is_leaf(column.node) else digest_of(flow.digest, rows.digest)
     edges = [Edge(source, column) for source in flow.direct]
     edges += [Edge(source, column, direct=False) for source in deciding(flow, rows.flow)]

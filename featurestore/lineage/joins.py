@@ -20,6 +20,7 @@ def join_table(join: exp.Join, scope: Scope) -> None:
     alias, relation = read_table(join.this, scope)
     alias = alias or f"_{len(scope.relations)}"
     words = [str(join.args.get(word) or "").lower() for word in ("side", "kind", "method")]
+    # LEFT OUTER JOIN and LEFT JOIN mean the same, so they share a digest.
     rows = scope.rows.combined_with(
         relation.rows, " ".join(["join", *words]).replace("outer", "").rstrip()
     )
@@ -28,7 +29,9 @@ def join_table(join: exp.Join, scope: Scope) -> None:
     names = [_using_name(name, scope.names) for name in join.args.get("using") or ()]
     if "natural" in words:
         names, doubts = _common(relation, scope.relations.values())
+        # NATURAL compares every column that both sides have, so an unknown column may be one more.
         rows = replace(rows, doubts=rows.doubts | doubts)
+    # Before the table is in view: the left side of USING must not find the table itself.
     pairs = [_pair(name, relation, scope) for name in names]
     scope.relations[alias] = relation
     conditions = [join.args[word] for word in ("on", "match_condition") if join.args.get(word)]
@@ -37,6 +40,7 @@ def join_table(join: exp.Join, scope: Scope) -> None:
     scope.rows = rows.narrowed("on", flows) if flows else rows
     for name, pair in zip(names, pairs, strict=True):
         scope.shared[name] = _shared(pair, words[0])
+    # These joins only choose rows of the left side: their columns are out of reach afterwards.
     if words[1] in ("semi", "anti") or words[0] in ("semi", "anti"):
         del scope.relations[alias]
 

@@ -93,6 +93,7 @@ class ModelTracer:
                 waiting += missing
                 continue
             waiting.pop()
+            # Two readers of one node put it on the stack twice.
             if node not in self._relations:
                 self._relations[node] = self._traced(node)
         return self._relations[unique_id]
@@ -103,6 +104,7 @@ class ModelTracer:
         if column.column == ROWS:
             return relation.rows.flow
         found = column_of(relation, column.column)
+        # Ids are in lower case. On Snowflake a quoted lower-case name is not the bare one.
         return column_of(relation, f'"{column.column}"') if found is None else found
 
     def is_leaf(self, unique_id: str) -> bool:
@@ -199,6 +201,8 @@ class ModelTracer:
 
         def find_table(table: exp.Table) -> Relation | None:
             path = self._names.table(table)
+            # An incremental model that reads its own table adds no input: its old rows come from
+            # the same SQL.
             if path == own and own:
                 return Relation({}, RowFlow("this"), (UnlistedColumns(flow=Flow("this")),))
             found = by_name.get(path) or self._relation_names.ending_with(path)

@@ -45,6 +45,7 @@ class NameRules:
         if self._exact:
             return name
         quoted = bool(identifier.args.get("quoted"))
+        # `"Delay"` and `Delay` differ where the engine folds bare names to another case.
         if quoted and self._own_case and self._own_case(name) != name:
             return f'"{name}"'
         return name.lower()

@@ -107,6 +107,7 @@ def _layers(nodes: set[str], edges: set[Edge]) -> dict[str, int]:
     """
     pairs = {(e.source.node, e.target.node) for e in edges if e.source.node != e.target.node}
     layers = dict.fromkeys(nodes, 0)
+    # The longest chain has all nodes, so this many rounds suffice, and edges in a circle end too.
     for _ in nodes:
         moved = {t: layers[s] + 1 for s, t in sorted(pairs) if layers[t] <= layers[s]}
         if not moved:

@@ -37,6 +37,7 @@ class RelationNames:
             for needed in node.depends_on.nodes
             if (text := self.written(needed))
         }
+        # Two nodes may have one relation name, such as a source and the model that builds it.
         return {**self._by_path, **inputs}
 
     def ending_with(self, path: _Path) -> str | None:

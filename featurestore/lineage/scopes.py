@@ -137,6 +137,7 @@ class Scope:
     def column(self, column: exp.Column) -> Flow:
         """Return the inputs of a column of any relation in view."""
         path = [self.names.normalize(part) for part in column.parts]
+        # The longest reading first: a relation's alias wins over a struct of the same name.
         for length in range(len(path), 0, -1):
             # In `a.b.c` the column may be `c`, or `b` or `a`: a struct with fields.
             found = self._find(path[:length])
@@ -169,6 +170,7 @@ class Scope:
         return self._from_open(name) or self._whole(name) or self._alias(name)
 
     def _several(self, name: str, flows: list[Flow]) -> Flow:
+        # Equal digests mean one computation, as for a self-join's key: no doubt is needed.
         if len({flow.digest for flow in flows}) == 1:
             return flows[0]
         return _doubting(merged("either", flows), f"'{name}' is in more than one relation")
@@ -185,6 +187,7 @@ class Scope:
     def _alias(self, name: str) -> Flow | None:
         if name not in self.aliases or name in self._reading:
             return None
+        # An alias may use another alias, but in `x + 1 as x` the inner x is not the alias.
         self._reading.add(name)
         try:
             return self.evaluate(self.aliases[name], self)

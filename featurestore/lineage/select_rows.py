@@ -26,6 +26,7 @@ def selected_rows(query: exp.Select, columns: Mapping[str, Flow], scope: Scope) 
     if group is not None:
         rows = rows.narrowed("group", _keys(group, query, scope))
     elif any(is_aggregate(item) for item in query.expressions):
+        # Without GROUP BY there is one row, and no column decides whether it exists.
         rows = rows.narrowed("aggregate")
     for word in ("having", "qualify"):
         if condition := query.args.get(word):
@@ -69,6 +70,7 @@ def _order_of(query: exp.Expr) -> list[exp.Expr]:
 def limited(query: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     """Return a relation after LIMIT, OFFSET and SAMPLE; an ORDER BY counts only with them."""
     limits = [query.args[word] for word in ("limit", "offset", "sample") if query.args.get(word)]
+    # Without a limit, ORDER BY changes no row, so it must not change the digest.
     if not limits:
         return relation
     inside = scope if isinstance(query, exp.Select) else None

@@ -38,6 +38,7 @@ def combined(query: exp.SetOperation, left: Relation, right: Relation) -> Relati
 def _stacked(left: Relation, right: Relation, rows: RowFlow, *, by_name: bool) -> Relation:
     """Return a UNION: by position; by name if SQL says so or a side has unlisted columns."""
     doubts = left.doubts | right.doubts
+    # Positions are certain only while each column of both sides is known by name.
     if not (left.unlisted or right.unlisted or by_name):
         pairs = zip(left.columns.items(), right.columns.values(), strict=False)
         columns = {name: merged("union", (one, two)) for (name, one), two in pairs}
