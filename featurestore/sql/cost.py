@@ -17,6 +17,8 @@ SMALL = 100_000
 
 # The unit is the time in which an ASOF join sorts one row of the history. Measured with
 # benchmarks/point_in_time on DuckDB, with sizes on both sides of the break-even point.
+# A pair is a requested instant and a row of its key. The window form reads every pair, and
+# ranks those between the ttl and the instant.
 _PAIR_SEEN = 0.2
 _PAIR_RANKED = 2.0
 _ENTITY_ROW_SORTED = 3.0
@@ -66,7 +68,9 @@ def cheapest_shape(sizes: Sizes) -> str:
     """
     if not (sizes.asked is not None and sizes.history and sizes.keys) or sizes.history <= SMALL:
         return ""
+    # Statistics give means only: each requested key is taken to have history / keys rows.
     pairs = sizes.asked * sizes.history / sizes.keys
     window = _PAIR_SEEN * pairs + _PAIR_RANKED * pairs * sizes.share_ranked
     asof = sizes.history + _ENTITY_ROW_SORTED * sizes.asked
+    # Empty, not "asof": the dialect's preferred shape may have another name.
     return "window" if window < asof else ""

@@ -35,6 +35,7 @@ def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
         replace(join, view=replace(join.view, ttl=None), outputs=(), timestamp_output=f"_at_{n}")
         for n, join in enumerate(plan.joins)
     )
+    # With the ttl in the join, a row that is too old would look like a row that does not exist.
     unbounded = point_in_time(replace(plan, joins=joins), strategy)
     rows = parse_one(unbounded, dialect=grammar(plan.dialect))
     counts = [exp.alias_(exp.Count(this=exp.Star()), as_name("entity_rows"))]

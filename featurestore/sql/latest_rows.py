@@ -105,6 +105,7 @@ def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
 
 def _decided(rows: exp.Select, names: Sequence[str], view: FeatureView, dialect: str) -> exp.Select:
     keys = [column(key.name, "history") for key in view.join_keys]
+    # All candidates of an entity share its newest instant, so the event cannot decide.
     order = winning_order(view, dialect, "history", event=False)
     rows = rows.select(ranked(keys, order), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
@@ -129,6 +130,7 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     )
     if view.ttl is not None:
         query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
+    # Either the newest event of an entity is in this period, or none is: the winner is the same.
     if some.since is not None:
         # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
         known = minus(instant_literal(some.since, dialect), view.available_after, dialect)

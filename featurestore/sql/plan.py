@@ -159,6 +159,7 @@ def _sharing(joins: Sequence[ViewJoin], dialect: str) -> tuple[ViewJoin, ...]:
     first: dict[tuple[tuple[str, ...], ...], str] = {}
     asked = [first.setdefault((join.keys, join.spine_keys), f"{join.cte}_asked") for join in joins]
     numbered_from = dialect_record(dialect).numbered_from
+    # More than there are joins: without the hint for the engine, no keys are numbered.
     many = len(asked) + 1 if isinstance(numbered_from, Missing) else numbered_from
     return tuple(
         replace(join, asked=name, numbered=asked.count(name) >= many)
@@ -188,6 +189,7 @@ def _listed(spine: Spine) -> str:
 
 
 def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
+    # The names of the statement's own CTEs and aliases, which no view may hide.
     taken = {"spine", "history", "asked", "newest", "ranked"}
     names = []
     for member in members:
@@ -220,6 +222,7 @@ def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> 
             remedy=did_you_mean(name, spine.columns) or f"Add the column '{name}'.",
         )
     found = spine.columns[name]
+    # Keys are compared as typed columns. A cast in the statement could make unequal keys equal.
     if key.data_type is not None and not found.comparable(key.data_type):
         remedy = "Cast the column of the entity frame."
         if found.family == "float" and key.data_type.family == "integer":

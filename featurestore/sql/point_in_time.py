@@ -40,6 +40,7 @@ def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
     ctes = [_spine(plan.spine, plan.dialect)]
     for join in plan.joins:
         names = [other.name for other in plan.joins if other.asked == join.asked]
+        # The first of the joins by the same keys writes their CTE, and the others read it.
         if join.name == names[0]:
             ctes.append(asked(join, names))
         chosen = strategy_of(plan, join, strategy)
@@ -66,6 +67,8 @@ def _kept(plan: TrainingPlan) -> dict[str, bool]:
 
 
 def _spine(spine: Spine, dialect: str) -> Named:
+    # One type for all instants: DuckDB compares TIMESTAMP with TIMESTAMPTZ through the session's
+    # time zone, without an error.
     at = Column(spine.event_timestamp, spine.columns[spine.event_timestamp])
     query = exp.select(
         *(column(name) for name in spine.columns),
@@ -118,6 +121,7 @@ def _back_on_the_spine(join: ViewJoin) -> Iterable[exp.Expr]:
 
 def _on_the_keys(join: ViewJoin, name: str) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
+        # Plain equality: a NULL key matches nothing.
         yield exp.EQ(this=column(spine_key, "spine"), expression=column(key, name))
     yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", name))
 

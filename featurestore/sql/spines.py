@@ -61,6 +61,7 @@ class Period:
                     "`start` is required with `end` or `every`.",
                     remedy="Give `start`, or an entity frame.",
                 )
+            # A period of one instant never uses its step.
             return cls(now, now, timedelta(days=1))
         try:
             step = parse_duration(every) if isinstance(every, str) else every
@@ -118,6 +119,7 @@ def spine_of_views(
     sources = list(_spine_sources(members, views))
     names = sources[0][1]
     known = [_known(view, keys, names, dialect) for view, keys in sources]
+    # UNION ALL is enough: both kinds of entity rows are made distinct afterwards.
     rows = known[0] if len(known) == 1 else exp.union(*known, distinct=False, copy=False)
     if period.every is None:
         query = _own_rows(rows, names, period, event_timestamp, dialect)
@@ -240,6 +242,7 @@ def _series(period: Period, every: timedelta, name: str, dialect: str) -> exp.Se
 
 
 def _interval(step: timedelta) -> exp.Interval:
+    # The instants are naive and in UTC, so a day always has 24 hours.
     days = step // timedelta(days=1)
     if step == timedelta(days=days):
         return exp.Interval(this=exp.Literal.string(str(days)), unit=exp.var("DAY"))

@@ -36,6 +36,7 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
     order: list[exp.Expr] = [column(name, table) for name in names]
     for feature in view.ties or view.features:
         order += sort_keys(column(feature.name, table), feature.data_type, dialect)
+    # NULLS LAST is explicit, because engines differ in it: a NULL loses every tie.
     return [exp.Ordered(this=node, desc=True, nulls_first=False) for node in order]
 
 

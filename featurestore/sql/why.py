@@ -76,6 +76,7 @@ def _eligible(
     view: FeatureView, dialect: str, moment: exp.Expr, *, as_known: bool
 ) -> list[exp.Expr]:
     event = instant(view.event_timestamp, dialect, "history")
+    # Each condition is made true or false: NULL would be a third partition of the rank.
     conditions: list[exp.Expr] = [_known(event, view, dialect, moment)]
     if view.ttl is not None:
         conditions.append(
@@ -86,6 +87,7 @@ def _eligible(
         )
     if as_known and view.created_timestamp is not None:
         written = instant(view.created_timestamp, dialect, "history") <= moment.copy()
+        # As in the join, a row without a created timestamp counts as known.
         conditions.append(exp.Coalesce(this=written, expressions=[exp.true()]))
     return conditions
 
@@ -100,6 +102,7 @@ def _rank(view: FeatureView, dialect: str, eligible: list[exp.Expr]) -> exp.Wind
     order: list[exp.Expr] = winning_order(view, dialect, "history", event=True)
     return exp.Window(
         this=exp.RowNumber(),
+        # Rank 1 of the eligible rows is the chosen row; the others are ranked apart.
         partition_by=[both([condition.copy() for condition in eligible])],
         order=exp.Order(expressions=order),
     )
@@ -140,6 +143,7 @@ def _verdicts(
         shown.append(_shown("_created", view.created_timestamp, "created_timestamp", dialect))
     query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
     query = query.from_("candidates").order_by(*_shown_first(), copy=False)
+    # The limit comes after the windows, so the verdicts consider every row of the entity.
     query = query.limit(limit, copy=False)
     query.add_comments(["each row, and why it is chosen or rejected"])
     return with_ctes(query, [("candidates", rows)])

@@ -45,6 +45,7 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
 def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
+    # Shift the bound, not the history, so that the statistics of the history's column apply.
     known_until = minus(column("_instant", "asked"), view.available_after, dialect)
     event = instant(view.event_timestamp, dialect, "history")
     query = exp.select(
@@ -53,12 +54,15 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
     conditions = [*equal_keys(join.keys, "asked", "history"), known_until >= event]
+    # An inner join: the LEFT JOIN of the training set brings back the rows without a match.
     query = query.join(
         exp.Join(
             this=relation(view.relation, dialect, "history"), on=both(conditions), method="ASOF"
         ),
         copy=False,
     )
+    # After the join, which takes only one inequality. If the newest row is too old, all are, so
+    # no row is lost.
     if view.ttl is not None:
         oldest = minus(column("_instant", "asked"), view.ttl, dialect)
         query = query.where(instant(view.event_timestamp, dialect, "history") >= oldest, copy=False)

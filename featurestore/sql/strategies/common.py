@@ -26,6 +26,7 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
         column(key, table) if spine_key == key else named(column(spine_key, table), key)
         for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
     ]
+    # NULL keys and NULL instants match nothing, so they are not looked up.
     needed = (*dict.fromkeys(join.spine_keys), "_instant")
     query = exp.select(*keys, column("_instant", table), copy=False)
     query = query.from_(cte("spine"), copy=False).distinct(copy=False)
@@ -39,6 +40,7 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
 def _numbered(query: exp.Select, join: ViewJoin) -> exp.Select:
     number = exp.Window(this=exp.RowNumber())
     columns = [column(name) for name in (*join.keys, "_instant")]
+    # A subquery, because windows come before DISTINCT: a number in each row would keep duplicates.
     rows = query.subquery("asked", copy=False)
     return exp.select(*columns, named(number, "_key"), copy=False).from_(rows, copy=False)
 

@@ -75,6 +75,7 @@ def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
         conditions.append(event.copy() >= as_type_of(view.event_timestamp, oldest, dialect))
     if as_known and view.created_timestamp is not None:
         created = column(view.created_timestamp.name, "history")
+        # A row without a created timestamp counts as known: nothing tells that it came later.
         written = created <= as_type_of(view.created_timestamp, now.copy(), dialect)
         conditions.append(exp.paren(exp.or_(written, created.copy().is_(exp.null()))))
     return conditions

@@ -55,8 +55,10 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         match_condition=now.copy() >= known,
         on=both(equal_keys(join.keys, "asked", "history")) if join.keys else None,
     )
+    # Snowflake keeps the rows without a match; the join by equality drops them later.
     query = query.join(asof, copy=False)
     if view.ttl is not None:
+        # `_known` is the event plus `available_after`, so the ttl's bound moves by the same length.
         oldest = minus(now.copy(), view.ttl - view.available_after, dialect)
         query = query.where(known.copy() >= oldest, copy=False)
     query.add_comments([f"{join.name}: the newest instant known by then"])

@@ -54,6 +54,7 @@ def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     view = join.view
     now = column("_instant", "asked")
     event = instant(view.event_timestamp, dialect, "history")
+    # Both bounds are inclusive, and shift the requested instant instead of the history's column.
     conditions = [
         *equal_keys(join.keys, "asked", "history"),
         event <= minus(now.copy(), view.available_after, dialect),
@@ -63,5 +64,6 @@ def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     if as_known and view.created_timestamp is not None:
         created = instant(view.created_timestamp, dialect, "history")
         unknown = column(view.created_timestamp.name, "history").is_(exp.null())
+        # A row without a created timestamp counts as known: nothing tells that it came later.
         conditions.append(exp.paren(exp.or_(created <= now.copy(), unknown)))
     return conditions
