@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sync.orphans import unknown_keys
+from sync.brake import DEFAULT_BRAKE, Brake
+from sync.departures import departures_of_changes, departures_of_full
 from sync.redis.stored_rows import memory_of, row_keys
-from sync.report import SyncReport, ViewReport
+from sync.report import SyncReport, ViewReport, held_back_report
 from sync.selection import chosen_publications
 from sync.survey import Survey
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.warehouse.change_detection import difference_query
-from sync.warehouse.publication import Publication
 
 __all__ = ["dry_run"]
 
@@ -26,6 +26,7 @@ def dry_run(
     views: Sequence[str] | None = None,
     full: bool = False,
     since: datetime | None = None,
+    brake: Brake = DEFAULT_BRAKE,
 ) -> SyncReport:
     """Count the rows that a sync would write and delete, and estimate the memory they would take.
 
@@ -36,12 +37,13 @@ def dry_run(
         views: The views to publish; by default every view that is `online`.
         full: Publish every row, not only the changes.
         since: Compare only the entities with an event since then.
+        brake: How many rows, and how many views, the sync may delete.
     """
     started = time.monotonic()
     publications = chosen_publications(
         survey.registry, survey.warehouse, survey.now, views=views, since=since
     )
-    steps = plan_sync(survey, publications, full=full, remove_undeclared=views is None)
+    steps = plan_sync(survey, publications, full=full, remove_undeclared=views is None, brake=brake)
     reports = timed_reports(steps, partial(_explain, survey))
     seconds = time.monotonic() - started
     return SyncReport(
@@ -57,19 +59,23 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
     publication = step.publication
     newest = survey.newest_rows(publication)
     if step.mode is SyncMode.FULL:
-        report = _full(survey, publication, newest, step.reason)
+        report = _full(survey, step, newest)
     else:
-        report = _changes(survey, publication, newest)
+        report = _changes(survey, step, newest)
     # The rows are not in Redis yet, so their size is computed, from a sample.
     each = memory_of(survey.project, publication, survey.sample(newest))
     relation = publication.view.relation
     return replace(report, memory=round(each * report.rows_read), relation=relation)
 
 
-def _full(survey: Survey, publication: Publication, newest: str, reason: str) -> ViewReport:
+def _full(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
+    publication = step.publication
     rows, event = survey.ledger.summary(publication.view, newest)
-    orphans = unknown_keys(survey.client, survey.warehouse, survey.project, publication, newest)
-    deleted = sum(1 for _ in orphans)
+    departures = departures_of_full(survey, publication, newest)
+    refusal = departures.refused(step.limit)
+    if refusal:
+        return held_back_report(publication.name, refusal, rows, event)
+    deleted = departures.deleted
     return ViewReport(
         view=publication.name,
         rows_read=rows,
@@ -78,17 +84,23 @@ def _full(survey: Survey, publication: Publication, newest: str, reason: str) ->
         deleted=deleted,
         newest_event_timestamp=event,
         full=True,
-        reason=reason,
+        reason=step.reason,
     )
 
 
-def _changes(survey: Survey, publication: Publication, newest: str) -> ViewReport:
+def _changes(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
+    publication = step.publication
     rows, event = survey.ledger.summary(publication.view, newest)
     whole = publication.since is None
     latest = f"SELECT * FROM {newest}" if whole else publication.latest_since
     published = survey.ledger.published(publication.name)
-    changes = difference_query(publication, latest, published, whole=whole)
-    counts = survey.ledger.counts(f"(\n{changes}\n) AS changes")
+    difference = difference_query(publication, latest, published, whole=whole)
+    changes = f"(\n{difference}\n) AS changes"
+    counts = survey.ledger.counts(changes)
+    departures = departures_of_changes(survey, publication, changes, counts.get("delete", 0))
+    refusal = departures.refused(step.limit)
+    if refusal:
+        return held_back_report(publication.name, refusal, rows, event)
     return ViewReport(
         view=publication.name,
         rows_read=rows,
@@ -100,5 +112,7 @@ def _changes(survey: Survey, publication: Publication, newest: str) -> ViewRepor
 
 
 def _removal(survey: Survey, step: ViewRemoval) -> ViewReport:
+    if step.held_back:
+        return held_back_report(step.view, step.held_back)
     rows = sum(1 for _ in row_keys(survey.client, survey.project, step.view))
     return ViewReport(view=step.view, rows_read=0, changed=rows, written=0, deleted=rows, memory=0)

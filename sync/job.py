@@ -16,6 +16,9 @@ its epoch, a random name. The states, as the next run finds them (`safety.diagno
              ▼    │                                             │ rows older than its own
             interrupted ◀───────────────────────────────────────┘
 
+Before step 1, the brake compares both sides, and may hold the view back (`brake`): then no step
+runs, and the view keeps its state.
+
 The steps, and what a crash after each one leaves:
 
     1. The ledger says dirty.            Redis still has the old rows and epoch; readers see those.
@@ -41,6 +44,8 @@ from functools import partial
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
+from sync.brake import DEFAULT_BRAKE, Brake
+from sync.departures import departures_of_changes, departures_of_full
 from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
@@ -50,7 +55,7 @@ from sync.redis.metadata import (
     write_epoch,
 )
 from sync.removal import delete_orphans, has_rows, remove_view
-from sync.report import ProgressEvent, SyncReport, ViewReport
+from sync.report import ProgressEvent, SyncReport, ViewReport, held_back_report
 from sync.safety.diagnosis import PART_LOST, PublicationState
 from sync.safety.lock import sync_lock
 from sync.safety.replication_ids import check_replication_ids, replication_ids
@@ -78,6 +83,7 @@ def run_sync(
     now: datetime | None = None,
     ledger_schema: str = "main",
     progress: Callable[[ProgressEvent], None] | None = None,
+    brake: Brake = DEFAULT_BRAKE,
 ) -> SyncReport:
     """Publish the newest row of each entity.
 
@@ -95,6 +101,7 @@ def run_sync(
         now: The moment whose newest rows are published; by default the clock's.
         ledger_schema: The warehouse schema of the ledger.
         progress: Called with each progress event.
+        brake: How many rows, and how many views, may be deleted.
 
     Raises:
         FeatureStoreError: The sync failed. Published rows stay valid, and the next run publishes
@@ -115,14 +122,20 @@ def run_sync(
             progress=progress or ignore_progress,
             replication_ids=replication_ids(client),
         )
-        steps = plan_sync(run, publications, full=full, remove_undeclared=views is None)
+        steps = plan_sync(
+            run, publications, full=full, remove_undeclared=views is None, brake=brake
+        )
         reports = timed_reports(steps, partial(_execute, run))
     seconds = time.monotonic() - started
     return SyncReport(project=registry.project, as_of=as_of, seconds=seconds, views=reports)
 
 
 def _execute(run: SyncRun, step: PlanStep) -> ViewReport:
-    return _remove(run, step) if isinstance(step, ViewRemoval) else _sync(run, step)
+    report = _remove(run, step) if isinstance(step, ViewRemoval) else _sync(run, step)
+    done = report.written + report.deleted
+    if done:
+        run.progress(ProgressEvent(report.view, done, done, report))
+    return report
 
 
 def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
@@ -130,24 +143,34 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
     if step.diagnosis.state in _LATE_WRITERS:
         run.lease.fence_off_previous_holders()
     if step.mode is SyncMode.FULL:
-        report = _publish_in_full(run, publication, step.reason)
+        report = _publish_in_full(run, step, step.reason)
     else:
-        report = _publish_changes(run, publication, step.diagnosis.online.epoch or "")
-    if report.full or publication.since is None:
+        report = _publish_changes(run, step)
+    if report.held_back:
+        run.ledger.hold_back(publication.name, report.held_back)
+    elif report.full or publication.since is None:
         run.ledger.confirm(publication.name, run.now)
     return report
 
 
-def _publish_in_full(run: SyncRun, publication: Publication, reason: str) -> ViewReport:
+def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
+    publication = step.publication
     name, schema = publication.name, publication.schema
     refuse_fingerprint_collision(run.client, run.project, name, schema)
+    # Must come before the rows: afterwards every view has rows. A first sync skips the scan.
+    may_have_orphans = has_rows(run, name)
+    if may_have_orphans and step.limit is not None:
+        entities = run.newest_entities(publication)
+        departures = departures_of_full(run, publication, entities)
+        refusal = departures.refused(step.limit)
+        if refusal:
+            return _held_back(run, publication, refusal, entities)
+        may_have_orphans = departures.deleted > 0
     run.ledger.mark_dirty(name, publication.layout)
     run.ledger.replace(publication)
     rows, newest = run.ledger.summary(publication.view)
     clear_epoch(run.client, run.lease, name)
     announce_schema(run.lease, name, schema)
-    # Must come before the rows: afterwards every view has rows. A first sync skips the scan.
-    may_have_orphans = has_rows(run, name)
     written = publish_everything(run, publication, rows)
     deleted = delete_orphans(run, publication) if may_have_orphans else 0
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
@@ -165,15 +188,20 @@ def _publish_in_full(run: SyncRun, publication: Publication, reason: str) -> Vie
     )
 
 
-def _publish_changes(run: SyncRun, publication: Publication, epoch: str) -> ViewReport:
+def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
+    publication = step.publication
     name = publication.name
     changes = run.ledger.find_changes(publication)
     counts = run.ledger.counts(changes)
+    departures = departures_of_changes(run, publication, changes, counts.get("delete", 0))
+    refusal = departures.refused(step.limit)
+    if refusal:
+        return _held_back(run, publication, refusal, run.newest_entities(publication))
     written = deleted = skipped = 0
     if counts:
         run.ledger.mark_dirty(name, publication.layout)
-        if not clear_epoch(run.client, run.lease, name, epoch):
-            return _publish_in_full(run, publication, PART_LOST)
+        if not clear_epoch(run.client, run.lease, name, step.diagnosis.online.epoch or ""):
+            return _publish_in_full(run, step, PART_LOST)
         written, deleted, skipped = publish_changes(run, publication, changes, counts)
         run.ledger.apply_changes(publication, _write_epoch(run, name))
     rows, newest = run.ledger.summary(publication.view)
@@ -191,6 +219,11 @@ def _publish_changes(run: SyncRun, publication: Publication, epoch: str) -> View
     )
 
 
+def _held_back(run: SyncRun, publication: Publication, reason: str, entities: str) -> ViewReport:
+    rows, event = run.ledger.summary(publication.view, entities)
+    return held_back_report(publication.name, reason, rows, event)
+
+
 def _write_epoch(run: SyncRun, view: str) -> str:
     epoch = write_epoch(run.client, run.lease, view, run.now)
     # Must come last: a replica promoted after this point either has the epoch or lost it together
@@ -200,5 +233,7 @@ def _write_epoch(run: SyncRun, view: str) -> str:
 
 
 def _remove(run: SyncRun, step: ViewRemoval) -> ViewReport:
+    if step.held_back:
+        return held_back_report(step.view, step.held_back)
     deleted = remove_view(run, step.view)
     return ViewReport(view=step.view, rows_read=0, changed=deleted, written=0, deleted=deleted)

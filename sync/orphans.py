@@ -19,7 +19,7 @@ from sync.warehouse.publication import Publication, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["key_groups", "unknown_keys"]
+__all__ = ["compared_keys", "key_groups", "unknown_keys"]
 
 _FOUND = "_featurestore_found"
 # Keys of these types that match need no decoding: Arrow can parse all of them at once.
@@ -48,9 +48,20 @@ def unknown_keys(
         publication: The view.
         table: A table with the view's join keys.
     """
+    for _, missing in compared_keys(client, warehouse, project, publication, table):
+        yield from missing
+
+
+def compared_keys(
+    client: RedisCommands, warehouse: Warehouse, project: str, publication: Publication, table: str
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield, for each group of a view's keys in Redis, its size and the unknown keys in it.
+
+    See `unknown_keys`, which takes the same arguments.
+    """
     prefix = row_prefix(project, publication.name)
     for keys in key_groups(row_keys(client, project, publication.name)):
-        yield from _missing(warehouse, publication, table, prefix, keys)
+        yield len(keys), _missing(warehouse, publication, table, prefix, keys)
 
 
 def _missing(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-__all__ = ["ProgressEvent", "SyncReport", "ViewReport"]
+__all__ = ["ProgressEvent", "SyncReport", "ViewReport", "held_back_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,13 @@ class ProgressEvent:
         view: The feature view.
         done: Rows sent so far.
         total: Rows to send in all.
+        result: The result of the view, with its last event; None before.
     """
 
     view: str
     done: int
     total: int
+    result: ViewReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class ViewReport:
         newest_event_timestamp: The newest event among the rows read; None without rows.
         full: Whether every row was published.
         reason: Why every row was published; empty if the caller asked for it.
+        held_back: Why the view was held back, with its rows and records as they were; empty if it
+            was not.
         memory: An estimate of the bytes of Redis' memory that the rows take afterwards; only for a
             dry run.
         relation: The table that the rows are read from; only for a dry run.
@@ -54,6 +58,7 @@ class ViewReport:
     newest_event_timestamp: datetime | None = None
     full: bool = False
     reason: str = ""
+    held_back: str = ""
     memory: int | None = None
     relation: str | None = None
 
@@ -78,6 +83,33 @@ class SyncReport:
     dry_run: bool = False
     personal_data: tuple[str, ...] = ()
 
+    @property
+    def held_back(self) -> dict[str, str]:
+        """The views that were held back, each with the reason."""
+        return {view.view: view.held_back for view in self.views if view.held_back}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for JSON."""
         return asdict(self)
+
+
+def held_back_report(
+    view: str, reason: str, rows: int = 0, newest: datetime | None = None
+) -> ViewReport:
+    """Return the result of a view that is held back.
+
+    Args:
+        view: The feature view.
+        reason: Why it is held back.
+        rows: Entities with a row at this moment.
+        newest: The newest event among them.
+    """
+    return ViewReport(
+        view=view,
+        rows_read=rows,
+        changed=0,
+        written=0,
+        deleted=0,
+        newest_event_timestamp=newest,
+        held_back=reason,
+    )

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
 from featurestore.registry.definitions import FeatureView, Freshness
-from sync.redis.stored_rows import key_of, sampled_memory
+from sync.brake import DEFAULT_BRAKE
+from sync.redis.stored_rows import key_of, row_keys, sampled_memory
 from sync.row_counts import newest_event, published_counts
-from sync.safety.diagnosis import PublicationState
+from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.lock import lock_key
-from sync.selection import chosen_views, publication_of, undeclared_views
+from sync.selection import chosen_views, publication_of, published_names, undeclared_views
 from sync.status_report import Level, StatusReport, ViewStatus
 from sync.survey import Survey
 from sync.warehouse.publication import Publication
@@ -25,11 +26,16 @@ _LEVELS = {
     PublicationState.LOST: Level.ERROR,
     PublicationState.FOREIGN: Level.ERROR,
     PublicationState.BROKEN: Level.ERROR,
+    PublicationState.HELD_BACK: Level.ERROR,
+    PublicationState.EMPTY: Level.ERROR,
     PublicationState.INTERRUPTED: Level.WARN,
     PublicationState.CHANGED: Level.WARN,
     PublicationState.UNDECLARED: Level.WARN,
 }
-"""An error if readers get no rows or foreign ones, a warning if the next sync heals the view."""
+"""An error if readers get no rows or foreign ones, or the next sync does not heal the view; a
+warning if it does."""
+
+_NO_ROWS = "the warehouse has no row of it that is known by now"
 
 
 def status_of(
@@ -47,7 +53,9 @@ def status_of(
     if views is None:
         names = [view.name for view in chosen]
         others = undeclared_views(survey.client, survey.ledger, survey.project, names)
-        statuses += [_leftover(view) for view in others]
+        published = published_names(survey.client, survey.ledger, survey.project)
+        held_back = DEFAULT_BRAKE.refuses_removals(others, published)
+        statuses += [_leftover(view, held_back) for view in others]
     return StatusReport(survey.project, survey.now, _running(survey), tuple(statuses))
 
 
@@ -56,9 +64,10 @@ def _running(survey: Survey) -> str:
     return holder.decode(errors="replace").partition("#")[0]
 
 
-def _leftover(view: str) -> ViewStatus:
-    reason = "its rows are online, but the project does not publish it; a sync removes them"
-    state = PublicationState.UNDECLARED
+def _leftover(view: str, held_back: str) -> ViewStatus:
+    removed = "its rows are online, but the project does not publish it; a sync removes them"
+    reason = held_back or removed
+    state = PublicationState.HELD_BACK if held_back else PublicationState.UNDECLARED
     return ViewStatus(view=view, state=state, level=_LEVELS[state], reason=reason)
 
 
@@ -87,11 +96,12 @@ def _limits(view: FeatureView, limits: Freshness) -> Freshness:
 def _observed(survey: Survey, publication: Publication) -> ViewStatus:
     found = survey.diagnosis(publication)
     newest = newest_event(survey, publication.view)
+    state, reason = _state(survey, publication.name, found, empty=newest is None)
     as_of, synced_at = survey.last_publication(publication.name, found)
     status = ViewStatus(
         view=publication.name,
-        state=found.state,
-        reason=found.reason,
+        state=state,
+        reason=reason,
         newest_event=newest,
         age=_since(newest, survey.now),
         as_of=as_of,
@@ -100,6 +110,18 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
     )
     entry = survey.ledger.read(publication.name)
     return _with_rows(survey, publication, status) if entry and entry.complete else status
+
+
+def _state(
+    survey: Survey, view: str, found: Diagnosis, *, empty: bool
+) -> tuple[PublicationState, str]:
+    held_back = survey.ledger.held_back(view)
+    # Without rows online, as after a flush, the next sync has nothing to delete: the hold is over.
+    if held_back and next(row_keys(survey.client, survey.project, view), None) is not None:
+        return PublicationState.HELD_BACK, held_back
+    if empty:
+        return PublicationState.EMPTY, _NO_ROWS
+    return found.state, found.reason
 
 
 def _since(moment: datetime | None, now: datetime) -> timedelta | None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
+from featurestore.sql.latest_rows import NEWEST_EVENT
 from featurestore.warehouse.protocol import Warehouse
 from sync.safety.diagnosis import Diagnosis, PublicationState, diagnose
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.publication import Publication
+from sync.warehouse.publication import Publication, quoted
 
 __all__ = ["MEMORY_SAMPLE_ROWS", "Survey"]
 
@@ -63,6 +64,20 @@ class Survey:
     def newest_rows(self, publication: Publication) -> str:
         """Keep the newest rows for the length of the session; return the table's name."""
         self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.latest}")
+        return _NEWEST
+
+    def newest_entities(self, publication: Publication) -> str:
+        """Keep the join keys and the newest instant of each entity; return the table's name.
+
+        That is cheaper than `newest_rows`, which also decides ties.
+        """
+        view = publication.view
+        keys = [quoted(key.name) for key in view.join_keys]
+        columns = [*keys, f"{NEWEST_EVENT} AS {quoted(view.event_timestamp.name)}"]
+        self.warehouse.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n"
+            f"SELECT {', '.join(columns)} FROM (\n{publication.newest_instants}\n) AS newest"
+        )
         return _NEWEST
 
     def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from sync.brake import DEFAULT_BRAKE, Brake
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
-from sync.selection import undeclared_views
+from sync.selection import published_names, undeclared_views
 from sync.survey import Survey
 from sync.warehouse.publication import Publication
 
@@ -33,12 +34,14 @@ class ViewSync:
         mode: Whether every row is published, or the changes.
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
+        limit: The share of its rows in Redis that may be deleted; None if all of them may.
     """
 
     publication: Publication
     mode: SyncMode
     reason: str
     diagnosis: Diagnosis
+    limit: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,23 @@ class ViewRemoval:
 
     Attributes:
         view: The view's name.
+        held_back: Why the view is not removed; empty if it is.
     """
 
     view: str
+    held_back: str = ""
 
 
 PlanStep: TypeAlias = ViewSync | ViewRemoval
 
 
 def plan_sync(
-    survey: Survey, publications: Sequence[Publication], *, full: bool, remove_undeclared: bool
+    survey: Survey,
+    publications: Sequence[Publication],
+    *,
+    full: bool,
+    remove_undeclared: bool,
+    brake: Brake = DEFAULT_BRAKE,
 ) -> Iterator[PlanStep]:
     """Yield the steps of a sync.
 
@@ -68,23 +78,34 @@ def plan_sync(
         publications: The views to publish.
         full: Publish every row.
         remove_undeclared: Remove the views that were published and are not among these.
+        brake: How many rows, and how many views, may be deleted.
     """
+    # Read before the views are published: views under new names must not hide that many are gone.
+    published = published_names(survey.client, survey.ledger, survey.project)
     for publication in publications:
-        yield _plan_view(survey, publication, full=full)
+        yield _plan_view(survey, publication, brake, full=full)
     if remove_undeclared:
         names = [publication.name for publication in publications]
-        for view in undeclared_views(survey.client, survey.ledger, survey.project, names):
-            yield ViewRemoval(view)
+        gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
+        held_back = brake.refuses_removals(gone, published)
+        for view in gone:
+            yield ViewRemoval(view, held_back)
 
 
-def _plan_view(survey: Survey, publication: Publication, *, full: bool) -> ViewSync:
+def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: bool) -> ViewSync:
     found = survey.diagnosis(publication)
     if full or found.state is not PublicationState.OK:
         mode = SyncMode.FULL
     else:
         mode = SyncMode.CHANGES
         publication = publication.compared_with(found.online.as_of)
-    return ViewSync(publication=publication, mode=mode, reason=found.reason, diagnosis=found)
+    return ViewSync(
+        publication=publication,
+        mode=mode,
+        reason=found.reason,
+        diagnosis=found,
+        limit=brake.limit_of(publication.view),
+    )
 
 
 def timed_reports(

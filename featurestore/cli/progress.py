@@ -96,5 +96,6 @@ def _bars() -> Iterator[Callable[[ProgressEvent], None]]:
 
 
 def _line(event: ProgressEvent) -> None:
-    if event.done == event.total:
-        note(f"{event.view}: {event.done:,} rows published")
+    if event.result is not None:
+        written, deleted = event.result.written, event.result.deleted
+        note(f"{event.view}: {written:,} written, {deleted:,} deleted")

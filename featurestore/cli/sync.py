@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.cells import bytes_cell, count_cell
+from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.option_values import moment_or_age
 from featurestore.cli.options import (
     AllowPiiOption,
@@ -22,7 +23,7 @@ from featurestore.cli.options import (
     Views,
     open_store,
 )
-from featurestore.cli.output import note, print_columns, print_json
+from featurestore.cli.output import complain, note, print_columns, print_json
 from featurestore.cli.progress import publishing_views
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def sync_command(
         typer.Option("--quiet", "-q", help="Print nothing, or one line with --format json."),
     ] = False,
     allow_pii: AllowPiiOption = None,
+    allow_deletes: Annotated[
+        bool,
+        typer.Option(
+            "--allow-deletes",
+            help="Also delete more of a view's rows than its `max_deletes`, or more than half of"
+            " all views.",
+        ),
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -79,6 +88,9 @@ def sync_command(
     format_: AsFormat = Format.TABLE,
 ) -> None:
     """Publish the newest row of each entity to the online store.
+
+    A view is held back if the sync would delete too many of its rows; the others are published, and
+    the command exits with 1.
 
     Example: featurestore sync --view plane_features --format json
     """
@@ -91,6 +103,7 @@ def sync_command(
             dry_run=dry_run,
             progress=progress,
             allow_pii=allow_pii or False,
+            allow_deletes=allow_deletes,
         )
     if format_ is Format.JSON and quiet:
         typer.echo(_one_line(report))
@@ -98,6 +111,19 @@ def sync_command(
         print_json(report.to_dict())
     elif not quiet:
         print_sync_report(report)
+    if report.held_back:
+        complain(_held_back(report))
+        raise typer.Exit(ExitCode.WRONG)
+
+
+def _held_back(report: SyncReport) -> str:
+    """Return one line about all views that were held back, or would be."""
+    views = "; ".join(f"{view} ({reason})" for view, reason in report.held_back.items())
+    would = "Would be held back" if report.dry_run else "Held back"
+    return (
+        f"{would}: {views}. Check the table and the project; if the rows are meant to go, add"
+        " --allow-deletes."
+    )
 
 
 def _one_line(report: SyncReport) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from featurestore.errors import Problem, RegistryError, did_you_mean
-from featurestore.project.manifest import META_KEY
+from featurestore.project.own_vars import own_vars
 from featurestore.registry.registry import Registry
 
 __all__ = ["NAMING_KINDS", "naming_problems", "naming_rules"]
@@ -22,10 +22,7 @@ def naming_rules(project_dir: Path) -> dict[str, str]:
     Raises:
         RegistryError: The rules are not a mapping.
     """
-    import yaml
-
-    content = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    own = (content.get("vars") or {}).get(META_KEY) or {}
+    own = own_vars(project_dir)
     rules = own.get("naming") or {} if isinstance(own, dict) else own
     if not isinstance(rules, dict):
         raise RegistryError(

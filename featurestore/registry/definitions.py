@@ -148,6 +148,8 @@ class FeatureView:
         ttl: The greatest age at which a row still counts; None means any age.
         online: Whether the sync publishes the view.
         freshness: The greatest ages of its newest event, in the warehouse and online.
+        max_deletes: The share of its online rows that one sync may delete; None for the project's
+            limit.
         owner: Name or mail of the dbt group's owner.
         ignore: Lint rules that are wrong about this view, each with the reason. Kept as written in
             the yml: only the lint checks it.
@@ -172,6 +174,7 @@ class FeatureView:
     tags: tuple[str, ...] = ()
     version: str = ""
     ties: tuple[Feature, ...] = ()
+    max_deletes: float | None = None
     ignore: object = field(default_factory=dict, hash=False)
 
     @property

@@ -8,8 +8,9 @@ from typing import Any
 
 from featurestore.registry.notes import Notes
 from featurestore.values.durations import parse_duration
+from featurestore.values.percentages import parse_percentage
 
-__all__ = ["boolean_of", "duration_of", "listed", "words_of"]
+__all__ = ["boolean_of", "duration_of", "listed", "percentage_of", "words_of"]
 
 
 def listed(value: Any) -> list[str]:
@@ -39,6 +40,17 @@ def duration_of(key: str, meta: Mapping[str, Any], notes: Notes) -> timedelta | 
         return None
     try:
         return parse_duration(meta[key])
+    except ValueError as error:
+        notes.add(f"{key}: {error}.")
+        return None
+
+
+def percentage_of(key: str, meta: Mapping[str, Any], notes: Notes) -> float | None:
+    """Return the share under a key, from 0 to 1; None if the key is absent or wrong."""
+    if meta.get(key) is None:
+        return None
+    try:
+        return parse_percentage(meta[key])
     except ValueError as error:
         notes.add(f"{key}: {error}.")
         return None

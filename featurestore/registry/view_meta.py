@@ -15,7 +15,13 @@ from featurestore.project.manifest import META_KEY, MISSPELLINGS
 from featurestore.project.nodes import Group, Node
 from featurestore.registry.column_meta import column_types, with_features
 from featurestore.registry.definitions import Column, Entity, FeatureView, Freshness
-from featurestore.registry.meta_parsing import boolean_of, duration_of, listed, words_of
+from featurestore.registry.meta_parsing import (
+    boolean_of,
+    duration_of,
+    listed,
+    percentage_of,
+    words_of,
+)
 from featurestore.registry.notes import Notes
 from featurestore.values.types import DataType
 
@@ -32,6 +38,8 @@ VIEW_KEYS = {
     "online": "Whether the sync publishes the view to the online store; default true.",
     "freshness": "The ages at which `featurestore status` warns or fails: `warn_after`,"
     " `error_after`; default: the model's `freshness`.",
+    "max_deletes": "The share of the view's online rows that one sync may delete, such as `50%`;"
+    " default: the project's `vars: {featurestore: {max_deletes: ...}}`, else `50%`.",
     "ignore": "Lint rules that are wrong about this view, each with the reason:"
     ' `{FS003: "the report prints its own date"}`.',
 }
@@ -107,6 +115,7 @@ def feature_view(
         access=node.config.access or node.access or "",
         tags=words_of(node.config.tags or node.tags),
         version="" if node.version is None else str(node.version),
+        max_deletes=percentage_of("max_deletes", meta, notes),
         ignore=meta.get("ignore") or {},
     )
     return with_features(view, node, types, notes)

@@ -289,6 +289,7 @@ class FeatureStore:
         dry_run: bool = False,
         progress: Callable[[ProgressEvent], None] | None = None,
         allow_pii: AllowPii = False,
+        allow_deletes: bool = False,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 
@@ -303,9 +304,12 @@ class FeatureStore:
             progress: Called after each step of the work.
             allow_pii: The features declared `pii: true` to publish: references, or True for all.
                 The others are not published, and are removed if they were.
+            allow_deletes: Delete however many rows the warehouse no longer has. By default a view
+                is held back if the sync would delete more than half of its rows in Redis, or more
+                than its `max_deletes`; the other views are published.
 
         Returns:
-            What was done, per view.
+            What was done, per view. Its `held_back` names the views that were held back, and why.
 
         Raises:
             SyncError: The sync could not finish; the next run heals it.
@@ -318,6 +322,7 @@ class FeatureStore:
             dry_run=dry_run,
             progress=progress,
             allow_pii=allow_pii,
+            allow_deletes=allow_deletes,
         )
 
     def status(

@@ -57,9 +57,12 @@ class Inspection:
     ) -> list[Problem]:
         from featurestore.governance.access import access_problems
         from featurestore.governance.across_models.duplicates import duplicate_problems
+        from featurestore.governance.deletion_limit import deletion_limit
         from featurestore.governance.naming import naming_problems, naming_rules
 
         declared = self._session.declared
+        # The sync reads it; a wrong limit is better found here.
+        deletion_limit(self._session.project_dir)
         rules = {**naming_rules(self._session.project_dir), **naming}
         found = [*access_problems(declared), *naming_problems(declared, rules)]
         if not declared.problems:

@@ -18,6 +18,7 @@ from featurestore.warehouse import missing_ledger
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
+    from sync.brake import Brake
     from sync.purge import PurgeReport
     from sync.report import ProgressEvent, SyncReport
     from sync.status import StatusReport
@@ -42,20 +43,29 @@ class Publishing:
         dry_run: bool,
         progress: Callable[[ProgressEvent], None] | None,
         allow_pii: AllowPii,
+        allow_deletes: bool,
     ) -> SyncReport:
         """Publish the newest row of each entity, or return the report of a dry run."""
         registry, personal = publishable(self._publishable(), allow_pii, views)
         moment = self._moment(since, full=full)
+        brake = self._brake(released=allow_deletes)
         if dry_run:
-            report = self._dry_run(registry, views, full=full, since=moment)
+            report = self._dry_run(registry, views, brake, full=full, since=moment)
         else:
-            report = self._run(registry, views, full=full, since=moment, progress=progress)
+            report = self._run(registry, views, brake, full=full, since=moment, progress=progress)
         return replace(report, personal_data=personal)
+
+    def _brake(self, *, released: bool) -> Brake:
+        from featurestore.governance.deletion_limit import deletion_limit
+        from sync.brake import Brake
+
+        return Brake(deletion_limit(self._session.project_dir), released)
 
     def _run(
         self,
         registry: Registry,
         views: Sequence[str] | None,
+        brake: Brake,
         *,
         full: bool,
         since: datetime | None,
@@ -76,12 +86,14 @@ class Publishing:
                 now=session.now(),
                 ledger_schema=session.ledger_schema,
                 progress=progress,
+                brake=brake,
             )
 
     def _dry_run(
         self,
         registry: Registry,
         views: Sequence[str] | None,
+        brake: Brake,
         *,
         full: bool,
         since: datetime | None,
@@ -90,7 +102,7 @@ class Publishing:
 
         with self._survey() as survey:
             surveyed = replace(survey, registry=registry)
-            return dry_run(surveyed, views=views, full=full, since=since)
+            return dry_run(surveyed, views=views, full=full, since=since, brake=brake)
 
     def status(
         self,

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from featurestore.errors import SyncError
+from featurestore.errors import OnlineStoreError, SyncError
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.schema import Schema, fingerprint_of_schema
@@ -27,6 +28,7 @@ __all__ = [
     "clear_epoch",
     "delete_old_schemas",
     "read_metadata",
+    "read_schemas",
     "refuse_fingerprint_collision",
     "schema_key",
     "view_key",
@@ -84,6 +86,17 @@ def read_metadata(client: RedisCommands, project: str, view: str) -> OnlineMetad
         synced_at=_moment(texts, "synced_at"),
         complete=epoch is None or canaries_agree(client, project, view, epoch),
     )
+
+
+def read_schemas(client: RedisCommands, project: str, view: str) -> list[Schema]:
+    """Return the schemas of a view's rows; damaged ones and those of other formats are left out."""
+    texts = client.hgetall(schema_key(project, view))
+    schemas = []
+    for name, text in texts.items():
+        if name != b"current":
+            with suppress(OnlineStoreError):
+                schemas.append(Schema.from_json(text))
+    return schemas
 
 
 def _text(raw: bytes) -> str:

@@ -16,7 +16,7 @@ PART_LOST = "a part of the online store lost its data"
 
 
 class PublicationState(StrEnum):
-    """The state of a view's publication."""
+    """The state of a view's publication. `diagnose` finds all but the last four."""
 
     OK = "ok"
     NEVER = "never published"
@@ -26,6 +26,8 @@ class PublicationState(StrEnum):
     CHANGED = "schema differs"
     UNDECLARED = "no longer declared"
     BROKEN = "cannot be published"
+    HELD_BACK = "held back"
+    EMPTY = "no rows"
 
 
 @dataclass(frozen=True, slots=True)

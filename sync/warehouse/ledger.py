@@ -3,6 +3,7 @@
     _featurestore_sync                          `LedgerEntries`: each view's epoch, and whether it
                                                 is dirty
     _featurestore_confirmed                     `Confirmations`: when Redis was last up to date
+    _featurestore_held_back                     `Holds`: the views that the last sync held back
     _featurestore_published__<project>.<view>   `PublishedRows`: the rows as Redis has them
 
 A sync compares the newest rows with the published ones, and publishes the difference. A view is
@@ -18,6 +19,7 @@ from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import OP
 from sync.warehouse.change_finder import CHANGES, find_changes
 from sync.warehouse.confirmations import Confirmations
+from sync.warehouse.holds import Holds
 from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import Publication
@@ -42,10 +44,12 @@ class Ledger:
         self._tables = LedgerTables(warehouse, schema, project)
         self._entries = LedgerEntries(self._tables)
         self._confirmations = Confirmations(self._tables)
+        self._holds = Holds(self._tables)
         self._published = PublishedRows(self._tables)
         if write:
             self._entries.create()
             self._confirmations.create()
+            self._holds.create()
 
     def views(self) -> list[str]:
         """Return the views that were published and not dropped since."""
@@ -63,6 +67,16 @@ class Ledger:
         """Note that Redis holds the newest rows of a moment, even if nothing was written."""
         with self._tables.transaction():
             self._confirmations.write(view, as_of)
+            self._holds.delete(view)
+
+    def held_back(self, view: str) -> str:
+        """Return why the last sync held a view back; empty if it did not."""
+        return self._holds.read(view)
+
+    def hold_back(self, view: str, reason: str) -> None:
+        """Note why a view is held back; its other records stay as they are."""
+        with self._tables.transaction():
+            self._holds.write(view, reason)
 
     def mark_dirty(self, view: str, layout: str) -> None:
         """Note that Redis is about to change."""
@@ -80,6 +94,7 @@ class Ledger:
             self._entries.delete(view)
             self._published.drop(view)
             self._confirmations.delete(view)
+            self._holds.delete(view)
 
     def published(self, view: str) -> str:
         """Return the name of the table of a view's published rows."""

@@ -40,7 +40,7 @@ def test_json_for_people_is_indented(run):
 
     assert 0 == code
     assert out.count("\n") > 20
-    assert "plane_status: 2 rows published" in err
+    assert "plane_status: 2 written, 0 deleted" in err
     assert json.loads(out)["views"][0]["rows_read"] == 2
 
 
@@ -88,3 +88,37 @@ def test_a_dry_run_says_why_all_would_be_published(run, redis_client):
         "would be published in full, because the online store does not have it"
         in run("sync", "--dry-run")[2]
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--quiet",), ("--quiet", "--format", "json")])
+def test_a_view_that_is_held_back_is_an_error(run, project, redis_server, options):
+    """One line says which and why, with the way out; the other view is published."""
+    many = "INSERT INTO route_load SELECT 'JFK', range, TIMESTAMP '2024-02-01', 1 FROM range(5000)"
+    project.execute(many)
+    run("sync", "--quiet")
+    project.execute("DELETE FROM route_load", "DELETE FROM plane_status WHERE tailnum = 'N1'")
+    line = (
+        "Error: Would be held back: route_load (a sync would delete all of its 5,001 rows from"
+        " Redis). Check the table and the project; if the rows are meant to go, add"
+        " --allow-deletes.\n"
+    )
+    code, _, err = run("sync", "--dry-run", *options)
+    assert (1, line) == (code, err if "--quiet" in options else err[-len(line) :])
+    code, out, err = run("sync", *options)
+    line = line.replace("Would be held", "Held")
+    assert (1, line) == (code, err if "--quiet" in options else err[-len(line) :])
+    if "json" in options:
+        assert json.loads(out)["views"][1]["held_back"]
+    assert 5002 == len(rows_in_redis(redis_server, "shop"))
+    code, out, _ = run("status")
+    assert (1, 1) == (code, out.count("held back"))
+
+
+def test_written_and_deleted_rows_are_told_apart(run, project):
+    """A log does not call a deletion published."""
+    run("sync", "--quiet")
+    project.execute("DELETE FROM plane_status", "UPDATE route_load SET load = 3")
+    err = run("sync", "--allow-deletes")[2]
+
+    assert "plane_status: 0 written, 2 deleted\n" in err
+    assert "route_load: 1 written, 0 deleted\n" in err

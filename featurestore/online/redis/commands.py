@@ -22,6 +22,9 @@ class RedisPipeline(Protocol):
     def execute_command(self, *words: Word) -> object:
         """Queue any command."""
 
+    def get(self, name: Word) -> object:
+        """Queue the read of a value."""
+
     def hgetall(self, name: Word) -> object:
         """Queue the read of a hash."""
 

@@ -1,0 +1,97 @@
+"""The brake: holds a view back whose sync would delete too many of its rows from Redis.
+
+A table that a broken pipeline emptied looks like a table whose rows were deleted. So a sync that
+would delete more than a share of a view's rows stops before it writes, unless the caller allows it.
+Rows that leave because of time (the ttl) do not count. Neither do rows of a layout with other keys,
+which readers do not find anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from featurestore.governance.deletion_limit import DEFAULT_DELETION_LIMIT
+from featurestore.registry.definitions import FeatureView
+from featurestore.values.percentages import format_percentage
+
+__all__ = ["DEFAULT_BRAKE", "FREE_ROWS", "Brake", "Departures"]
+
+FREE_ROWS = 10
+"""Deletions that are never too many: in a small table half of the rows is a few rows."""
+_FREE_VIEWS = 1
+"""Views that may always be removed: a project with one view may rename it."""
+_VIEWS_LIMIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """How many rows, and how many views, one sync may delete.
+
+    Attributes:
+        limit: The share of a view's rows, for views that declare none.
+        released: Whether the caller allows every deletion.
+    """
+
+    limit: float = DEFAULT_DELETION_LIMIT
+    released: bool = False
+
+    def limit_of(self, view: FeatureView) -> float | None:
+        """Return the share of a view's rows that may be deleted; None if all of them may."""
+        if self.released:
+            return None
+        return self.limit if view.max_deletes is None else view.max_deletes
+
+    def refuses_removals(self, gone: Collection[str], published: Collection[str]) -> str:
+        """Return why the views that are gone from the project are not removed; empty if they are.
+
+        Args:
+            gone: The published views that the project does not publish any more.
+            published: All views that were published.
+        """
+        few = len(gone) <= max(_FREE_VIEWS, _VIEWS_LIMIT * len(published))
+        if self.released or few:
+            return ""
+        return (
+            f"a sync would remove {len(gone)} of {len(published)} published views at once, more"
+            f" than {format_percentage(_VIEWS_LIMIT)}"
+        )
+
+
+DEFAULT_BRAKE = Brake()
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """The rows that a sync would delete from Redis, and the rows that would stay.
+
+    Attributes:
+        deleted: All rows that would be deleted.
+        untimely: The deleted rows that count: readers find them, and their ttl has not run out.
+        staying: Rows that would stay.
+    """
+
+    deleted: int
+    untimely: int
+    staying: int
+
+    def refused(self, limit: float | None) -> str:
+        """Return why the view is held back; empty if it is not.
+
+        Args:
+            limit: The share of the rows that may be deleted; None if all of them may.
+
+        >>> Departures(deleted=20, untimely=20, staying=80).refused(0.1)
+        'a sync would delete 20 of its 100 rows from Redis, more than 10%'
+        """
+        if limit is None or self.untimely <= FREE_ROWS:
+            return ""
+        rows = self.untimely + self.staying
+        if not self.staying:
+            return f"a sync would delete all of its {rows:,} rows from Redis"
+        if self.untimely <= limit * rows:
+            return ""
+        return (
+            f"a sync would delete {self.untimely:,} of its {rows:,} rows from Redis, more than"
+            f" {format_percentage(limit)}"
+        )
