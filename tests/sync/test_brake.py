@@ -166,7 +166,7 @@ def test_a_limit_of_a_view_that_is_none(brakes, wrong):
 
 @WRONG
 def test_a_limit_of_a_project_that_is_none(brakes, wrong):
-    """Neither `sync` nor `validate` goes on with it."""
+    """Both `sync` and `validate` refuse it."""
     settings = {"name": "shop", "profile": "shop", "vars": {"featurestore": {"max_deletes": wrong}}}
     (brakes.project.folder / "dbt_project.yml").write_text(json.dumps(settings), encoding="utf-8")
     store = brakes.project.store(brakes.url)
@@ -177,7 +177,7 @@ def test_a_limit_of_a_project_that_is_none(brakes, wrong):
 
 @pytest.mark.parametrize("full", [False, True])
 def test_rows_whose_time_is_over_do_not_count(tmp_path, redis_server, redis_client, full):
-    """All of them may expire at once; of those that have not, half may go."""
+    """All rows may expire at once; half of the others may be deleted."""
     project = SyncProject(tmp_path, SHORT, memory=True)
     brakes = Brakes(project, redis_server, redis_client)
     brakes.fill(SHORT, 100, age=9)
@@ -199,7 +199,7 @@ def test_rows_whose_time_is_over_do_not_count(tmp_path, redis_server, redis_clie
 
 @pytest.mark.parametrize("lost", ["columns", "ledger", "epoch"])
 def test_a_full_sync_that_is_needed_is_held_back_too(brakes, lost):
-    """Whatever the reason is: a new feature, another warehouse, a sync that did not finish."""
+    """For every reason: a new feature, another warehouse, a sync that did not finish."""
     if lost == "columns":
         brakes.project.execute("ALTER TABLE loads ADD COLUMN extra DOUBLE")
         more = View("loads", LOADS.keys, {**LOADS.features, "extra": "DOUBLE"})
@@ -245,7 +245,7 @@ def test_a_hold_ends_with_the_rows(brakes):
 
 
 def test_a_changed_key_is_not_braked(brakes):
-    """The rows of the old keys are of no use, also after a sync that was killed on its way."""
+    """Readers do not find rows of the old keys; also after a sync that was killed on its way."""
     accounts = View("loads", {"account": "BIGINT"}, LOADS.features)
     brakes.project.execute("DROP TABLE loads", "DROP TABLE ever__loads")
     brakes.project.declare(accounts, OTHERS)
@@ -275,7 +275,7 @@ def test_a_wider_key_is_braked(brakes):
 
 
 def test_unreadable_keys_do_not_count(brakes):
-    """Garbage under a view's prefix is deleted, however much of it there is."""
+    """Garbage under a view's prefix is deleted, in any amount."""
     for number in range(300):
         brakes.client.set(f"fs:shop:loads:{{{1000 + number}}}", b"garbage")
         brakes.client.set(f"fs:shop:loads:{{x{number}}}", b"garbage")
