@@ -64,6 +64,8 @@ def _distinct(view: ViewRows, now: int) -> ValuesAndStatuses:
     """Return the columns of a view, a value for each distinct key."""
     plan = view.plan
     oldest = None if plan.ttl is None else now - plan.ttl
+    # The common case: every row is there, has one head and has not expired. Nothing is decided
+    # row by row then.
     if view.oldest is not None and (oldest is None or view.oldest >= oldest):
         (decoder,) = view.decoders.values()
         reader = None if decoder is None else plan.reader(decoder)
@@ -81,6 +83,8 @@ def _read(reader: FeatureReader, rows: Sequence[Any]) -> ValuesAndStatuses:
     statuses = [[_PRESENT] * count for _ in values]
     for index in sparse:
         statuses[index] = [_NULL if value is None else _PRESENT for value in values[index]]
+    # After the statuses above, because `sparse` counts only the columns that were read. In
+    # ascending order, so that each insertion lands at its final place.
     for index in reader.lacking:
         values.insert(index, [None] * count)
         statuses.insert(index, [_NOT_FOUND] * count)

@@ -50,6 +50,7 @@ class ColumnReader:
         self._varying = [varying_reader(kind) for index, kind in varying if index in asked]
         # An unwanted feature is padding (`x`): `struct` skips it without creating a value.
         codes = [kind.code if index in asked else f"{kind.width}x" for index, kind in fixed]
+        # The first length directly follows the fixed values, so the same `struct` reads it.
         length = "B" if self._varying else ""
         self._struct = struct.Struct(f"<{len(self._complete)}x{''.join(codes)}{length}")
         self._end = self._start + self._struct.size
@@ -89,6 +90,7 @@ class ColumnReader:
             ) from error
         if complete:
             return columns, _NONE
+        # A set first: many rows share few different bitmaps.
         everywhere = reduce(and_, map(_bits, {raw[self._bitmap] for raw in rows}))
         if everywhere & self._all == self._all:
             return columns, _NONE
@@ -113,6 +115,7 @@ class ColumnReader:
     def _rows(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], bool]:
         """Return the columns, and whether no row has a NULL."""
         part = slice(self._start, self._end)
+        # One string for all rows: `iter_unpack` then loops in C.
         whole = b"".join([raw[part] for raw in rows])
         if len(whole) != len(rows) * self._struct.size:
             raise IndexError("it is truncated")
@@ -128,6 +131,7 @@ class ColumnReader:
 
     def _are_complete(self, whole: bytes, count: int) -> bool:
         size = self._struct.size
+        # One count for each byte of the bitmap, no matter how many rows there are.
         for place, byte in enumerate(self._complete):
             if whole[place::size].count(byte) != count:
                 return False

@@ -17,6 +17,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def _integer(value: Any) -> str:
+    # numpy's integers have __index__, floats do not: a float may have lost digits of a large id.
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError
     return str(int(value))
@@ -25,11 +26,13 @@ def _integer(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    # A lone surrogate has no bytes. It must fail here, where the error names the join key.
     value.encode()
     return value
 
 
 def _boolean(value: Any) -> str:
+    # 1 == True in Python, so the dict below would take 1 for a boolean.
     if isinstance(value, float | int) and not isinstance(value, bool):
         raise TypeError
     return {True: "true", False: "false", "true": "true", "false": "false"}[value]
@@ -42,6 +45,7 @@ def _decimal(value: Any) -> str:
     if not number.is_finite():
         raise TypeError
     plain = f"{number:f}"
+    # 1.50 and 1.5 are equal in the warehouse, so they must have one key.
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return "0" if plain in ("-0", "") else plain
 
@@ -144,6 +148,7 @@ def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, .
     if texts is None:
         return None
     if not kinds:
+        # The key of a view without join keys has an empty tag.
         return () if list(texts) == [""] else None
     if len(texts) != len(kinds):
         return None
@@ -168,6 +173,7 @@ def _value(text: str, kind: str) -> Any:
     elif precision:
         shifted = value.scaleb(int(scale), context=Context(prec=100))
         fits = shifted == shifted.to_integral_value() and shifted.copy_abs() < 10 ** int(precision)
+    # Only the text that the writer gives: "007" reads as 7, but is the key of no row.
     if not fits or key_type.write(value) != text:
         raise ValueError(text)
     return value

@@ -34,7 +34,9 @@ __all__ = [
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
 _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_DATE = dt.date(1970, 1, 1)
+# Python's default context rounds to 28 digits, and 16 bytes hold up to 39.
 _EXACT = Context(prec=40)
+# No nanoseconds: Python's datetime ends at microseconds, and reading must not round.
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ZONED = re.compile(r"timestamp\[(s|ms|us), tz=(?:UTC|Etc/UTC)\]")
 _DIGITS = re.compile(r"decimal\((\d+),(-?\d+)\)")

@@ -83,6 +83,7 @@ class PublishedSchemas:
     def _of(self, rows: Sequence[bytes | None]) -> dict[bytes, Decoder | None]:
         """Return the decoder of each head among rows; None for an unknown schema."""
         heads = {row[:HEAD] for row in rows if row}
+        # An unknown head is a schema not learned yet, or bytes of another format: those raise here.
         if not heads <= self._decoders.keys():
             for row in filter(None, rows):
                 fingerprint_of(row)

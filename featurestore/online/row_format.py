@@ -48,6 +48,7 @@ HEAD = 5
 LONG = 255
 """The first byte of a length that does not fit in one byte."""
 EVENT_BYTES = slice(5, 13)
+# Big-endian, unlike the values: the bytes then sort like the instants, for events since 1970.
 STAMP = struct.Struct(">q")
 _FIRST = range(FORMAT_VERSION << 4, (FORMAT_VERSION << 4) + len(MARKS))
 _NEGATIVE = b"\x80"

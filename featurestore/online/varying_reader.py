@@ -35,6 +35,7 @@ def _list(element: OnlineType, raw: bytes) -> list[Any]:
     position = start + (count + 7) // 8
     if position > len(raw):
         raise IndexError("a list is truncated")
+    # The last byte may have bits beyond the count, which must not count as elements.
     present = int.from_bytes(raw[start:position], "little") & ((1 << count) - 1)
     elements = _elements(element, raw, position, present.bit_count())
     if present.bit_count() == count:

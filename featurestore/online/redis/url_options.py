@@ -52,6 +52,7 @@ def checked_options(endpoint: Endpoint) -> dict[str, str]:
     {'socket_timeout': '2'}
     """
     parts = urlsplit(endpoint.url)
+    # A socket's path may contain an '@'.
     behind = parts.query + parts.fragment + ("" if parts.scheme == "unix" else parts.path)
     if "@" in behind:
         # The path or the options may be the second half of a password, so nothing is shown.
