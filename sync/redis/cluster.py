@@ -95,6 +95,7 @@ class ClusterSender:
 
     def send(self, rows: RowBatch) -> Iterator[Sequence[int]]:
         """Collect rows, and send them once there are enough; see `Sender`."""
+        # One command runs one script with one expiry, so other rows need another collection.
         if self._collected and not rows.continues(self._collected[0]):
             yield from self.finish()
         self._collected.append(rows)
@@ -188,6 +189,7 @@ class ClusterSender:
         """Close the connection to a node; its rows are sent again by the client."""
         node = self._nodes.pop(name)
         self._lease.note_unanswered()
+        # Unanswered rows may have been written already: sending a row twice is safe.
         failed += [*node.unanswered, *node.queue]
         node.connection.release(clean=False)
 
@@ -197,6 +199,7 @@ class ClusterSender:
             # The client repeats a command without an answer by itself, and does not report it.
             self._lease.note_unanswered()
             rows = part.packed.rows.slice(part.start, part.end)
+            # EVAL with the text, since the slot's new node may not have the script.
             script, fence = self._scripts[rows.script], self._fence(part.slot)
             evaluate = partial(
                 self._client.execute_command, "EVAL", script, *rows.eval_arguments(fence)
@@ -209,6 +212,7 @@ class ClusterSender:
 
 def _by_slot(rows: RowBatch) -> Iterator[_SlotRows]:
     order = by_slot(rows_of(rows.keys))
+    # Sorted by slot first: each command is then one slice of every column.
     packed = PackedRows(rows.take([index for _, index in order]))
     start = 0
     for slot, members in groupby(slot for slot, _ in order):

@@ -164,6 +164,7 @@ def clear_epoch(
     Returns:
         Whether every part of the cluster still had the expected epoch.
     """
+    # First of all: a run that dies after this line leaves no epoch, so the next one heals it.
     lease.run("HDEL", [view_key(lease.project, view)], "epoch")
     if expected is not None:
         return swap_canaries(client, lease.project, view, expected, lease.token)
@@ -178,6 +179,7 @@ def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime)
         SyncError: A part of the cluster lost its data while rows were written.
     """
     epoch = secrets.token_hex(8)
+    # The epoch is written last. A server that loses the end of its history loses it first.
     if not swap_canaries(client, lease.project, view, lease.token, epoch):
         raise lock_lost()
     fields = {

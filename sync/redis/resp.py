@@ -136,6 +136,7 @@ class PackedRows:
         keys, *columns = (data[offsets[start] : offsets[end]] for data, offsets in self._columns)
         count = len(self._columns) * (end - start)
         words = (b"EVALSHA", sha, b"%d" % (end - start + 1), key)
+        # 2 for the token and the expiry, which come between the keys and the other columns.
         head = b"*%d\r\n" % (len(words) + 2 + count) + b"".join(map(argument, words))
         return b"".join([head, keys, argument(token), argument(self.rows.expiry), *columns])
 

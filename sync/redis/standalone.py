@@ -58,6 +58,7 @@ class StandaloneSender:
         # Rows with an expiry of their own take the server as long in a transaction as in a script.
         plain = self._may_use_transactions and rows.script == "overwrite" and not rows.expiry
         for sent, packed in self._transactions(rows) if plain else self._scripts(rows):
+            # A limit, because a server whose answers are not read stops reading commands.
             if len(self._unanswered) >= COMMANDS_AHEAD:
                 yield from self._receive()
             self._connection.send(packed)
@@ -86,6 +87,7 @@ class StandaloneSender:
 
     def _receive(self) -> Iterator[Sequence[int]]:
         sent = self._unanswered.popleft()
+        # Only the last answer counts, but an unread one would be taken for the next command's.
         for _ in range(sent.answers):
             answer = self._connection.receive()
         if sent.answers == 1:
