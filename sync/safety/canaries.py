@@ -51,6 +51,7 @@ def _on_each(
     if not is_cluster(client):
         return []
     pipeline = client.pipeline(transaction=False)
+    # The swap is a script, so that a node that came back empty is not given the new text.
     begin = (lua_script("safety", "swap_canary"), 1) if command == "EVAL" else ()
     for slot in range(0, SLOTS, _SLOTS_PER_CANARY):
         key = guard_key(project, "canary", view, tag=slot_tags()[slot])

@@ -49,6 +49,7 @@ class FencingToken(NamedTuple):
 
 def next_fencing_token(client: RedisCommands, project: str) -> FencingToken:
     """Return a fencing token for the lock's new holder."""
+    # At least the clock, because the counter may be lost with its node and start again at 0.
     milliseconds = str(time.time_ns() // 1_000_000)
     script = lua_script("safety", "next_fencing_token")
     answer: Any = client.eval(script, 2, *_token_keys(project), milliseconds)
@@ -74,6 +75,7 @@ def fence_key(project: str, slot: int) -> bytes:
 def remove_fences(client: RedisCommands, project: str) -> None:
     """Delete every fence of a project."""
     pattern = f"{guard_key(project, tag='')[:-2]}*"
+    # A list first, because deleting keys during a scan may make it skip others.
     for key in list(client.scan_iter(match=pattern, count=SCAN_COUNT)):
         client.delete(key)
 
@@ -81,6 +83,7 @@ def remove_fences(client: RedisCommands, project: str) -> None:
 def raise_fences(client: RedisCommands, project: str, number: int) -> None:
     """Write a fencing token into every slot, so that commands of earlier holders are refused."""
     every = [fence_key(project, slot) for slot in range(SLOTS)]
+    # In parts: a pipeline of all slots would keep every command and answer in memory at once.
     for start in range(0, SLOTS, FENCES_PER_PIPELINE):
         _raise_some(client, every[start : start + FENCES_PER_PIPELINE], number)
 

@@ -62,6 +62,7 @@ class Lease:
         self._seconds = seconds
         self._done = threading.Event()
         self._lost = threading.Event()
+        # A daemon, so that a process that ends in an error does not wait for it.
         self._thread = threading.Thread(target=self._renew, name="sync-lease", daemon=True)
         self._thread.start()
 
@@ -135,12 +136,14 @@ class Lease:
         self._done.set()
         self._thread.join()
         released = self._client.eval(lua_script("safety", "release_lock"), 1, self._key, self.token)
+        # After a lost lock, or with a command that may arrive late, the next holder must fence.
         if released and self.fencing_token and not self._unanswered:
             return_fencing_token(self._client, self.project, self.fencing_token)
 
     def _renew(self) -> None:
         script = lua_script("safety", "renew_lock")
         milliseconds = str(int(self._seconds * 1000))
+        # A third, so that two more renewals fit into the lease after one that failed.
         while not self._done.wait(self._seconds / 3):
             try:
                 held = self._client.eval(script, 1, self._key, self.token, milliseconds)
@@ -182,6 +185,7 @@ def sync_lock(
     """
     key = lock_key(project)
     holder = f"process {os.getpid()} on {socket.gethostname()}"
+    # The readable part tells the next sync whom it waits for; the random part makes it unique.
     token = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC#{secrets.token_hex(8)}"
     taken = client.set(key, token, nx=True, px=int(seconds * 1000))
     found = token.encode() if taken else client.get(key) or b"another process"
