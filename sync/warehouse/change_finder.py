@@ -51,6 +51,7 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
 
 def _difference(tables: LedgerTables, publication: Publication, published: str) -> str:
     if publication.since is not None:
+        # Entities without a recent event are not read, so a missing one is not deleted.
         return difference_query(publication, publication.latest_since, published, whole=False)
     large = is_large(tables.warehouse, publication)
     if large and _find_suspects(tables, publication, published):
@@ -68,6 +69,7 @@ def is_large(warehouse: Warehouse, publication: Publication) -> bool:
     """
     if not publication.view.join_keys or publication.view.created_timestamp is not None:
         return False
+    # Without statistics the size is unknown, and comparing all rows is always right.
     found = estimate_of(warehouse, publication.view.relation)
     return found is not None and found.stored and found.rows >= _LARGE_ROWS
 
@@ -81,4 +83,5 @@ def _find_suspects(tables: LedgerTables, publication: Publication, published: st
         return False
     restated = entities_with_restated_row(publication, published)
     tables.execute(f"INSERT INTO {SUSPECTS}\n{restated}")
+    # An entity may be listed twice; the list is only joined by SEMI JOIN and EXISTS.
     return tables.count(SUSPECTS) <= most

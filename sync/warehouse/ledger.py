@@ -111,6 +111,7 @@ class Ledger:
     def apply_changes(self, publication: Publication, epoch: str) -> None:
         """Write the changes into the table of published rows, and mark the view clean."""
         with self._tables.transaction():
+            # Rows and epoch in one transaction: a crash leaves both old and the view dirty.
             self._published.apply(publication, CHANGES)
             self._entries.write(
                 publication.name, epoch=epoch, layout=publication.layout, dirty=False

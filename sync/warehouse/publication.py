@@ -96,6 +96,7 @@ class Publication:
         Args:
             last: The moment of the last publication.
         """
+        # The ledger is ahead of `now`, for example after a sync with an earlier moment.
         goes_back = last is not None and self.now < last
         return replace(self, since=None) if goes_back else self
 

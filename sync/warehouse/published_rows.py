@@ -64,6 +64,7 @@ class PublishedRows:
             return
         self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest_with_ties}")
         self._tables.create_temporary(SUSPECTS, entities_with_ties(publication, table))
+        # Ties are rare, so ranking only these entities spares a sort of the whole table.
         if self._tables.count(SUSPECTS):
             self._delete(publication, SUSPECTS)
             self._tables.execute(f"INSERT INTO {table} {publication.latest_among(SUSPECTS)}")
@@ -71,6 +72,7 @@ class PublishedRows:
     def apply(self, publication: Publication, changes: str) -> None:
         """Write a table of changes into a view's table; this belongs in a transaction."""
         names = ", ".join(quoted(name) for name, _ in publication.columns)
+        # DELETE and INSERT instead of an upsert, which needs a unique index on the keys.
         self._delete(publication, changes)
         self._tables.execute(
             f"INSERT INTO {self.named(publication.name)} ({names}) SELECT {names} FROM {changes}"

@@ -42,6 +42,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
     columns = ", ".join(map(quoted, names))
     reader = warehouse.stream(f"SELECT {columns} FROM {view.relation} LIMIT 0")
     found = reader.schema
+    # An unread reader blocks DuckDB's connection.
     reader.read_all()
     return found
 
@@ -71,4 +72,5 @@ def batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Cut the warehouse's batches into batches of at most `BATCH_ROWS` rows."""
     for batch in reader:
         for start in range(0, batch.num_rows, BATCH_ROWS):
+            # A slice shares the memory of the warehouse's batch: nothing is copied.
             yield batch.slice(start, BATCH_ROWS)
