@@ -83,6 +83,7 @@ def from_ragged(block: np.ndarray, widths: np.ndarray) -> ByteColumn:
     import numpy as np
 
     ends = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+    # The mask takes the used bytes of each row, in the order of rows: Arrow's own layout.
     return _column(ends, block[np.arange(block.shape[1]) < widths[:, None]])
 
 
@@ -111,6 +112,7 @@ def decimal_digits(values: Sequence[int] | np.ndarray) -> ByteColumn:
     """
     import pyarrow as pa
 
+    # Arrow writes the digits in C, and a view to binary copies nothing.
     return integers(values).cast(pa.large_string()).view(pa.large_binary())
 
 
@@ -119,6 +121,7 @@ def joined(*pieces: ByteColumn | ByteScalar) -> ByteColumn:
     import pyarrow.compute as pc
 
     join: Any = pc.binary_join_element_wise
+    # The last argument of Arrow's function is the separator between the pieces.
     found: ByteColumn = join(*pieces, constant(b""))
     return found
 

@@ -60,6 +60,7 @@ class Encoder:
             # A view without join keys has one entity, and its key has an empty tag.
             return from_pieces([entity_key(self._prefix, ()).encode()] * batch.num_rows)
         # The braces make the join keys the hash tag of Redis Cluster.
+        # A comma never occurs in a key's text, because the text is percent-encoded.
         tag = [piece for text in texts for piece in (constant(b","), text)][1:]
         return joined(constant(f"{self._prefix}{{".encode()), *tag, constant(b"}"))
 
@@ -83,6 +84,7 @@ class Encoder:
             self._nulls = NULLS
         pieces = [from_block(self._fixed_part(columns, event, created))]
         for column, kind in zip(columns, self._types, strict=True):
+            # Each length comes directly before its bytes, so a reader needs no table of offsets.
             if kind.width is None:
                 text = varying_bytes(column, kind)
                 pieces += [length_prefixes(text), text]

@@ -42,6 +42,7 @@ def fixed_block(name: str, column: ArrowColumn, kind: OnlineType) -> np.ndarray:
     import pyarrow as pa
 
     if kind.name == "bool":
+        # Arrow stores a boolean in one bit, the format in one byte.
         column = column.cast(pa.uint8())
     elif kind.name == "date":
         column = column.cast(pa.int32())
@@ -60,6 +61,7 @@ def _check_range(name: str, column: ArrowColumn, kind: OnlineType) -> None:
         return
     import pyarrow.compute as pc
 
+    # Only the extremes can be out of range, so one pass over the column is enough.
     extremes: Any = pc.min_max(column).as_py()
     for ticks in (extremes["min"], extremes["max"]):
         if ticks is not None and not _readable(kind, ticks):

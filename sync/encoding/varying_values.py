@@ -44,6 +44,7 @@ def length_prefixes(column: ByteColumn) -> ByteColumn:
     import numpy as np
 
     lengths = lengths_of(column)
+    # The common case: all lengths fit in one byte, and the rows need no mask.
     if not len(lengths) or lengths.max() < LONG:
         return from_block(lengths.astype(np.uint8)[:, None])
     block = np.empty((len(lengths), 1 + _LENGTH.size), np.uint8)
@@ -83,6 +84,7 @@ def _scalar(element: OnlineType, value: Any) -> bytes:
 
     if element.convert is None:
         return struct.pack(f"<{element.code}", value)
+    # The same code as for a column, so that an element and a feature never differ in their bytes.
     block: np.ndarray = fixed_block(
         element.name, pa.array([value], to_arrow_type(element.name)), element
     )
