@@ -34,6 +34,8 @@ from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["AdbcWarehouse", "driver"]
 
+# SQLSTATEs: undefined table and schema of PostgreSQL, base table not found and no data of
+# Snowflake.
 _NO_RELATION = ("42P01", "3F000", "42S02", "02000")
 _LOST = ("08", "57P")
 _HIDDEN = "***"
@@ -105,6 +107,7 @@ class AdbcWarehouse(Warehouse):
         with self._translated(
             "describe the entity frame's SQL" if is_query else f"describe {source}"
         ):
+            # Never true, so the engine only plans the query and returns its schema.
             self._cursor.execute(f"SELECT * FROM {described} WHERE 1 = 0")
             schema = self._cursor.fetch_record_batch().schema
         return {self._name(field.name): self._data_type(field) for field in schema}
@@ -219,6 +222,7 @@ class AdbcWarehouse(Warehouse):
         """Return the engine's first line, without the driver's prefix and without secrets."""
         words = str(error).split("\nQuery was:")[0].strip().splitlines() or [repr(error)]
         reason = _DRIVERS_OWN.sub("", words[0].rpartition("ERROR:")[2].strip())
+        # Drivers quote the connection string, and an error may end up in a log.
         for secret in self._secrets:
             reason = reason.replace(secret, _HIDDEN)
         return reason

@@ -38,7 +38,9 @@ _WORDS = {
     "application_name": "application_name",
 }
 _DEFAULTS = {"connect_timeout": "10", "application_name": "featurestore"}
+# The digits of Arrow's decimal256.
 _WIDEST = 76
+# PostgreSQL adds the size of a varlena header to the type modifier.
 _BYTES_OF_HEADER = 4
 
 
@@ -162,6 +164,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         """Replace a table in one transaction; others read the old table until the commit."""
         table = exp.to_table(name, dialect="postgres")
         part = table.copy()
+        # By process, so that two writers of one table do not take each other's part.
         part.set("this", exp.to_identifier(f"_featurestore_{os.getpid()}"))
         with self._translated(f"write the table {name}"), self._transaction():
             self._cursor.execute(f"CREATE TABLE {part.sql('postgres')} AS {sql}")

@@ -88,6 +88,7 @@ class SnowflakeWarehouse(AdbcWarehouse):
         """Return an expression for the hash of all rows, by Snowflake's own aggregate."""
         if not columns:
             return "CAST(NULL AS VARCHAR)"
+        # HASH_AGG of no rows is 0, and the protocol asks for NULL.
         return f"IFF(count(*) = 0, NULL, TO_VARCHAR(HASH_AGG({', '.join(columns)})))"
 
     def _name(self, name: str) -> str:

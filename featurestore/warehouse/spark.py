@@ -120,6 +120,7 @@ class SparkWarehouse(Warehouse):
     def stage(self, name: str, sql: str) -> str:
         """Compute a query's rows once, and register them as a temporary view."""
         with _translated("run the query"):
+            # A view alone would run the query again for each reader.
             return self._view(name, self.session.sql(sql).localCheckpoint(eager=True))
 
     def _view(self, name: str, frame: Any) -> str:
