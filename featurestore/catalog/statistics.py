@@ -112,6 +112,7 @@ def measure_view(
         WarehouseError: The table is unreadable.
     """
     estimate = estimate_of(warehouse, view.relation)
+    # Without statistics the whole table is read: its size is unknown, and so is the share.
     share = min(1.0, sample_rows / estimate.rows) if estimate and estimate.rows else 1.0
     sql = statistics_sql(view, warehouse.dialect, share=share)
     found = warehouse.stream(sql).read_all().to_pylist()[0]
@@ -140,8 +141,10 @@ def statistics_sql(view: FeatureView, dialect: str, *, share: float = 1.0) -> st
     source = table
     sample = dialect_record(dialect).sample
     if share < 1 and not isinstance(sample, Missing):
+        # At least the least share that three decimals can write: 0 % is an empty sample.
         source = sample.format(table=table, percent=f"{max(share * 100, 0.001):.3f}")
     parts = [
+        # These two come from the whole table: a sample would miss the newest row.
         f"(SELECT COUNT(*) FROM {table}) AS rows_in_all",
         f"(SELECT MAX({event}) FROM {table}) AS newest",
         "COUNT(*) AS rows_sampled",
@@ -157,6 +160,7 @@ def _aggregates(feature: Feature, dialect: str) -> Iterator[tuple[str, str]]:
     yield "known", f"COUNT({name})"
     if family not in ("array", "json", "other"):
         yield "distinct", record.distinct.format(x=name)
+    # The least and the greatest value are values of single people.
     if feature.pii:
         return
     if family in _RANGES:
@@ -165,6 +169,7 @@ def _aggregates(feature: Feature, dialect: str) -> Iterator[tuple[str, str]]:
     if family == "boolean":
         yield "true", f"SUM(CASE WHEN {name} THEN 1 ELSE 0 END)"
     if family in _NUMBERS and not isinstance(record.quantiles, Missing):
+        # Engines differ in the type of a quantile of integers and decimals.
         double = render(exp.cast(column(feature.name), "double"), dialect)
         yield "quantiles", record.quantiles(double, _POINTS)
 
@@ -198,6 +203,7 @@ def _feature(number: int, found: Mapping[str, Any]) -> FeatureStatistics:
 def _numbers(quantiles: Any) -> list[float]:
     # Snowflake returns an array as JSON.
     listed = json.loads(quantiles) if isinstance(quantiles, str) else quantiles
+    # The histogram relies on ascending points, and infinities have no place in it.
     return sorted(float(value) for value in listed if value is not None and math.isfinite(value))
 
 

@@ -50,6 +50,7 @@ class ProjectState:
         """Whether the manifest has the compiled SQL of every feature view."""
         views = self.registry.feature_views.values()
         nodes = [self.manifest.compiled(view.unique_id) for view in views]
+        # Seeds have no SQL, so they never have compiled SQL either.
         sql = [node for node in nodes if node.unique_id.startswith("model.")]
         return all(node.compiled_code for node in sql)
 

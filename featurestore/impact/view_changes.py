@@ -92,6 +92,7 @@ class ViewComparison:
         digests = {self.after.digests.get(_id(new, name)): name for name in fresh}
         for name in sorted(gone):
             digest = self.before.digests.get(_id(old, name))
+            # Only with compiled SQL: two columns of one file have the same digest by text.
             if digest and digest in digests and self.old.is_compiled and self.new.is_compiled:
                 yield name, digests.pop(digest)
 
@@ -101,6 +102,7 @@ class ViewComparison:
         for name in _columns(new):
             before = self.before.digests.get(_id(old, name))
             after = self.after.digests.get(_id(new, name))
+            # Without a digest on one side the logic is unknown, so no change is claimed.
             if before and after and before != after:
                 where = self._origins(_id(new, name))
                 groups.setdefault(where, []).append(name)
@@ -150,6 +152,7 @@ class ViewComparison:
     def _hit(self, view: FeatureView, features: tuple[str, ...]) -> list[FeatureService]:
         """Return the services that take one of the features, in either state."""
         parts = {column.name for column in view.columns}
+        # A key or a timestamp reaches every feature of its view.
         every = not features or any(name in parts for name in features)
         names = view.feature_names if every else features
         found = {
@@ -162,6 +165,7 @@ class ViewComparison:
 
 
 def _with_remedy(change: Change, view: FeatureView) -> Change:
+    # A removed version needs no new version beside it.
     if not view.version or change.effect is not Effect.BREAKING or change.kind == "view removed":
         return change
     remedy = f"'{view.name}' is a version: keep it as it was, and add a new one beside it"
@@ -215,4 +219,5 @@ def _id(view: FeatureView, name: str) -> ColumnId:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
+    # A date without a zone is in UTC, as everywhere in the project.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -34,6 +34,7 @@ def build_registry(manifest: Manifest) -> Registry:
     """Return the registry of a manifest; its `problems` list all errors instead of raising them."""
     problems: list[Problem] = []
     views, latest = _read_views(manifest, problems)
+    # A name without a version means the latest version, as in dbt's `ref()`.
     by_any_name = {**views, **{name: views[versioned] for name, versioned in latest.items()}}
     return Registry(
         project=manifest.project,
@@ -41,6 +42,7 @@ def build_registry(manifest: Manifest) -> Registry:
         entities=MappingProxyType(_entities(views.values(), problems)),
         feature_views=MappingProxyType(views),
         feature_services=MappingProxyType(_read_services(manifest, by_any_name, problems)),
+        # A set, because two checks may note the same problem.
         problems=tuple(sorted(set(problems))),
         latest=MappingProxyType(latest),
     )
@@ -103,6 +105,7 @@ def _disagreement(entity: Entity, known: Entity) -> str:
     if len(entity.join_keys) != len(known.join_keys):
         return f"{len(entity.join_keys)} join keys here and {len(known.join_keys)}"
     for here, there in zip(entity.join_keys, known.join_keys, strict=True):
+        # By family: an int32 and an int64 key still compare as equal values.
         if here.data_type and there.data_type and here.data_type.family != there.data_type.family:
             return f"the key {here.name} {here.data_type} here and {there.name} {there.data_type}"
     return ""

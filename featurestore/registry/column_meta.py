@@ -30,6 +30,7 @@ def column_types(node: Node, dialect: str, notes: Notes) -> dict[str, DataType |
             types[column.name] = parse_type(column.data_type, dialect) if column.data_type else None
         except UnknownType as error:
             notes.add(f"column '{column.name}': {error}.", "Correct its `data_type`.")
+            # Not None, which would let the warehouse's type hide the problem.
             types[column.name] = DataType(Kind.OTHER, text=column.data_type)
     return types
 
@@ -83,6 +84,7 @@ def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
     value = own.get("pii", False) if isinstance(own, dict) else False
     if not isinstance(value, bool):
         notes.add(f"column '{column.name}': pii is {value!r}.", "Write true or false.")
+    # A wrong value counts as personal: a typing error must not publish such a column.
     return value is not False
 
 

@@ -102,6 +102,7 @@ def _merged(members: list[ServiceMember]) -> list[ServiceMember]:
     for member in members:
         earlier = merged.get(member.name)
         features = (*earlier.features, *member.features) if earlier else member.features
+        # dict.fromkeys keeps the first place of a repeated feature, so columns do not move.
         merged[member.name] = ServiceMember(
             member.view, tuple(dict.fromkeys(features)), member.alias, member.entities
         )

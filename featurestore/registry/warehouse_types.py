@@ -77,6 +77,7 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 f"{where} is declared, but the table {view.relation} does not have it.",
                 did_you_mean(column.name, found) or "Run `dbt build`, or correct the yml.",
             )
+        # By family: a contract may say `int` where the warehouse has a bigint.
         elif column.data_type and column.data_type.family != found[column.name].family:
             yield Problem(
                 view.path,
@@ -117,6 +118,7 @@ def _typed(view: FeatureView, found: Mapping[str, DataType]) -> FeatureView:
 
 
 def _column(column: Column, found: Mapping[str, DataType]) -> Column:
+    # The warehouse's type, also where dbt declares one: statements compare what the table has.
     return Column(column.name, found[column.name])
 
 
