@@ -84,7 +84,7 @@ def sampled_memory(client: RedisCommands, keys: Sequence[str], *, expiring: bool
     for key in keys:
         pipeline.memory_usage(key)
     sizes = pipeline.execute(raise_on_error=False)
-    # MEMORY USAGE may be forbidden by the user's ACL: then there is no sample, and no error.
+    # The user's ACL may forbid MEMORY USAGE, and an estimate must not stop the run.
     if any(isinstance(size, Exception) for size in sizes):
         return None
     unreported = _UNREPORTED_BYTES + (_EXPIRY_BYTES if expiring else 0)

@@ -74,7 +74,7 @@ def are_allowed(connection: RawConnection, opening: bytes) -> bool:
     """
     connection.send(opening + _EXEC)
     allowed = True
-    # One answer less than a transaction with rows has: there is no MSET.
+    # One answer less than a transaction with rows has, for lack of an MSET.
     for _ in range(ANSWERS - 1):
         try:
             connection.receive()
