@@ -1,4 +1,4 @@
-"""The tables of published rows: one of each view, whatever the case of its name."""
+"""The tables of published rows: one of each view, any the case of its name."""
 
 from __future__ import annotations
 
