@@ -1,4 +1,4 @@
-"""The tables of published rows: one of each view, any the case of its name."""
+"""One table of published rows for each view, even if two names differ only in case."""
 
 from __future__ import annotations
 
