@@ -56,7 +56,13 @@ INSTANT_TYPES = ("timestamp", "timestamptz", "date", "timestamp_s", "timestamp_n
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu")
 NOON = datetime(2024, 3, 10, 7, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-TTLS = (None, timedelta(microseconds=1), timedelta(minutes=90), timedelta(days=1), timedelta(days=1, seconds=1))
+TTLS = (
+    None,
+    timedelta(microseconds=1),
+    timedelta(minutes=90),
+    timedelta(days=1),
+    timedelta(days=1, seconds=1),
+)
 DELAYS = (timedelta(), timedelta(), TICK, timedelta(minutes=15), timedelta(days=1))
 STEPS = tuple(timedelta(minutes=m) for m in (-1440, -90, -15, 0, 0, 15, 90, 1440))
 TICKS = (-TICK, timedelta(), timedelta(), TICK)
