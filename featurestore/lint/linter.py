@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import NotCompiled, Problem
-from featurestore.lint.ignored_rules import ignore_problems, without_ignored
+from featurestore.lint.ignored_rules import without_ignored
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.manifest_index import ManifestIndex
 from featurestore.lint.models_behind import models_behind, passed_on_unchanged
@@ -94,7 +94,7 @@ def lint_project(
     """
     codes = select_codes(select) if select is not None else tuple(RULES)
     index = ManifestIndex(manifest, registry)
-    problems = [p for view in registry.feature_views.values() for p in ignore_problems(view)]
+    problems: list[Problem] = []
     linted: list[str] = []
     uncompiled: list[str] = []
     # A seed is a file of rows: it has no SQL.

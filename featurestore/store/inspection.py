@@ -33,11 +33,13 @@ class Inspection:
     ) -> list[Problem]:
         """Return every problem of the project's features, sorted."""
         declared = self._session.declared
-        problems = [*declared.problems, *self._governance(naming or {}, progress)]
+        problems = [
+            *declared.problems,
+            *self._governance(naming or {}, progress),
+            *self._ignore_problems(),
+        ]
         if lint is not False:
             problems += self.lint(select=None, progress=None, required=lint is True).problems
-        else:
-            problems += self._ignore_problems()
         if connect:
             from featurestore.registry.warehouse_types import check_views
 
@@ -46,7 +48,6 @@ class Inspection:
         return sorted(problems)
 
     def _ignore_problems(self) -> list[Problem]:
-        # The lint reports them too; without it, `ignore` is still a definition that can be wrong.
         from featurestore.lint.ignored_rules import ignore_problems
 
         views = self._session.declared.feature_views.values()

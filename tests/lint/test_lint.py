@@ -362,6 +362,15 @@ def test_the_command_fails_on_an_error(store, run):
     assert "Error: models/plane_features.sql:4: plane_features: FS001" in err
 
 
+@pytest.mark.parametrize("option", [[], ["--no-lint"], ["--select=FS001"]])
+def test_the_command_reports_a_mistake_in_ignore_once(store, run, option):
+    """With the lint, without it, or with some of its rules."""
+    store(compiled(FINE, ignore={"FS03": "why"}), grain_test())
+    code, _, err = run("--no-connect", *option)
+
+    assert (1, 1) == (code, err.count("which is not a lint rule"))
+
+
 def test_the_command_lets_warnings_pass_unless_it_is_strict(store, run):
     store(compiled(FINE))
     code, _, err = run("--no-connect")
