@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from featurestore.errors import FeatureStoreError, MissingExtra
+from featurestore.project.packaged_project import packaged_project
 
 __all__ = ["build_example", "create_example", "require_dbt"]
 
@@ -47,9 +48,7 @@ def create_example(folder: Path) -> Path:
     """
     if (folder / "dbt_project.yml").is_file():
         return folder.resolve()
-    # A wheel packs the dbt project into the package; a checkout has it at its root.
-    packaged = Path(__file__).parents[1] / "_dbt"
-    source = packaged if packaged.is_dir() else Path(__file__).parents[2]
+    source = packaged_project()
     folder.mkdir(parents=True, exist_ok=True)
     for part in _PARTS:
         if (source / part).is_dir():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import FeatureStoreError
+from featurestore.project.packaged_project import packaged_project
 from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml, read_text
 from featurestore.values.version import VERSION
 
@@ -27,9 +28,7 @@ def default_package(project: Path) -> Package:
     Args:
         project: The folder of the dbt project.
     """
-    # A wheel packs the dbt project into the package; a checkout has it at its root.
-    packaged = Path(__file__).parents[1] / "_dbt"
-    source = packaged if packaged.is_dir() else Path(__file__).parents[2]
+    source = packaged_project()
     return {"local": Path(os.path.relpath(source, project.resolve())).as_posix()}
 
 
