@@ -1,9 +1,9 @@
-"""The options of a training set, named once for Python and for the command line."""
+"""The options of a training set, as one value."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,11 +29,3 @@ class TrainingOptions:
     as_known: bool = False
     strategy: str | None = None
     allow_pii: AllowPii = False
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the options as keyword arguments of `get_historical_features`.
-
-        >>> TrainingOptions(features="plane_features:seats", as_known=True).arguments()["as_known"]
-        True
-        """
-        return {option.name: getattr(self, option.name) for option in fields(self)}
