@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from featurestore.errors import OnlineStoreError
+from featurestore.online.key_values import text_family
+from featurestore.online.redis.read_many import key_reader
 from featurestore.online.row_format import events_of, fingerprint_of
 from featurestore.online.schema import Schema
 from featurestore.sql.dialects import render
@@ -19,30 +20,31 @@ from sync.survey import Survey
 from sync.warehouse.change_detection import OP, PREVIOUS_EVENT
 from sync.warehouse.publication import Publication
 
-__all__ = ["departures_of_changes", "departures_of_full"]
+__all__ = ["departures_of_full", "refusal_of_changes"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def departures_of_changes(
-    survey: Survey, publication: Publication, changes: str, deleted: int
-) -> Departures:
-    """Count the deletions among a view's changes.
+def refusal_of_changes(
+    survey: Survey, publication: Publication, changes: str, deleted: int, limit: float | None
+) -> str:
+    """Return why a view's changes are held back; empty if they are not.
 
     Args:
         survey: Both sides.
         publication: The view.
         changes: The changes, as a table or a subquery.
         deleted: The number of deletions among them.
+        limit: See `Departures.refused`.
     """
-    if deleted <= FREE_ROWS:
-        # The brake ignores so few, so the queries can be saved.
-        return Departures(deleted, deleted, 0)
+    if limit is None or deleted <= FREE_ROWS:
+        # The brake is released, or ignores so few: the queries can be saved.
+        return ""
     published, _ = survey.ledger.summary(publication.view)
     condition = f"{OP} = 'delete' AND NOT coalesce({_expired(survey, publication)}, FALSE)"
     query = f"SELECT count(*) AS n FROM {changes} WHERE {condition}"
     untimely = survey.warehouse.stream(query).read_all().to_pylist()[0]["n"]
-    return Departures(deleted, untimely, published - deleted)
+    return Departures(deleted, untimely, published - deleted).refused(limit)
 
 
 def _expired(survey: Survey, publication: Publication) -> str:
@@ -81,15 +83,16 @@ def _readable_layouts(survey: Survey, publication: Publication) -> set[bytes]:
 
 
 def _plain_keys(schema: Schema) -> list[tuple[str, str]]:
-    # Integers of all widths have the same text, so a wider one finds the same rows.
-    return [(name, kind.rstrip("0123456789")) for name, kind in schema.keys]
+    return [(name, text_family(kind)) for name, kind in schema.keys]
 
 
 def _count_untimely(
     survey: Survey, publication: Publication, keys: Sequence[bytes], readable: set[bytes]
 ) -> int:
     """Count the rows that readers find and whose ttl has not run out."""
-    found = [raw for raw in _values(survey, keys) if _is_readable(raw, readable)]
+    # A key that is not a text is None in the answer to MGET.
+    values = key_reader(survey.client)(keys) if keys else []
+    found = [raw for raw in values if _is_readable(raw, readable)]
     oldest = _oldest(publication)
     if oldest is None or not found:
         return len(found)
@@ -101,17 +104,6 @@ def _is_readable(raw: object, readable: set[bytes]) -> bool:
         return isinstance(raw, bytes) and fingerprint_of(raw) in readable
     except OnlineStoreError:
         return False
-
-
-def _values(survey: Survey, keys: Sequence[bytes]) -> list[Any]:
-    if not keys:
-        return []
-    pipeline = survey.client.pipeline(transaction=False)
-    for key in keys:
-        pipeline.get(key)
-    # A key that is not a text gives an error in its place.
-    values: list[Any] = pipeline.execute(raise_on_error=False)
-    return values
 
 
 def _oldest(publication: Publication) -> int | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from sync.brake import DEFAULT_BRAKE, Brake
-from sync.departures import departures_of_changes, departures_of_full
+from sync.departures import departures_of_full, refusal_of_changes
 from sync.redis.stored_rows import memory_of, row_keys
 from sync.report import SyncReport, ViewReport, held_back_report
 from sync.selection import chosen_publications
@@ -97,8 +97,8 @@ def _changes(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
     difference = difference_query(publication, latest, published, whole=whole)
     changes = f"(\n{difference}\n) AS changes"
     counts = survey.ledger.counts(changes)
-    departures = departures_of_changes(survey, publication, changes, counts.get("delete", 0))
-    refusal = departures.refused(step.limit)
+    deletions = counts.get("delete", 0)
+    refusal = refusal_of_changes(survey, publication, changes, deletions, step.limit)
     if refusal:
         return held_back_report(publication.name, refusal, rows, event)
     return ViewReport(
@@ -106,7 +106,7 @@ def _changes(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
         rows_read=rows,
         changed=sum(counts.values()),
         written=counts.get("upsert", 0),
-        deleted=counts.get("delete", 0),
+        deleted=deletions,
         newest_event_timestamp=event,
     )
 

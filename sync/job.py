@@ -45,7 +45,7 @@ from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.brake import DEFAULT_BRAKE, Brake
-from sync.departures import departures_of_changes, departures_of_full
+from sync.departures import departures_of_full, refusal_of_changes
 from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
@@ -193,8 +193,8 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
     name = publication.name
     changes = run.ledger.find_changes(publication)
     counts = run.ledger.counts(changes)
-    departures = departures_of_changes(run, publication, changes, counts.get("delete", 0))
-    refusal = departures.refused(step.limit)
+    deletions = counts.get("delete", 0)
+    refusal = refusal_of_changes(run, publication, changes, deletions, step.limit)
     if refusal:
         return _held_back(run, publication, refusal, run.newest_entities(publication))
     written = deleted = skipped = 0

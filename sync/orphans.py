@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from featurestore.online.key_values import from_text
+from featurestore.online.key_values import from_text, text_family
 from featurestore.online.keys import row_prefix, split_key
 from featurestore.online.online_types import to_arrow_type
 from featurestore.online.redis.commands import RedisCommands
@@ -92,7 +92,7 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
     import pyarrow.compute as pc
 
     kinds = [kind for _, kind in publication.schema.keys]
-    patterns = [_PLAIN.get(kind.rstrip("0123456789")) for kind in kinds]
+    patterns = [_PLAIN.get(text_family(kind)) for kind in kinds]
     if not kinds or None in patterns:
         return None
     texts = pa.array(keys, pa.binary()).cast(pa.string())

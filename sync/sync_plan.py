@@ -80,8 +80,10 @@ def plan_sync(
         remove_undeclared: Remove the views that were published and are not among these.
         brake: How many rows, and how many views, may be deleted.
     """
-    # Read before the views are published: views under new names must not hide that many are gone.
-    published = published_names(survey.client, survey.ledger, survey.project)
+    published = set[str]()
+    if remove_undeclared:
+        # Before the views are published: views under new names must not hide that many are gone.
+        published = published_names(survey.client, survey.ledger, survey.project)
     for publication in publications:
         yield _plan_view(survey, publication, brake, full=full)
     if remove_undeclared:

@@ -11,9 +11,18 @@ from typing import Any
 
 from featurestore.errors import EntityFrameError, UnsupportedOnlineType
 
-__all__ = ["from_text", "is_null", "key_writer"]
+__all__ = ["from_text", "is_null", "key_writer", "text_family"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def text_family(kind: str) -> str:
+    """Return the types whose values have one text: a wider integer finds the same rows.
+
+    >>> text_family("int64"), text_family("uint8"), text_family("string")
+    ('int', 'uint', 'string')
+    """
+    return kind.rstrip("0123456789")
 
 
 def _integer(value: Any) -> str:

@@ -29,7 +29,7 @@ class OutOfStepError(OnlineStoreError):
     """A connection gave the answer to another command, so its next answers are wrong as well."""
 
 
-def key_reader(client: Any) -> Callable[[Sequence[str]], Values]:
+def key_reader(client: Any) -> Callable[[Sequence[str | bytes]], Values]:
     """Return a function that reads many keys, in one round trip per node."""
     if is_cluster(client):
         return partial(_of_cluster, client)
@@ -38,7 +38,7 @@ def key_reader(client: Any) -> Callable[[Sequence[str]], Values]:
     return partial(_of_server, client.connection_pool, pack_command)
 
 
-def async_key_reader(client: Any) -> Callable[[Sequence[str]], Awaitable[Values]]:
+def async_key_reader(client: Any) -> Callable[[Sequence[str | bytes]], Awaitable[Values]]:
     """Return a function that reads many keys without blocking the event loop; see `key_reader`."""
     if is_cluster(client):
         return partial(_aof_cluster, client)
@@ -47,7 +47,7 @@ def async_key_reader(client: Any) -> Callable[[Sequence[str]], Awaitable[Values]
     return partial(_aof_server, client.connection_pool, pack_command)
 
 
-def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str]) -> Values:
+def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str | bytes]) -> Values:
     """Read keys of one server; the client's retry reconnects a connection that fails."""
     command = pack(("MGET", *keys))
     connection = pool.get_connection()
@@ -67,7 +67,9 @@ def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str]) -> 
     return found
 
 
-async def _aof_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str]) -> Values:
+async def _aof_server(
+    pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str | bytes]
+) -> Values:
     command = pack(("MGET", *keys))
     connection = await pool.get_connection()
 
@@ -89,7 +91,7 @@ async def _aof_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[st
     return found
 
 
-def _of_cluster(client: Any, keys: Sequence[str]) -> Values:
+def _of_cluster(client: Any, keys: Sequence[str | bytes]) -> Values:
     """Read keys slot by slot; key by key while a slot's keys are split between two nodes."""
     import redis.exceptions as failures
 
@@ -102,7 +104,7 @@ def _of_cluster(client: Any, keys: Sequence[str]) -> Values:
         return [_only(row) for row in _one_by_one(client, keys).execute()]
 
 
-async def _aof_cluster(client: Any, keys: Sequence[str]) -> Values:
+async def _aof_cluster(client: Any, keys: Sequence[str | bytes]) -> Values:
     import redis.exceptions as failures
 
     try:
@@ -121,7 +123,7 @@ def _answers_of_slots() -> Iterator[None]:
         raise _out_of_step() from error
 
 
-def _one_by_one(client: Any, keys: Sequence[str]) -> Any:
+def _one_by_one(client: Any, keys: Sequence[str | bytes]) -> Any:
     pipeline = client.pipeline()
     for key in keys:
         pipeline.execute_command("MGET", key)
@@ -133,7 +135,7 @@ def _only(answer: Any) -> bytes | None:
     return _one_for_each(("",), answer)[0]
 
 
-def _one_for_each(keys: Sequence[str], answer: Any) -> Values:
+def _one_for_each(keys: Sequence[str | bytes], answer: Any) -> Values:
     """Return an answer that has one value for each key.
 
     Raises:
