@@ -6,7 +6,7 @@ its epoch, a random name. The states, as the next run finds them (`safety.diagno
     never ────────┐ the ledger has no entry, Redis has no epoch
     foreign ──────┤ the epochs differ, or only Redis has one: a backup, or another warehouse
     lost ─────────┤ Redis, or a node of the cluster, has no epoch or no data
-    changed ──────┤ columns, types or ttl are not as published
+    changed ──────┤ columns, types, ttl or format are not as published
                   │
                   │ publish every row                   publish the changes
                   ▼                                     (nothing to do without changes)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from featurestore.online.row_format import NO_CREATED
-from sync.encoding.arrow_values import micros
+from featurestore.sql.latest_rows import VALID_UNTIL
+from sync.encoding.arrow_values import end_micros, micros
 from sync.encoding.byte_columns import ByteColumn, constant, from_block
 from sync.encoding.encoder import Encoder
 from sync.redis.expiry import expiry_shift
@@ -39,7 +40,7 @@ def publish_everything(run: SyncRun, publication: Publication, rows: int) -> int
     table = run.ledger.published(publication.name)
     with publishing(run.client, run.lease) as publisher:
         for batch in _batches(run, f"SELECT * FROM {table}"):
-            keys, values = encoder.keys(batch), _values(encoder, publication, batch)
+            keys, values = _encoded(encoder, publication, batch)
             publisher.overwrite(keys, values, expiry)
             _notify(run, publication, publisher, rows)
     return publisher.applied
@@ -70,7 +71,7 @@ def publish_changes(
         publisher.finish()
         deleted = publisher.applied
         for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
-            keys, values = encoder.keys(batch), _values(encoder, publication, batch)
+            keys, values = _encoded(encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
             _notify(run, publication, publisher, rows)
     return publisher.applied - deleted, deleted, publisher.refused
@@ -87,12 +88,17 @@ def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _values(encoder: Encoder, publication: Publication, batch: pa.RecordBatch) -> ByteColumn:
-    view = publication.view
+def _encoded(
+    encoder: Encoder, publication: Publication, batch: pa.RecordBatch
+) -> tuple[ByteColumn, ByteColumn]:
+    """Return the keys and the rows of a batch as Redis holds them."""
+    view, keys = publication.view, encoder.keys(batch)
     event = micros(batch.column(view.event_timestamp.name))
     stamp = view.created_timestamp
     created = None if stamp is None else micros(batch.column(stamp.name))
-    return encoder.values(batch, event, created)
+    ends = VALID_UNTIL in batch.schema.names
+    end = end_micros(batch.column(VALID_UNTIL)) if ends else None
+    return keys, encoder.values(batch, keys, event, created, end)
 
 
 def _previous(publication: Publication, batch: pa.RecordBatch) -> ByteColumn:

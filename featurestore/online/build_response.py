@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import repeat
 from typing import Any
 
+from featurestore.errors import OnlineStoreError
 from featurestore.online.published_schemas import ViewRows
 from featurestore.online.read_plan import FeatureReader, ReadPlan
 from featurestore.online.response import OnlineResponse, Status
-from featurestore.online.row_format import HEAD, events_of
+from featurestore.online.row_format import HEAD, ends_of, events_of
 
 __all__ = ["build_response"]
 
 # Looking up a member of an enum takes longer than reading a value does.
 _PRESENT, _NULL = Status.PRESENT, Status.NULL
-_NOT_FOUND, _EXPIRED = Status.NOT_FOUND, Status.EXPIRED
+_NOT_FOUND, _EXPIRED, _DAMAGED = Status.NOT_FOUND, Status.EXPIRED, Status.DAMAGED
 
 ValuesAndStatuses = tuple[list[list[Any]], list[list[Status]]]
 """The values of each feature, and their statuses; no statuses if all are PRESENT."""
@@ -30,26 +32,29 @@ def build_response(
         plan: The plan of the read.
         columns: The entity rows.
         views: The rows of each view.
-        now: The moment that ttls count from, in microseconds since 1970.
-
-    Raises:
-        OnlineStoreError: A row is truncated or damaged.
+        now: The moment that ttls and ends of validity count from, in microseconds since 1970.
     """
     values: list[list[Any]] = []
     mixed: dict[str, list[Status]] = {}
+    damaged = unchecked = 0
     for view in views:
-        found, why = _columns(view, now)
+        found, why = _distinct(view, now)
+        unchecked += view.unchecked
+        # A damaged row is so for all features of its view.
+        damaged += why[0].count(_DAMAGED) if why else 0
+        found, why = _columns(view, found, why)
         values += found
         if why:
             mixed |= zip(view.plan.names, why, strict=True)
     named = dict(zip(plan.names, values, strict=True))
     count = len(values[0]) if values else 0
-    return OnlineResponse(columns, named, {**plan.types}, count, mixed)
+    return OnlineResponse(columns, named, {**plan.types}, count, mixed, damaged, unchecked)
 
 
-def _columns(view: ViewRows, now: int) -> ValuesAndStatuses:
+def _columns(
+    view: ViewRows, found: list[list[Any]], why: list[list[Status]]
+) -> ValuesAndStatuses:
     """Return the columns of a view, a value for each entity row."""
-    found, why = _distinct(view, now)
     places = view.asked.places
     if places is None:
         return found, why
@@ -69,9 +74,14 @@ def _distinct(view: ViewRows, now: int) -> ValuesAndStatuses:
     if view.oldest is not None and (oldest is None or view.oldest >= oldest):
         (decoder,) = view.decoders.values()
         reader = None if decoder is None else plan.reader(decoder)
-        if reader is not None:
-            return _read(reader, view.rows)
-    return _scattered(view, oldest)
+        if reader is not None and not (reader.has_end and _has_ended(reader, view.rows, now)):
+            with suppress(OnlineStoreError):
+                return _read(reader, view.rows)
+    return _scattered(view, oldest, now)
+
+
+def _has_ended(reader: FeatureReader, rows: Sequence[Any], now: int) -> bool:
+    return min(ends_of(rows, reader.marks)) <= now
 
 
 def _read(reader: FeatureReader, rows: Sequence[Any]) -> ValuesAndStatuses:
@@ -91,38 +101,75 @@ def _read(reader: FeatureReader, rows: Sequence[Any]) -> ValuesAndStatuses:
     return values, statuses
 
 
-def _scattered(view: ViewRows, oldest: int | None) -> ValuesAndStatuses:
-    """Read rows that differ in schema or marks, are missing, or have expired."""
+def _scattered(view: ViewRows, oldest: int | None, now: int) -> ValuesAndStatuses:
+    """Read rows that differ in schema or marks, are missing or damaged, or have expired."""
     rows, width = view.rows, len(view.plan.wanted)
     if not rows:
         return [[] for _ in range(width)], []
     # Row by row until the end: one assignment places all features of a row.
     values: list[tuple[Any, ...]] = [(None,) * width] * len(rows)
     statuses, present = [(_NOT_FOUND,) * width] * len(rows), (_PRESENT,) * width
+    if view.damaged:
+        _put(statuses, [*view.damaged], repeat((_DAMAGED,) * width))
     for reader, places in _by_reader(view):
-        fresh = places if oldest is None else _fresh(rows, places, oldest)
-        if len(fresh) < len(places):
-            _put(statuses, places, repeat((_EXPIRED,) * width))
-        if fresh:
-            found, why = _read(reader, [rows[place] for place in fresh])
-            _put(values, fresh, zip(*found, strict=True))
-            _put(statuses, fresh, zip(*why, strict=True) if why else repeat(present))
+        if reader is None:
+            _put(statuses, places, repeat((_NOT_FOUND,) * width))
+            continue
+        whole = _whole(reader, view, places)
+        fresh = _fresh(reader, rows, whole, oldest, now)
+        readable, found, why = _read_some(reader, rows, fresh)
+        for some, status in ((places, _DAMAGED), (whole, _EXPIRED), (fresh, _DAMAGED)):
+            if len(readable) < len(some):
+                _put(statuses, some, repeat((status,) * width))
+        if readable:
+            _put(values, readable, zip(*found, strict=True))
+            _put(statuses, readable, zip(*why, strict=True) if why else repeat(present))
     return _turned(values), [] if statuses.count(present) == len(rows) else _turned(statuses)
 
 
-def _by_reader(view: ViewRows) -> Iterator[tuple[FeatureReader, list[int]]]:
-    """Yield each reader with the places of its rows; rows of other entities have no reader."""
-    heads = [row[:HEAD] if row else None for row in view.rows]
+def _by_reader(view: ViewRows) -> Iterator[tuple[FeatureReader | None, list[int]]]:
+    """Yield each reader with the places of its rows; None for the rows of other entities."""
+    heads = [None if row is None else row[:HEAD] for row in view.rows]
     for head, decoder in view.decoders.items():
-        reader = None if decoder is None else view.plan.reader(decoder)
-        if reader is not None:
-            yield reader, [place for place, its in enumerate(heads) if its == head]
+        if decoder is not None:
+            places = [place for place, its in enumerate(heads) if its == head]
+            yield view.plan.reader(decoder), places
 
 
-def _fresh(rows: Sequence[Any], places: Sequence[int], oldest: int) -> list[int]:
-    """Return the places of the rows that have not expired."""
-    events = events_of([rows[place] for place in places])
-    return [place for place, event in zip(places, events, strict=True) if event >= oldest]
+def _fresh(
+    reader: FeatureReader, rows: Sequence[Any], places: list[int], oldest: int | None, now: int
+) -> list[int]:
+    """Return the places of the rows that are neither past the ttl nor past their end."""
+    if oldest is not None and places:
+        events = events_of([rows[place] for place in places])
+        places = [place for place, event in zip(places, events, strict=True) if event >= oldest]
+    if reader.has_end and places:
+        ends = ends_of([rows[place] for place in places], reader.marks)
+        places = [place for place, end in zip(places, ends, strict=True) if end > now]
+    return places
+
+
+def _whole(reader: FeatureReader, view: ViewRows, places: list[int]) -> list[int]:
+    """Return the places of the rows that are not damaged, as far as their header tells."""
+    rows: Sequence[Any] = view.rows
+    return [
+        place
+        for place in places
+        if place not in view.damaged and len(rows[place]) >= reader.header_size
+    ]
+
+
+def _read_some(
+    reader: FeatureReader, rows: Sequence[Any], places: list[int]
+) -> tuple[list[int], list[list[Any]], list[list[Status]]]:
+    """Read rows of one schema; return the places of those that can be decoded, and `_read`."""
+    if not places:
+        return [], [], []
+    try:
+        return places, *_read(reader, [rows[place] for place in places])
+    except OnlineStoreError:
+        readable = [place for place in places if reader.can_read(rows[place])]
+        return _read_some(reader, rows, readable)
 
 
 def _put(

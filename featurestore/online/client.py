@@ -141,7 +141,7 @@ class OnlineClient:
                     continue
                 raise
             keys = plan.keys_of(tags)
-            views = self._rows_of_views(plan, tags, read(keys) if keys else ())
+            views = self._rows_of_views(plan, tags, keys, read(keys) if keys else ())
             outdated = _outdated(views)
             if not outdated - stale:
                 return build_response(plan, columns, views, self._micros())
@@ -185,7 +185,7 @@ class OnlineClient:
                     continue
                 raise
             keys = plan.keys_of(tags)
-            views = self._rows_of_views(plan, tags, await read(keys) if keys else ())
+            views = self._rows_of_views(plan, tags, keys, await read(keys) if keys else ())
             outdated = _outdated(views)
             if not outdated - stale:
                 return build_response(plan, columns, views, self._micros())
@@ -269,12 +269,17 @@ class OnlineClient:
         return plan, columns, plan.tags(columns, count)
 
     def _rows_of_views(
-        self, plan: ReadPlan, tags: Sequence[RequestedKeys], found: Sequence[bytes | None]
+        self,
+        plan: ReadPlan,
+        tags: Sequence[RequestedKeys],
+        keys: Sequence[bytes],
+        found: Sequence[bytes | None],
     ) -> list[ViewRows]:
         views, end = [], 0
         for view, asked in zip(plan.views, tags, strict=True):
             start, end = end, end + len(asked.each)
-            views.append(self._schemas[view.view.name].view_rows(view, asked, found[start:end]))
+            schemas = self._schemas[view.view.name]
+            views.append(schemas.view_rows(view, asked, keys[start:end], found[start:end]))
         return views
 
 

@@ -78,7 +78,7 @@ class ColumnReader:
             return [], _NONE
         try:
             columns, complete = self._row(rows[0]) if len(rows) == 1 else self._rows(rows)
-        except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
+        except (struct.error, IndexError, ValueError, OverflowError) as error:
             if len(rows) > 1:
                 # Read one by one to name the damaged row in the error.
                 for raw in rows:

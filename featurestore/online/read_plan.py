@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from featurestore.errors import OnlineStoreError
 from featurestore.online.column_reader import ColumnReader
 from featurestore.online.decoder import Decoder
 from featurestore.online.key_values import is_null
 from featurestore.online.keys import encoded, entity_key
+from featurestore.online.row_format import header_size
 from featurestore.registry.definitions import FeatureView
 
 __all__ = ["FeatureReader", "JoinKeys", "KeyWriter", "ReadPlan", "RequestedKeys", "ViewPlan"]
@@ -131,10 +133,16 @@ class FeatureReader:
     Attributes:
         reader: Reads the features that the schema has.
         lacking: The places of the features that it lacks, or has with another type.
+        marks: The marks of the rows.
+        has_end: Whether the rows have an end of validity.
+        header_size: The least length of a row.
     """
 
     reader: ColumnReader
     lacking: tuple[int, ...]
+    marks: int
+    has_end: bool
+    header_size: int
 
     @classmethod
     def of(cls, wanted: Sequence[tuple[str, str | None]], decoder: Decoder) -> FeatureReader:
@@ -143,7 +151,16 @@ class FeatureReader:
         found = [places.get((name, kind)) if kind is not None else None for name, kind in wanted]
         there = [place for place in found if place is not None]
         lacking = tuple(index for index, place in enumerate(found) if place is None)
-        return cls(ColumnReader(decoder.schema, decoder.marks, there), lacking)
+        reader = ColumnReader(decoder.schema, decoder.marks, there)
+        return cls(reader, lacking, decoder.marks, decoder.has_end, header_size(decoder.marks))
+
+    def can_read(self, row: bytes) -> bool:
+        """Return whether a row can be decoded."""
+        try:
+            self.reader.columns([row])
+        except OnlineStoreError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,10 +193,11 @@ class ReadPlan:
         tags = {keys: keys.tags(columns, count) for keys in self.join_keys}
         return [tags[view.keys] for view in self.views]
 
-    def keys_of(self, tags: Sequence[RequestedKeys]) -> list[str]:
+    def keys_of(self, tags: Sequence[RequestedKeys]) -> list[bytes]:
         """Return the Redis keys to read, one view after the other."""
-        keys: list[str] = []
+        keys: list[bytes] = []
         for view, asked in zip(self.views, tags, strict=True):
             prefix = view.prefix
-            keys += [prefix + tag for tag in asked.each]
+            # As bytes, which the checksums of the rows need as well as the command.
+            keys += map(str.encode, [prefix + tag for tag in asked.each])
         return keys

@@ -33,13 +33,15 @@ _NUMBER = re.compile(r"bool|u?int\d+|float\d+|decimal\(.*\)|null")
 class Status(StrEnum):
     """Whether a value was found, or why not.
 
-    A value that is not PRESENT is None.
+    A value that is not PRESENT is None. EXPIRED is a row past its view's ttl or its own end of
+    validity. DAMAGED is a row whose bytes do not have the checksum for its key.
     """
 
     PRESENT = "PRESENT"
     NULL = "NULL"
     NOT_FOUND = "NOT_FOUND"
     EXPIRED = "EXPIRED"
+    DAMAGED = "DAMAGED"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class OnlineResponse:
         types: The published type of each feature, by name.
         _count: The number of entity rows.
         _mixed: The statuses of the features with a value that is not PRESENT.
+        damaged_rows: The number of damaged rows, over all views.
+        unchecked_rows: The number of rows that an older release wrote without a checksum, likewise.
     """
 
     entities: Mapping[str, list[Any]]
@@ -59,6 +63,8 @@ class OnlineResponse:
     types: Mapping[str, str]
     _count: int = field(repr=False)
     _mixed: Mapping[str, list[Status]] = field(repr=False)
+    damaged_rows: int = 0
+    unchecked_rows: int = 0
 
     @cached_property
     def statuses(self) -> Mapping[str, list[Status]]:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from featurestore.online.row_format import FORMAT_VERSION, HEAD, wrong_format
+from featurestore.online.row_format import FORMAT_VERSION, HEAD, MARKS, wrong_format
 
 __all__ = ["Schema", "fingerprint_of_schema"]
 
@@ -19,10 +19,12 @@ class Schema:
     Attributes:
         keys: The join keys in order, each with the name of its type.
         features: The features in order, each with the name of its type.
+        version: The version of the format of the rows.
     """
 
     keys: tuple[tuple[str, str], ...]
     features: tuple[tuple[str, str], ...]
+    version: int = FORMAT_VERSION
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -31,15 +33,15 @@ class Schema:
 
     def head(self, marks: int) -> bytes:
         """Return the first bytes of this schema's rows with the given marks."""
-        return bytes([FORMAT_VERSION << 4 | marks]) + self.fingerprint
+        return bytes([self.version << 4 | marks]) + self.fingerprint
 
     def to_json(self) -> str:
         """Return the schema as JSON, the same text for equal schemas.
 
         >>> Schema((("tailnum", "string"),), (("seats", "int32"),)).to_json()
-        '{"version":2,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
+        '{"version":3,"keys":[["tailnum","string"]],"features":[["seats","int32"]]}'
         """
-        content = {"version": FORMAT_VERSION, "keys": self.keys, "features": self.features}
+        content = {"version": self.version, "keys": self.keys, "features": self.features}
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
@@ -47,19 +49,20 @@ class Schema:
         """Return the schema in a JSON text.
 
         Raises:
-            OnlineStoreError: The text has another version of the format, or is damaged.
+            OnlineStoreError: The text has an unknown version of the format, or is damaged.
         """
         try:
             content = json.loads(text)
-            if content["version"] != FORMAT_VERSION:
-                raise wrong_format(f"A schema of format {content['version']}")
+            version = content["version"]
+            if version not in MARKS:
+                raise wrong_format(f"A schema of format {version}")
             keys, features = (
                 tuple((str(name), str(kind)) for name, kind in content[part])
                 for part in ("keys", "features")
             )
         except (ValueError, LookupError, TypeError) as error:
             raise wrong_format("A schema that is not valid JSON") from error
-        return cls(keys, features)
+        return cls(keys, features, version)
 
 
 def fingerprint_of_schema(text: bytes) -> bytes:

@@ -27,10 +27,13 @@ from featurestore.sql.expressions import (
 from featurestore.sql.instants import instant, instant_literal, minus
 from featurestore.sql.tie_order import winning_order
 
-__all__ = ["NEWEST_EVENT", "EntitySubset", "latest_rows", "newest_instants"]
+__all__ = ["NEWEST_EVENT", "VALID_UNTIL", "EntitySubset", "latest_rows", "newest_instants"]
 
 NEWEST_EVENT = "_event_timestamp"
 """The name of the column with the newest instant."""
+VALID_UNTIL = "_valid_until"
+"""The name of the column with the instant at which a row ends, exclusive; NULL is no end. A view
+without ends of validity does not have it."""
 
 
 @dataclass(frozen=True, slots=True)

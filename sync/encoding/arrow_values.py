@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from featurestore.online.row_format import NO_CREATED
+from featurestore.online.row_format import NO_CREATED, NO_END
 from featurestore.values.arrow_instants import floor_to_micros
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["ArrowColumn", "micros", "raw_values", "valid_mask", "without_dictionary"]
+__all__ = ["ArrowColumn", "end_micros", "micros", "raw_values", "valid_mask", "without_dictionary"]
 
 ArrowColumn: TypeAlias = "pa.Array[Any]"
 """An Arrow array of any type."""
@@ -29,6 +29,14 @@ def micros(column: ArrowColumn) -> np.ndarray:
         column = column.cast(pa.timestamp("us"))
     stamps = raw_values(floor_to_micros(column)).view(np.int64).reshape(-1)
     return np.where(valid_mask(column), stamps, NO_CREATED) if column.null_count else stamps
+
+
+def end_micros(column: ArrowColumn) -> np.ndarray:
+    """Return ends of validity as microseconds since 1970, UTC; NULL becomes `NO_END`."""
+    import numpy as np
+
+    # DuckDB's infinity already is this number.
+    return np.where(valid_mask(column), micros(column), NO_END)
 
 
 def without_dictionary(column: ArrowColumn) -> ArrowColumn:

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import encoded, entity_key, row_prefix
 from featurestore.online.online_types import online_type
-from featurestore.online.row_format import CREATED, NULLS, header_size
+from featurestore.online.row_format import CREATED, END, NO_END, NULLS, header_size
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import ArrowColumn, without_dictionary
-from sync.encoding.byte_columns import ByteColumn, constant, from_block, from_pieces, joined
+from sync.encoding.byte_columns import (
+    ByteColumn,
+    bytes_and_offsets,
+    constant,
+    from_block,
+    from_pieces,
+    joined,
+)
 from sync.encoding.fixed_values import fixed_block, null_bitmap
 from sync.encoding.varying_values import length_prefixes, varying_bytes
 
@@ -28,7 +37,8 @@ __all__ = ["Encoder"]
 class Encoder:
     """Encodes rows of one view.
 
-    One encoder serves a whole sync: once it has seen a NULL, all later rows have a bitmap.
+    One encoder serves a whole sync: once it has seen a NULL or an end of validity, all later rows
+    have the parts for them.
 
     Args:
         project: The dbt project.
@@ -39,7 +49,7 @@ class Encoder:
     def __init__(self, project: str, view: str, schema: Schema) -> None:
         self._prefix = row_prefix(project, view)
         self._schema = schema
-        self._nulls = 0
+        self._optional = 0
         self._types = [online_type(kind) for _, kind in schema.features]
         self._writers = [key_writer(name, kind) for name, kind in schema.keys]
 
@@ -65,39 +75,53 @@ class Encoder:
         return joined(constant(f"{self._prefix}{{".encode()), *tag, constant(b"}"))
 
     def values(
-        self, batch: pa.RecordBatch, event: np.ndarray, created: np.ndarray | None
+        self,
+        batch: pa.RecordBatch,
+        keys: ByteColumn,
+        event: np.ndarray,
+        created: np.ndarray | None,
+        end: np.ndarray | None = None,
     ) -> ByteColumn:
         """Return each row in the online format.
 
         Args:
             batch: Rows with the features as columns.
+            keys: Their keys, which the checksums cover.
             event: The event timestamps in microseconds.
             created: The created timestamps in microseconds; None if the view has none.
+            end: The ends of validity in microseconds, exclusive, `NO_END` for none; None if the
+                view has none.
 
         Returns:
             A column of bytes.
         """
         columns = [without_dictionary(batch.column(name)) for name, _ in self._schema.features]
+        # Sticky on purpose: later batches keep the optional parts so that all rows share one
+        # layout, which a reader decodes faster.
         if any(column.null_count for column in columns):
-            # Sticky on purpose: later batches keep the NULL bitmap so that all rows share one
-            # layout, which a reader decodes faster.
-            self._nulls = NULLS
-        pieces = [from_block(self._fixed_part(columns, event, created))]
+            self._optional |= NULLS
+        if end is not None and (end != NO_END).any():
+            self._optional |= END
+        pieces = [from_block(self._fixed_part(columns, event, created, end))]
         for column, kind in zip(columns, self._types, strict=True):
             # Each length comes directly before its bytes, so a reader needs no table of offsets.
             if kind.width is None:
                 text = varying_bytes(column, kind)
                 pieces += [length_prefixes(text), text]
-        return joined(*pieces) if len(pieces) > 1 else pieces[0]
+        return joined(*pieces, _checksums(joined(keys, *pieces)))
 
     def _fixed_part(
-        self, columns: Sequence[ArrowColumn], event: np.ndarray, created: np.ndarray | None
+        self,
+        columns: Sequence[ArrowColumn],
+        event: np.ndarray,
+        created: np.ndarray | None,
+        end: np.ndarray | None,
     ) -> np.ndarray:
         """Return the part of a row with fixed offsets: header, NULL bitmap, fixed-width values."""
         import numpy as np
 
-        blocks = [self._header(event, created)]
-        if self._nulls:
+        blocks = [self._header(event, created, end)]
+        if self._optional & NULLS:
             blocks.append(null_bitmap(columns, len(event)))
         blocks += [
             fixed_block(name, column, kind)
@@ -108,17 +132,32 @@ class Encoder:
         ]
         return np.concatenate(blocks, axis=1)
 
-    def _header(self, event: np.ndarray, created: np.ndarray | None) -> np.ndarray:
+    def _header(
+        self, event: np.ndarray, created: np.ndarray | None, end: np.ndarray | None
+    ) -> np.ndarray:
         import numpy as np
 
-        marks = self._nulls | (0 if created is None else CREATED)
+        marks = self._optional | (0 if created is None else CREATED)
         head = np.frombuffer(self._schema.head(marks), np.uint8)
         header = np.empty((len(event), header_size(marks)), np.uint8)
         header[:, : len(head)] = head
         stamps = [event] if created is None else [event, created]
+        if marks & END:
+            stamps.append(np.full(len(event), NO_END, np.int64) if end is None else end)
         # Big-endian, unlike the values: the scripts compare timestamps by struct.unpack('>i4I4').
         header[:, len(head) :] = np.column_stack(stamps).astype(">i8").view(np.uint8)
         return header
+
+
+def _checksums(messages: ByteColumn) -> ByteColumn:
+    """Return the CRC-32 of each message, little-endian."""
+    import numpy as np
+
+    data, bounds = bytes_and_offsets(messages)
+    ends = bounds.tolist()
+    pieces = map(data.__getitem__, map(slice, ends, ends[1:]))
+    sums = np.fromiter(map(crc32, pieces), "<u4", len(messages))
+    return from_block(sums.view(np.uint8).reshape(-1, CHECKSUM_BYTES))
 
 
 def _texts(column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteColumn:

@@ -20,7 +20,7 @@ LOST = -1
 
 # The codec owns the format's version. The scripts get it as two Lua locals: the first byte of a row
 # lies between them.
-_FORMAT = f"local least, most = {FORMAT_VERSION << 4}, {(FORMAT_VERSION << 4) + MARKS[-1]}"
+_FORMAT = f"local least, most = {FORMAT_VERSION << 4}, {(FORMAT_VERSION << 4) + MARKS[FORMAT_VERSION][-1]}"
 
 _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.key_values import from_text, key_writer
 from featurestore.online.keys import entity_key, row_prefix, split_key
 from featurestore.online.online_types import OnlineType, online_type
@@ -109,7 +110,8 @@ def value_size(schema: Schema, marks: int, row: Mapping[str, Any]) -> int:
     """
     features = [(online_type(kind), row[name]) for name, kind in schema.features]
     bits = (len(features) + 7) // 8 if marks & NULLS else 0
-    return header_size(marks) + bits + sum(_size(kind, value) for kind, value in features)
+    values = sum(_size(kind, value) for kind, value in features)
+    return header_size(marks) + bits + values + CHECKSUM_BYTES
 
 
 def _size(kind: OnlineType, value: Any) -> int:

@@ -86,7 +86,7 @@ def _causes(
         (
             entry.layout != publication.layout,
             PublicationState.CHANGED,
-            "its columns, types or ttl changed",
+            "its columns, types, ttl or format changed",
         ),
         (not known, PublicationState.LOST, "the online store does not have it"),
         (

@@ -13,11 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError, UnsupportedOnlineType
+from featurestore.online.checksums import with_checksum
 from featurestore.online.decoder import Decoder
 from featurestore.online.online_types import online_type, online_type_name, to_arrow_type
-from featurestore.online.row_format import CREATED, HEAD, NULLS, fingerprint_of
+from featurestore.online.row_format import CREATED, END, HEAD, NO_END, NULLS, fingerprint_of
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import micros
+from sync.encoding.byte_columns import from_pieces
 from sync.encoding.encoder import Encoder
 from sync.redis.stored_rows import value_size
 from tests.support.examples import examples
@@ -26,6 +28,7 @@ from tests.support.online_decoder import Malformed, decode_row, fingerprint
 # About as long as needs a length of more than a byte.
 LONG = st.sampled_from(["x" * length for length in (253, 254, 255, 256, 300)])
 INT64 = st.integers(-(2**63), 2**63 - 1)
+KEY = b"fs:shop:orders:{}"
 SCALARS = {
     "bool": st.booleans(),
     **{f"int{w}": st.integers(-(2 ** (w - 1)), 2 ** (w - 1) - 1) for w in (8, 16, 32, 64)},
@@ -67,6 +70,7 @@ class Case:
     batch: pa.RecordBatch
     event: list[int]
     created: list[int] | None
+    end: list[int] | None = None
 
     @property
     def names(self):
@@ -87,8 +91,10 @@ class Case:
     def encoded(self):
         """Write the rows."""
         created = None if self.created is None else np.array(self.created, np.int64)
-        encoder = Encoder("shop", "orders", self.schema)
-        return encoder.values(self.batch, np.array(self.event, np.int64), created).to_pylist()
+        encoder, keys = Encoder("shop", "orders", self.schema), from_pieces([KEY] * len(self.event))
+        event = np.array(self.event, np.int64)
+        end = None if self.end is None else np.array(self.end, np.int64)
+        return encoder.values(self.batch, keys, event, created, end).to_pylist()
 
 
 def decimals(precision, scale):
@@ -127,12 +133,19 @@ def cases(draw, rows=4):
         arrays[f"f{index}"] = pa.array(around, to_arrow_type(kind), size=total)
     stamps = st.lists(INT64, min_size=count, max_size=count)
     created = st.lists(st.integers(1 - 2**63, 2**63 - 1), min_size=count, max_size=count)
+    ends = st.lists(st.just(NO_END) | INT64, min_size=count, max_size=count)
     return Case(
         Schema((), tuple((f"f{index}", kind) for index, (kind, _) in enumerate(columns))),
         pa.record_batch(arrays).slice(before, count),
         draw(stamps),
         draw(st.none() | created),
+        draw(st.none() | ends),
     )
+
+
+def ends_of(case):
+    """Return the ends of a case's rows, as a reader has them."""
+    return [None if end == NO_END else end for end in case.end or [NO_END] * len(case.event)]
 
 
 def case_of(kind, values):
@@ -150,10 +163,11 @@ def case_of(kind, values):
 @example(case_of("string", ["", "\0", "🛫", None]))
 def test_what_is_encoded_is_decoded(case):
     """Each row comes back with its timestamps and exactly the values that Arrow gives."""
-    found = [case.decoder.decode(raw) for raw in case.encoded()]
+    found = [case.decoder.decode(raw, KEY) for raw in case.encoded()]
 
     assert case.event == [row.event for row in found]
     assert (case.created or [None] * len(found)) == [row.created for row in found]
+    assert ends_of(case) == [row.end for row in found]
     assert exactly(case.rows) == exactly([row.values for row in found])
 
 
@@ -164,9 +178,10 @@ def test_a_reader_made_from_the_page_agrees(case):
     text = case.schema.to_json()
     schemas = {fingerprint(text): text}
 
-    found = [decode_row(raw, schemas) for raw in case.encoded()]
+    found = [decode_row(KEY.decode(), raw, schemas) for raw in case.encoded()]
 
     assert case.event == [row.event for row in found]
+    assert ends_of(case) == [row.end for row in found]
     assert exactly(case.rows) == exactly([tuple(row.values.values()) for row in found])
 
 
@@ -180,9 +195,9 @@ def test_a_row_that_is_cut_short_is_an_error(case):
     for raw in case.encoded():
         for length in range(len(raw)):
             with pytest.raises(OnlineStoreError, match="in the online store"):
-                decoder.decode(raw[:length])
+                decoder.decode(raw[:length], KEY)
             with pytest.raises(Malformed):
-                decode_row(raw[:length], {fingerprint(text): text})
+                decode_row(KEY.decode(), raw[:length], {fingerprint(text): text})
 
 
 @examples(40)
@@ -195,13 +210,14 @@ def test_a_batch_is_its_rows(case):
             case.batch.slice(index, 1),
             case.event[index : index + 1],
             None if case.created is None else case.created[index : index + 1],
+            None if case.end is None else case.end[index : index + 1],
         )
         for index in range(case.batch.num_rows)
     ]
 
     for one, raw in zip(alone, case.encoded(), strict=True):
         (itself,) = one.encoded()
-        assert exactly(one.decoder.decode(itself)) == exactly(case.decoder.decode(raw))
+        assert exactly(one.decoder.decode(itself, KEY)) == exactly(case.decoder.decode(raw, KEY))
         if one.decoder.marks == case.decoder.marks:
             assert itself == raw
 
@@ -212,6 +228,7 @@ def test_a_row_has_the_parts_that_it_needs(case):
     """No place is taken by a created timestamp or by bits where there is none of either."""
     marks = NULLS if any(None in row for row in case.rows) else 0
     marks |= 0 if case.created is None else CREATED
+    marks |= END if any(end is not None for end in ends_of(case)) else 0
 
     assert marks == case.decoder.marks
     for raw, row in zip(case.encoded(), case.rows, strict=True):
@@ -224,35 +241,42 @@ def test_bits_stay_once_there_was_a_null():
     batches = [pa.record_batch({"f0": pa.array([value], pa.int8())}) for value in (1, None, 1)]
 
     first, null, last = (
-        encoder.values(batch, np.zeros(1, np.int64), None).to_pylist()[0] for batch in batches
+        encoder.values(batch, from_pieces([KEY]), np.zeros(1, np.int64), None).to_pylist()[0]
+        for batch in batches
     )
 
-    assert (0x20, 0x22, 0x22) == (first[0], null[0], last[0])
+    assert (0x30, 0x32, 0x32) == (first[0], null[0], last[0])
     decoders = Decoder.all_of(Schema((), (("f0", "int8"),)))
     assert [(1,), (None,), (1,)] == [
-        decoders[raw[:HEAD]].decode(raw).values for raw in (first, null, last)
+        decoders[raw[:HEAD]].decode(raw, KEY).values for raw in (first, null, last)
     ]
 
 
-@pytest.mark.parametrize("marks", range(4))
+@pytest.mark.parametrize("marks", range(8))
 def test_a_view_without_features_has_rows_too(marks):
     """They are nothing but a head, and one that is cut short is refused like any other."""
     schema = Schema((), ())
     decoder = Decoder.all_of(schema)[schema.head(marks)]
-    raw = schema.head(marks) + (7).to_bytes(8) + ((8).to_bytes(8) if marks & CREATED else b"")
+    raw = schema.head(marks) + (7).to_bytes(8)
+    raw += ((8).to_bytes(8) if marks & CREATED else b"") + ((9).to_bytes(8) if marks & END else b"")
+    raw = with_checksum(KEY, raw)
 
-    found = decoder.decode(raw)
+    found = decoder.decode(raw, KEY)
 
     assert (7, 8 if marks & CREATED else None, ()) == (found.event, found.created, found.values)
+    assert (9 if marks & END else None) == found.end
     for length in range(len(raw)):
         with pytest.raises(OnlineStoreError, match=f"A value of {length} bytes"):
-            decoder.decode(raw[:length])
+            decoder.decode(raw[:length], KEY)
 
 
-@given(st.integers(0, 255).filter(lambda first: not 0x20 <= first < 0x24), st.binary(max_size=60))
+KNOWN = {*range(0x20, 0x24), *range(0x30, 0x38)}
+
+
+@given(st.integers(0, 255).filter(lambda first: first not in KNOWN), st.binary(max_size=60))
 def test_another_version_is_refused(first, rest):
     """Nor is a value taken for one of this format whose first byte has marks that are unknown."""
-    with pytest.raises(OnlineStoreError, match="not in format 2") as error:
+    with pytest.raises(OnlineStoreError, match="not in format 3 or 2") as error:
         fingerprint_of(bytes([first]) + rest)
 
     assert "featurestore sync --full" in error.value.remedy
@@ -336,7 +360,7 @@ def test_arrows_other_layouts_of_a_type_are_published_alike(array, expected, sta
     batch = pa.record_batch({"f0": array}).slice(start)
     case = Case(Schema((), (("f0", kind),)), batch, [0] * batch.num_rows, None)
 
-    found = [case.decoder.decode(raw).values[0] for raw in case.encoded()]
+    found = [case.decoder.decode(raw, KEY).values[0] for raw in case.encoded()]
 
     assert expected[start:] == found
 

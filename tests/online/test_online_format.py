@@ -14,7 +14,16 @@ import pytest
 
 from featurestore.online.decoder import Decoder
 from featurestore.online.online_types import to_arrow_type
-from featurestore.online.row_format import CREATED, HEAD, MARKS, NO_CREATED, fingerprint_of
+from featurestore.online.row_format import (
+    CREATED,
+    END,
+    FORMAT_VERSION,
+    HEAD,
+    MARKS,
+    NO_CREATED,
+    NO_END,
+    fingerprint_of,
+)
 from featurestore.online.schema import Schema
 from sync.encoding.encoder import Encoder
 from tests.support.online_decoder import decode_row, fingerprint, row_key, value_of_json
@@ -25,6 +34,7 @@ VECTORS = [
     json.loads(line)
     for line in FENCE.search(PAGE.read_text(encoding="utf-8"))[1].strip().splitlines()
 ]
+STAMPS = ("event", "created", "end")
 each = pytest.mark.parametrize("vector", VECTORS, ids=[vector["view"] for vector in VECTORS])
 
 
@@ -70,15 +80,18 @@ def test_the_page_has_vectors_of_every_type():
 
 
 def test_the_page_has_vectors_of_all_parts():
-    """Rows with each mark, with both, with neither, and with a created timestamp that is NULL."""
+    """Rows with each set of marks, with a created timestamp that is NULL, and without an end."""
     firsts = [bytes.fromhex(vector["row"])[0] for vector in VECTORS]
     found = {
         (first & 15, vector["created"] is None)
         for first, vector in zip(firsts, VECTORS, strict=True)
     }
 
-    assert {*MARKS} == {marks for marks, _ in found}
+    assert {*MARKS[FORMAT_VERSION]} == {marks for marks, _ in found}
     assert {(CREATED, True), (CREATED, False)} <= found
+    ends = {vector["end"] for vector in VECTORS if bytes.fromhex(vector["row"])[0] & END}
+    assert None in ends
+    assert len(ends) > 1
 
 
 @each
@@ -90,9 +103,19 @@ def test_the_sync_writes_the_row_of_the_vector(vector):
         known = vector["created"]
         created = np.array([NO_CREATED if known is None else known], np.int64)
 
-    written = encoder(vector).values(batch(vector), event, created).to_pylist()
+    end = None
+    if bytes.fromhex(vector["row"])[0] & END:
+        known = vector["end"]
+        # Of a batch in which another row has an end, each row has one.
+        end = np.array([NO_END if known is None else known, 0], np.int64)
+        event, created = event.repeat(2), created if created is None else created.repeat(2)
+    written = encoder(vector)
+    rows = batch(vector)
+    if end is not None:
+        rows = pa.Table.from_batches([rows, rows]).combine_chunks().to_batches()[0]
+    values = written.values(rows, written.keys(rows), event, created, end).to_pylist()
 
-    assert [vector["row"]] == [row.hex() for row in written]
+    assert vector["row"] == values[0].hex()
 
 
 @each
@@ -123,9 +146,9 @@ def test_the_client_reads_the_row_of_the_vector(vector):
     """The package's decoder gives the vector's values and timestamps."""
     raw = bytes.fromhex(vector["row"])
 
-    row = Decoder.all_of(Schema.from_json(vector["schema"]))[raw[:HEAD]].decode(raw)
+    row = Decoder.all_of(Schema.from_json(vector["schema"]))[raw[:HEAD]].decode(raw, vector["key"].encode())
 
-    assert (vector["event"], vector["created"]) == (row.event, row.created)
+    assert [vector[name] for name in STAMPS] == [row.event, row.created, row.end]
     assert texts(value for *_, value in columns(vector, "features")) == texts(row.values)
 
 
@@ -134,9 +157,9 @@ def test_a_reader_made_from_the_page_reads_the_row_of_the_vector(vector):
     """The independent decoder gives the same, with no help from the package."""
     schemas = {fingerprint(vector["schema"]): vector["schema"]}
 
-    row = decode_row(bytes.fromhex(vector["row"]), schemas)
+    row = decode_row(vector["key"], bytes.fromhex(vector["row"]), schemas)
 
-    assert (vector["event"], vector["created"]) == (row.event, row.created)
+    assert [vector[name] for name in STAMPS] == [row.event, row.created, row.end]
     expected = {name: repr(value) for name, _, value in columns(vector, "features")}
     assert expected == {name: repr(value) for name, value in row.values.items()}
 
@@ -153,7 +176,7 @@ def test_control_characters_of_a_schema_are_escaped_as_the_page_says():
     """The schema's text escapes quotes, backslashes and control characters, and nothing else."""
     schema = Schema((), (('a"\\\n\x01é\x7f', "bool"),))
 
-    expected = r'{"version":2,"keys":[],"features":[["a\"\\\n\u0001é' + '\x7f","bool"]]}'
+    expected = r'{"version":3,"keys":[],"features":[["a\"\\\n\u0001é' + '\x7f","bool"]]}'
 
     assert expected == schema.to_json()
     assert schema == Schema.from_json(schema.to_json())

@@ -38,6 +38,7 @@ class DecodedRow:
     event: int
     created: int | None
     values: dict[str, Any]
+    end: int | None = None
 
 
 class _Bytes:
@@ -72,15 +73,35 @@ def fingerprint(schema_json: str) -> bytes:
     return hashlib.sha256(schema_json.encode("utf-8")).digest()[:4]
 
 
-def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
+def crc32(message: bytes) -> int:
+    """Return the CRC-32 of a message, bit by bit: polynomial 0xEDB88320, reflected."""
+    register = 0xFFFFFFFF
+    for byte in message:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
+    return register ^ 0xFFFFFFFF
+
+
+def _checked(key: str, raw: bytes) -> bytes:
+    """Return a row of version 3 without its checksum."""
+    row, checksum = raw[:-4], raw[-4:]
+    if len(raw) < 17 or checksum != crc32(key.encode("ascii") + row).to_bytes(4, "little"):
+        raise Malformed("damaged")
+    return row
+
+
+def decode_row(key: str, raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
     """Decode a row by the schema that its fingerprint names."""
-    source = _Bytes(raw)
-    version, marks = divmod(source.take(1)[0], 16)
-    if version != 2 or marks > 3:
+    version, marks = divmod((raw or b"\0")[0], 16)
+    if version not in (2, 3) or marks > (3 if version == 2 else 7):
         raise Malformed("another version")
+    source = _Bytes(_checked(key, raw) if version == 3 else raw)
+    source.take(1)
     features = json.loads(schemas[source.take(4)])["features"]
     event = int.from_bytes(source.take(8), "big", signed=True)
     created = int.from_bytes(source.take(8), "big", signed=True) if marks & 1 else -(2**63)
+    end = int.from_bytes(source.take(8), "big", signed=True) if marks & 4 else 2**63 - 1
     present = source.bits(len(features)) if marks & 2 else [True] * len(features)
     values: dict[str, Any] = dict.fromkeys(name for name, _ in features)
     for there, (name, kind) in zip(present, features, strict=True):
@@ -98,7 +119,8 @@ def decode_row(raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
             elif taken:
                 raise Malformed(f"{name} is NULL, but has bytes")
     source.end()
-    return DecodedRow(event, None if created == -(2**63) else created, values)
+    created_or_none = None if created == -(2**63) else created
+    return DecodedRow(event, created_or_none, values, None if end == 2**63 - 1 else end)
 
 
 def row_key(project: str, view: str, kinds: list[str], values: list[Any]) -> str:

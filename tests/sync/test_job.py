@@ -301,7 +301,7 @@ def test_another_ttl_publishes_everything_anew(planes):
     """The server's expiry follows the ttl, and so does what is published."""
     planes.project.declare(PLANES.but(ttl="6 days"))
     report = planes()["plane_status"]
-    assert (True, "its columns, types or ttl changed") == (report.full, report.reason)
+    assert (True, "its columns, types, ttl or format changed") == (report.full, report.reason)
     expected = timedelta(days=2) / timedelta(milliseconds=1)
     assert expected == pytest.approx(milliseconds_left(planes.client), abs=60_000)
     planes.project.declare(PLANES.but(ttl="4 days"))
@@ -437,13 +437,13 @@ def test_a_feature_added_or_taken_away_publishes_everything_anew(planes):
     planes.project.declare(wider)
     assert (2, 2, 2, 0, 0) == planes.planes()
     planes.project.declare(PLANES)
-    assert "its columns, types or ttl changed" == planes()["plane_status"].reason
+    assert "its columns, types, ttl or format changed" == planes()["plane_status"].reason
 
 
 def test_a_retyped_feature_publishes_everything_anew(planes):
     """The same name, another type."""
     planes.project.execute("ALTER TABLE plane_status ALTER seats TYPE BIGINT")
-    assert "its columns, types or ttl changed" == planes()["plane_status"].reason
+    assert "its columns, types, ttl or format changed" == planes()["plane_status"].reason
     planes.project.execute("ALTER TABLE plane_status ALTER seats TYPE VARCHAR")
     assert (2, 2, 2, 0, 0) == planes.planes()
 

@@ -40,7 +40,7 @@ def foreign():
     """Return what may be there without being a row of this format."""
     newest, marked = row_of(2**63 - 1, None), row_of(2**63 - 1, 2**63 - 1, nulls=NULLS)
     yield from (None, b"", b"x", b"\x01" + marked[1:] * 2, b"\xff" * 40, b"\0" * 40)
-    yield from (bytes([first]) + marked[1:] for first in (0x1F, 0x24, 0x28, 0x2F, 0x30))
+    yield from (bytes([first]) + marked[1:] for first in (0x1F, 0x20, 0x23, 0x2F, 0x38, 0x3F, 0x40))
     yield from (newest[:length] for length in (1, 5, 12))
     yield from (marked[:length] for length in (5, 13, 20))
 
