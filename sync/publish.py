@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.row_format import NO_CREATED
 from featurestore.sql.latest_rows import VALID_UNTIL
 from sync.encoding.arrow_values import end_micros, micros
-from sync.encoding.byte_columns import ByteColumn, constant, from_block
+from sync.encoding.byte_columns import (
+    ByteColumn,
+    constant,
+    from_block,
+    from_pieces,
+    integers,
+    rows_of,
+)
 from sync.encoding.encoder import Encoder
 from sync.redis.expiry import expiry_shift
 from sync.redis.publisher import Publisher, publishing
+from sync.redis.stored_rows import damaged_among
 from sync.report import ProgressEvent
 from sync.sync_run import SyncRun
 from sync.warehouse.change_detection import OP, PREVIOUS_CREATED, PREVIOUS_EVENT
@@ -21,7 +29,7 @@ from sync.warehouse.sync_source import batches
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["publish_changes", "publish_everything"]
+__all__ = ["publish_changes", "publish_everything", "replace_damaged"]
 
 
 def publish_everything(run: SyncRun, publication: Publication, rows: int) -> int:
@@ -69,12 +77,63 @@ def publish_changes(
             _notify(run, publication, publisher, rows)
         # Deletions first, and answered, so that the two counts can be told apart.
         publisher.finish()
-        deleted = publisher.applied
+        if publisher.refused:
+            _discard_damaged(run, publisher, encoder, changes)
+        deleted, kept = publisher.applied, publisher.refused
         for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
             keys, values = _encoded(encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
             _notify(run, publication, publisher, rows)
+        publisher.finish()
+        if publisher.refused > kept:
+            changed = f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"
+            publisher.refused -= _replace(run, publisher, encoder, publication, changed)
+            publisher.finish()
     return publisher.applied - deleted, deleted, publisher.refused
+
+
+def replace_damaged(run: SyncRun, publication: Publication, rows: str) -> int:
+    """Write rows whose bytes in Redis are damaged.
+
+    Args:
+        run: The run.
+        publication: The view.
+        rows: The statement for the rows that may be damaged.
+
+    Returns:
+        The number of rows written.
+    """
+    with publishing(run.client, run.lease) as publisher:
+        _replace(run, publisher, _encoder(run, publication), publication, rows)
+    return publisher.applied
+
+
+def _replace(
+    run: SyncRun, publisher: Publisher, encoder: Encoder, publication: Publication, rows: str
+) -> int:
+    """Replace the rows that are damaged in Redis; return their number.
+
+    The script for changes refuses a row whose event timestamp in Redis is newer. If damage made it
+    newer, no later row would ever replace it.
+    """
+    expiry, count = expiry_shift(publication.view.ttl, run.now), 0
+    for batch in _batches(run, rows):
+        places, damaged = damaged_among(run.client, rows_of(encoder.keys(batch)))
+        if places:
+            keys, values = _encoded(encoder, publication, batch.take(integers(places)))
+            publisher.replace(keys, values, from_pieces(damaged), expiry)
+            count += len(places)
+    return count
+
+
+def _discard_damaged(run: SyncRun, publisher: Publisher, encoder: Encoder, changes: str) -> None:
+    for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
+        keys = encoder.keys(batch)
+        places, damaged = damaged_among(run.client, rows_of(keys))
+        if places:
+            publisher.discard(keys.take(integers(places)), from_pieces(damaged))
+            publisher.refused -= len(places)
+    publisher.finish()
 
 
 def _encoder(run: SyncRun, publication: Publication) -> Encoder:

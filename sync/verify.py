@@ -14,8 +14,10 @@ from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.batch_sizes import ROWS_PER_READ
+from sync.encoding.byte_columns import integers
 from sync.orphans import unknown_keys
 from sync.redis.stored_rows import key_columns
+from sync.repair import repair_rows
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
 from sync.verify_report import Difference, VerifyReport, ViewVerdict
@@ -39,6 +41,7 @@ def verify_views(
     *,
     views: Sequence[str] | None = None,
     sample: int | None,
+    repair: bool = False,
 ) -> VerifyReport:
     """Compare the online store with the newest rows as of each view's last publication.
 
@@ -48,15 +51,39 @@ def verify_views(
         views: The views to compare; by default every view that is `online`.
         sample: The number of random rows per view; None for all rows, and then rows in Redis that
             the warehouse does not have are found too.
+        repair: Publish damaged rows again, and compare once more.
     """
     chosen = chosen_views(survey.registry, views)
-    verdicts = [_verdict(survey, reader, view.name, sample) for view in chosen]
+    verdicts = [_verdict(survey, reader, view.name, sample, repair=repair) for view in chosen]
     return VerifyReport(survey.project, tuple(verdicts))
 
 
 def _verdict(
-    survey: Survey, reader: Callable[[datetime], OnlineClient], name: str, sample: int | None
+    survey: Survey,
+    reader: Callable[[datetime], OnlineClient],
+    name: str,
+    sample: int | None,
+    *,
+    repair: bool,
 ) -> ViewVerdict:
+    damaged: list[pa.RecordBatch] = []
+    verdict = _compared(survey, reader, name, sample, damaged)
+    if not repair or not damaged:
+        return verdict
+    repaired = repair_rows(survey, name, damaged)
+    again = _compared(survey, reader, name, sample, [])
+    again.damaged, again.repaired = verdict.damaged, repaired
+    return again
+
+
+def _compared(
+    survey: Survey,
+    reader: Callable[[datetime], OnlineClient],
+    name: str,
+    sample: int | None,
+    damaged: list[pa.RecordBatch],
+) -> ViewVerdict:
+    """Compare a view, and add the damaged rows to a list."""
     view = survey.registry.view(name)
     publication = publication_of(view, survey.warehouse, survey.now)
     found = survey.diagnosis(publication)
@@ -70,7 +97,7 @@ def _verdict(
     # The server's clock ran on since the publication, so rows may have expired there meanwhile.
     expired = _expired_since(survey, then, as_of + (datetime.now(UTC) - synced_at))
     with closing(reader(as_of)) as client:
-        _compare(survey, then, client, verdict, expired=expired, sample=sample)
+        damaged += _compare(survey, then, client, verdict, expired=expired, sample=sample)
     return verdict
 
 
@@ -82,14 +109,15 @@ def _compare(
     *,
     expired: str,
     sample: int | None,
-) -> None:
+) -> list[pa.RecordBatch]:
+    """Compare rows, and return those that are damaged online."""
     newest = survey.newest_rows(publication)
     limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
     rows = survey.warehouse.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
-    for batch in _slices(rows):
-        _compare_batch(publication, client, verdict, batch)
+    damaged = [_compare_batch(publication, client, verdict, batch) for batch in _slices(rows)]
     if sample is None:
         _find_unknown(survey, publication, newest, verdict)
+    return [batch for batch in damaged if batch.num_rows]
 
 
 def _expired_since(survey: Survey, publication: Publication, moment: datetime) -> str:
@@ -109,7 +137,8 @@ def _slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 def _compare_batch(
     publication: Publication, client: OnlineClient, verdict: ViewVerdict, batch: pa.RecordBatch
-) -> None:
+) -> pa.RecordBatch:
+    """Compare some rows, and return those that are damaged online."""
     columns = batch.to_pydict()
     features = publication.view.feature_names
     keys = {name: columns[name] for name, _ in publication.schema.keys}
@@ -117,7 +146,7 @@ def _compare_batch(
     online = client.get(request, keys or {_NO_KEY: [0] * batch.num_rows})
     verdict.checked += batch.num_rows
     for index in range(batch.num_rows):
-        if columns[_EXPIRED_SINCE][index] and _is_missing(online, index):
+        if columns[_EXPIRED_SINCE][index] and _is(Status.NOT_FOUND, online, index):
             continue
         key = {name: values[index] for name, values in keys.items()}
         row = {name: columns[name][index] for name in features}
@@ -125,24 +154,25 @@ def _compare_batch(
         verdict.differing += bool(differences)
         for difference in differences:
             verdict.note(difference)
+    damaged = [index for index in range(batch.num_rows) if _is(Status.DAMAGED, online, index)]
+    verdict.damaged += len(damaged)
+    return batch.take(integers(damaged))
 
 
-def _is_missing(online: OnlineResponse, index: int) -> bool:
-    return all(found[index] is Status.NOT_FOUND for found in online.statuses.values())
+def _is(status: Status, online: OnlineResponse, index: int) -> bool:
+    """Return whether a whole row has a status."""
+    return all(found[index] is status for found in online.statuses.values())
 
 
 def _differences(
     view: str, key: dict[str, Any], row: dict[str, Any], online: OnlineResponse, index: int
 ) -> Iterator[Difference]:
-    if _is_missing(online, index):
-        yield Difference(
-            view=view,
-            key=key,
-            feature=_WHOLE_ROW,
-            expected="a row",
-            found=str(Status.NOT_FOUND),
-        )
-        return
+    for status in (Status.NOT_FOUND, Status.DAMAGED):
+        if _is(status, online, index):
+            yield Difference(
+                view=view, key=key, feature=_WHOLE_ROW, expected="a row", found=str(status)
+            )
+            return
     for feature, expected in row.items():
         status = online.statuses[feature][index]
         value = online.values[feature][index]

@@ -42,6 +42,8 @@ class ViewVerdict:
         checked: Rows of the warehouse that were looked up.
         differing: The rows among them that differ.
         unknown: Rows in Redis that the warehouse does not have; None if a sample was compared.
+        damaged: Rows whose bytes in Redis were damaged.
+        repaired: The damaged rows that were published again; the other counts are of afterwards.
         problem: Why nothing could be compared; empty if it could.
         differences: The first differences.
     """
@@ -51,6 +53,8 @@ class ViewVerdict:
     checked: int = 0
     differing: int = 0
     unknown: int | None = None
+    damaged: int = 0
+    repaired: int = 0
     problem: str = ""
     differences: list[Difference] = field(default_factory=list)
 

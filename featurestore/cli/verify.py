@@ -32,6 +32,7 @@ _MOST_DIFFERENCES = 20
 _NUMBERS: dict[str, Callable[[ViewVerdict], object]] = {
     "checked": lambda view: count_cell(view.checked),
     "differing": lambda view: count_cell(view.differing),
+    "damaged": lambda view: count_cell(view.damaged),
     "unknown": lambda view: count_cell(view.unknown),
 }
 _COLUMNS: dict[str, Callable[[ViewVerdict], object]] = {
@@ -55,6 +56,9 @@ def verify_command(
         bool,
         typer.Option("--all", help="Compare all rows, and find rows that should not be online."),
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Publish damaged rows again, and compare once more.")
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -65,12 +69,13 @@ def verify_command(
 
     Exits with 1 if anything differs. The comparison uses the warehouse as it is now, as of each
     view's last publication: rows that arrived late since then differ until the next sync.
+    A row is damaged if its checksum fails.
 
     Example: featurestore verify --view plane_features --all
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
     with working("Reading back"):
-        report = store.verify(views, sample="all" if all_ else sample)
+        report = store.verify(views, sample="all" if all_ else sample, repair=repair)
     if format_ is Format.JSON:
         print_json(report.to_dict())
     else:
@@ -87,6 +92,8 @@ def _print_verdicts(report: VerifyReport) -> None:
     for view in report.views:
         if view.problem:
             note(f"{view.view}: {view.problem}.")
+        if view.repaired:
+            note(f"{view.view}: {count_cell(view.repaired)} damaged rows were published again.")
     note("All good." if report.good else "The next `featurestore sync --full` repairs it.")
 
 

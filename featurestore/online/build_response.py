@@ -51,9 +51,7 @@ def build_response(
     return OnlineResponse(columns, named, {**plan.types}, count, mixed, damaged, unchecked)
 
 
-def _columns(
-    view: ViewRows, found: list[list[Any]], why: list[list[Status]]
-) -> ValuesAndStatuses:
+def _columns(view: ViewRows, found: list[list[Any]], why: list[list[Status]]) -> ValuesAndStatuses:
     """Return the columns of a view, a value for each entity row."""
     places = view.asked.places
     if places is None:

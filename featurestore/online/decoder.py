@@ -83,7 +83,7 @@ class Decoder:
             raise wrong_format(f"A value of {len(raw)} bytes")
         if self.has_checksum and not is_sound(key, raw):
             raise OnlineStoreError(
-                f"A value of {len(raw)} bytes in the online store is damaged: its checksum differs.",
+                f"A value of {len(raw)} bytes in the online store is damaged: its checksum fails.",
                 remedy="Publish it again with `featurestore verify --repair`.",
             )
         values = tuple([column[0] for column in self._all.columns([raw])[0]])

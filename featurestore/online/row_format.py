@@ -53,7 +53,10 @@ CREATED, NULLS, END = 1, 2, 4
 """The marks of rows with a created timestamp, with a bitmap of their NULLs, and with an end of
 validity. 8 is reserved for windows."""
 MARKS: Mapping[int, range] = MappingProxyType(
-    {UNCHECKED_VERSION: range(CREATED + NULLS + 1), FORMAT_VERSION: range(CREATED + NULLS + END + 1)}
+    {
+        UNCHECKED_VERSION: range(2 * NULLS),
+        FORMAT_VERSION: range(2 * END),
+    }
 )
 """All combinations of marks, by the version of the format."""
 NO_CREATED = -(2**63)

@@ -342,7 +342,11 @@ class FeatureStore:
         return self._publishing.status(views, warn_after=warn_after, error_after=error_after)
 
     def verify(
-        self, views: Sequence[str] | None = None, *, sample: int | Literal["all"] = 1000
+        self,
+        views: Sequence[str] | None = None,
+        *,
+        sample: int | Literal["all"] = 1000,
+        repair: bool = False,
     ) -> VerifyReport:
         """Read published values back, and compare each with the warehouse.
 
@@ -350,8 +354,9 @@ class FeatureStore:
             views: The feature views; by default every view that is `online`.
             sample: The number of rows to compare of each view; `all` compares every row, and finds
                 online rows that the warehouse does not have.
+            repair: Publish the rows again whose bytes in Redis are damaged, and compare once more.
         """
-        return self._publishing.verify(views, sample=sample)
+        return self._publishing.verify(views, sample=sample, repair=repair)
 
     def purge(self, view: str | None = None, *, dry_run: bool = False) -> PurgeReport:
         """Remove one view, or the whole project, from the online store.

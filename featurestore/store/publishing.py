@@ -118,7 +118,9 @@ class Publishing:
         with self._survey() as survey:
             return status_of(survey, views=views, limits=limits)
 
-    def verify(self, views: Sequence[str] | None, *, sample: int | Literal["all"]) -> VerifyReport:
+    def verify(
+        self, views: Sequence[str] | None, *, sample: int | Literal["all"], repair: bool
+    ) -> VerifyReport:
         """Compare the online values with the warehouse."""
         from featurestore.online.client import OnlineClient
         from sync.verify import verify_views
@@ -130,7 +132,7 @@ class Publishing:
 
         with self._survey() as survey:
             rows = None if sample == "all" else sample
-            return verify_views(survey, reader, views=views, sample=rows)
+            return verify_views(survey, reader, views=views, sample=rows, repair=repair)
 
     def purge(self, view: str | None, *, dry_run: bool) -> PurgeReport:
         """Remove a view, or the whole project, from the online store."""

@@ -58,6 +58,16 @@ class Publisher:
         """Delete rows, unless the server holds a newer one than was published before."""
         self._send(RowBatch("delete", keys, (previous,)))
 
+    def replace(
+        self, keys: ByteColumn, values: ByteColumn, damaged: ByteColumn, expiry: bytes
+    ) -> None:
+        """Write rows where the server still holds the damaged ones."""
+        self._send(RowBatch("replace", keys, (values, damaged), expiry))
+
+    def discard(self, keys: ByteColumn, damaged: ByteColumn) -> None:
+        """Delete rows where the server still holds the damaged ones."""
+        self._send(RowBatch("discard", keys, (damaged,)))
+
     def unlink(self, keys: Sequence[bytes]) -> None:
         """Delete rows, no matter what they hold."""
         self._send(RowBatch("unlink", from_pieces(keys)))

@@ -20,13 +20,16 @@ LOST = -1
 
 # The codec owns the format's version. The scripts get it as two Lua locals: the first byte of a row
 # lies between them.
-_FORMAT = f"local least, most = {FORMAT_VERSION << 4}, {(FORMAT_VERSION << 4) + MARKS[FORMAT_VERSION][-1]}"
+_FIRST = [FORMAT_VERSION << 4 | marks for marks in MARKS[FORMAT_VERSION]]
+_FORMAT = f"local least, most = {_FIRST[0]}, {_FIRST[-1]}"
 
 _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "overwrite": ("put", "overwrite"),
         "newest": ("put", "compare", "newest"),
         "delete": ("compare", "delete"),
+        "discard": ("discard",),
+        "replace": ("put", "replace"),
         "unlink": ("unlink",),
     }
 )

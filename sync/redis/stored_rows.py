@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from featurestore.online.checksums import CHECKSUM_BYTES
+from featurestore.online.checksums import CHECKSUM_BYTES, unsound_places
 from featurestore.online.key_values import from_text, key_writer
 from featurestore.online.keys import entity_key, row_prefix, split_key
 from featurestore.online.online_types import OnlineType, online_type
 from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.read_many import key_reader
 from featurestore.online.row_format import CREATED, LONG, NULLS, header_size
 from featurestore.online.schema import Schema
 from sync.redis.key_scan import keys_with
 from sync.warehouse.publication import Publication
 
 __all__ = [
+    "damaged_among",
     "key_columns",
     "key_of",
     "memory_of",
@@ -38,6 +40,13 @@ def row_keys(client: RedisCommands, project: str, view: str) -> Iterator[bytes]:
     """Yield the keys of a view's rows; a key may come twice while the server rehashes."""
     # The prefix is percent-encoded, so it has no characters that are special in a pattern.
     yield from keys_with(client, row_prefix(project, view))
+
+
+def damaged_among(client: RedisCommands, keys: Sequence[bytes]) -> tuple[list[int], list[bytes]]:
+    """Return the places of the keys whose rows in Redis are damaged, and the bytes of these rows."""
+    found = key_reader(client)(keys) if keys else []
+    damaged = {place: found[place] for place in sorted(unsound_places(keys, found))}
+    return [*damaged], [row for row in damaged.values() if row is not None]
 
 
 def key_of(project: str, publication: Publication, row: Mapping[str, Any]) -> str:

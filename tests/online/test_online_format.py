@@ -146,7 +146,9 @@ def test_the_client_reads_the_row_of_the_vector(vector):
     """The package's decoder gives the vector's values and timestamps."""
     raw = bytes.fromhex(vector["row"])
 
-    row = Decoder.all_of(Schema.from_json(vector["schema"]))[raw[:HEAD]].decode(raw, vector["key"].encode())
+    row = Decoder.all_of(Schema.from_json(vector["schema"]))[raw[:HEAD]].decode(
+        raw, vector["key"].encode()
+    )
 
     assert [vector[name] for name in STAMPS] == [row.event, row.created, row.end]
     assert texts(value for *_, value in columns(vector, "features")) == texts(row.values)

@@ -1,0 +1,63 @@
+"""Publishes damaged rows again, as they were published last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sync.publish import replace_damaged
+from sync.safety.diagnosis import PublicationState
+from sync.safety.lock import sync_lock
+from sync.selection import publication_of
+from sync.survey import Survey
+from sync.sync_run import SyncRun
+from sync.warehouse.change_detection import same_entity
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["repair_rows"]
+
+_DAMAGED = "_featurestore_damaged"
+
+
+def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) -> int:
+    """Publish damaged rows of a view again, from the ledger's table of published rows.
+
+    A row that changed since it was found damaged stays as it is.
+
+    Args:
+        survey: Both sides.
+        view: The feature view's name.
+        damaged: The rows, with the join keys as columns.
+
+    Returns:
+        The number of rows written; 0 if the next sync publishes every row anyway.
+
+    Raises:
+        SyncLocked: A sync is running.
+    """
+    import pyarrow as pa
+
+    declared = survey.registry.view(view)
+    with sync_lock(survey.client, survey.project) as lease:
+        publication = publication_of(declared, survey.warehouse, survey.now)
+        # Under the lock: a sync may have changed the ledger since the rows were compared.
+        if survey.diagnosis(publication).state is not PublicationState.OK:
+            return 0
+        run = SyncRun(
+            registry=survey.registry,
+            warehouse=survey.warehouse,
+            client=survey.client,
+            ledger=survey.ledger,
+            now=survey.now,
+            lease=lease,
+        )
+        found = survey.warehouse.upload(_DAMAGED, pa.Table.from_batches(damaged))
+        same = same_entity(publication, "published", "damaged") or "TRUE"
+        table = survey.ledger.published(view)
+        rows = (
+            f"SELECT published.* FROM {table} AS published"
+            f" WHERE EXISTS (SELECT 1 FROM {found} AS damaged WHERE {same})"
+        )
+        return replace_damaged(run, publication, rows)
