@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from featurestore.online.checksums import with_checksum
 from sync.verify import _same
 from tests.support.sync_project import MANY_TYPES, NOW, PLANES, ROUTES, WEATHER, SyncProject, day
 from tests.sync.test_job import fill
@@ -70,17 +71,18 @@ def test_a_value_that_differs_is_found(verify, project, redis_client):
     key = "fs:shop:plane_status:{N1}"
     raw = redis_client.get(key)
     assert "é✈".encode() in raw
-    redis_client.set(key, raw.replace("é".encode(), b"ee"))
+    changed = raw[:-4].replace("é".encode(), b"ee")
+    redis_client.set(key, with_checksum(key.encode(), changed))
     found = verify()["plane_status"]
 
     assert [(("N1",), "note", "é✈", "ee✈")] == shown(found)
 
 
 def test_an_expired_row_under_a_wrong_time_is_found(verify, redis_client):
-    """A row whose event timestamp is damaged is expired for its readers."""
+    """A sound row with an old event timestamp is expired for its readers."""
     key = "fs:shop:plane_status:{N1}"
     raw = redis_client.get(key)
-    redis_client.set(key, raw[:5] + bytes(8) + raw[13:])
+    redis_client.set(key, with_checksum(key.encode(), raw[:5] + bytes(8) + raw[13:-4]))
 
     assert {"EXPIRED"} == {found for _, _, _, found in shown(verify()["plane_status"])}
 
