@@ -43,6 +43,7 @@ __all__ = [
     "DefinitionProblems",
     "EntityFrameError",
     "FeatureStoreError",
+    "ForeignOwner",
     "ManifestError",
     "ManifestInvalid",
     "ManifestNotFound",
@@ -287,6 +288,10 @@ class UnsupportedOnlineType(OnlineStoreError):
 
 class SyncError(FeatureStoreError):
     """A sync did not finish. Published rows stay valid, and the next run publishes the rest."""
+
+
+class ForeignOwner(SyncError):
+    """Another identity publishes the same project to the same Redis."""
 
 
 class SyncLocked(SyncError):

@@ -27,6 +27,7 @@ def dry_run(
     full: bool = False,
     since: datetime | None = None,
     brake: Brake = DEFAULT_BRAKE,
+    take_over: bool = False,
 ) -> SyncReport:
     """Count the rows that a sync would write and delete, and estimate the memory they would take.
 
@@ -38,7 +39,15 @@ def dry_run(
         full: Publish every row, not only the changes.
         since: Compare only the entities with an event since then.
         brake: How many rows, and how many views, the sync may delete.
+        take_over: The sync may replace all that another identity published.
+
+    Raises:
+        ForeignOwner: Another identity publishes the project, so the sync would be refused.
     """
+    if not take_over:
+        survey.ownership.refuse_foreign(survey.project)
+    elif survey.ownership.held != survey.ownership.own:
+        full, brake = True, replace(brake, released=True)
     started = time.monotonic()
     publications = chosen_publications(
         survey.registry, survey.warehouse, survey.now, views=views, since=since
@@ -47,7 +56,11 @@ def dry_run(
     reports = timed_reports(steps, partial(_explain, survey))
     seconds = time.monotonic() - started
     return SyncReport(
-        project=survey.project, as_of=survey.now, seconds=seconds, views=reports, dry_run=True
+        project=survey.registry.project,
+        as_of=survey.now,
+        seconds=seconds,
+        views=reports,
+        dry_run=True,
     )
 
 

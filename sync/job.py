@@ -57,7 +57,8 @@ from sync.redis.metadata import (
 from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport, held_back_report
 from sync.safety.diagnosis import PART_LOST, PublicationState
-from sync.safety.lock import sync_lock
+from sync.safety.identity import Identity
+from sync.safety.ownership import Ownership, note_own_rows, ownership_lock
 from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_publications
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
@@ -76,12 +77,14 @@ def run_sync(
     registry: Registry,
     warehouse: Warehouse,
     client: RedisCommands,
+    ledger: Ledger,
+    identity: Identity,
     *,
     views: Sequence[str] | None = None,
     full: bool = False,
     since: datetime | None = None,
     now: datetime | None = None,
-    ledger_schema: str = "main",
+    take_over: bool = False,
     progress: Callable[[ProgressEvent], None] | None = None,
     brake: Brake = DEFAULT_BRAKE,
 ) -> SyncReport:
@@ -93,17 +96,20 @@ def run_sync(
         registry: The project's definitions.
         warehouse: The warehouse, open for writing.
         client: The online store.
+        ledger: The record of what was published; its tables are created.
+        identity: Who publishes.
         views: The views to publish; by default every view that is `online`, and then views that
             were published and are no longer declared are removed too.
         full: Publish every row, not only the changes.
         since: Compare only the entities with an event since then. Earlier changes and deletions
             are left to a run without it.
         now: The moment whose newest rows are published; by default the clock's.
-        ledger_schema: The warehouse schema of the ledger.
+        take_over: Replace all that another identity published; then all views must be published.
         progress: Called with each progress event.
         brake: How many rows, and how many views, may be deleted.
 
     Raises:
+        ForeignOwner: Another identity publishes the project; nothing was changed.
         FeatureStoreError: The sync failed. Published rows stay valid, and the next run publishes
             the rest.
     """
@@ -111,13 +117,15 @@ def run_sync(
     as_of = now or datetime.now(UTC)
     # Before the lock: a bad definition needs no lock to be found.
     publications = chosen_publications(registry, warehouse, as_of, views=views, since=since)
-    with sync_lock(client, registry.project) as lease:
+    project = registry.online_name
+    with ownership_lock(client, project, ledger, identity, take_over=take_over) as lease:
         run = SyncRun(
             registry=registry,
             warehouse=warehouse,
             client=client,
-            ledger=Ledger(warehouse, ledger_schema, registry.project),
+            ledger=ledger,
             now=as_of,
+            ownership=Ownership(identity, identity),
             lease=lease,
             progress=progress or ignore_progress,
             replication_ids=replication_ids(client),
@@ -173,6 +181,7 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     announce_schema(run.lease, name, schema)
     written = publish_everything(run, publication, rows)
     deleted = delete_orphans(run, publication) if may_have_orphans else 0
+    note_own_rows(run.lease, name)
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
     # Last: until all rows are new, a reader needs the old schemas.
     delete_old_schemas(run.client, run.lease, name, schema)

@@ -21,7 +21,9 @@ from sync.redis.key_scan import keys_with
 from sync.redis.stored_rows import row_keys
 from sync.removal import remove_view
 from sync.safety.fences import remove_fences
-from sync.safety.lock import lock_key, sync_lock
+from sync.safety.identity import Identity
+from sync.safety.lock import lock_key
+from sync.safety.ownership import Ownership, ownership_lock
 from sync.selection import published_names
 from sync.sync_run import SyncRun
 from sync.warehouse.ledger import Ledger
@@ -75,7 +77,7 @@ def plan_purge(
     Raises:
         UnknownFeatureView: The view is neither declared nor published.
     """
-    project = registry.project
+    project = registry.online_name
     found = [
         PurgedView(name, sum(1 for _ in row_keys(client, project, name)))
         for name in _names(registry, client, ledger, view)
@@ -88,6 +90,8 @@ def purge(
     warehouse: Warehouse,
     client: RedisCommands,
     ledger: Ledger,
+    identity: Identity,
+    *,
     view: str | None = None,
 ) -> PurgeReport:
     """Remove the rows and metadata of one view, or everything that the project has in Redis.
@@ -97,20 +101,23 @@ def purge(
         warehouse: The warehouse, open for writing.
         client: The online store.
         ledger: The record of what was published; its entries are deleted.
+        identity: Who purges.
         view: The view; by default the whole project.
 
     Raises:
         UnknownFeatureView: The view is neither declared nor published.
         SyncLocked: A sync of the project is running.
+        ForeignOwner: Another identity publishes the project; nothing was changed.
     """
-    project = registry.project
-    with sync_lock(client, project) as lease:
+    project = registry.online_name
+    with ownership_lock(client, project, ledger, identity) as lease:
         run = SyncRun(
             registry=registry,
             warehouse=warehouse,
             client=client,
             ledger=ledger,
             now=datetime.now(UTC),
+            ownership=Ownership(identity, identity),
             lease=lease,
         )
         names = _names(registry, client, ledger, view)
@@ -123,15 +130,15 @@ def purge(
 def _names(
     registry: Registry, client: RedisCommands, ledger: Ledger, view: str | None
 ) -> list[str]:
-    known = published_names(client, ledger, registry.project)
+    known = published_names(client, ledger, registry.online_name)
     if view is None:
-        return sorted(known | set(_views_with_rows(client, registry.project)))
+        return sorted(known | set(_views_with_rows(client, registry.online_name)))
     if view in known:
         return [view]
     try:
         return [registry.view(view).name]
     except UnknownFeatureView:
-        if next(row_keys(client, registry.project, view), None) is not None:
+        if next(row_keys(client, registry.online_name, view), None) is not None:
             return [view]
         raise
 

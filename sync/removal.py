@@ -9,6 +9,7 @@ from sync.redis.metadata import schema_key, view_key, views_key
 from sync.redis.publisher import publishing
 from sync.redis.stored_rows import row_keys
 from sync.safety.canaries import remove_canaries
+from sync.safety.ownership import note_own_rows
 from sync.sync_run import SyncRun
 from sync.warehouse.publication import Publication
 
@@ -38,6 +39,7 @@ def remove_view(run: SyncRun, view: str) -> int:
     deleted = _unlink(run, row_keys(run.client, run.project, view))
     run.lease.run("DEL", [view_key(run.project, view), schema_key(run.project, view)])
     remove_canaries(run.client, run.project, view)
+    note_own_rows(run.lease, view)
     run.lease.run("SREM", [views_key(run.project)], view)
     return deleted
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sync.publish import replace_damaged
 from sync.safety.diagnosis import PublicationState
-from sync.safety.lock import sync_lock
+from sync.safety.ownership import ownership_lock
 from sync.selection import publication_of
 from sync.survey import Survey
 from sync.sync_run import SyncRun
@@ -36,11 +36,13 @@ def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) ->
 
     Raises:
         SyncLocked: A sync is running.
+        ForeignOwner: Another identity publishes the project.
     """
     import pyarrow as pa
 
     declared = survey.registry.view(view)
-    with sync_lock(survey.client, survey.project) as lease:
+    own = survey.ownership.own
+    with ownership_lock(survey.client, survey.project, survey.ledger, own) as lease:
         publication = publication_of(declared, survey.warehouse, survey.now)
         # Under the lock: a sync may have changed the ledger since the rows were compared.
         if survey.diagnosis(publication).state is not PublicationState.OK:
@@ -51,6 +53,7 @@ def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) ->
             client=survey.client,
             ledger=survey.ledger,
             now=survey.now,
+            ownership=survey.ownership,
             lease=lease,
         )
         found = survey.warehouse.upload(_DAMAGED, pa.Table.from_batches(damaged))

@@ -13,6 +13,7 @@ from sync.redis.stored_rows import key_of, row_keys, sampled_memory
 from sync.row_counts import newest_event, published_counts
 from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.lock import lock_key
+from sync.safety.ownership import views_taken_over
 from sync.selection import chosen_views, publication_of, published_names, undeclared_views
 from sync.status_report import Level, StatusReport, ViewStatus
 from sync.survey import Survey
@@ -50,13 +51,23 @@ def status_of(
     """
     chosen = chosen_views(survey.registry, views)
     statuses = [_judged(survey, view, limits) for view in chosen]
-    if views is None:
+    # Views of another identity are not left over: its project may well declare them.
+    if views is None and not survey.ownership.is_foreign:
         names = [view.name for view in chosen]
         others = undeclared_views(survey.client, survey.ledger, survey.project, names)
         published = published_names(survey.client, survey.ledger, survey.project)
-        held_back = DEFAULT_BRAKE.refuses_removals(others, published)
-        statuses += [_leftover(view, held_back) for view in others]
-    return StatusReport(survey.project, survey.now, _running(survey), tuple(statuses))
+        taken = views_taken_over(survey.client, survey.project)
+        held_back = DEFAULT_BRAKE.refuses_removals(set(others) - taken, published)
+        statuses += [_leftover(view, "" if view in taken else held_back) for view in others]
+    return StatusReport(
+        project=survey.registry.project,
+        now=survey.now,
+        running=_running(survey),
+        views=tuple(statuses),
+        online_name=survey.project,
+        owner=survey.ownership.held,
+        own=survey.ownership.own,
+    )
 
 
 def _running(survey: Survey) -> str:
@@ -115,6 +126,8 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
 def _state(
     survey: Survey, view: str, found: Diagnosis, *, empty: bool
 ) -> tuple[PublicationState, str]:
+    if survey.ownership.is_foreign:
+        return found.state, found.reason
     held_back = survey.ledger.held_back(view)
     # Without rows online, as after a flush, the next sync has nothing to delete: the hold is over.
     if held_back and next(row_keys(survey.client, survey.project, view), None) is not None:

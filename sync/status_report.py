@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sync.safety.diagnosis import PublicationState
+from sync.safety.identity import Identity
 
 __all__ = ["Level", "StatusReport", "ViewStatus"]
 
@@ -55,7 +56,7 @@ class ViewStatus:
     next_expiry: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The status of a project.
 
@@ -64,12 +65,18 @@ class StatusReport:
         now: The moment that ages are measured at.
         running: The holder of the lock; empty if no sync is running.
         views: One status per view.
+        online_name: The project's name in Redis: its namespace, if it has one.
+        owner: The identity that publishes the project to Redis; None if it was never published.
+        own: The identity of this run, which may sync if it is the owner or none exists.
     """
 
     project: str
     now: datetime
     running: str
     views: tuple[ViewStatus, ...]
+    online_name: str
+    owner: Identity | None
+    own: Identity
 
     @property
     def level(self) -> Level:

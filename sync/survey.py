@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,8 @@ from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.sql.latest_rows import NEWEST_EVENT
 from featurestore.warehouse.protocol import Warehouse
-from sync.safety.diagnosis import Diagnosis, PublicationState, diagnose
+from sync.safety.diagnosis import OTHER_IDENTITY, Diagnosis, PublicationState, diagnose
+from sync.safety.ownership import Ownership
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication, quoted
 
@@ -32,6 +33,7 @@ class Survey:
         client: The online store.
         ledger: The record of what was published.
         now: The moment whose newest rows count.
+        ownership: Who publishes the project to the online store.
     """
 
     registry: Registry
@@ -39,16 +41,20 @@ class Survey:
     client: RedisCommands
     ledger: Ledger
     now: datetime
+    ownership: Ownership
 
     @property
     def project(self) -> str:
-        """The dbt project."""
-        return self.registry.project
+        """The project, as its keys in Redis and its ledger name it."""
+        return self.registry.online_name
 
     def diagnosis(self, publication: Publication) -> Diagnosis:
         """Compare the ledger with Redis for one view."""
         entry = self.ledger.read(publication.name)
-        return diagnose(self.client, self.project, publication, entry)
+        found = diagnose(self.client, self.project, publication, entry)
+        if self.ownership.is_foreign:
+            return replace(found, state=PublicationState.FOREIGN, reason=OTHER_IDENTITY)
+        return found
 
     def last_publication(
         self, view: str, found: Diagnosis

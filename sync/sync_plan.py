@@ -11,11 +11,22 @@ from typing import TypeAlias
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
+from sync.safety.ownership import views_taken_over
 from sync.selection import published_names, undeclared_views
 from sync.survey import Survey
 from sync.warehouse.publication import Publication
 
-__all__ = ["PlanStep", "SyncMode", "ViewRemoval", "ViewSync", "plan_sync", "timed_reports"]
+__all__ = [
+    "TAKEN_OVER",
+    "PlanStep",
+    "SyncMode",
+    "ViewRemoval",
+    "ViewSync",
+    "plan_sync",
+    "timed_reports",
+]
+
+TAKEN_OVER = "another identity published it before"
 
 
 class SyncMode(StrEnum):
@@ -89,9 +100,10 @@ def plan_sync(
     if remove_undeclared:
         names = [publication.name for publication in publications]
         gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
-        held_back = brake.refuses_removals(gone, published)
+        taken = views_taken_over(survey.client, survey.project)
+        held_back = brake.refuses_removals(set(gone) - taken, published)
         for view in gone:
-            yield ViewRemoval(view, held_back)
+            yield ViewRemoval(view, "" if view in taken else held_back)
 
 
 def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: bool) -> ViewSync:
@@ -101,12 +113,14 @@ def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: 
     else:
         mode = SyncMode.CHANGES
         publication = publication.compared_with(found.online.as_of)
+    # The brake is for rows of this identity; a take-over replaces the other's rows.
+    taken = publication.name in views_taken_over(survey.client, survey.project)
     return ViewSync(
         publication=publication,
         mode=mode,
-        reason=found.reason,
+        reason=TAKEN_OVER if taken else found.reason,
         diagnosis=found,
-        limit=brake.limit_of(publication.view),
+        limit=None if taken else brake.limit_of(publication.view),
     )
 
 

@@ -55,7 +55,7 @@ def verify_views(
     """
     chosen = chosen_views(survey.registry, views)
     verdicts = [_verdict(survey, reader, view.name, sample, repair=repair) for view in chosen]
-    return VerifyReport(survey.project, tuple(verdicts))
+    return VerifyReport(survey.registry.project, tuple(verdicts))
 
 
 def _verdict(
@@ -89,6 +89,9 @@ def _compared(
     found = survey.diagnosis(publication)
     as_of, synced_at = survey.last_publication(name, found)
     verdict = ViewVerdict(name, as_of)
+    if survey.ownership.is_foreign:
+        verdict.problem = f"the rows are not this project's: {found.reason}"
+        return verdict
     if as_of is None or synced_at is None:
         verdict.problem = f"the view is not online: {found.reason or found.state}"
         return verdict

@@ -82,6 +82,10 @@ def status_command(
 
 def _print_status(report: StatusReport) -> None:
     print_columns(_COLUMNS, report.views, right=("rows", "memory"))
+    if report.owner is not None:
+        note(f"Published as '{report.online_name}' by {report.owner}.")
+    if report.owner not in (None, report.own):
+        note(f"This run is another identity, which cannot sync: {report.own}.")
     if report.running:
         note(f"A sync is running, or died within the last minute: {report.running}.")
     for view in report.views:

@@ -81,6 +81,14 @@ def sync_command(
             " all views.",
         ),
     ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="Replace all that another identity published to this Redis; it cannot sync from"
+            " then on.",
+        ),
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -104,6 +112,7 @@ def sync_command(
             progress=progress,
             allow_pii=allow_pii or False,
             allow_deletes=allow_deletes,
+            take_over=take_over,
         )
     if format_ is Format.JSON and quiet:
         typer.echo(_one_line(report))

@@ -56,7 +56,7 @@ class ProjectState:
 
     def online_keys(self, view: FeatureView) -> str:
         """Return the prefix of a view's online keys; empty if the view is not online."""
-        return row_prefix(self.registry.project, view.name) if view.online else ""
+        return row_prefix(self.registry.online_name, view.name) if view.online else ""
 
 
 def comparison_remark(old: ProjectState, new: ProjectState) -> str:

@@ -215,7 +215,7 @@ class OnlineClient:
             self._async = None
 
     def _schemas_key(self, view: str) -> str:
-        return metadata_key(self._registry.project, "schema", view)
+        return metadata_key(self._registry.online_name, "schema", view)
 
     def _unknown(self, request: ResolvedRequest) -> list[str]:
         if request in self._ready:
@@ -248,7 +248,7 @@ class OnlineClient:
                 remedy="Leave it out of the request, or declare it online.",
             )
         return OnlineStoreError(
-            f"The feature view '{view}' of project '{self._registry.project}' has not been"
+            f"The feature view '{view}' of project '{self._registry.online_name}' has not been"
             f" published to {address(self._url)}.",
             remedy="Run `featurestore sync`.",
         )

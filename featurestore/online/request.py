@@ -92,7 +92,7 @@ def plan_views(
                 names=names,
                 types={name: kind or "null" for name, (_, kind) in zip(names, wanted, strict=True)},
                 ttl=None if view.ttl is None else view.ttl // _MICROSECOND,
-                prefix=row_prefix(registry.project, view.name),
+                prefix=row_prefix(registry.online_name, view.name),
                 # One object for views that read equal keys, so that each request writes them once.
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
                 layout=tuple(key for key, _ in schema.keys),

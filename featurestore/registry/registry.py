@@ -33,11 +33,12 @@ class Registry:
     """All definitions of a project, by name, sorted.
 
     Attributes:
-        project: The dbt project's name, which every online key contains.
+        project: The dbt project's name.
         dialect: The warehouse's dialect, by sqlglot's name.
         problems: The errors in the definitions. A registry with problems serves no features.
         latest: The full name of the latest version of each versioned view. A name without a version
             means the latest version, as in dbt's `ref()`.
+        namespace: The name that replaces the project's in online keys; empty if none does.
     """
 
     project: str
@@ -47,6 +48,12 @@ class Registry:
     feature_services: Mapping[str, FeatureService] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     latest: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+
+    @property
+    def online_name(self) -> str:
+        """The name that every online key contains: the namespace, or else the project's name."""
+        return self.namespace or self.project
 
     def checked(self) -> Registry:
         """Return this registry if it has no problem.

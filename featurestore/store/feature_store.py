@@ -290,6 +290,7 @@ class FeatureStore:
         progress: Callable[[ProgressEvent], None] | None = None,
         allow_pii: AllowPii = False,
         allow_deletes: bool = False,
+        take_over: bool = False,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 
@@ -307,11 +308,14 @@ class FeatureStore:
             allow_deletes: Delete however many rows the warehouse no longer has. By default a view
                 is held back if the sync would delete more than half of its rows in Redis, or more
                 than its `max_deletes`; the other views are published.
+            take_over: If another identity (another warehouse, schema or target) publishes this
+                project to this Redis, replace all that it published. It cannot sync from then on.
 
         Returns:
             What was done, per view. Its `held_back` names the views that were held back, and why.
 
         Raises:
+            ForeignOwner: Another identity publishes this project to this Redis.
             SyncError: The sync could not finish; the next run heals it.
             UnsupportedDialect: A sync cannot keep its ledger in this warehouse.
         """
@@ -323,6 +327,7 @@ class FeatureStore:
             progress=progress,
             allow_pii=allow_pii,
             allow_deletes=allow_deletes,
+            take_over=take_over,
         )
 
     def status(
@@ -370,6 +375,7 @@ class FeatureStore:
         Raises:
             UnknownFeatureView: No view of this name is declared or was ever published.
             SyncLocked: A sync of the project is running.
+            ForeignOwner: Another identity publishes this project to this Redis.
         """
         return self._publishing.purge(view, dry_run=dry_run)
 

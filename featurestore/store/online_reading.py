@@ -31,7 +31,7 @@ class OnlineReading:
         from featurestore.online.client import OnlineClient
 
         session = self._session
-        return OnlineClient(session.registry, session.redis_url, now=session.now)
+        return OnlineClient(session.online_registry, session.redis_url, now=session.now)
 
     def get(
         self,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from featurestore.errors import FeatureStoreError, UnsupportedDialect
 from featurestore.governance.personal_data import AllowPii, as_published, publishable
@@ -18,12 +18,15 @@ from featurestore.warehouse import missing_ledger
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
+    from featurestore.warehouse.protocol import Warehouse
     from sync.brake import Brake
     from sync.purge import PurgeReport
     from sync.report import ProgressEvent, SyncReport
+    from sync.safety.identity import Identity
     from sync.status import StatusReport
     from sync.survey import Survey
     from sync.verify import VerifyReport
+    from sync.warehouse.ledger import Ledger
 
 __all__ = ["Publishing"]
 
@@ -44,15 +47,23 @@ class Publishing:
         progress: Callable[[ProgressEvent], None] | None,
         allow_pii: AllowPii,
         allow_deletes: bool,
+        take_over: bool,
     ) -> SyncReport:
         """Publish the newest row of each entity, or return the report of a dry run."""
+        if take_over:
+            _refuse_part(views, since)
         registry, personal = publishable(self._publishable(), allow_pii, views)
-        moment = self._moment(since, full=full)
-        brake = self._brake(released=allow_deletes)
+        choices: dict[str, Any] = {
+            "views": views,
+            "full": full,
+            "since": self._moment(since, full=full),
+            "brake": self._brake(released=allow_deletes),
+            "take_over": take_over,
+        }
         if dry_run:
-            report = self._dry_run(registry, views, brake, full=full, since=moment)
+            report = self._dry_run(registry, choices)
         else:
-            report = self._run(registry, views, brake, full=full, since=moment, progress=progress)
+            report = self._run(registry, choices, progress)
         return replace(report, personal_data=personal)
 
     def _brake(self, *, released: bool) -> Brake:
@@ -64,11 +75,7 @@ class Publishing:
     def _run(
         self,
         registry: Registry,
-        views: Sequence[str] | None,
-        brake: Brake,
-        *,
-        full: bool,
-        since: datetime | None,
+        choices: Mapping[str, Any],
         progress: Callable[[ProgressEvent], None] | None,
     ) -> SyncReport:
         from featurestore.online.redis.connection import connect_redis
@@ -76,33 +83,23 @@ class Publishing:
 
         session = self._session
         with session.warehouse(write=True) as warehouse, connect_redis(session.redis_url) as redis:
+            ledger = self._ledger(registry, warehouse)
             return run_sync(
                 registry,
                 warehouse,
                 redis,
-                views=views,
-                full=full,
-                since=since,
+                ledger,
+                self._identity(registry, ledger),
                 now=session.now(),
-                ledger_schema=session.ledger_schema,
                 progress=progress,
-                brake=brake,
+                **choices,
             )
 
-    def _dry_run(
-        self,
-        registry: Registry,
-        views: Sequence[str] | None,
-        brake: Brake,
-        *,
-        full: bool,
-        since: datetime | None,
-    ) -> SyncReport:
+    def _dry_run(self, registry: Registry, choices: Mapping[str, Any]) -> SyncReport:
         from sync.dry_run import dry_run
 
         with self._survey() as survey:
-            surveyed = replace(survey, registry=registry)
-            return dry_run(surveyed, views=views, full=full, since=since, brake=brake)
+            return dry_run(replace(survey, registry=registry), **choices)
 
     def status(
         self,
@@ -125,7 +122,7 @@ class Publishing:
         from featurestore.online.client import OnlineClient
         from sync.verify import verify_views
 
-        registry, url = self._session.registry, self._session.redis_url
+        registry, url = self._session.online_registry, self._session.redis_url
 
         def reader(moment: datetime) -> OnlineClient:
             return OnlineClient(registry, url, now=lambda: moment)
@@ -138,37 +135,52 @@ class Publishing:
         """Remove a view, or the whole project, from the online store."""
         from featurestore.online.redis.connection import connect_redis
         from sync.purge import plan_purge, purge
-        from sync.warehouse.ledger import Ledger
+        from sync.safety.ownership import read_ownership
 
         session, registry = self._session, self._publishable()
         warehouse = session.warehouse(write=not dry_run)
         with warehouse, connect_redis(session.redis_url) as redis:
-            ledger = Ledger(warehouse, session.ledger_schema, registry.project, write=not dry_run)
+            ledger = self._ledger(registry, warehouse)
+            identity = self._identity(registry, ledger)
             if dry_run:
+                found = read_ownership(redis, registry.online_name, identity)
+                found.refuse_foreign(registry.online_name)
                 return plan_purge(registry, redis, ledger, view)
-            return purge(registry, warehouse, redis, ledger, view)
+            return purge(registry, warehouse, redis, ledger, identity, view=view)
 
     @contextmanager
     def _survey(self) -> Iterator[Survey]:
         """Open both sides for reading; the registry has the personal data that was published."""
         from featurestore.online.redis.connection import connect_redis
+        from sync.safety.ownership import read_ownership
         from sync.survey import Survey
-        from sync.warehouse.ledger import Ledger
         from sync.warehouse.publication import columns_in_layout
 
         session, registry = self._session, self._publishable()
         with session.warehouse() as warehouse, connect_redis(session.redis_url) as redis:
-            ledger = Ledger(warehouse, session.ledger_schema, registry.project, write=False)
+            ledger = self._ledger(registry, warehouse)
+            identity = self._identity(registry, ledger)
+            ownership = read_ownership(redis, registry.online_name, identity)
             entries = {view: ledger.read(view) for view in ledger.views()}
             columns = {
                 view: columns_in_layout(entry.layout) for view, entry in entries.items() if entry
             }
             registry = as_published(registry, columns)
-            yield Survey(registry, warehouse, redis, ledger, session.now())
+            yield Survey(registry, warehouse, redis, ledger, session.now(), ownership)
+
+    def _ledger(self, registry: Registry, warehouse: Warehouse) -> Ledger:
+        from sync.warehouse.ledger import Ledger
+
+        return Ledger(warehouse, self._session.ledger_schema, registry.online_name)
+
+    def _identity(self, registry: Registry, ledger: Ledger) -> Identity:
+        from sync.safety.identity import Identity
+
+        return Identity.of(registry.project, self._session.profile, ledger.database_id)
 
     def _publishable(self) -> Registry:
         """Return the registry if the sync can keep its ledger in the warehouse."""
-        registry = self._session.registry
+        registry = self._session.online_registry
         missing = missing_ledger(registry.dialect)
         if missing is not None:
             raise UnsupportedDialect(
@@ -187,6 +199,14 @@ class Publishing:
         if isinstance(since, timedelta):
             return self._session.now() - since
         return since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+
+
+def _refuse_part(views: Sequence[str] | None, since: object) -> None:
+    if views is not None or since is not None:
+        raise FeatureStoreError(
+            "`take_over` publishes all views in full, so it excludes `views` and `since`.",
+            remedy="Leave them out.",
+        )
 
 
 def _duration(given: str | timedelta | None) -> timedelta | None:

@@ -92,6 +92,15 @@ class Session:
         """
         return self.declared.checked()
 
+    @cached_property
+    def online_registry(self) -> Registry:
+        """The registry without problems, under the project's name in Redis.
+
+        Raises:
+            DefinitionProblems: A definition is wrong; all problems are listed.
+        """
+        return self.registry
+
     @property
     def ledger_schema(self) -> str:
         """The schema that holds the ledger of publications: the one that dbt builds in."""

@@ -10,8 +10,9 @@ from sync.redis.metadata import OnlineMetadata, read_metadata
 from sync.warehouse.ledger_entries import LedgerEntry
 from sync.warehouse.publication import Publication
 
-__all__ = ["PART_LOST", "Diagnosis", "PublicationState", "diagnose"]
+__all__ = ["OTHER_IDENTITY", "PART_LOST", "Diagnosis", "PublicationState", "diagnose"]
 
+OTHER_IDENTITY = "another identity publishes it"
 PART_LOST = "a part of the online store lost its data"
 
 

@@ -119,10 +119,22 @@ class Lease:
         Raises:
             SyncError: The lock was lost; the command was not executed.
         """
+        return self.run_script("run_locked", keys, command, *arguments)
+
+    def run_script(self, name: str, keys: Sequence[str | bytes], *arguments: str | bytes) -> Any:
+        """Run a script of this room; its first key is the lock, its first argument the token.
+
+        Args:
+            name: The script, which answers LOCKLOST without the lock.
+            keys: Its other keys.
+            arguments: Its other arguments.
+
+        Raises:
+            SyncError: The lock was lost; nothing was executed.
+        """
         every = [self._key, *keys]
-        words = [*every, self.token, command, *arguments]
-        script = lua_script("safety", "run_locked")
-        run = partial(self._client.eval, script, len(every), *words)
+        words = [*every, self.token, *arguments]
+        run = partial(self._client.eval, lua_script("safety", name), len(every), *words)
         try:
             return retry_while(run, RESHARD_ERRORS)
         except ResponseError as error:

@@ -4,6 +4,7 @@
                                                 is dirty
     _featurestore_confirmed                     `Confirmations`: when Redis was last up to date
     _featurestore_held_back                     `Holds`: the views that the last sync held back
+    _featurestore_database                      `DatabaseId`: a random id of the database
     _featurestore_published__<project>.<view>   `PublishedRows`: the rows as Redis has them
 
 A sync compares the newest rows with the published ones, and publishes the difference. A view is
@@ -19,6 +20,7 @@ from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import OP
 from sync.warehouse.change_finder import CHANGES, find_changes
 from sync.warehouse.confirmations import Confirmations
+from sync.warehouse.database_id import DatabaseId
 from sync.warehouse.holds import Holds
 from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
 from sync.warehouse.ledger_tables import LedgerTables
@@ -32,24 +34,30 @@ class Ledger:
     """The ledger of one project in one warehouse.
 
     Args:
-        warehouse: The warehouse, open for writing unless `write` is False.
-        schema: The schema of the tables, dbt's own by default.
-        project: The dbt project; two projects may share a schema.
-        write: Whether to create missing tables. A missing table reads as empty.
+        warehouse: The warehouse.
+        schema: The schema of the tables, dbt's own by default. A missing table reads as empty.
+        project: The dbt project, or its namespace; two projects may share a schema.
     """
 
-    def __init__(
-        self, warehouse: Warehouse, schema: str, project: str, *, write: bool = True
-    ) -> None:
+    def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
         self._tables = LedgerTables(warehouse, schema, project)
         self._entries = LedgerEntries(self._tables)
         self._confirmations = Confirmations(self._tables)
         self._holds = Holds(self._tables)
         self._published = PublishedRows(self._tables)
-        if write:
-            self._entries.create()
-            self._confirmations.create()
-            self._holds.create()
+        self._database = DatabaseId(self._tables)
+
+    def create(self) -> None:
+        """Create the tables that do not exist, before the first write."""
+        self._database.create()
+        self._entries.create()
+        self._confirmations.create()
+        self._holds.create()
+
+    @property
+    def database_id(self) -> str:
+        """The random id of the database; `create` keeps it there."""
+        return self._database.read()
 
     def views(self) -> list[str]:
         """Return the views that were published and not dropped since."""

@@ -15,7 +15,9 @@ def test_status_exits_with_1_on_error(run):
     run("sync", "--quiet")
     code, out, err = run("status")
 
-    assert (0, "") == (code, err)
+    assert 0 == code
+    assert "Published as 'shop' by project 'shop', target 'dev', warehouse.main in duckdb" in err
+    assert 1 == err.count("\n")
     assert 2 == out.count(" ok ")
     assert "2024-03-2" in out
 

@@ -122,3 +122,20 @@ def test_written_and_deleted_rows_are_told_apart(run, project):
 
     assert "plane_status: 0 written, 2 deleted\n" in err
     assert "route_load: 1 written, 0 deleted\n" in err
+
+
+def test_another_identity_is_refused_until_it_takes_over(run, project):
+    """One line, exit code 1; the flag replaces what the other published."""
+    run("sync", "--quiet")
+    project.execute('DROP TABLE "_featurestore_database"')
+    code, out, err = run("sync", "--quiet")
+    assert (1, "", 1) == (code, out, err.count("\n"))
+    assert "Error: Another identity publishes 'shop' to this Redis: project 'shop'" in err
+    assert "`featurestore sync --take-over`" in err
+    code, _, err = run("purge", "--yes")
+    assert (1, True) == (code, err.startswith("Error: Another identity publishes 'shop'"))
+    code, _, found = run("status")
+    assert (1, True) == (code, "This run is another identity, which cannot sync" in found)
+
+    assert (0, "", "") == run("sync", "--quiet", "--take-over")
+    assert 0 == run("status")[0]

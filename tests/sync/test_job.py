@@ -566,7 +566,7 @@ def test_projects_in_one_redis_never_touch_each_other(tmp_path, redis_server, re
         return {key: redis_client.dump(key) for key in keys if not key.startswith(mine)}
 
     before = of_others()
-    assert 4 * (2 * 3 + 1) == len(before)
+    assert 4 * (2 * 3 + 2) == len(before)
     project = projects[first]
     project.execute("DELETE FROM weather", "UPDATE plane_status SET delay = 99")
     project.store(redis_server).sync()

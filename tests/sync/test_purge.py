@@ -91,8 +91,8 @@ def test_other_projects_are_left_alone(tmp_path, redis_server, redis_client, nam
     one, rest = purged(store.purge("plane_status")), purged(store.purge())
 
     assert ({"plane_status": 2}, {"route_load": 1, "weather": 1}) == (one, rest)
-    # Four rows, two metadata keys of each view, and the set of all views.
-    assert 11 == len(every - set(redis_client.scan_iter()))
+    # Four rows, two metadata keys of each view, the set of all views, and the owner.
+    assert 12 == len(every - set(redis_client.scan_iter()))
     for each, project in projects.items():
         if each != name:
             assert before[each] == rows_in_redis(redis_server, each)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from featurestore.online.redis.connection import connect_redis
+from sync.safety.identity import Identity
+from sync.safety.ownership import Ownership
 from sync.selection import chosen_publications
 from sync.survey import Survey
 from sync.sync_plan import SyncMode, ViewRemoval, ViewSync, plan_sync
@@ -26,7 +28,9 @@ def survey(project, redis_server):
     """Return both sides of the project."""
     store = project.store(redis_server)
     with store.warehouse(write=True) as warehouse, connect_redis(redis_server) as client:
-        yield Survey(store.registry, warehouse, client, Ledger(warehouse, "main", "shop"), NOW)
+        ledger = Ledger(warehouse, "main", "shop")
+        own = Identity.of("shop", store.profile, ledger.database_id)
+        yield Survey(store.registry, warehouse, client, ledger, NOW, Ownership(own, own))
 
 
 def planned(survey, views=None, **options):

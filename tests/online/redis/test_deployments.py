@@ -144,6 +144,10 @@ def _whole_life(project, url):
     store.sync()
     assert all(not view.changed for view in store.sync(dry_run=True).views)
     assert_parity(project, url)
+    profiles = project.folder / "profiles.yml"
+    profiles.write_text(profiles.read_text().replace('"dev"', '"prod"'))
+    store = project.store(url)
+    assert all(view.full for view in store.sync(take_over=True).views)
     store.purge()
     assert not rows_in_redis(url, "shop")
     store.sync()

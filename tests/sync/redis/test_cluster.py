@@ -12,6 +12,7 @@ from redis.crc import key_slot
 
 from featurestore.errors import (
     FeatureStoreError,
+    ForeignOwner,
     OnlineStoreError,
     OnlineStoreUnavailable,
     SyncError,
@@ -101,6 +102,22 @@ def test_a_cluster_is_synced_read_verified_and_purged(project, cluster):
     store.purge()
     assert not rows_in_redis(cluster.url, "shop")
     assert 0 == sum(node.client().dbsize() for node in cluster.nodes)
+
+
+def test_a_cluster_is_taken_over(project, cluster, tmp_path):
+    """In one script on the node of the metadata; then only the new owner may sync."""
+    project.store(cluster.url).sync()
+    other = SyncProject(tmp_path / "other", PLANES)
+    other.insert(PLANES, ("N1", day(9), day(9), 7, 7, "other"))
+    with pytest.raises(ForeignOwner):
+        other.store(cluster.url).sync()
+    report = other.store(cluster.url).sync(take_over=True)
+
+    assert not report.held_back
+    assert_parity(other, cluster.url)
+    assert [0] == [view.changed for view in other.store(cluster.url).sync().views]
+    with pytest.raises(ForeignOwner):
+        project.store(cluster.url).sync()
 
 
 async def test_a_cluster_is_read_asynchronously(project, cluster):

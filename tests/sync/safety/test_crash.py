@@ -23,7 +23,7 @@ pytestmark = pytest.mark.whole
 
 ROOT = Path(__file__).parents[3]
 LOCK = "fs-meta:{shop}:lock"
-METADATA_KEYS = 3
+METADATA_KEYS = 4
 ENTITIES = 30_000
 KILLS = 12
 BIG = View(

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from featurestore.demo.server import embedded_server
+from featurestore.errors import ForeignOwner
 from tests.support.sync_project import (
     PLANES,
     ROUTES,
@@ -181,11 +182,13 @@ def test_a_copy_with_other_changes_is_noticed(project, redis_server, tmp_path):
     assert {OTHER} == heal(project, redis_server)
 
 
-def test_a_warehouse_rebuilt_from_nothing_takes_over(project, redis_server):
-    """The file deleted and built by dbt again: no ledger, other rows."""
+def test_a_warehouse_rebuilt_from_nothing_may_take_over(project, redis_server):
+    """The file deleted and built by dbt again: no ledger, no id, other rows."""
     project.warehouse.unlink()
     project.create(*project.views.values())
     project.insert(PLANES, ("N7", day(2), day(2), 7.0, 7, "only"))
-    report = project.store(redis_server).sync()
+    with pytest.raises(ForeignOwner):
+        project.store(redis_server).sync()
+    report = project.store(redis_server).sync(take_over=True)
     assert_parity(project, redis_server)
     assert 5 + 2 + 1 == sum(view.deleted for view in report.views)

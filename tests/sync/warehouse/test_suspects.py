@@ -331,7 +331,9 @@ def opened(project):
         def publish(view, now):
             return publication_of(store.registry.view(view.name), warehouse, now)
 
-        yield warehouse, Ledger(warehouse, "main", "shop"), publish
+        ledger = Ledger(warehouse, "main", "shop")
+        ledger.create()
+        yield warehouse, ledger, publish
 
 
 def rows_of(warehouse, query):
