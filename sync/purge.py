@@ -49,7 +49,7 @@ class PurgeReport:
     """The result of a purge.
 
     Attributes:
-        project: The dbt project.
+        project: The project, as its keys in Redis name it.
         views: One entry per view.
         dry_run: Whether nothing was removed.
     """

@@ -21,7 +21,14 @@ from featurestore.values.dbt_profile import Profile
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
-__all__ = ["Project", "load_profile", "load_project", "other_profiles"]
+__all__ = [
+    "Project",
+    "chosen_target",
+    "load_profile",
+    "load_project",
+    "other_profiles",
+    "render_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,11 @@ class Project:
     name: str
     profile: str
     target_path: Path
+
+    @property
+    def file(self) -> Path:
+        """The path of dbt_project.yml."""
+        return self.folder / "dbt_project.yml"
 
     @property
     def manifest_path(self) -> Path:
@@ -80,6 +92,31 @@ def other_profiles(project: Project, profile: Profile) -> Iterator[Profile]:
                 yield load_profile(project, target)
 
 
+def chosen_target(project: Project, target: str | None = None) -> str:
+    """Return the name of the target, and read profiles.yml only if nothing else names it.
+
+    A service that reads online features knows its target, and may lack the profile's secrets.
+
+    Args:
+        project: The dbt project.
+        target: The target; by default `DBT_TARGET`, else the profile's own default.
+
+    Raises:
+        ProfileError: The file or the profile is missing, or does not render.
+    """
+    named = target or os.environ.get("DBT_TARGET")
+    return named or _default_target(_project_profile(project), _Renderer(_profiles_file(project)))
+
+
+def render_text(text: str, path: Path) -> str:
+    """Return a text of a file with its Jinja rendered, as dbt renders profiles.yml.
+
+    Raises:
+        ProfileError: The text does not render, or names a variable that is not set.
+    """
+    return _Renderer(path)(text)
+
+
 def load_profile(project: Project, target: str | None = None) -> Profile:
     """Return one target of the project's profile, from the profiles.yml that dbt would use.
 
@@ -90,11 +127,9 @@ def load_profile(project: Project, target: str | None = None) -> Profile:
     Raises:
         ProfileError: The file, the profile or the target is missing, or does not render.
     """
-    path = _profiles_file(project)
-    profiles = _read_yaml(path, remedy="Correct it, then try `dbt debug`.")
-    profile = _pick(profiles, project.profile, "profile", path)
+    path, profile = _profiles_file(project), _project_profile(project)
     render = _Renderer(path)
-    wanted = target or os.environ.get("DBT_TARGET") or render(profile.get("target") or "default")
+    wanted = target or os.environ.get("DBT_TARGET") or _default_target(profile, render)
     outputs = profile.get("outputs")
     output = _pick(outputs if isinstance(outputs, dict) else {}, wanted, "target", path)
     settings = _render_all(output, render)
@@ -104,6 +139,16 @@ def load_profile(project: Project, target: str | None = None) -> Profile:
             f"Target '{wanted}' in {path} has no 'type'.", remedy="Name the adapter."
         )
     return Profile(project.profile, wanted, adapter, settings, project.folder)
+
+
+def _project_profile(project: Project) -> Mapping[str, Any]:
+    path = _profiles_file(project)
+    profiles = _read_yaml(path, remedy="Correct it, then try `dbt debug`.")
+    return _pick(profiles, project.profile, "profile", path)
+
+
+def _default_target(profile: Mapping[str, Any], render: _Renderer) -> str:
+    return render(profile.get("target") or "default")
 
 
 def _profiles_file(project: Project) -> Path:

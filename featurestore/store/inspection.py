@@ -60,10 +60,12 @@ class Inspection:
         from featurestore.governance.across_models.duplicates import duplicate_problems
         from featurestore.governance.deletion_limit import deletion_limit
         from featurestore.governance.naming import naming_problems, naming_rules
+        from featurestore.project.namespace import refuse_bad_namespaces
 
         declared = self._session.declared
-        # The sync reads it; a wrong limit is better found here.
+        # The sync reads both; what is wrong is better found here.
         deletion_limit(self._session.project_dir)
+        refuse_bad_namespaces(self._session.project)
         rules = {**naming_rules(self._session.project_dir), **naming}
         found = [*access_problems(declared), *naming_problems(declared, rules)]
         if not declared.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.errors import ManifestError
 from featurestore.project.manifest import Manifest, load_manifest
+from featurestore.project.namespace import chosen_namespace
 from featurestore.project.profile import Project, load_profile, load_project
 from featurestore.registry.build_registry import build_registry
 from featurestore.registry.registry import Registry
@@ -94,12 +96,13 @@ class Session:
 
     @cached_property
     def online_registry(self) -> Registry:
-        """The registry without problems, under the project's name in Redis.
+        """The registry without problems, with the project's namespace in Redis.
 
         Raises:
             DefinitionProblems: A definition is wrong; all problems are listed.
+            ProfileError: The namespace is wrong, or the target has none.
         """
-        return self.registry
+        return replace(self.registry, namespace=chosen_namespace(self.project, self.target))
 
     @property
     def ledger_schema(self) -> str:

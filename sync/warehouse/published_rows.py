@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from urllib.parse import quote
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
@@ -33,8 +34,12 @@ class PublishedRows:
 
     def named(self, view: str) -> str:
         """Return the name of a view's table, as it is written in a statement."""
-        # A dbt project's name has no full stop, so two pairs of project and view never share one.
-        return self._tables.named(_case_proof(f"{_PREFIX}{self._tables.project}.{view}"))
+        return self._tables.named(_case_proof(self._plain_name(view)))
+
+    def _plain_name(self, view: str) -> str:
+        # Encoded, a namespace has no full stop, so two pairs of it and a view never share a table.
+        project = quote(self._tables.project, safe="").replace(".", "%2E")
+        return f"{_PREFIX}{project}.{view}"
 
     def drop(self, view: str) -> None:
         """Drop a view's table."""
@@ -47,7 +52,7 @@ class PublishedRows:
         It may hold another view's rows, whose name differs in case alone. That view then lacks its
         table, so its next sync publishes all rows, and deletes those that a shared table hid.
         """
-        shared = self._tables.named(f"{_PREFIX}{self._tables.project}.{view}")
+        shared = self._tables.named(self._plain_name(view))
         if shared != self.named(view) and not self._tables.exists(self.named(view)):
             self._tables.execute(f"DROP TABLE IF EXISTS {shared}")
 
