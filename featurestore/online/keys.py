@@ -4,6 +4,7 @@
     fs-meta:{<project>}:...                 the project's metadata
     fs-guard:<project>:...:{<any>}          guards of one slot of a cluster: fences and canaries
 
+`<project>` is the dbt project's name, or the namespace that replaces it.
 Every part is percent-encoded (RFC 3986: all but letters, digits and `-._~`), so no two keys
 collide. The braces mark the hash tag of Redis Cluster: all rows of one entity share a slot, and all
 metadata of one project share another.

@@ -4,6 +4,7 @@
     fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, and `current`
     fs-meta:{<project>}:views           set: the views that may have rows
 
+`<project>` is the project's name, or its namespace. `safety.ownership` has the keys of its owner.
 In a cluster each view also has canaries, which repeat the epoch.
 """
 

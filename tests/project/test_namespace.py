@@ -87,7 +87,7 @@ def test_a_reader_needs_no_profile(declare):
     ],
 )
 def test_a_wrong_namespace(declare, namespace, message):
-    """One clear error, of `validate` too, whatever the target is."""
+    """One clear error, of `validate` too, for every target."""
     for check in (refuse_bad_namespaces, lambda project: chosen_namespace(project, "dev")):
         with pytest.raises(ProfileError, match=message):
             check(declare(namespace))
