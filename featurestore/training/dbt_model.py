@@ -6,7 +6,7 @@ As a model, the training set has lineage, tests and docs, and `dbt build` builds
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import spell_type
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import point_in_time
-from featurestore.training.dbt_refs import DbtRefs
+from featurestore.training.dbt_refs import DbtRefs, without_jinja
 from featurestore.training.entity_frame import EntityFrame
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.types import DataType, Kind
@@ -60,6 +60,8 @@ def dbt_model(
     manifest: Manifest,
     name: str,
     strategy: str | None = None,
+    *,
+    schema: Callable[[], str],
 ) -> DbtModel:
     """Return a training set as a dbt model.
 
@@ -69,16 +71,18 @@ def dbt_model(
         manifest: The project's manifest: a relation of one of its models becomes a `ref()`.
         name: The model's name.
         strategy: A shape of join to insist on.
+        schema: Asks the warehouse for the schema of a table's name without one.
 
     Raises:
-        EntityFrameError: The entity rows are a data frame.
+        EntityFrameError: The entity rows are a data frame, or read a table whose name fits two
+            models.
     """
     if frame.table is not None:
         raise EntityFrameError(
             "A dbt model cannot read a data frame.",
             remedy="Give the entity rows as SQL, a table's name or 'ref:<model>'.",
         )
-    refs = DbtRefs(manifest, plan.dialect)
+    refs = DbtRefs(manifest, plan.dialect, schema)
     joins = tuple(
         replace(join, view=replace(join.view, relation=refs.of(join.view.relation)))
         for join in plan.joins
@@ -93,7 +97,8 @@ def _yml(plan: TrainingPlan, entities: Node | None, name: str) -> str:
         {
             "name": column,
             "data_type": _spelled(data_type, plan.dialect),
-            **({"description": description} if description else {}),
+            # dbt renders the text of a yml too.
+            **({"description": without_jinja(description)} if description else {}),
         }
         for column, data_type, description in _columns(plan, entities)
     ]

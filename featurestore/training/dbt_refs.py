@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+
 from sqlglot import exp, parse_one
 
+from featurestore.errors import EntityFrameError
+from featurestore.lineage.name_rules import NameRules
 from featurestore.project.manifest import Manifest
 from featurestore.project.nodes import Node
 from featurestore.sql.dialects import grammar
-from featurestore.sql.expressions import relation_parts
 from featurestore.training.entity_frame import EntityFrame
+from featurestore.training.query_tables import tables_of
 
-__all__ = ["DbtRefs"]
+__all__ = ["DbtRefs", "without_jinja"]
 
-_PLACEHOLDER = "_featurestore_ref_{}_"
+# The underscore behind the number keeps 1 from being found in 12.
+_PLACEHOLDER = re.compile(r"_featurestore_ref_(\d+)_")
+_JINJA = re.compile(r"\{[{%#]")
+_NOWHERE: tuple[tuple[str, None], ...] = (("db", None), ("catalog", None))
+
+
+def without_jinja(text: str) -> str:
+    """Escape the beginnings of Jinja's tags, so that dbt renders the text as it is.
+
+    >>> without_jinja("'{{ 1 + 1 }}'")
+    "'{{ '{{' }} 1 + 1 }}'"
+    """
+    return _JINJA.sub(lambda found: f"{{{{ '{found[0]}' }}}}", text)
 
 
 class DbtRefs:
@@ -24,53 +41,71 @@ class DbtRefs:
     Args:
         manifest: The project's manifest.
         dialect: The dialect of the relations.
+        schema: Asks the warehouse for the schema of a table's name without one.
     """
 
-    def __init__(self, manifest: Manifest, dialect: str) -> None:
+    def __init__(self, manifest: Manifest, dialect: str, schema: Callable[[], str]) -> None:
         self._dialect = dialect
+        self._schema = schema
+        self._names = NameRules(dialect)
         self._project = manifest.project
         self._models = [
-            (relation_parts(node.relation_name, dialect), node)
+            (self._names.relation(node.relation_name), node)
             for node in manifest.models()
             if node.relation_name
         ]
-        self._taken: dict[str, str] = {}
+        self._taken: list[str] = []
 
     def of(self, relation: str) -> str:
         """Return the placeholder of a model's relation; any other relation unchanged."""
-        node = self._model(relation)
-        if node is None:
-            return relation
-        placeholder = _PLACEHOLDER.format(node.qualified_name.replace(".", "_"))
-        self._taken[placeholder] = self._ref(node)
-        return placeholder
+        return self._placeholder(self._names.relation(relation)) or relation
 
     def within(self, source: str, *, is_query: bool) -> str:
-        """Return a query or a relation with placeholders for the models that it reads."""
+        """Return a query or a relation with placeholders for the models that it reads.
+
+        Raises:
+            EntityFrameError: A table's name fits two models.
+        """
         if not is_query:
             return self.of(source)
         query = parse_one(source, dialect=grammar(self._dialect))
-        own = {cte.alias for cte in query.find_all(exp.CTE)}
-        for table in list(query.find_all(exp.Table)):
-            # A CTE hides a model of the same name.
-            if table.name in own and not table.db:
-                continue
-            parts = {part: table.args.get(part) for part in ("this", "db", "catalog")}
-            placeholder = self.of(exp.Table(**parts).sql(grammar(self._dialect)))
-            if placeholder in self._taken:
-                alias = exp.TableAlias(this=exp.to_identifier(table.alias or table.name))
-                table.replace(exp.Table(this=exp.to_identifier(placeholder), alias=alias))
+        for table in tables_of(query, self._names):
+            path = self._names.table(table)
+            placeholder = self._placeholder(path)
+            if placeholder:
+                if not table.alias:
+                    self._name(table, path, query)
+                # In place: joins, samples and aliases are other parts of the same node.
+                for part, name in (("this", exp.to_identifier(placeholder)), *_NOWHERE):
+                    table.set(part, name)
         return query.sql(grammar(self._dialect))
 
     def node(self, frame: EntityFrame) -> Node | None:
         """Return the model of the entity rows; None for a query or another table."""
-        return None if frame.is_query else self._model(frame.source)
+        return None if frame.is_query else self._model(self._names.relation(frame.source))
 
     def written(self, sql: str) -> str:
-        """Return the statement with a `ref()` for each placeholder."""
-        for placeholder, ref in self._taken.items():
-            sql = sql.replace(placeholder, ref)
-        return sql
+        """Return the statement with a `ref()` for each placeholder; braces of its own stay."""
+        return _PLACEHOLDER.sub(lambda found: self._taken[int(found[1])], without_jinja(sql))
+
+    def _placeholder(self, path: tuple[str, ...]) -> str:
+        node = self._model(path)
+        if node is None:
+            return ""
+        ref = self._ref(node)
+        if ref not in self._taken:
+            self._taken.append(ref)
+        return f"_featurestore_ref_{self._taken.index(ref)}_"
+
+    def _name(self, table: exp.Table, path: tuple[str, ...], query: exp.Expr) -> None:
+        """Keep a table's own name as its alias, for the columns that it qualifies."""
+        table.set("alias", exp.TableAlias(this=table.this.copy()))
+        for column in list(query.find_all(exp.Column)):
+            named = tuple(self._names.normalize(part) for part in column.parts[:-1])
+            # An alias has no schema.
+            if len(named) > 1 and named == path[-len(named) :]:
+                for part, _ in _NOWHERE:
+                    column.set(part, None)
 
     def _ref(self, node: Node) -> str:
         arguments = [f"'{node.name}'"]
@@ -80,10 +115,21 @@ class DbtRefs:
             arguments.append(f"v={node.version!r}")
         return f"{{{{ ref({', '.join(arguments)}) }}}}"
 
-    def _model(self, relation: str) -> Node | None:
-        """Find the model of a relation; a short name matches if the parts that it has do."""
-        parts = relation_parts(relation, self._dialect)
-        for known, node in self._models:
-            if known[: len(parts)] == parts:
-                return node
-        return None
+    def _model(self, path: tuple[str, ...]) -> Node | None:
+        """Find the model of a relation, whose name may lack its database or schema."""
+        found = [(known, node) for known, node in self._models if known[-len(path) :] == path]
+        if found and len(path) == 1:
+            # The name may as well mean another table: only a model of that schema is meant.
+            home = self._names.normalize(exp.to_identifier(self._schema(), quoted=True))
+            found = [(known, node) for known, node in found if known[-2:-1] in ((), (home,))]
+        if len(found) > 1:
+            raise EntityFrameError(
+                f"The name '{'.'.join(path)}' fits two models: {' and '.join(_listed(found))}.",
+                remedy="Write the table's database and schema before its name.",
+            )
+        return found[0][1] if found else None
+
+
+def _listed(found: list[tuple[tuple[str, ...], Node]]) -> Iterator[str]:
+    for known, node in found[:2]:
+        yield f"{node.unique_id} ({'.'.join(known)})"
