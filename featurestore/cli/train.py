@@ -29,12 +29,18 @@ def train_command(
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option("--table", metavar="TABLE", help="Create or replace this warehouse table."),
+        typer.Option("--table", metavar="TABLE", help="Write this warehouse table."),
     ] = None,
     dbt_model: Annotated[
         Path | None,
         typer.Option("--dbt-model", metavar="FILE.sql", help="Write this dbt model and its yml."),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a file or a table that featurestore did not write."
+        ),
+    ] = False,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -60,11 +66,11 @@ def train_command(
         return
     job = training_set.job(store)
     if output is not None:
-        _write_file(job, output)
+        _write_file(job, output, overwrite=overwrite)
     if table is not None:
-        _write_table(job, table)
+        _write_table(job, table, overwrite=overwrite)
     if dbt_model is not None:
-        _write_model(job, dbt_model)
+        _write_model(job, dbt_model, overwrite=overwrite)
     if output is None and table is None and dbt_model is None:
         _preview(job, format_)
 
@@ -79,22 +85,22 @@ def _check(store: FeatureStore, card: Path) -> None:
     note("The same request gives the same rows today.")
 
 
-def _write_file(job: TrainingJob, output: Path) -> None:
+def _write_file(job: TrainingJob, output: Path, *, overwrite: bool) -> None:
     if output.suffix != ".parquet":
         raise FeatureStoreError(f"--output must end in .parquet, got '{output}'.")
     with working(f"Writing {output}"):
-        rows = job.to_parquet(output)
+        rows = job.to_parquet(output, overwrite=overwrite)
     note(f"Wrote {rows:,} rows to {output}, and their card beside it.")
 
 
-def _write_table(job: TrainingJob, table: str) -> None:
+def _write_table(job: TrainingJob, table: str, *, overwrite: bool) -> None:
     with working(f"Writing the table {table}"):
-        rows = job.to_table(table)
+        rows = job.to_table(table, overwrite=overwrite)
     note(f"Wrote {rows:,} rows to the table {table}, and their card.")
 
 
-def _write_model(job: TrainingJob, path: Path) -> None:
-    change = job.to_dbt_model(path.resolve())
+def _write_model(job: TrainingJob, path: Path, *, overwrite: bool) -> None:
+    change = job.to_dbt_model(path.resolve(), overwrite=overwrite)
     print_diff(change)
     note(f"Wrote {path} and its yml." if change else f"{path} is up to date.")
 

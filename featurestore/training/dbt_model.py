@@ -158,17 +158,27 @@ def write_model(model: DbtModel, path: Path, *, overwrite: bool = False) -> str:
         The change as a unified diff; an empty text without a change.
 
     Raises:
-        PlanError: The file's name does not end in .sql, or the file was written by hand.
+        PlanError: The file's name does not end in .sql, or one of the files was written by
+            hand.
     """
     if path.suffix != ".sql":
         raise PlanError(f"The file of a dbt model must end in .sql, got '{path}'.")
-    if path.exists() and not overwrite and not path.read_text("utf-8").startswith(_MARK):
-        raise PlanError(
-            f"{path} exists, and featurestore did not write it.",
-            remedy="Choose another name, or pass overwrite=True.",
-        )
+    if not overwrite:
+        _refuse_other_model(path)
     changes = [_update(path, model.sql), _update(path.with_suffix(".yml"), model.yml)]
     return "".join(changes)
+
+
+def _refuse_other_model(path: Path) -> None:
+    """Refuse files of another hand: only the `.sql` file says who wrote both."""
+    files = (path, path.with_suffix(".yml"))
+    ours = path.exists() and path.read_text("utf-8").startswith(_MARK)
+    strange = None if ours else next((file for file in files if file.exists()), None)
+    if strange is not None:
+        raise PlanError(
+            f"{strange} exists, and featurestore did not write it.",
+            remedy="Choose another name, or pass overwrite=True (--overwrite on the command line).",
+        )
 
 
 def _update(path: Path, text: str) -> str:

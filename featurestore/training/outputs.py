@@ -1,4 +1,4 @@
-"""The forms that a built training set can take, and the places that it must not overwrite."""
+"""The forms that a built training set can take, and the places of its card."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import MissingExtra, PlanError
-from featurestore.project.manifest import Manifest
-from featurestore.sql.expressions import relation_parts
 from featurestore.sql.plan import TrainingPlan
-from featurestore.training.entity_frame import EntityFrame
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["card_path", "make_folder", "output_names", "refuse_to_replace", "to_pandas"]
-__all__ += ["to_polars"]
-
-_OWN_TABLES = "_featurestore_"
-"""The beginning of the name of every table that the sync keeps."""
+__all__ = ["card_path", "make_folder", "output_names", "to_pandas", "to_polars"]
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -88,41 +81,3 @@ def card_path(table: str, target_path: Path) -> Path:
     """
     plain = table.replace('"', "").replace("`", "")
     return target_path / "featurestore" / f"{plain}.card.json"
-
-
-def refuse_to_replace(
-    table: str, frame: EntityFrame, manifest: Manifest | None, dialect: str
-) -> None:
-    """Refuse a table that holds the entity rows, or belongs to dbt or to the sync.
-
-    Args:
-        table: The table to write.
-        frame: The entity rows.
-        manifest: dbt's manifest; None without a project.
-        dialect: The dialect of the table's name.
-
-    Raises:
-        PlanError: Writing the table would replace one of these.
-    """
-    parts = relation_parts(table, dialect)
-    if parts and parts[0].startswith(_OWN_TABLES):
-        raise _replaces(table, "a table of the sync")
-    for relation, meaning in _held(frame, manifest):
-        # A short name matches if the parts that it has are the same.
-        both = zip(relation_parts(relation, dialect), parts, strict=False)
-        if all(mine == theirs for mine, theirs in both):
-            raise _replaces(table, meaning)
-
-
-def _held(frame: EntityFrame, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
-    if frame.table is None and not frame.is_query:
-        yield frame.source, "the entity rows"
-    if manifest is not None:
-        yield from ((relation, f"dbt's {node}") for relation, node in manifest.relations())
-
-
-def _replaces(table: str, meaning: str) -> PlanError:
-    return PlanError(
-        f"The table '{table}' is {meaning}, which a training set would replace.",
-        remedy="Give the training set another name.",
-    )

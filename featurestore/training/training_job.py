@@ -25,9 +25,14 @@ from featurestore.training.outputs import (
     card_path,
     make_folder,
     output_names,
-    refuse_to_replace,
     to_pandas,
     to_polars,
+)
+from featurestore.training.overwriting import (
+    refuse_other_file,
+    refuse_other_table,
+    refuse_to_replace,
+    refuse_to_replace_file,
 )
 from featurestore.training.request import Request
 from featurestore.training.strategy_choice import with_cheapest_shapes
@@ -143,47 +148,61 @@ class TrainingJob:
         """
         return to_polars(self.to_arrow())
 
-    def to_parquet(self, path: str | Path) -> int:
+    def to_parquet(self, path: str | Path, *, overwrite: bool = False) -> int:
         """Write the training set to a Parquet file atomically, and its card beside it.
 
         Args:
             path: The file; the card of `x.parquet` is `x.card.json`.
-
-        Returns:
-            The number of rows.
-        """
-        target = Path(path)
-        make_folder(target)
-        card = self._measured(
-            str(target.resolve()), lambda warehouse, rows: warehouse.write_parquet(target, rows)
-        )
-        card.write(target.with_suffix(".card.json"))
-        return card.rows
-
-    def to_table(self, name: str) -> int:
-        """Create or replace a table in the warehouse, and write its card.
-
-        Args:
-            name: The table; its card is `featurestore/<name>.card.json` beside dbt's artifacts.
+            overwrite: Whether to replace a file that has no card, so that another program wrote it.
 
         Returns:
             The number of rows.
 
         Raises:
-            PlanError: The table holds the entity rows, or belongs to dbt or to the sync.
+            PlanError: The query of the entity rows reads the file, or the file has no card.
+        """
+        target = Path(path)
+        card_file = target.with_suffix(".card.json")
+        refuse_to_replace_file(target, self._request.entity_frame, self.plan.dialect)
+        if not overwrite:
+            refuse_other_file(target, card_file)
+        make_folder(target)
+        card = self._measured(
+            str(target.resolve()), lambda warehouse, rows: warehouse.write_parquet(target, rows)
+        )
+        card.write(card_file)
+        return card.rows
+
+    def to_table(self, name: str, *, overwrite: bool = False) -> int:
+        """Create or replace a table in the warehouse, and write its card.
+
+        Args:
+            name: The table; its card is `featurestore/<name>.card.json` beside dbt's artifacts.
+            overwrite: Whether to replace a table that has no card, so that another program wrote
+                it.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            PlanError: The entity rows come from the table, it belongs to dbt or to the sync, or it
+                has no card.
         """
         project = self._project
         manifest = load_manifest(project.manifest_path) if project else None
         refuse_to_replace(name, self._request.entity_frame, manifest, self.plan.dialect)
+        card_file = card_path(name, project.target_path) if project else None
+        if not overwrite:
+            with self._connect() as warehouse:
+                refuse_other_table(name, card_file, warehouse)
         card = self._measured(
             name,
             lambda warehouse, rows: warehouse.write_table(name, rows),
             to_warehouse=True,
         )
-        if project is not None:
-            path = card_path(name, project.target_path)
-            make_folder(path)
-            card.write(path)
+        if card_file is not None:
+            make_folder(card_file)
+            card.write(card_file)
         return card.rows
 
     def to_dbt_model(self, path: str | Path, *, overwrite: bool = False) -> str:

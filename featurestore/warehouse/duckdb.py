@@ -51,6 +51,8 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         with _translated("configure the session"):
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET default_null_order = 'nulls_last'")
+            # A name means a table, and never a variable of the Python code around the call.
+            connection.execute("SET python_enable_replacements = false")
             # The progress bar of a long query goes to standard output, among the data.
             connection.execute("SET enable_progress_bar = false")
 

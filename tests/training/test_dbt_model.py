@@ -257,6 +257,20 @@ def test_somebody_elses_file_is_not_overwritten(store, tmp_path):
     assert "-select 1" in job.to_dbt_model("models/t.sql", overwrite=True)
 
 
+def test_somebody_elses_yml_is_not_overwritten(store, tmp_path):
+    """A yml that a person wrote stays, though no model of the name exists."""
+    path = tmp_path / "models" / "t.yml"
+    path.parent.mkdir()
+    path.write_text("version: 2")
+    job = store.get_historical_features(ROWS, "plane_features:delay")
+
+    with pytest.raises(PlanError, match=r"t\.yml exists, and featurestore did not write it"):
+        job.to_dbt_model("models/t.sql")
+    assert [path] == list(path.parent.iterdir())
+    job.to_dbt_model("models/t.sql", overwrite=True)
+    assert "" == job.to_dbt_model("models/t.sql")
+
+
 def test_a_model_is_a_sql_file(store):
     """A file name with another ending is refused."""
     with pytest.raises(PlanError, match=r"must end in \.sql, got .*t\.yml"):

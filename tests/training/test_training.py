@@ -133,7 +133,7 @@ def test_a_failed_file_leaves_the_older_one(store, tmp_path):
     path.write_bytes(b"older")
     fails = "SELECT tailnum, event_timestamp, CAST(tailnum AS INTEGER) AS n FROM flights"
     with pytest.raises(WarehouseError, match="Could not convert string 'N"):
-        store.get_historical_features(fails, "plane_features:*").to_parquet(path)
+        store.get_historical_features(fails, "plane_features:*").to_parquet(path, overwrite=True)
 
     assert b"older" == path.read_bytes()
     assert [path] == list(tmp_path.iterdir())
