@@ -37,7 +37,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 __all__ = [
     "DefinitionProblems",
@@ -106,6 +106,16 @@ class FeatureStoreError(Exception):
         self.message = message
         self.remedy = remedy
         super().__init__(f"{message} {remedy}".strip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the error by its attributes: subclasses take other arguments than `args` holds."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[FeatureStoreError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class TargetWarning(UserWarning):

@@ -28,7 +28,7 @@ def label_of(node: str) -> str:
     >>> label_of("model.shop.orders.v2"), label_of("source.shop.raw.orders")
     ('orders.v2', 'raw.orders')
     """
-    return node if kind_of(node) == "table" else node.split(".", 2)[2]
+    return node if kind_of(node) == "table" else node.split(".", 2)[-1]
 
 
 def column_label(column: ColumnId) -> str:

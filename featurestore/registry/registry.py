@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from featurestore.errors import (
     DefinitionProblems,
@@ -54,6 +55,11 @@ class Registry:
     def online_name(self) -> str:
         """The name that every online key contains: the namespace, or else the project's name."""
         return self.namespace or self.project
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the registry with plain dictionaries, since a read-only view cannot be pickled."""
+        values = (getattr(self, each.name) for each in fields(self))
+        return Registry, tuple(dict(v) if isinstance(v, Mapping) else v for v in values)
 
     def checked(self) -> Registry:
         """Return this registry if it has no problem.

@@ -25,6 +25,10 @@ class OnlineReading:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle: the client stays, since its connections cannot be sent."""
+        return {"_session": self._session}
+
     @cached_property
     def client(self) -> OnlineClient:
         """The client that all reads share; it connects on its first read."""

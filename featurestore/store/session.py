@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import ManifestError
+from featurestore.errors import ManifestError, ProfileError
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.namespace import chosen_namespace
 from featurestore.project.profile import Project, load_profile, load_project
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
+_NOT_PICKLED = {"profile", "manifest", "_kept_open", "_remedy_of_target"}
+"""The manifest is left out since it may take 100 MB; the registry that was read from it is not."""
+
 
 class Session:
     """The state that all parts of a `FeatureStore` share.
@@ -36,6 +39,9 @@ class Session:
         target: The target of the dbt profile; by default dbt's own choice.
         redis_url: The online store; by default `FEATURESTORE_REDIS_URL`, else the local port 6379.
         now: The moment that the store takes as the present; by default the clock's.
+
+    Raises:
+        ProfileError: The folder does not exist.
     """
 
     def __init__(
@@ -48,10 +54,23 @@ class Session:
     ) -> None:
         self.project_dir = Path(project_dir).resolve()
         self.target = target
-        self.redis_url = redis_url
+        self.redis_url = redis_url or os.environ.get("FEATURESTORE_REDIS_URL") or None
         self.keeps_open = False
         self._now = now
         self._kept_open: Warehouse | None = None
+        if not self.project_dir.is_dir():
+            raise ProfileError(
+                f"The folder {self.project_dir} does not exist.",
+                remedy="Name the folder of a dbt project.",
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle: no connection, and no password of the profile."""
+        return {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the state; files that were left out are read again when they are needed."""
+        vars(self).update(state, _kept_open=None, keeps_open=False)
 
     @cached_property
     def project(self) -> Project:

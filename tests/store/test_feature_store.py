@@ -8,7 +8,12 @@ import inspect
 import pytest
 
 from featurestore import FeatureStore
-from featurestore.errors import EntityFrameError, FeatureStoreError
+from featurestore.errors import (
+    EntityFrameError,
+    FeatureStoreError,
+    OnlineStoreUnavailable,
+    ProfileError,
+)
 from featurestore.store.session import Session
 from tests.support.builders import COLUMNS, ROW, Table, model, tiny_project
 
@@ -93,4 +98,21 @@ def test_a_full_sync_has_no_start(tmp_path):
 
 def test_closing_reads_nothing(tmp_path):
     """A store that was never used closes without its project."""
-    FeatureStore(tmp_path / "missing").close()
+    FeatureStore(tmp_path).close()
+
+
+def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path):
+    """A wrong path is an error where it is written, not at the first read."""
+    with pytest.raises(ProfileError, match=r"The folder .*missing does not exist"):
+        FeatureStore(tmp_path / "missing")
+
+
+def test_the_online_store_is_the_one_of_the_environment(tmp_path, monkeypatch):
+    """Python and the command line read the same variable; an argument is stronger."""
+    monkeypatch.setenv("FEATURESTORE_REDIS_URL", "redis://127.0.0.1:9/3")
+    tiny_project(tmp_path, [model()], {"plane_features": Table(COLUMNS, [])})
+
+    with pytest.raises(OnlineStoreUnavailable, match="1:9"):
+        FeatureStore(tmp_path).get_online_features(["plane_features:delay"], [{"tailnum": "N1"}])
+    with pytest.raises(OnlineStoreUnavailable, match="1:8"):
+        FeatureStore(tmp_path, redis_url="redis://127.0.0.1:8").sync()
