@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.option_groups import expand_option_groups
-from featurestore.cli.output import complain, note
+from featurestore.cli.output import complain, note, write_whole_output
 from featurestore.errors import FeatureStoreError, TargetWarning
 
 __all__ = ["app"]
@@ -72,11 +72,12 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and translate its errors to an exit code."""
+        write_whole_output()
         try:
             with _warnings_as_lines():
                 return super().invoke(ctx)
         except FeatureStoreError as error:
-            complain(str(error))
+            complain(error)
             raise SystemExit(error.exit_code) from None
         except BrokenPipeError:
             # The reader (`| head`) has closed the pipe. Without this, Python would fail again when

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featurestore.cli.output import stdout
+from featurestore.values.visible_text import visible
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -70,6 +71,8 @@ def trace_of(registry: Registry, name: str) -> Trace:
 
 def print_trace(graph: LineageGraph, trace: Trace, *, indirect: bool) -> None:
     """Write one tree per feature."""
+    from rich.text import Text
+
     from featurestore.lineage.dependents import parts_of
     from featurestore.lineage.tree import upstream_tree
 
@@ -79,7 +82,7 @@ def print_trace(graph: LineageGraph, trace: Trace, *, indirect: bool) -> None:
         branch.label, branch.notes = f"{trace.view.name}:{feature}", (kinds[feature],)
         tree = _rich_tree(branch)
         for service in trace.services[column]:
-            tree.add(f"[dim]used by[/dim] {service} [dim]service[/dim]")
+            tree.add(Text.assemble(("used by ", "dim"), visible(service), (" service", "dim")))
         stdout.print(tree)
 
 
@@ -90,7 +93,7 @@ def _rich_tree(branch: Branch) -> Tree:
     def line(one: Branch) -> Text:
         notes = (("  " + ", ".join(one.notes), "dim"),) if one.notes else ()
         warning = (("  " + one.warning, "yellow"),) if one.warning else ()
-        return Text.assemble(one.label, *notes, *warning)
+        return Text.assemble(visible(one.label), *notes, *warning)
 
     tree = Tree(line(branch), guide_style="dim")
     waiting = [(tree, branch)]

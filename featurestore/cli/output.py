@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from featurestore.cli.cells import plain
+from featurestore.errors import DefinitionProblems
+from featurestore.values.far_instants import python_rows
+from featurestore.values.json_text import to_json
+from featurestore.values.visible_text import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +29,10 @@ __all__ = [
     "print_json",
     "print_sql",
     "print_table",
+    "print_text",
     "stderr",
     "stdout",
+    "write_whole_output",
 ]
 
 Item = TypeVar("Item")
@@ -41,14 +42,33 @@ stdout = Console(highlight=False, soft_wrap=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def complain(message: str) -> None:
-    """Write an error to standard error."""
-    stderr.print(Text.assemble(("Error: ", "bold red"), message))
+def write_whole_output() -> None:
+    """Write what a terminal's encoding lacks as escapes, instead of failing at the first one."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def complain(error: str | Exception) -> None:
+    """Write an error to standard error: on one line, or one per problem of the definitions."""
+    heading = ("Error: ", "bold red")
+    if isinstance(error, DefinitionProblems):
+        first, *_ = str(error).splitlines()
+        stderr.print(Text.assemble(heading, first))
+        for problem in error.problems:
+            stderr.print(Text(f"  {visible(str(problem))}"))
+    else:
+        stderr.print(Text.assemble(heading, visible(str(error))))
 
 
 def note(message: str) -> None:
     """Write a message to standard error, so that it never mixes with the data."""
-    stderr.print(escape(message))
+    stderr.print(Text(visible(message)))
+
+
+def print_text(text: str, style: str = "") -> None:
+    """Write a line of foreign text to standard output."""
+    stdout.print(Text(visible(text), style), soft_wrap=True)
 
 
 def print_table(
@@ -66,11 +86,13 @@ def print_table(
         title: A line above the table.
         right: The columns to align to the right.
     """
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    heading = None if title is None else Text(visible(title))
+    table = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(Text(visible(name)), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(plain(value)) for value in row))
+        table.add_row(*(Text(visible(plain(value))) for value in row))
     if stdout.is_terminal:
         stdout.print(table)
     else:
@@ -95,7 +117,7 @@ def print_columns(
 
 def print_arrow(table: pa.Table) -> None:
     """Write an Arrow table."""
-    print_table(table.column_names, [list(row.values()) for row in table.to_pylist()])
+    print_table(table.column_names, [list(row.values()) for row in python_rows(table)])
 
 
 def print_sql(sql: str) -> None:
@@ -118,18 +140,7 @@ def _print_highlighted(text: str, language: str, *, end: str) -> None:
         print(text, end=end)
 
 
-def print_json(value: object) -> None:
-    """Write one value as indented JSON."""
-    print(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
-
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, (Decimal, UUID)):
-        return str(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """Write one value as JSON; see `to_json`."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(to_json(value, indent=indent, ascii_only=not is_unicode))

@@ -11,7 +11,7 @@ import typer
 
 from featurestore.cli.cells import list_cell
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
-from featurestore.cli.output import print_json, print_table, stdout
+from featurestore.cli.output import print_json, print_table, print_text
 from featurestore.cli.registry_facts import entities_of, keys_of, type_of, views_describing
 from featurestore.errors import RegistryError, did_you_mean
 from featurestore.registry.definitions import FeatureRef
@@ -62,7 +62,7 @@ def show_command(
 
 
 def _print_described(name: str, described: Described) -> None:
-    stdout.print(f"[bold]{name}[/bold]")
+    print_text(name, "bold")
     shown = {
         key.replace("_", " "): value
         for key, value in described.facts.items()
@@ -70,7 +70,7 @@ def _print_described(name: str, described: Described) -> None:
     }
     width = max(map(len, shown))
     for key, value in shown.items():
-        stdout.print(f"  {key:<{width}}  {list_cell(value)}", markup=False)
+        print_text(f"  {key:<{width}}  {list_cell(value)}")
     if described.members:
         rows = [list(map(list_cell, member.values())) for member in described.members]
         print_table(list(described.members[0]), rows)

@@ -54,6 +54,8 @@ def sql_command(
     job = training_set.job(open_store(project_dir, target, now=now))
     if explain:
         _explain(job, format_)
+    elif format_ is Format.JSON:
+        print_json({"sql": job.to_sql()})
     else:
         print_sql(job.to_sql())
 

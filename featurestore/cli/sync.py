@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,7 +114,7 @@ def sync_command(
             take_over=take_over,
         )
     if format_ is Format.JSON and quiet:
-        typer.echo(_one_line(report))
+        print_json(report.to_dict(), indent=None)
     elif format_ is Format.JSON:
         print_json(report.to_dict())
     elif not quiet:
@@ -133,11 +132,6 @@ def _held_back(report: SyncReport) -> str:
         f"{would}: {views}. Check the table and the project; if the rows are meant to go, add"
         " --allow-deletes."
     )
-
-
-def _one_line(report: SyncReport) -> str:
-    # The only values that JSON has no form for are times.
-    return json.dumps(report.to_dict(), default=lambda time: time.isoformat(), ensure_ascii=False)
 
 
 def print_sync_report(report: SyncReport) -> None:

@@ -12,6 +12,7 @@ from featurestore.cli.output import note, print_arrow, print_diff, print_json
 from featurestore.cli.progress import working
 from featurestore.cli.training_arguments import TrainingArguments
 from featurestore.errors import FeatureStoreError
+from featurestore.values.far_instants import python_rows
 
 if TYPE_CHECKING:
     from featurestore.store.feature_store import FeatureStore
@@ -109,7 +110,7 @@ def _preview(job: TrainingJob, format_: Format) -> None:
     with working("Building the training set"):
         result = job.to_arrow()
     if format_ is Format.JSON:
-        print_json(result.to_pylist())
+        print_json(python_rows(result))
         return
     print_arrow(result.slice(0, _PREVIEW_ROWS))
     shown = min(_PREVIEW_ROWS, result.num_rows)

@@ -11,6 +11,7 @@ from featurestore.cli.option_values import key_values, moment
 from featurestore.cli.options import AsFormat, Format, ProjectDir, Target, open_store
 from featurestore.cli.output import note, print_arrow, print_json
 from featurestore.cli.training_arguments import AsKnown
+from featurestore.values.far_instants import python_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +61,7 @@ def why_command(
     )
     _note_what_is_missing(result, limit)
     if format_ is Format.JSON:
-        print_json(result.to_pylist())
+        print_json(python_rows(result))
     elif result.num_rows:
         print_arrow(result)
     else:
