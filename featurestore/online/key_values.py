@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import cache
 from typing import Any
+from uuid import UUID
 
-from featurestore.errors import EntityFrameError, UnsupportedOnlineType
+from featurestore.errors import UnsupportedOnlineType
+from featurestore.online.online_types import logical_type
+from featurestore.values.key_rules import KeyRule, checked_rule, key_rule
 
 __all__ = ["from_text", "is_null", "key_writer", "text_family"]
 
@@ -25,54 +29,17 @@ def text_family(kind: str) -> str:
     return kind.rstrip("0123456789")
 
 
-def _integer(value: Any) -> str:
-    # numpy's integers have __index__, floats do not: a float may have lost digits of a large id.
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError
-    return str(int(value))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    # A lone surrogate has no bytes. It must fail here, where the error names the join key.
-    value.encode()
-    return value
-
-
-def _boolean(value: Any) -> str:
-    # 1 == True in Python, so the dict below would take 1 for a boolean.
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        raise TypeError
-    return {True: "true", False: "false", "true": "true", "false": "false"}[value]
-
-
-def _decimal(value: Any) -> str:
-    if isinstance(value, float | bool):
-        raise TypeError
-    number = Decimal(int(value) if hasattr(value, "__index__") else value)
-    if not number.is_finite():
-        raise TypeError
-    plain = f"{number:f}"
+def _plain(number: Any) -> str:
+    if type(number) is int:
+        return str(number)
+    text = f"{number:f}"
     # 1.50 and 1.5 are equal in the warehouse, so they must have one key.
-    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return "0" if plain in ("-0", "") else plain
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
 
 
-def _date(value: Any) -> str:
-    if isinstance(value, str):
-        value = dt.date.fromisoformat(value)
-    if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
-        raise TypeError
-    return str(value)
-
-
-def _instant(value: Any) -> str:
-    moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, dt.datetime):
-        raise TypeError
-    aware = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
-    return str((aware - _EPOCH) // dt.timedelta(microseconds=1))
+def _micros(moment: dt.datetime) -> str:
+    return str((moment - _EPOCH) // dt.timedelta(microseconds=1))
 
 
 def _zoned(text: str) -> dt.datetime:
@@ -81,33 +48,50 @@ def _zoned(text: str) -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class _KeyType:
-    """Write and read the values of a family of key types."""
+    """The texts of a family of key types: write a value that fits the rule, and read it back."""
 
     write: Callable[[Any], str]
     read: Callable[[str], Any]
 
 
 _TYPES: dict[str, _KeyType] = {
-    "int": _KeyType(_integer, int),
-    "uint": _KeyType(_integer, int),
-    "string": _KeyType(_text, str),
-    "bool": _KeyType(_boolean, {"true": True, "false": False}.__getitem__),
-    "decimal": _KeyType(_decimal, Decimal),
-    "date": _KeyType(_date, dt.date.fromisoformat),
-    "timestamp": _KeyType(_instant, lambda text: _zoned(text).replace(tzinfo=None)),
-    "timestamptz": _KeyType(_instant, _zoned),
+    "int": _KeyType(_plain, int),
+    "uint": _KeyType(_plain, int),
+    "string": _KeyType(str, str),
+    "bool": _KeyType(
+        {True: "true", False: "false"}.__getitem__, {"true": True, "false": False}.__getitem__
+    ),
+    "decimal": _KeyType(_plain, Decimal),
+    "date": _KeyType(str, dt.date.fromisoformat),
+    "timestamp": _KeyType(_micros, lambda text: _zoned(text).replace(tzinfo=None)),
+    "timestamptz": _KeyType(_micros, _zoned),
+    "uuid": _KeyType(str, lambda text: str(UUID(text))),
 }
 _KIND = re.compile(r"([a-z]+?)(?:(\d+)|\[(s|ms|us)\]|\((\d+),(-?\d+)\))?")
 
 
-def _parsed(kind: str) -> tuple[_KeyType, re.Match[str]]:
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The published type of a join key, taken apart."""
+
+    rule: KeyRule
+    text: _KeyType
+    found: re.Match[str]
+
+    def write(self, value: Any) -> str:
+        return self.text.write(self.rule(value))
+
+
+@cache
+def _parsed(kind: str) -> _Key:
     found = _KIND.fullmatch(kind)
-    if found is None or found[1] not in _TYPES:
+    rule = key_rule(logical_type(kind)) if found and found[1] in _TYPES else None
+    if found is None or rule is None:
         raise UnsupportedOnlineType(
             f"A join key of type {kind} cannot be published: equal values differ as text.",
             remedy="Cast it to text or to an integer in the model, or declare `online: false`.",
         )
-    return _TYPES[found[1]], found
+    return _Key(rule, _TYPES[found[1]], found)
 
 
 def is_null(value: Any) -> bool:
@@ -116,7 +100,13 @@ def is_null(value: Any) -> bool:
     >>> is_null(None), is_null(float("nan")), is_null("")
     (True, True, False)
     """
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value  # noqa: PLR0124
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124
+    except (ValueError, ArithmeticError):
+        # An array has no single truth, and a signaling NaN does not compare: bad keys, not NULL.
+        return False
 
 
 def key_writer(name: str, kind: str) -> Callable[[Any], str]:
@@ -134,18 +124,7 @@ def key_writer(name: str, kind: str) -> Callable[[Any], str]:
     >>> key_writer("price", "decimal(10,2)")("1.50")
     '1.5'
     """
-    write = _parsed(kind)[0].write
-
-    def checked(value: Any) -> str:
-        try:
-            return write(value)
-        except (TypeError, ValueError, KeyError, ArithmeticError):
-            raise EntityFrameError(
-                f"The value {value!r} of the join key '{name}' is not a valid {kind}.",
-                remedy=f"Pass it as {kind}, the type in the feature view.",
-            ) from None
-
-    return checked
+    return checked_rule(name, kind, _parsed(kind).write)
 
 
 def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, ...] | None:
@@ -169,9 +148,9 @@ def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, .
 
 def _value(text: str, kind: str) -> Any:
     """Read one value; raise ValueError for a text that the type does not write."""
-    key_type, found = _parsed(kind)
-    value = key_type.read(text)
-    _, bits, unit, precision, scale = found.groups()
+    key = _parsed(kind)
+    value = key.text.read(text)
+    _, bits, unit, precision, scale = key.found.groups()
     fits = True
     if bits:
         size = int(bits)
@@ -183,6 +162,6 @@ def _value(text: str, kind: str) -> Any:
         shifted = value.scaleb(int(scale), context=Context(prec=100))
         fits = shifted == shifted.to_integral_value() and shifted.copy_abs() < 10 ** int(precision)
     # Only the text that the writer gives: "007" reads as 7, but is the key of no row.
-    if not fits or key_type.write(value) != text:
+    if not fits or key.write(value) != text:
         raise ValueError(text)
     return value

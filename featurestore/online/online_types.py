@@ -213,6 +213,8 @@ def to_arrow_type(name: str) -> pa.DataType:
         "date": pa.date32(),
         "time": pa.time64("us"),
         "bytes": pa.binary(),
+        # As text, like a feature that is a uuid.
+        "uuid": pa.string(),
     }
     plain: pa.DataType = special.get(name) or getattr(pa, name)()
     return plain

@@ -74,7 +74,7 @@ def _texts(values: Sequence[Any], kind: str, write: KeyWriter) -> Sequence[Any]:
     """Return values whose text is valid in a Redis key; None for NULL."""
     types = {*map(type, values)}
     # Plain integers and alphanumeric text need no encoding: most requests skip the loop below.
-    if types == {int} and kind in _INTEGERS:
+    if types == {int} and (kind in _INTEGERS or kind.startswith("decimal")):
         return values
     if types == {str} and kind == "string":
         together = "".join(values)

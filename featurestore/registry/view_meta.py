@@ -25,7 +25,7 @@ from featurestore.registry.meta_parsing import (
 from featurestore.registry.notes import Notes
 from featurestore.values.types import DataType
 
-__all__ = ["FRESHNESS_KEYS", "HOW_TO_USE", "VIEW_KEYS", "feature_view"]
+__all__ = ["FRESHNESS_KEYS", "HOW_TO_USE", "OTHER_KEY_TYPES", "VIEW_KEYS", "feature_view"]
 
 VIEW_KEYS = {
     "entities": "Entity name to join key column, or to a list of columns of a composite key.",
@@ -44,6 +44,9 @@ VIEW_KEYS = {
     ' `{FS003: "the report prints its own date"}`.',
 }
 """The keys under a model's `featurestore` meta, each with its meaning."""
+
+OTHER_KEY_TYPES = "Use an integer, text, a date, a timestamp, a decimal, a boolean or a uuid."
+"""The remedy for a join key of another type."""
 
 _DEFAULTS: Mapping[str, Any] = {"available_after": timedelta(), "online": True}
 """The values of absent keys."""
@@ -185,10 +188,10 @@ def _key(entity: str, name: str, types: Mapping[str, DataType | None], notes: No
             did_you_mean(name, types) or "Document the column, with its data_type.",
         )
     data_type = types.get(name)
-    if data_type is not None and data_type.family in ("float", "array", "other", "json"):
+    if data_type is not None and not data_type.can_be_key:
         notes.add(
             f"the join key '{name}' is {data_type}, which cannot identify an entity.",
-            "Use an integer, text, a date, a timestamp, a decimal, a boolean or a uuid.",
+            OTHER_KEY_TYPES,
         )
     return Column(name, data_type)
 

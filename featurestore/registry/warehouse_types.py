@@ -16,6 +16,7 @@ from featurestore.errors import (
     did_you_mean,
 )
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
+from featurestore.registry.view_meta import OTHER_KEY_TYPES
 from featurestore.values.types import DataType
 from featurestore.warehouse.protocol import Warehouse
 
@@ -90,6 +91,15 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
 
 
 def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    for key in view.join_keys:
+        # A declared type has been checked with the declaration.
+        if key.data_type is None and key.name in found and not found[key.name].can_be_key:
+            yield Problem(
+                view.path,
+                view.name,
+                f"the join key '{key.name}' is {found[key.name]}, which cannot identify an entity.",
+                OTHER_KEY_TYPES,
+            )
     for column in (view.event_timestamp, view.created_timestamp):
         if column is None or column.data_type is not None or column.name not in found:
             continue

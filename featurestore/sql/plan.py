@@ -6,16 +6,16 @@ statement built from it is right by construction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.registry.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
 from featurestore.sql.dialects import dialect_record
 from featurestore.values.missing import Missing
-from featurestore.values.types import DataType
+from featurestore.values.types import DataType, Kind
 
-__all__ = ["Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan"]
+__all__ = ["Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan", "parsed_name"]
 
 _TIMESTAMP = "event_timestamp"
 
@@ -32,6 +32,9 @@ class Spine:
         order_by: A column that numbers the rows and is not part of the result; None if the rows
             have no order of their own.
         stored: Whether the rows are a stored table, which is cheaper to read twice than to copy.
+        parsed: The columns that hold a text key's values in the type of a join key. They are not
+            part of the result.
+        casts: The columns to cast from text for the same purpose, by the name of the result.
     """
 
     source: str
@@ -40,6 +43,23 @@ class Spine:
     event_timestamp: str = "event_timestamp"
     order_by: str | None = None
     stored: bool = False
+    parsed: tuple[str, ...] = ()
+    casts: Mapping[str, tuple[str, DataType]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The caller's columns, which are part of the result."""
+        hidden = {self.order_by, *self.parsed}
+        return tuple(name for name in self.columns if name not in hidden)
+
+
+def parsed_name(column: str, key_type: DataType) -> str:
+    """Return the name of the column with a text column's values in the type of a join key.
+
+    >>> parsed_name("day", DataType(Kind.DATE))
+    '_date_day'
+    """
+    return f"_{key_type.kind}_{column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,7 @@ def make_plan(
         NameCollision: Two columns of the result would have the same name.
     """
     _check_timestamp(spine)
+    spine = replace(spine, casts=dict(_casts(members, views, spine)))
     joins = tuple(
         ViewJoin(
             name=member.name,
@@ -184,8 +205,7 @@ def _check_timestamp(spine: Spine) -> None:
 
 
 def _listed(spine: Spine) -> str:
-    shown = [name for name in spine.columns if name != spine.order_by]
-    return ", ".join(f"'{name}'" for name in shown) or "no columns"
+    return ", ".join(f"'{name}'" for name in spine.own) or "no columns"
 
 
 def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
@@ -211,7 +231,30 @@ def _spine_keys(member: ServiceMember, view: FeatureView, spine: Spine) -> tuple
     for entity in view.entities:
         for key, name in zip(entity.join_keys, member.names_of(entity), strict=True):
             _check_key(member.name, entity.name, key, name, spine)
-    return tuple(member.key_names(view).values())
+    names = member.key_names(view)
+    return tuple(_compared(names[key.name], key, spine) for key in view.join_keys)
+
+
+def _compared(name: str, key: Column, spine: Spine) -> str:
+    """Return the column to compare with a join key: the spine's own, or the one parsed from it."""
+    parsed = parsed_name(name, key.data_type) if key.data_type else name
+    return parsed if parsed in spine.parsed or parsed in spine.casts else name
+
+
+def _casts(
+    members: Sequence[ServiceMember], views: Mapping[str, FeatureView], spine: Spine
+) -> Iterator[tuple[str, tuple[str, DataType]]]:
+    """Yield the text columns that hold uuids: every engine with the type reads all spellings."""
+    for member in members:
+        view = views[member.view]
+        names = member.key_names(view)
+        for key in view.join_keys:
+            name, found = names[key.name], spine.columns.get(names[key.name])
+            is_text = found is not None and found.kind is Kind.STRING
+            if key.data_type and key.data_type.kind is Kind.UUID and is_text:
+                parsed = parsed_name(name, key.data_type)
+                if parsed not in spine.parsed:
+                    yield parsed, (name, key.data_type)
 
 
 def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> None:
@@ -222,6 +265,8 @@ def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> 
             remedy=did_you_mean(name, spine.columns) or f"Add the column '{name}'.",
         )
     found = spine.columns[name]
+    if _compared(name, key, spine) != name:
+        return
     # Keys are compared as typed columns. A cast in the statement could make unequal keys equal.
     if key.data_type is not None and not found.comparable(key.data_type):
         remedy = "Cast the column of the entity frame."
@@ -246,9 +291,7 @@ def _check_created(joins: Sequence[ViewJoin]) -> None:
 
 def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bool) -> None:
     # Most warehouses ignore case in names, so names that differ only in case collide.
-    owners: dict[str, str] = {
-        name.lower(): "the entity frame" for name in spine.columns if name != spine.order_by
-    }
+    owners: dict[str, str] = {name.lower(): "the entity frame" for name in spine.own}
     for name in sorted(RESERVED_NAMES):
         if name in owners:
             raise NameCollision(

@@ -15,6 +15,7 @@ from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
 from featurestore.sql.strategies.common import asked
+from featurestore.values.types import DataType
 
 __all__ = ["point_in_time", "strategy_of"]
 
@@ -72,11 +73,16 @@ def _spine(spine: Spine, dialect: str) -> Named:
     at = Column(spine.event_timestamp, spine.columns[spine.event_timestamp])
     query = exp.select(
         *(column(name) for name in spine.columns),
+        *(named(_cast(*cast), name) for name, cast in spine.casts.items()),
         named(naive(at, dialect), "_instant"),
         copy=False,
     ).from_(_source(spine, dialect), copy=False)
     query.add_comments(["the entity rows, each with its instant in UTC"])
     return "spine", query
+
+
+def _cast(name: str, data_type: DataType) -> exp.Expr:
+    return exp.cast(column(name), str(data_type), copy=False)
 
 
 def _source(spine: Spine, dialect: str) -> exp.Expr:
@@ -96,7 +102,7 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
 
 def _training_set(plan: TrainingPlan) -> exp.Select:
     spine = plan.spine
-    entity_columns = [column(name, "spine") for name in spine.columns if name != spine.order_by]
+    entity_columns = [column(name, "spine") for name in spine.own]
     query = exp.select(*entity_columns, copy=False).from_(cte("spine"), copy=False)
     for numbered in {join.asked: join for join in plan.joins if join.numbered}.values():
         query = _left_join(query, numbered.asked, _on_the_keys(numbered, numbered.asked))

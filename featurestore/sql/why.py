@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlglot import exp
 
@@ -64,12 +65,18 @@ def why_query(
         copy=False,
     ).from_(relation(view.relation, dialect, "history"))
     rows = rows.where(
-        *(column(name, "history").eq(exp.convert(value)) for name, value in keys.items()),
+        *(column(name, "history").eq(_literal(value)) for name, value in keys.items()),
         copy=False,
     )
     rows.add_comments([f"every row of the entity in {view.name}; rank 1 is the row to use"])
     query = _verdicts(view, dialect, rows, moment, as_known=as_known, limit=limit)
     return render(query, dialect)
+
+
+def _literal(value: Any) -> exp.Expr:
+    if isinstance(value, UUID):
+        return exp.cast(exp.Literal.string(str(value)), "uuid", copy=False)
+    return exp.convert(value)
 
 
 def _eligible(

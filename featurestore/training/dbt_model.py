@@ -120,9 +120,9 @@ def _columns(
     plan: TrainingPlan, entities: Node | None
 ) -> Iterator[tuple[str, DataType | None, str]]:
     described: Mapping[str, Any] = entities.columns if entities else {}
-    for column, data_type in plan.spine.columns.items():
+    for column in plan.spine.own:
         known = described.get(column)
-        yield column, data_type, (known.description or "").strip() if known else ""
+        yield column, plan.spine.columns[column], (known.description or "").strip() if known else ""
     for join in plan.joins:
         features = {feature.name: feature for feature in join.view.features}
         for output in join.outputs:

@@ -36,11 +36,13 @@ class EntityFrame:
         source: A relation or a query; `FRAME_NAME` for a data frame.
         is_query: Whether `source` is a query.
         table: The rows of a data frame, numbered in `_row`; None if the warehouse has the rows.
+        parsed: The columns of `table` that `parsed_keys` added.
     """
 
     source: str
     is_query: bool = False
     table: pa.Table | None = None
+    parsed: tuple[str, ...] = ()
 
     def described(self) -> EntityFrame:
         """Return the frame without the rows of a data frame, which planning does not need."""
@@ -60,7 +62,7 @@ class EntityFrame:
         source = self.place(warehouse)
         columns = warehouse.columns(source, is_query=self.is_query)
         order_by = _ORDER if self.table is not None else None
-        return Spine(source, self.is_query, columns, event_timestamp, order_by)
+        return Spine(source, self.is_query, columns, event_timestamp, order_by, parsed=self.parsed)
 
     def estimate(self, warehouse: Warehouse) -> Estimate | None:
         """Return the approximate number of rows; None if the warehouse keeps no statistics."""

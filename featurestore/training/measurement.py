@@ -99,8 +99,7 @@ def _statement(
     plan: TrainingPlan, warehouse: Warehouse, table: str, types: Mapping[str, DataType]
 ) -> str:
     dialect = plan.dialect
-    names = [name for name in plan.spine.columns if name != plan.spine.order_by]
-    own = _typed(names, types, dialect)
+    own = _typed(plan.spine.own, types, dialect)
     time = _sql(plan.spine.event_timestamp, dialect)
     parts = [
         "count(*) AS total",

@@ -54,7 +54,7 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 
 def output_names(plan: TrainingPlan) -> Iterator[str]:
     """Yield the names of a training set's columns, in order."""
-    yield from (name for name in plan.spine.columns if name != plan.spine.order_by)
+    yield from plan.spine.own
     for join in plan.joins:
         yield from (output.name for output in join.outputs)
         if join.timestamp_output:

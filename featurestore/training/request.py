@@ -11,10 +11,8 @@ from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
-from featurestore.sql.local_files import local_file
 from featurestore.training.card import Card
 from featurestore.training.entity_frame import EntityFrame, read_entity_frame
-from featurestore.values.missing import Missing
 
 __all__ = ["Request", "request_of"]
 
@@ -98,18 +96,16 @@ def _entities_of(card: Card, dialect: str) -> EntityFrame:
     if card.request["feature_timestamps"]:
         taken += len(card.views)
     own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
-    names = ", ".join(render(column(name), dialect) for name in own)
     path = Path(card.output)
     if path.suffix != ".parquet":
+        names = ", ".join(render(column(name), dialect) for name in own)
         return EntityFrame(f"SELECT {names} FROM {card.output}", is_query=True)
     if not path.is_file():
         raise EntityFrameError(
             f"The entity rows were a data frame, and the training set {path} is gone.",
             remedy="Restore the file.",
         )
-    rows = local_file(path, dialect)
-    if isinstance(rows, Missing):
-        from pyarrow import parquet
+    from pyarrow import parquet
 
-        return read_entity_frame(parquet.read_table(path, columns=own), str, dialect)
-    return EntityFrame(f"SELECT {names} FROM {rows}", is_query=True)
+    # As a frame again, because a frame's keys may be texts of another type, and a query's may not.
+    return read_entity_frame(parquet.read_table(path, columns=own), str, dialect)

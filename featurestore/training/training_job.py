@@ -34,6 +34,7 @@ from featurestore.training.overwriting import (
     refuse_to_replace,
     refuse_to_replace_file,
 )
+from featurestore.training.parsed_keys import with_parsed_keys
 from featurestore.training.request import Request
 from featurestore.training.strategy_choice import with_cheapest_shapes
 from featurestore.warehouse.protocol import Warehouse
@@ -81,6 +82,7 @@ class TrainingJob:
         self._registry = registry
         self._connect = connect
         self._request = request
+        self._frame = request.entity_frame
         self._project = project
         with connect() as warehouse:
             self.plan = self._make_plan(warehouse)
@@ -90,9 +92,10 @@ class TrainingJob:
         request = self._request
         names = {member.view for member in request.members}
         views = {name: with_types(self._registry.view(name), warehouse) for name in sorted(names)}
+        self._frame = with_parsed_keys(request.entity_frame, request.members, views)
         plan = make_plan(
             self._registry.dialect,
-            request.entity_frame.described().spine(warehouse, request.event_timestamp),
+            self._frame.described().spine(warehouse, request.event_timestamp),
             request.members,
             views,
             full_feature_names=request.full_feature_names,
@@ -276,5 +279,5 @@ class TrainingJob:
 
     def _run(self, use: Callable[[Warehouse], Result], *, write: bool = False) -> Result:
         with self._connect(write=write) as warehouse:
-            self._request.entity_frame.place(warehouse)
+            self._frame.place(warehouse)
             return use(warehouse)

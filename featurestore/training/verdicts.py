@@ -11,7 +11,9 @@ from featurestore.errors import EntityFrameError, did_you_mean
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.warehouse_types import with_types
 from featurestore.sql.why import why_query
+from featurestore.values.key_rules import checked_rule, key_rule
 from featurestore.values.parsing import parse_values
+from featurestore.values.types import DataType
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -50,9 +52,21 @@ def verdicts(
     with connect() as warehouse:
         typed = with_types(view, warehouse)
         types = {key.name: key.data_type for key in typed.join_keys}
-        asked = parse_values(keys, types)
+        asked = _by_the_rule(parse_values(keys, types), types)
         sql = why_query(typed, feature, asked, at, dialect, as_known=as_known, limit=limit)
         return warehouse.stream(sql).read_all()
+
+
+def _by_the_rule(keys: Mapping[str, Any], types: Mapping[str, DataType | None]) -> dict[str, Any]:
+    """Return keys as a training set compares them, from every accepted form."""
+    return {name: _canonical(name, value, types[name]) for name, value in keys.items()}
+
+
+def _canonical(name: str, value: Any, data_type: DataType | None) -> Any:
+    rule = key_rule(data_type) if data_type else None
+    if rule is None or value is None:
+        return value
+    return checked_rule(name, str(data_type), rule)(value)
 
 
 def _check_keys(keys: Mapping[str, Any], view: str, names: Sequence[str]) -> None:

@@ -92,13 +92,27 @@ class DataType:
         """Whether an event timestamp can have this type."""
         return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE, Kind.NULL)
 
+    @property
+    def can_be_key(self) -> bool:
+        """Whether a join key can have the type: floats and nested values do not identify entities.
+
+        >>> DataType(Kind.ARRAY, element=DataType(Kind.INT64)).can_be_key
+        False
+        """
+        return self.family not in ("float", "array", "other", "json")
+
     def comparable(self, other: DataType) -> bool:
         """Return whether keys of the two types compare; a column of NULLs compares with any type.
+
+        Integers compare with decimals: some engines have no other integers than decimals.
 
         >>> DataType(Kind.STRING).comparable(DataType(Kind.INT64))
         False
         """
-        return self.family == other.family or Kind.NULL in (self.kind, other.kind)
+        families = {self.family, other.family}
+        if len(families) == 1 or families == {"integer", "decimal"}:
+            return True
+        return Kind.NULL in (self.kind, other.kind)
 
     def __str__(self) -> str:
         """Return the spelling that the documentation uses.

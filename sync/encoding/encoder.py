@@ -168,7 +168,7 @@ def _texts(column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteC
     # Integers, and text without characters to encode, need no Python object per value.
     if kind.startswith(("int", "uint")):
         return column.cast(pa.large_string()).view(pa.large_binary())
-    if kind == "string":
+    if kind in ("string", "uuid"):
         plain = column.cast(pa.large_string())
         if not pc.any(pc.match_substring_regex(plain, "[^A-Za-z0-9_.~-]")).as_py():
             return plain.view(pa.large_binary())

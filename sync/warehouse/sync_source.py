@@ -11,6 +11,7 @@ from featurestore.online.key_values import key_writer
 from featurestore.online.online_types import online_type_name
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
+from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
 from sync.warehouse.publication import Publication, quoted
@@ -52,9 +53,11 @@ def _schema(view: FeatureView, found: pa.Schema) -> Schema:
     features = [feature.name for feature in view.features]
     refused = [f"{name} ({found.field(name).type})" for name in features if names[name] is None]
     for key in view.join_keys:
-        kind = names[key.name]
+        # It arrives as text, but readers must know that `7D5E...` and `7d5e...` are one key.
+        if key.data_type is not None and key.data_type.kind is Kind.UUID:
+            names[key.name] = "uuid"
         try:
-            key_writer(key.name, kind or "")
+            key_writer(key.name, names[key.name] or "")
         except UnsupportedOnlineType:
             refused.append(f"the join key {key.name} ({found.field(key.name).type})")
     if refused:

@@ -41,6 +41,7 @@ VALUES = {
     "timestamp[us]": st.datetimes(),
     "timestamp[s]": st.datetimes().map(lambda moment: moment.replace(microsecond=0)),
     "timestamptz[us]": st.datetimes(timezones=st.just(dt.UTC)),
+    "uuid": st.uuids().map(str),
 }
 
 
@@ -156,7 +157,9 @@ def test_a_view_without_join_keys_has_one_row():
 @pytest.mark.parametrize(
     ("kind", "text", "values"),
     [
-        ("int64", "7", [7, np.int64(7), np.int8(7), np.uint64(7)]),
+        ("int64", "7", [7, np.int64(7), np.int8(7), np.uint64(7), Decimal("7.0")]),
+        ("decimal(38,0)", "7", [7, np.int64(7), Decimal(7), Decimal("7.00")]),
+        ("decimal(38,0)", str(10**38 - 1), [10**38 - 1, Decimal(10**38 - 1)]),
         ("uint64", str(2**64 - 1), [2**64 - 1, np.uint64(2**64 - 1)]),
         ("string", "N1", ["N1", np.str_("N1")]),
         ("bool", "true", [True, np.bool_(True), "true"]),
@@ -189,7 +192,8 @@ def test_equal_values_have_one_text(kind, text, values):
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        ("int64", ["7", 7.0, True, Decimal(7), None, b"7", np.float64(7), [7]]),
+        ("int64", ["7", 7.0, True, np.bool_(True), Decimal("inf"), None, b"7", np.float64(7), [7]]),
+        ("decimal(38,0)", ["7", 7.0, True, Decimal("NaN"), None]),
         ("string", [7, b"N1", None, True, ["N1"], float("nan")]),
         ("bool", ["yes", 2, None, "True", [True]]),
         ("decimal(10,2)", [1.5, np.float64(1.5), float("nan"), Decimal("NaN"), "inf", "x", None]),

@@ -71,13 +71,14 @@ def test_what_is_no_type(text):
         ("varchar", "null", True),
         ("varchar", "bigint", False),
         ("bigint", "double", False),
-        ("bigint", "decimal(10,0)", False),
+        ("bigint", "decimal(10,0)", True),
+        ("decimal(10,2)", "double", False),
         ("date", "timestamp", False),
         ("uuid", "varchar", False),
     ],
 )
 def test_keys_are_compared_within_a_family(left, right, expected):
-    """Widths may differ, kinds may not; a column of NULLs alone meets anything."""
+    """Widths may differ, kinds may not; integers meet decimals, and NULLs alone meet anything."""
     assert expected == parse_type(left).comparable(parse_type(right))
     assert expected == parse_type(right).comparable(parse_type(left))
 
