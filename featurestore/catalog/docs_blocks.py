@@ -105,16 +105,15 @@ def how_to_use(registry: Registry, view: FeatureView) -> str:
     first = [feature for feature in view.features if not feature.pii][:1] or view.features[:1]
     ref = f"{{% raw %}}{{{{ ref('{_ref(view)}') }}}}{{% endraw %}}"
     reading = reading_snippet(view, first)
-    python = (
-        f"{python_snippet(view, first)}\n\n{reading}" if reading else python_snippet(view, first)
-    )
+    training = python_snippet(view, first, registry.dialect)
+    newest = newest_rows_sql(view, first, "$source", registry.dialect)
     facts = [(name, text) for name, text in _facts(view, users) if text]
     parts = [
         HOW_TO_USE,
         _table(("fact", "value"), facts),
-        _code("python", _bare(python)),
+        _code("python", _bare(f"{training}\n\n{reading}" if reading else training)),
         "The newest row of each entity, and the statement of a training set:",
-        _code("sql", _bare(newest_rows_sql(view, first, "$source")).replace("$source", ref)),
+        _code("sql", _bare(newest).replace("$source", ref)),
         _code("console", _bare(f"$ {training_command(view)}")),
     ]
     return "\n\n".join(parts)

@@ -101,6 +101,7 @@ def _feature(
         sparkline(found.bars if found else (), feature.data_type),
         _lineage(registry, graph, column, users),
         graph.why_untraced(column),
+        registry.dialect,
     )
 
 

@@ -26,6 +26,7 @@ class FeatureEntry:
     bars: Markup
     lineage: Markup
     doubt: str
+    dialect: str
 
     @property
     def reference(self) -> str:
@@ -52,13 +53,13 @@ class FeatureEntry:
     def python(self) -> str:
         """Python code that uses the feature."""
         reading = reading_snippet(self.view, [self.feature])
-        training = python_snippet(self.view, [self.feature])
+        training = python_snippet(self.view, [self.feature], self.dialect)
         return f"{training}\n\n{reading}" if reading else training
 
     @property
     def sql(self) -> str:
         """SQL that selects the feature."""
-        return newest_rows_sql(self.view, [self.feature], self.view.relation)
+        return newest_rows_sql(self.view, [self.feature], self.view.relation, self.dialect)
 
 
 @dataclass(frozen=True, slots=True)

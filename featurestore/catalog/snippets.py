@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from featurestore.registry.definitions import Feature, FeatureView
-from featurestore.sql.expressions import as_name
+from featurestore.sql.dialects import RECORDS, render
+from featurestore.sql.expressions import column
 
 __all__ = ["newest_rows_sql", "python_snippet", "reading_snippet", "training_command"]
 
 
-def python_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
+def python_snippet(view: FeatureView, features: Iterable[Feature], dialect: str) -> str:
     """Return Python code that builds a training set with some features of a view."""
     listed = list(features)
     references = [f"{view.name}:{feature.name}" for feature in listed]
     personal = [f"{view.name}:{feature.name}" for feature in listed if feature.pii]
-    keys = ", ".join(_name(key.name) for key in view.join_keys)
+    keys = ", ".join(_name(key.name, dialect) for key in view.join_keys)
     columns = f"{keys}, event_timestamp" if keys else "event_timestamp"
     lines = [
         "from featurestore import FeatureStore",
@@ -45,17 +46,20 @@ def reading_snippet(view: FeatureView, features: Iterable[Feature]) -> str:
     return "\n".join(lines)
 
 
-def newest_rows_sql(view: FeatureView, features: Iterable[Feature], source: str) -> str:
-    """Return a query for the newest row of each entity, in SQL that every warehouse accepts.
+def newest_rows_sql(
+    view: FeatureView, features: Iterable[Feature], source: str, dialect: str
+) -> str:
+    """Return a query for the newest row of each entity.
 
     Args:
         view: The feature view.
         features: The features to select.
         source: The relation to select from.
+        dialect: The warehouse's dialect.
     """
-    keys = [_name(key.name) for key in view.join_keys]
-    event = _name(view.event_timestamp.name)
-    columns = [*keys, event, *(_name(feature.name) for feature in features)]
+    keys = [_name(key.name, dialect) for key in view.join_keys]
+    event = _name(view.event_timestamp.name, dialect)
+    columns = [*keys, event, *(_name(feature.name, dialect) for feature in features)]
     partition = f"partition by {', '.join(keys)} " if keys else ""
     return "\n".join(
         [
@@ -74,8 +78,9 @@ def training_command(view: FeatureView) -> str:
     return f"featurestore sql ref:my_labels -f '{view.name}:*'"
 
 
-def _name(name: str) -> str:
-    return as_name(name).sql()
+def _name(name: str, dialect: str) -> str:
+    # The catalog also describes projects on a dialect that no statement is written for.
+    return render(column(name), dialect) if dialect in RECORDS else column(name).sql()
 
 
 def _text(text: str) -> str:

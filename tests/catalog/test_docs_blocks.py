@@ -84,6 +84,20 @@ def test_a_view_has_a_block_that_says_how_to_use_it():
         assert line in text.splitlines()
 
 
+@pytest.mark.parametrize(("adapter", "key"), [("bigquery", "`group`"), ("snowflake", '"GROUP"')])
+def test_the_sql_of_a_block_is_in_the_warehouses_dialect(adapter, key):
+    """Double quotes make a text on BigQuery, and another name on Snowflake."""
+    view = model(
+        "v",
+        {"group": "int", "at": "timestamp", "x": "int"},
+        entities={"one": "group"},
+        event_timestamp="at",
+    )
+    found = registry(view, adapter=adapter).checked()
+
+    assert f"select {key}, " in how_to_use(found, found.view("v"))
+
+
 def test_the_page_is_the_same_from_kept_lineage(tmp_path):
     """The SQL is read once: the next page shows what was kept of it."""
     sql = "select tailnum, observed_at, delay from warehouse.main.flights"

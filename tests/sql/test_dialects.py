@@ -208,6 +208,43 @@ def test_no_statement_asks_the_session_for_its_zone(dialect):
     assert not {"CURRENT_TIMESTAMP", "NOW", "CURRENT_TIMEZONE"} & set(text.upper().split("("))
 
 
+def _words_of_sql(dialect: str) -> FeatureView:
+    """Return a view whose name and columns are reserved words."""
+    return replace(
+        weather(dialect),
+        name="order",
+        entities=(Entity("one", (_column("group", "bigint", dialect),)),),
+        features=(Feature("primary", parse_type("int")), Feature("check", parse_type("int"))),
+        event_timestamp=_column("to", "date", dialect),
+    )
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_reserved_words_are_quoted(dialect):
+    """A column or a view may be named `group` or `order`: in quotes it is a name in any place."""
+    view = _words_of_sql(dialect)
+    columns = {column.name: column.data_type for column in view.columns}
+    members = [ServiceMember("order", ("primary", "check"))]
+    plan = make_plan(dialect, Spine("spine", False, columns, "to"), members, {"order": view})
+    query = parse_one(point_in_time(plan), dialect=grammar(dialect))
+    words = {"group", "order", "primary", "check", "to"}
+    # Snowflake reserves fewer words.
+    words -= {"primary"} if dialect == "snowflake" else set()
+    names = [node for node in query.find_all(exp.Identifier) if node.name.lower() in words]
+
+    assert ["group", "to", "primary", "check"] == [name.lower() for name in query.named_selects]
+    assert [] == [node.sql() for node in names if not node.quoted]
+
+
+def test_a_reserved_word_is_in_upper_case_on_snowflake():
+    """A name in quotes is not folded, so it is written as Snowflake stores an unquoted one."""
+    text = latest_rows(_words_of_sql("snowflake"), "snowflake", AT)
+
+    assert 'history."GROUP"' in text
+    assert 'history."TO"' in text
+    assert "history.primary" in text
+
+
 def test_snowflake_folds_names_that_are_no_reserved_words():
     """A word that others reserve stays unquoted, so that Snowflake finds it in upper case."""
     text = latest_rows(weather("snowflake"), "snowflake", AT)

@@ -17,12 +17,12 @@ __all__ = ["SNOWFLAKE"]
 _RESERVED = """
     account all alter and any as asof between by case cast check column connect connection
     constraint create cross current current_date current_time current_timestamp current_user
-    database delete distinct drop else exists false following for from full grant group
-    gscluster having ilike in increment inner insert intersect into is issue join lateral left
-    like localtime localtimestamp match_condition minus natural not null of on or order
-    organization qualify regexp revoke right rlike row rows sample schema select set some start
-    table tablesample then to trigger true try_cast union unique update using values view when
-    whenever where with
+    database delete describe distinct drop else exists false fetch following for from full grant
+    group gscluster having ilike in increment inner insert intersect into is issue join lateral
+    left like localtime localtimestamp match_condition minus natural not notnull null of on or
+    order organization outer qualify recursive regexp revoke right rlike row rows sample schema
+    select set some start table tablesample then to trigger true try_cast union unique update
+    using values view when whenever where with
 """
 _NAIVE = cast_to("timestamp_ntz")
 
@@ -32,14 +32,19 @@ def _zoned(node: exp.Expr) -> exp.Expr:
 
 
 def _fold_names(query: exp.Expr) -> None:
-    """Remove the quotes from plain words.
+    """Write plain words as Snowflake stores them.
 
     Snowflake stores an unquoted name in upper case, so the same word in lower case and quotes is
-    another name. Only words that Snowflake itself reserves keep their quotes.
+    another name. Only words that Snowflake itself reserves keep their quotes, in upper case.
     """
     reserved = _RESERVED.split()
     for identifier in query.find_all(exp.Identifier):
-        if identifier.meta.get("is_word") and identifier.name not in reserved:
+        if not identifier.meta.get("is_word"):
+            continue
+        # Two places of a tree may share one identifier, so a second visit must change nothing.
+        if identifier.name.lower() in reserved:
+            identifier.set("this", identifier.name.upper())
+        else:
             identifier.set("quoted", False)
 
 
