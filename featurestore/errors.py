@@ -53,6 +53,7 @@ __all__ = [
     "NotCompiled",
     "OnlineStoreError",
     "OnlineStoreUnavailable",
+    "PersonalDataWarning",
     "PlanError",
     "Problem",
     "ProfileError",
@@ -120,6 +121,10 @@ def _restored(kind: type[FeatureStoreError], args: tuple[Any, ...], state: dict[
 
 class TargetWarning(UserWarning):
     """The manifest does not tell for which target dbt wrote it; the CLI shows it as one line."""
+
+
+class PersonalDataWarning(UserWarning):
+    """A column may be personal data, but lineage cannot follow it; the CLI shows it as one line."""
 
 
 class ManifestError(FeatureStoreError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +75,8 @@ class SyncReport:
         views: One report per view.
         dry_run: Whether nothing was written.
         personal_data: The published features that are personal data, as the caller allowed.
+        withheld: The features and keys that were not published, each with the reason why it is
+            personal data. A view with such a key is not published.
     """
 
     project: str
@@ -82,6 +85,7 @@ class SyncReport:
     views: tuple[ViewReport, ...]
     dry_run: bool = False
     personal_data: tuple[str, ...] = ()
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def held_back(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from featurestore.cli.exit_codes import ExitCode
 from featurestore.cli.option_groups import expand_option_groups
 from featurestore.cli.output import complain, note, write_whole_output
-from featurestore.errors import FeatureStoreError, TargetWarning
+from featurestore.errors import FeatureStoreError, PersonalDataWarning, TargetWarning
 
 __all__ = ["app"]
 
@@ -43,6 +43,9 @@ _COMMANDS = (
 """Every command: `list` is the function `list_command` in `featurestore/cli/list.py`."""
 
 
+_OWN_WARNINGS = (TargetWarning, PersonalDataWarning)
+
+
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
     """Show the package's warnings as one line each; others as Python does."""
@@ -52,12 +55,13 @@ def _warnings_as_lines() -> Iterator[None]:
         def show(
             message: Warning | str, category: type[Warning], *place: Any, **named: Any
         ) -> None:
-            if issubclass(category, TargetWarning):
+            if issubclass(category, _OWN_WARNINGS):
                 note(f"Warning: {message}")
             else:
                 shown_by_python(message, category, *place, **named)
 
-        warnings.simplefilter("always", TargetWarning)
+        for own in _OWN_WARNINGS:
+            warnings.simplefilter("always", own)
         warnings.showwarning = show
         yield
 

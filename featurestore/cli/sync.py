@@ -145,6 +145,9 @@ def print_sync_report(report: SyncReport) -> None:
             note(f"{view.view}: {done} in full, because {view.reason}.")
     if report.personal_data:
         note(f"Personal data {done}, as allowed: {', '.join(report.personal_data)}.")
+    if report.withheld:
+        left_out = ", ".join(f"{name} ({why})" for name, why in report.withheld.items())
+        note(f"Not {done}, as personal data: {left_out}; --allow-pii includes it.")
     if report.dry_run:
         memory = bytes_cell(sum(view.memory or 0 for view in report.views))
         note(f"Nothing was written. All rows together would take about {memory} in Redis.")

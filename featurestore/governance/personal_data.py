@@ -1,4 +1,6 @@
-"""The rule for personal data: a feature with `pii: true` leaves the warehouse only if allowed.
+"""The rule for personal data: a marked feature leaves the warehouse only if allowed.
+
+A feature is marked by `pii: true`, or because its value descends from a marked column.
 
 `view:*` leaves out personal features, and a request that names one is refused, until the caller
 allows it. The card of a training set, the report of a sync and the project's metadata in Redis
@@ -7,16 +9,14 @@ record the allowed features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
-from featurestore.errors import OnlineStoreError, RegistryError
+from featurestore.errors import RegistryError
 from featurestore.registry.definitions import (
     ALL_FEATURES,
     Feature,
     FeatureRef,
-    FeatureView,
     ServiceMember,
 )
 from featurestore.registry.registry import Registry
@@ -25,11 +25,10 @@ __all__ = [
     "AllowPii",
     "Allowance",
     "Granted",
-    "as_published",
     "granted",
-    "publishable",
+    "personal_reason",
+    "refusal",
     "refuse_unallowed",
-    "refuse_unpublished",
 ]
 
 AllowPii = bool | str | Sequence[str]
@@ -49,8 +48,15 @@ class Allowance:
     references: frozenset[FeatureRef] = frozenset()
 
     @classmethod
-    def of(cls, registry: Registry, allow: AllowPii) -> Allowance:
+    def of(
+        cls, registry: Registry, allow: AllowPii, columns: Container[FeatureRef] = ()
+    ) -> Allowance:
         """Return the allowance in a caller's argument.
+
+        Args:
+            registry: The project's definitions.
+            allow: The argument.
+            columns: Personal columns of models, which it may name beside features.
 
         Raises:
             RegistryError: A text is not a reference, or its view or feature is unknown.
@@ -58,16 +64,22 @@ class Allowance:
         if isinstance(allow, bool):
             return cls(everything=allow)
         listed = [allow] if isinstance(allow, str) else allow
-        return cls(references=frozenset(_reference(registry, text) for text in listed))
+        return cls(references=frozenset(_reference(registry, text, columns) for text in listed))
 
     def permits(self, view: str, feature: Feature) -> bool:
         """Return whether the caller may read a feature; without personal data, always."""
-        named = {FeatureRef(view, feature.name), FeatureRef(view, ALL_FEATURES)}
-        return not feature.pii or self.everything or not named.isdisjoint(self.references)
+        return not feature.pii or self.names(FeatureRef(view, feature.name))
+
+    def names(self, column: FeatureRef) -> bool:
+        """Return whether the caller allows a column with personal data."""
+        named = {column, FeatureRef(column.view, ALL_FEATURES)}
+        return self.everything or not named.isdisjoint(self.references)
 
 
-def _reference(registry: Registry, text: str) -> FeatureRef:
+def _reference(registry: Registry, text: str, columns: Container[FeatureRef]) -> FeatureRef:
     reference = FeatureRef.parse(text)
+    if reference in registry.personal or reference in columns:
+        return reference
     view = registry.view(reference.view)
     if reference.feature != ALL_FEATURES:
         registry.feature(reference)
@@ -93,7 +105,7 @@ def granted(
     registry: Registry,
     features: str | Sequence[str] | None,
     feature_service: str | None,
-    allow_pii: AllowPii = False,
+    allow_pii: AllowPii | Allowance = False,
 ) -> Granted:
     """Return the features that a request may read.
 
@@ -106,7 +118,7 @@ def granted(
     Raises:
         RegistryError: A name is unknown, or a named feature is personal data and not allowed.
     """
-    allowance = Allowance.of(registry, allow_pii)
+    allowance = allow_pii if isinstance(allow_pii, Allowance) else Allowance.of(registry, allow_pii)
     listed = [features] if isinstance(features, str) else features
     asked = None if listed is None else _with_allowed(registry, listed, allowance)
     members = registry.members(asked, feature_service)
@@ -165,13 +177,29 @@ def _refuse(registry: Registry, members: Sequence[ServiceMember], allowance: All
     refused += [FeatureRef(member.view, ALL_FEATURES) for member in members if not member.features]
     if refused:
         names = ", ".join(f"'{ref}'" for ref in refused)
-        are = "is personal data (`pii: true`)" if len(refused) == 1 else "are personal data"
-        allowed = ", ".join(f'"{ref}"' for ref in refused)
-        raise RegistryError(
-            f"{names} {are}, which a training set must not hold unless you allow it.",
-            remedy=f"Leave it out, or pass allow_pii=[{allowed}]"
-            f" (--allow-pii {refused[0]} on the command line). The card records it.",
-        )
+        one = f"is personal data ({personal_reason(registry, refused[0])})"
+        are = one if len(refused) == 1 else "are personal data"
+        raise refusal(f"{names} {are}", refused)
+
+
+def refusal(what: str, refused: Sequence[FeatureRef]) -> RegistryError:
+    """Return the error for a training set with personal data that the caller did not allow.
+
+    Args:
+        what: The subject and the verb, such as "'customers:email' is personal data".
+        refused: The columns to allow.
+    """
+    allowed = ", ".join(f'"{ref}"' for ref in refused)
+    return RegistryError(
+        f"{what}, which a training set must not hold unless you allow it.",
+        remedy=f"Leave it out, or pass allow_pii=[{allowed}]"
+        f" (--allow-pii {refused[0]} on the command line). The card records it.",
+    )
+
+
+def personal_reason(registry: Registry, reference: FeatureRef) -> str:
+    """Return why a feature is personal data: its own mark, or the marked column upstream."""
+    return registry.personal.get(reference, "`pii: true`")
 
 
 def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: AllowPii) -> None:
@@ -189,84 +217,7 @@ def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: Allow
     named = FeatureRef(registry.view(reference.view).name, feature.name)
     if not Allowance.of(registry, allow_pii).permits(named.view, feature):
         raise RegistryError(
-            f"'{named}' is personal data (`pii: true`), which is not shown unless you allow it.",
+            f"'{named}' is personal data ({personal_reason(registry, named)}), which is not shown"
+            " unless you allow it.",
             remedy=f'Pass allow_pii=["{named}"] (--allow-pii {named} on the command line).',
         )
-
-
-def publishable(
-    registry: Registry, allow_pii: AllowPii = False, views: Sequence[str] | None = None
-) -> tuple[Registry, tuple[str, ...]]:
-    """Return the registry without unallowed personal data, and the allowed references.
-
-    Args:
-        registry: The project's definitions.
-        allow_pii: The personal data that the caller allows online.
-        views: The views to publish; by default all.
-
-    Raises:
-        RegistryError: A named view has only personal features, and the caller allows none of them.
-    """
-    allowance = Allowance.of(registry, allow_pii)
-    allowed = _filtered(registry, allowance.permits)
-    for name in views or ():
-        view = registry.view(name)
-        if view.online and not allowed.view(name).features:
-            raise RegistryError(
-                f"Every feature of '{view.name}' ({view.path}) is personal data (`pii: true`), so"
-                " a sync publishes nothing of it.",
-                remedy=f"Allow it with --allow-pii '{view.name}:{ALL_FEATURES}', or by feature.",
-            )
-    chosen = {registry.view(name).name for name in views or registry.feature_views}
-    published = (
-        str(FeatureRef(view.name, feature.name))
-        for view in allowed.feature_views.values()
-        for feature in view.features
-        if feature.pii and view.online and view.name in chosen
-    )
-    return allowed, tuple(published)
-
-
-def as_published(registry: Registry, columns: Mapping[str, Container[str]]) -> Registry:
-    """Return the registry with only the personal data that was published.
-
-    Args:
-        registry: The project's definitions.
-        columns: The published columns, by view.
-    """
-    return _filtered(
-        registry,
-        lambda view, feature: not feature.pii or feature.name in columns.get(view, ()),
-    )
-
-
-def _filtered(registry: Registry, keeps: Callable[[str, Feature], bool]) -> Registry:
-    views = {}
-    for name, view in registry.feature_views.items():
-        kept = tuple(feature for feature in view.features if keeps(name, feature))
-        ties = () if kept == view.features else view.features
-        views[name] = replace(view, features=kept, ties=ties, online=view.online and bool(kept))
-    return replace(registry, feature_views=MappingProxyType(views))
-
-
-def refuse_unpublished(
-    view: FeatureView, features: Container[str], published: Container[str]
-) -> None:
-    """Raise if a read asks for personal data that was not published.
-
-    Args:
-        view: The feature view.
-        features: The requested features.
-        published: The features that are online.
-
-    Raises:
-        OnlineStoreError: A requested feature is personal data and not online.
-    """
-    for feature in view.features:
-        if feature.pii and feature.name in features and feature.name not in published:
-            reference = FeatureRef(view.name, feature.name)
-            raise OnlineStoreError(
-                f"'{reference}' is personal data (`pii: true`) and is not published.",
-                remedy="Leave it out of the request, or publish it with"
-                f" `featurestore sync --allow-pii {reference}`.",
-            )

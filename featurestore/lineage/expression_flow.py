@@ -14,6 +14,7 @@ from featurestore.lineage.scopes import Scope
 __all__ = ["evaluate", "is_aggregate", "spreads"]
 
 _ORDERED_BY = (exp.ArgMax, exp.ArgMin)
+_COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 
 
 def evaluate(node: exp.Expr, scope: Scope) -> Flow:
@@ -113,6 +114,15 @@ def _exists(node: exp.Expr, scope: Scope) -> Flow:
     return merged("exists", [scope.read(node.this, scope).rows.flow])
 
 
+def _count(node: exp.Expr, scope: Scope) -> Flow:
+    return _operation(node, scope).as_counted()
+
+
+def _is(node: exp.Expr, scope: Scope) -> Flow:
+    flow = _operation(node, scope)
+    return flow.as_counted() if isinstance(node.args["expression"], exp.Null) else flow
+
+
 def _window(node: exp.Expr, scope: Scope) -> Flow:
     """Return the function's arguments as direct inputs, and those of the window as indirect."""
     function = evaluate(node.this, scope)
@@ -178,6 +188,8 @@ _RULES: tuple[tuple[Any, _Rule], ...] = (
     (exp.Exists, _exists),
     (exp.Query, _subquery),
     (exp.Star, _star),
+    (_COUNTS, _count),
+    (exp.Is, _is),
     (exp.Window, _window),
     (exp.Filter, _value_and_deciding),
     (_ORDERED_BY, _value_and_deciding),

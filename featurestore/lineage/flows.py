@@ -53,12 +53,15 @@ class Flow:
         direct: The columns whose values it is computed from.
         indirect: The columns that only decide which values those are, as in a window or a filter.
         doubts: Reasons why inputs may be missing.
+        counted: The direct columns whose values it does not show: it counts them, or asks whether
+            they are NULL.
     """
 
     digest: str
     direct: frozenset[ColumnId] = _NONE
     indirect: frozenset[ColumnId] = _NONE
     doubts: frozenset[str] = frozenset()
+    counted: frozenset[ColumnId] = _NONE
 
     @property
     def all(self) -> frozenset[ColumnId]:
@@ -67,7 +70,11 @@ class Flow:
 
     def as_deciding(self) -> Flow:
         """Return the same inputs, all of them indirect."""
-        return replace(self, direct=_NONE, indirect=self.all)
+        return replace(self, direct=_NONE, indirect=self.all, counted=_NONE)
+
+    def as_counted(self) -> Flow:
+        """Return the same inputs, if the value shows only their number or their presence."""
+        return replace(self, counted=self.direct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +183,12 @@ def digest_of(*parts: str) -> str:
 def merged(what: str, flows: Iterable[Flow]) -> Flow:
     """Return the inputs of a value that is computed from others."""
     listed = tuple(flows)
+    direct = _NONE.union(*(flow.direct for flow in listed))
     return Flow(
         digest_of(what, *(flow.digest for flow in listed)),
-        _NONE.union(*(flow.direct for flow in listed)),
+        direct,
         _NONE.union(*(flow.indirect for flow in listed)),
         frozenset[str]().union(*(flow.doubts for flow in listed)),
+        # A column that is counted at one place and shown at another is shown.
+        direct.difference(*(flow.direct - flow.counted for flow in listed)),
     )

@@ -41,7 +41,7 @@ __all__ = ["ModelTracer", "Progress"]
 Progress = Callable[[str], None]
 """Receives the name of each model when it has been read."""
 
-_VERSION = "3"
+_VERSION = "4"
 """Part of the cache key. Raise it when tracing a query gives another result than before."""
 
 _TRACED = ("model.", "snapshot.")
@@ -106,6 +106,29 @@ class ModelTracer:
         found = column_of(relation, column.column)
         # Ids are in lower case. On Snowflake a quoted lower-case name is not the bare one.
         return column_of(relation, f'"{column.column}"') if found is None else found
+
+    def query(self, tree: exp.Expr) -> Relation:
+        """Return the inputs of a query that belongs to no model.
+
+        A table's name that fits several nodes means all of them.
+        """
+        from featurestore.lineage.queries import trace_query
+
+        def find_table(table: exp.Table) -> Relation | None:
+            found = self._relation_names.all_ending_with(self._names.table(table))
+            if len(found) == 1:
+                return self._as_input(found[0])
+            if not found:
+                return self._undeclared(table)
+            rows = RowFlow("several", frozenset(ColumnId(node, ROWS) for node in found))
+            return Relation({}, rows, tuple(UnlistedColumns(node=node) for node in found))
+
+        return trace_query(tree, self._names, find_table)
+
+    def output(self, relation: Relation, name: str) -> Flow | None:
+        """Return the inputs of a query's column by the warehouse's name for it."""
+        found = column_of(relation, self._names.normalize(name))
+        return column_of(relation, f'"{name}"') if found is None else found
 
     def is_leaf(self, unique_id: str) -> bool:
         """Return whether tracing ends at a node, because dbt does not compute it with SQL."""

@@ -62,12 +62,13 @@ def _rows(rows: RowFlow) -> list[Any]:
 
 
 def _flow(flow: Flow) -> list[Any]:
-    return [flow.digest, *_parts(flow.direct, flow.indirect), sorted(flow.doubts)]
+    parts = _parts(flow.direct, flow.indirect, flow.counted)
+    return [flow.digest, *parts, sorted(flow.doubts)]
 
 
 def _flow_of(stored: list[Any]) -> Flow:
-    digest, direct, indirect, doubts = stored
-    return Flow(digest, _ids(direct), _ids(indirect), frozenset(doubts))
+    digest, direct, indirect, counted, doubts = stored
+    return Flow(digest, _ids(direct), _ids(indirect), frozenset(doubts), _ids(counted))
 
 
 def _parts(*sets: frozenset[ColumnId]) -> list[list[list[str]]]:

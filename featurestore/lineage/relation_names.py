@@ -45,6 +45,11 @@ class RelationNames:
         found = {key for name, key in self._by_path.items() if name[-len(path) :] == path}
         return found.pop() if len(found) == 1 else None
 
+    def all_ending_with(self, path: _Path) -> list[str]:
+        """Return every node whose name is this one, or ends with it."""
+        named = ((self._names.relation(text), key) for key, text in self._written.items())
+        return sorted(key for name, key in named if name[-len(path) :] == path)
+
     @cached_property
     def _written(self) -> dict[str, str]:
         sources = {s.unique_id: s.relation_name for s in self._manifest.sources.values()}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from featurestore.errors import FeatureStoreError, OnlineStoreError
-from featurestore.governance.personal_data import refuse_unpublished
+from featurestore.governance.publishable import refuse_unpublished
 from featurestore.online.build_response import build_response
 from featurestore.online.keys import metadata_key
 from featurestore.online.online_types import logical_type

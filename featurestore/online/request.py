@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from featurestore.errors import EntityFrameError, NameCollision, OnlineStoreError, did_you_mean
-from featurestore.governance.personal_data import refuse_unpublished
+from featurestore.governance.publishable import refuse_unpublished
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
 from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPlan

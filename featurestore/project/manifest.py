@@ -7,8 +7,9 @@ Format: https://schemas.getdbt.com/dbt/manifest/v12.json
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,7 @@ KNOWN_VERSIONS = (12,)
 MODEL_TYPES = ("model", "snapshot", "seed")
 
 _MARKS = tuple(f'"{name}"'.encode() for name in (META_KEY, *MISSPELLINGS))
+_MODEL_IDS = tuple(f"{kind}." for kind in MODEL_TYPES)
 _MACRO_PARTS = 3
 _VERSION = re.compile(r"/manifest/v(\d+)\.json$")
 
@@ -85,6 +87,18 @@ class Manifest:
                 node = self._decode(data, Node)
                 if node.resource_type in MODEL_TYPES:
                     yield node
+
+    def mentioning(self, words: Iterable[str]) -> Iterator[Node | Source]:
+        """Yield the models and sources that have one of these words as a key or a text, decoded."""
+        marks = [json.dumps(word).encode() for word in words]
+        for unique_id, raw in self._nodes.items():
+            data = bytes(raw) if unique_id.startswith(_MODEL_IDS) else b""
+            if any(mark in data for mark in marks):
+                yield self._decode(data, Node)
+        for raw in self._sources.values():
+            data = bytes(raw)
+            if any(mark in data for mark in marks):
+                yield self._decode(data, Source)
 
     def models(self) -> Iterator[Node]:
         """Yield every model, snapshot and seed, decoded."""

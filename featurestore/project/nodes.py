@@ -155,6 +155,16 @@ class Source(Struct, frozen=True, kw_only=True):
     description: str | None = None
     columns: dict[str, ManifestColumn] = {}
 
+    @property
+    def path(self) -> str:
+        """The yml that declares the source."""
+        return self.original_file_path
+
+    @property
+    def qualified_name(self) -> str:
+        """The name of the source and of its table, as in `source.table`."""
+        return f"{self.source_name}.{self.name}"
+
 
 class TestMetadata(Struct, frozen=True, kw_only=True):
     """The name and the arguments of a generic test."""

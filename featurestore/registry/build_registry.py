@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from featurestore.errors import Problem
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.nodes import Node
-from featurestore.registry.definitions import Entity, FeatureService, FeatureView
+from featurestore.registry.definitions import Entity, FeatureRef, FeatureService, FeatureView
 from featurestore.registry.notes import Notes
 from featurestore.registry.registry import Registry
 from featurestore.registry.service_meta import feature_service
@@ -30,10 +31,20 @@ def load_registry(path: Path) -> Registry:
     return build_registry(load_manifest(path))
 
 
-def build_registry(manifest: Manifest) -> Registry:
-    """Return the registry of a manifest; its `problems` list all errors instead of raising them."""
+def build_registry(
+    manifest: Manifest, personal: Mapping[FeatureRef, str] | None = None
+) -> Registry:
+    """Return the registry of a manifest; its `problems` list all errors instead of raising them.
+
+    Args:
+        manifest: dbt's manifest.
+        personal: Why features, keys and timestamps are personal data by inheritance.
+    """
+    inherited = personal or {}
     problems: list[Problem] = []
     views, latest = _read_views(manifest, problems)
+    # Before the services: a `*` in a service leaves out personal data.
+    views = {name: _with_inherited(view, inherited) for name, view in views.items()}
     # A name without a version means the latest version, as in dbt's `ref()`.
     by_any_name = {**views, **{name: views[versioned] for name, versioned in latest.items()}}
     return Registry(
@@ -45,7 +56,16 @@ def build_registry(manifest: Manifest) -> Registry:
         # A set, because two checks may note the same problem.
         problems=tuple(sorted(set(problems))),
         latest=MappingProxyType(latest),
+        personal=MappingProxyType(dict(inherited)),
     )
+
+
+def _with_inherited(view: FeatureView, personal: Mapping[FeatureRef, str]) -> FeatureView:
+    features = tuple(
+        replace(feature, pii=feature.pii or FeatureRef(view.name, feature.name) in personal)
+        for feature in view.features
+    )
+    return view if features == view.features else replace(view, features=features)
 
 
 def _read_views(

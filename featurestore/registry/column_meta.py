@@ -10,6 +10,7 @@ from featurestore.project.nodes import ManifestColumn, Node
 from featurestore.registry.definitions import RESERVED_NAMES, Column, Feature, FeatureView
 from featurestore.registry.meta_parsing import boolean_of, words_of
 from featurestore.registry.notes import Notes
+from featurestore.registry.personal_mark import PersonalMark, personal_mark
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 
@@ -17,7 +18,8 @@ __all__ = ["COLUMN_KEYS", "column_types", "with_features"]
 
 COLUMN_KEYS = {
     "feature": "False leaves a documented column out of the features; default true.",
-    "pii": "True marks personal data, which a caller must allow by name; default false.",
+    "pii": "True marks personal data, which a caller must allow by name; default false."
+    ' `{inherited: false, reason: "..."}` clears a column that is computed from a marked one.',
 }
 """The keys under a column's `featurestore` meta, each with its meaning."""
 
@@ -80,12 +82,7 @@ def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
 
 
 def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
-    own = column.all_meta.get(META_KEY)
-    value = own.get("pii", False) if isinstance(own, dict) else False
-    if not isinstance(value, bool):
-        notes.add(f"column '{column.name}': pii is {value!r}.", "Write true or false.")
-    # A wrong value counts as personal: a typing error must not publish such a column.
-    return value is not False
+    return personal_mark(column, notes) is PersonalMark.PERSONAL
 
 
 def _is_feature(column: ManifestColumn, taken: set[str], notes: Notes) -> bool:

@@ -40,6 +40,8 @@ class Registry:
         latest: The full name of the latest version of each versioned view. A name without a version
             means the latest version, as in dbt's `ref()`.
         namespace: The name that replaces the project's in online keys; empty if none does.
+        personal: Why a feature, a key or a timestamp is personal data without `pii: true` of its
+            own, such as "computed from 'customers.email'".
     """
 
     project: str
@@ -50,6 +52,7 @@ class Registry:
     problems: tuple[Problem, ...] = ()
     latest: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""
+    personal: Mapping[FeatureRef, str] = field(default_factory=dict)
 
     @property
     def online_name(self) -> str:

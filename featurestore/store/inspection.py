@@ -68,8 +68,11 @@ class Inspection:
         refuse_bad_namespaces(self._session.project)
         rules = {**naming_rules(self._session.project_dir), **naming}
         found = [*access_problems(declared), *naming_problems(declared, rules)]
+        # The registry has those of feature views already.
+        found += set(self._session.marks.problems) - set(declared.problems)
         if not declared.problems:
             # Lineage needs definitions without problems.
+            found += self._session.personal_features.problems
             found += duplicate_problems(declared, self.lineage(progress))
         return found
 
@@ -109,5 +112,5 @@ class Inspection:
         session = self._session
         with session.result_cache("lineage") as cache:
             old = load_state(state, cache)
-            new = ProjectState(session.manifest, session.registry, cache, progress)
+            new = ProjectState(session.manifest, session.declared.checked(), cache, progress)
             return compare(old, new, session.now()), comparison_remark(old, new)

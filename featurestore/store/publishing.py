@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from featurestore.errors import FeatureStoreError, UnsupportedDialect
-from featurestore.governance.personal_data import AllowPii, as_published, publishable
+from featurestore.governance.personal_data import AllowPii
+from featurestore.governance.publishable import as_published, publishable
 from featurestore.registry.definitions import Freshness
 from featurestore.registry.registry import Registry
 from featurestore.store.session import Session
@@ -52,7 +53,8 @@ class Publishing:
         """Publish the newest row of each entity, or return the report of a dry run."""
         if take_over:
             _refuse_part(views, since)
-        registry, personal = publishable(self._publishable(), allow_pii, views)
+        allowed = publishable(self._publishable(), allow_pii, views)
+        registry = allowed.registry
         choices: dict[str, Any] = {
             "views": views,
             "full": full,
@@ -64,7 +66,7 @@ class Publishing:
             report = self._dry_run(registry, choices)
         else:
             report = self._run(registry, choices, progress)
-        return replace(report, personal_data=personal)
+        return replace(report, personal_data=allowed.personal, withheld=allowed.withheld)
 
     def _brake(self, *, released: bool) -> Brake:
         from featurestore.governance.deletion_limit import deletion_limit

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import ManifestError, ProfileError
+from featurestore.governance.foreign_marks import foreign_marks
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.namespace import chosen_namespace
 from featurestore.project.profile import Project, load_profile, load_project
@@ -19,6 +22,9 @@ from featurestore.store.target_check import checked_target
 from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
+    from featurestore.governance.across_models.marks import Marks
+    from featurestore.governance.across_models.personal_features import PersonalFeatures
+    from featurestore.governance.across_models.personal_lineage import PersonalLineage
     from featurestore.project.result_cache import ResultCache
     from featurestore.warehouse.protocol import Warehouse
 
@@ -106,12 +112,47 @@ class Session:
 
     @property
     def registry(self) -> Registry:
-        """The registry without problems.
+        """The registry without problems; features that inherit a mark are personal data.
 
         Raises:
             DefinitionProblems: A definition is wrong; all problems are listed.
         """
-        return self.declared.checked()
+        self.declared.checked()
+        return self._with_inherited_marks
+
+    @cached_property
+    def marks(self) -> Marks:
+        """The marks for personal data on the columns of all models and sources."""
+        from featurestore.governance.across_models.marks import read_marks
+
+        return read_marks(self.manifest, foreign_marks(self.project_dir))
+
+    @cached_property
+    def personal_features(self) -> PersonalFeatures:
+        """The features and keys that are personal data by inheritance."""
+        from featurestore.governance.across_models.personal_features import (
+            PersonalFeatures,
+            personal_features,
+        )
+
+        if not self.marks.personal:
+            # Lineage and its parser take time to import.
+            return PersonalFeatures()
+        with self.personal_lineage() as lineage:
+            return personal_features(self.declared, lineage)
+
+    @contextmanager
+    def personal_lineage(self) -> Iterator[PersonalLineage]:
+        """Open the lineage of the marked columns, with its cache."""
+        from featurestore.governance.across_models.personal_lineage import PersonalLineage
+
+        with self.result_cache("personal_data") as cache:
+            yield PersonalLineage(self.manifest, self.marks, cache)
+
+    @cached_property
+    def _with_inherited_marks(self) -> Registry:
+        reasons = self.personal_features.reasons if self.marks.personal else {}
+        return build_registry(self.manifest, reasons) if reasons else self.declared
 
     @cached_property
     def online_registry(self) -> Registry:

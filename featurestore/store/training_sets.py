@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError
-from featurestore.governance.personal_data import AllowPii, granted, refuse_unallowed
+from featurestore.governance.personal_data import (
+    Allowance,
+    AllowPii,
+    granted,
+    refuse_unallowed,
+)
 from featurestore.registry.definitions import FeatureRef, ServiceMember
 from featurestore.store.session import Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from featurestore.governance.across_models.personal_lineage import MarkOrigin
+    from featurestore.training.entity_frame import EntityFrame
     from featurestore.training.request import Request
     from featurestore.training.training_job import TrainingJob
     from featurestore.training.training_options import TrainingOptions
@@ -30,33 +37,33 @@ class TrainingSets:
 
     def job(self, options: TrainingOptions) -> TrainingJob:
         """Return the checked job of a training set."""
-        from featurestore.training.entity_frame import read_entity_frame
+        from featurestore.training.entity_frame import EntityFrame
+        from featurestore.training.personal_entities import own_entities, screened_entities
         from featurestore.training.request import Request
 
-        grant = granted(
-            self._session.registry, options.features, options.feature_service, options.allow_pii
-        )
-        entity_df = options.entity_df
-        if entity_df is None:
-            entity_df = self._own_entities(grant.members, options)
-        elif (options.start, options.end, options.every) != (None, None, None):
-            raise EntityFrameError(
-                "`start`, `end` and `every` cannot be given with an entity frame, which has its"
-                " own instants.",
-                remedy="Leave out the entity frame, or the period.",
-            )
+        registry = self._session.registry
+        given = None if options.entity_df is None else self._entity_frame(options)
+        columns = {} if given is None else self._personal_columns(given)
+        marked = {FeatureRef.parse(origin.reference) for origin in columns.values()}
+        allowance = Allowance.of(registry, options.allow_pii, marked)
+        grant = granted(registry, options.features, options.feature_service, allowance)
+        if given is None:
+            rows = EntityFrame(self._own_entities(grant.members, options), is_query=True)
+            entities = own_entities(rows, registry, grant.members, allowance.names)
+        else:
+            keys = (member.key_names(registry.view(member.view)) for member in grant.members)
+            needed = {options.event_timestamp, *(name for one in keys for name in one.values())}
+            entities = screened_entities(given, columns, allowance.names, needed)
         request = Request(
-            entity_frame=read_entity_frame(
-                entity_df, self._relation, self._session.registry.dialect
-            ),
+            entity_frame=entities.frame,
             members=grant.members,
             event_timestamp=options.event_timestamp,
             full_feature_names=options.full_feature_names,
             feature_timestamps=options.feature_timestamps,
             as_known=options.as_known,
             strategy=options.strategy,
-            personal_data=grant.personal,
-            withheld=grant.withheld,
+            personal_data=tuple(dict.fromkeys((*entities.personal, *grant.personal))),
+            withheld=tuple(dict.fromkeys((*entities.withheld, *grant.withheld))),
         )
         return self._planned(request)
 
@@ -112,6 +119,29 @@ class TrainingSets:
         with session.warehouse() as warehouse:
             views = [with_types(registry.view(member.view), warehouse) for member in members]
         return spine_of_views(members, views, period, options.event_timestamp, registry.dialect)
+
+    def _entity_frame(self, options: TrainingOptions) -> EntityFrame:
+        from featurestore.training.entity_frame import read_entity_frame
+
+        if (options.start, options.end, options.every) != (None, None, None):
+            raise EntityFrameError(
+                "`start`, `end` and `every` cannot be given with an entity frame, which has its"
+                " own instants.",
+                remedy="Leave out the entity frame, or the period.",
+            )
+        dialect = self._session.registry.dialect
+        return read_entity_frame(options.entity_df, self._relation, dialect)
+
+    def _personal_columns(self, frame: EntityFrame) -> dict[str, MarkOrigin]:
+        """Return the personal columns of entity rows that the warehouse holds."""
+        from featurestore.training.personal_entities import personal_columns
+
+        session = self._session
+        if frame.table is not None or not session.marks.personal:
+            return {}
+        with session.warehouse() as warehouse, session.personal_lineage() as lineage:
+            names = warehouse.columns(frame.source, is_query=frame.is_query)
+            return personal_columns(frame, names, lineage)
 
     def _relation(self, model: str) -> str:
         node = self._session.manifest.model(model)

@@ -37,12 +37,14 @@ class EntityFrame:
         is_query: Whether `source` is a query.
         table: The rows of a data frame, numbered in `_row`; None if the warehouse has the rows.
         parsed: The columns of `table` that `parsed_keys` added.
+        left_out: The columns that the training set must not hold, because they are personal data.
     """
 
     source: str
     is_query: bool = False
     table: pa.Table | None = None
     parsed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def described(self) -> EntityFrame:
         """Return the frame without the rows of a data frame, which planning does not need."""
@@ -60,7 +62,8 @@ class EntityFrame:
             event_timestamp: The column that holds the time of each row.
         """
         source = self.place(warehouse)
-        columns = warehouse.columns(source, is_query=self.is_query)
+        found = warehouse.columns(source, is_query=self.is_query)
+        columns = {name: kind for name, kind in found.items() if name not in self.left_out}
         order_by = _ORDER if self.table is not None else None
         return Spine(source, self.is_query, columns, event_timestamp, order_by, parsed=self.parsed)
 

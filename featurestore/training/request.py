@@ -49,6 +49,7 @@ class Request:
         return {
             "entities": frame.source if frame.table is None else None,
             "is_query": frame.is_query,
+            "left_out": list(frame.left_out),
             "members": [asdict(member) for member in self.members],
             "event_timestamp": self.event_timestamp,
             "full_feature_names": self.full_feature_names,
@@ -74,6 +75,7 @@ def request_of(card: Card, dialect: str) -> Request:
     """
     content = dict(card.request)
     source, is_query = content.pop("entities"), content.pop("is_query")
+    left_out = tuple(content.pop("left_out", ()))
     members = [
         ServiceMember(
             member["view"],
@@ -83,10 +85,14 @@ def request_of(card: Card, dialect: str) -> Request:
         )
         for member in content.pop("members")
     ]
-    # Cards of older versions lack these two.
+    # Cards of older versions lack these two, and the columns that were left out.
     for name in ("personal_data", "withheld"):
         content[name] = tuple(content.get(name, ()))
-    frame = EntityFrame(source, is_query) if source is not None else _entities_of(card, dialect)
+    frame = (
+        _entities_of(card, dialect)
+        if source is None
+        else EntityFrame(source, is_query, left_out=left_out)
+    )
     return Request(frame, members, **content)
 
 

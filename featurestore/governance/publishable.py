@@ -1,0 +1,143 @@
+"""Personal data online: what a sync publishes, and what a reader may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from featurestore.errors import OnlineStoreError, RegistryError
+from featurestore.governance.personal_data import Allowance, AllowPii, personal_reason
+from featurestore.registry.definitions import ALL_FEATURES, Feature, FeatureRef, FeatureView
+from featurestore.registry.registry import Registry
+
+__all__ = ["Publishable", "as_published", "publishable", "refuse_unpublished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Publishable:
+    """The part of a project that a sync may publish.
+
+    Attributes:
+        registry: The definitions without unallowed personal data.
+        personal: References of the personal data in it, which the caller allowed.
+        withheld: Why each other reference is left out; `view:*` for a whole view.
+    """
+
+    registry: Registry
+    personal: tuple[str, ...]
+    withheld: Mapping[str, str]
+
+
+def publishable(
+    registry: Registry, allow_pii: AllowPii = False, views: Sequence[str] | None = None
+) -> Publishable:
+    """Return the registry without unallowed personal data, and the references in it and left out.
+
+    Args:
+        registry: The project's definitions.
+        allow_pii: The personal data that the caller allows online.
+        views: The views to publish; by default all.
+
+    Raises:
+        RegistryError: A named view has only personal features, or a personal key, and the caller
+            does not allow it.
+    """
+    allowance = Allowance.of(registry, allow_pii)
+    allowed = _filtered(registry, allowance.permits, allowance.names)
+    for name in views or ():
+        view = registry.view(name)
+        if view.online and not allowed.view(name).online:
+            raise _nothing_left(registry, view, _personal_keys(registry, view, allowance.names))
+    chosen = {registry.view(name).name for name in views or registry.feature_views}
+    asked = [view for view in registry.feature_views.values() if view.online]
+    asked = [view for view in asked if view.name in chosen]
+    everything = [ref for view in asked for ref in _references(registry, view)]
+    personal = tuple(str(ref) for ref in everything if allowance.names(ref))
+    left_out = {
+        str(ref): personal_reason(registry, ref) for ref in everything if not allowance.names(ref)
+    }
+    return Publishable(allowed, personal, left_out)
+
+
+def _references(registry: Registry, view: FeatureView) -> list[FeatureRef]:
+    """Return the personal columns that a publication of a view holds."""
+    return [
+        *_personal_keys(registry, view, lambda _: False),
+        *(FeatureRef(view.name, feature.name) for feature in view.features if feature.pii),
+    ]
+
+
+def _personal_keys(
+    registry: Registry, view: FeatureView, allows: Callable[[FeatureRef], bool]
+) -> list[FeatureRef]:
+    """Return the keys and timestamps of a view that are personal data and not allowed."""
+    columns = [FeatureRef(view.name, column.name) for column in view.columns]
+    return [ref for ref in columns if ref in registry.personal and not allows(ref)]
+
+
+def _nothing_left(
+    registry: Registry, view: FeatureView, keys: Sequence[FeatureRef]
+) -> RegistryError:
+    if keys:
+        return RegistryError(
+            f"The key or timestamp '{keys[0].feature}' of '{view.name}' ({view.path}) is personal"
+            f" data ({personal_reason(registry, keys[0])}), so a sync publishes nothing of it.",
+            remedy=f"Use a surrogate key, or allow it with --allow-pii {keys[0]}.",
+        )
+    return RegistryError(
+        f"Every feature of '{view.name}' ({view.path}) is personal data, so a sync publishes"
+        " nothing of it.",
+        remedy=f"Allow it with --allow-pii '{view.name}:{ALL_FEATURES}', or by feature.",
+    )
+
+
+def as_published(registry: Registry, columns: Mapping[str, Container[str]]) -> Registry:
+    """Return the registry with only the personal data that was published.
+
+    Args:
+        registry: The project's definitions.
+        columns: The published columns, by view.
+    """
+    return _filtered(
+        registry,
+        lambda view, feature: not feature.pii or feature.name in columns.get(view, ()),
+        lambda key: key.view in columns,
+    )
+
+
+def _filtered(
+    registry: Registry,
+    keeps: Callable[[str, Feature], bool],
+    keeps_key: Callable[[FeatureRef], bool],
+) -> Registry:
+    views = {}
+    for name, view in registry.feature_views.items():
+        kept = tuple(feature for feature in view.features if keeps(name, feature))
+        ties = () if kept == view.features else view.features
+        online = view.online and bool(kept) and not _personal_keys(registry, view, keeps_key)
+        views[name] = replace(view, features=kept, ties=ties, online=online)
+    return replace(registry, feature_views=MappingProxyType(views))
+
+
+def refuse_unpublished(
+    view: FeatureView, features: Container[str], published: Container[str]
+) -> None:
+    """Raise if a read asks for personal data that was not published.
+
+    Args:
+        view: The feature view.
+        features: The requested features.
+        published: The features that are online.
+
+    Raises:
+        OnlineStoreError: A requested feature is personal data and not online.
+    """
+    for feature in view.features:
+        if feature.pii and feature.name in features and feature.name not in published:
+            reference = FeatureRef(view.name, feature.name)
+            raise OnlineStoreError(
+                f"'{reference}' is personal data (`pii: true`) and is not published.",
+                remedy="Leave it out of the request, or publish it with"
+                f" `featurestore sync --allow-pii {reference}`.",
+            )
