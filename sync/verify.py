@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from featurestore.governance.publishable import personal_names
 from featurestore.online.client import OnlineClient, ResolvedRequest
 from featurestore.online.response import OnlineResponse, Status
 from featurestore.registry.definitions import ServiceMember
@@ -88,7 +89,7 @@ def _compared(
     publication = publication_of(view, survey.warehouse, survey.now)
     found = survey.diagnosis(publication)
     as_of, synced_at = survey.last_publication(name, found)
-    verdict = ViewVerdict(name, as_of)
+    verdict = ViewVerdict(name, as_of, personal_data=personal_names(survey.registry, view))
     if survey.ownership.is_foreign:
         verdict.problem = f"the rows are not this project's: {found.reason}"
         return verdict

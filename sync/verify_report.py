@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Difference", "VerifyReport", "ViewVerdict"]
+from featurestore.online.response import Status
+
+__all__ = ["PERSONAL_VALUE", "Difference", "VerifyReport", "ViewVerdict"]
+
+PERSONAL_VALUE = "(personal data)"
+"""Written for a value that a report must not show: reports end up in the logs of schedulers."""
 
 _MOST_SHOWN = 20
 """Differences that a report lists; it counts all of them."""
@@ -31,6 +36,16 @@ class Difference:
     expected: Any
     found: Any
 
+    def without(self, personal: Collection[str]) -> Difference:
+        """Return the difference with a placeholder for each value of a personal column."""
+        key = {
+            name: PERSONAL_VALUE if name in personal else value for name, value in self.key.items()
+        }
+        if self.feature not in personal:
+            return replace(self, key=key)
+        found = self.found if self.found in list(Status) else PERSONAL_VALUE
+        return replace(self, key=key, expected=PERSONAL_VALUE, found=found)
+
 
 @dataclass(slots=True)
 class ViewVerdict:
@@ -45,6 +60,7 @@ class ViewVerdict:
         damaged: Rows whose bytes in Redis were damaged.
         repaired: The damaged rows that were published again; the other counts are of afterwards.
         problem: Why nothing could be compared; empty if it could.
+        personal_data: The columns whose values the differences do not show.
         differences: The first differences.
     """
 
@@ -56,6 +72,7 @@ class ViewVerdict:
     damaged: int = 0
     repaired: int = 0
     problem: str = ""
+    personal_data: tuple[str, ...] = ()
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -64,9 +81,9 @@ class ViewVerdict:
         return not (self.differing or self.unknown or self.problem)
 
     def note(self, found: Difference) -> None:
-        """Keep a difference if it is one of the first."""
+        """Keep a difference if it is one of the first, without personal data."""
         if len(self.differences) < _MOST_SHOWN:
-            self.differences.append(found)
+            self.differences.append(found.without(self.personal_data))
 
 
 @dataclass(frozen=True, slots=True)

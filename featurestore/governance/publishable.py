@@ -11,7 +11,14 @@ from featurestore.governance.personal_data import Allowance, AllowPii, personal_
 from featurestore.registry.definitions import ALL_FEATURES, Feature, FeatureRef, FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["Publishable", "as_published", "publishable", "refuse_unpublished"]
+__all__ = [
+    "Publishable",
+    "as_published",
+    "personal_names",
+    "publishable",
+    "refuse_unpublished",
+    "refuse_unpublished_view",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,11 @@ def _personal_keys(
     """Return the keys and timestamps of a view that are personal data and not allowed."""
     columns = [FeatureRef(view.name, column.name) for column in view.columns]
     return [ref for ref in columns if ref in registry.personal and not allows(ref)]
+
+
+def personal_names(registry: Registry, view: FeatureView) -> tuple[str, ...]:
+    """Return the names of a view's features, keys and timestamps that are personal data."""
+    return tuple(reference.feature for reference in _references(registry, view))
 
 
 def _nothing_left(
@@ -141,3 +153,19 @@ def refuse_unpublished(
                 remedy="Leave it out of the request, or publish it with"
                 f" `featurestore sync --allow-pii {reference}`.",
             )
+
+
+def refuse_unpublished_view(registry: Registry, view: FeatureView) -> None:
+    """Raise if a view is not published because of personal data.
+
+    Raises:
+        OnlineStoreError: A key or a timestamp of the view is personal data, or every feature is.
+    """
+    for key in _personal_keys(registry, view, lambda _: False):
+        raise OnlineStoreError(
+            f"'{key}' is a key or timestamp with personal data"
+            f" ({personal_reason(registry, key)}), so the view is not published.",
+            remedy=f"Use a surrogate key, or publish it with `featurestore sync --allow-pii {key}`.",
+        )
+    if all(feature.pii for feature in view.features):
+        refuse_unpublished(view, view.feature_names, ())

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from featurestore.errors import FeatureStoreError, OnlineStoreError
-from featurestore.governance.publishable import refuse_unpublished
+from featurestore.governance.publishable import refuse_unpublished_view
 from featurestore.online.build_response import build_response
 from featurestore.online.keys import metadata_key
 from featurestore.online.online_types import logical_type
@@ -240,8 +240,7 @@ class OnlineClient:
 
     def _unpublished(self, view: str) -> OnlineStoreError:
         declared = self._registry.view(view)
-        if all(feature.pii for feature in declared.features):
-            refuse_unpublished(declared, declared.feature_names, ())
+        refuse_unpublished_view(self._registry, declared)
         if not declared.online:
             return OnlineStoreError(
                 f"The feature view '{view}' is declared `online: false`, so it is not published.",

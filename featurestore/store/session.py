@@ -197,7 +197,16 @@ class Session:
                 self.close()
         warehouse = connect(self.profile, write=write)
         warehouse.target_remedy = remedy
+        warehouse.hides_values = self._has_marks
         return warehouse
+
+    @cached_property
+    def _has_marks(self) -> bool:
+        """Whether a column of the project is marked as personal data."""
+        try:
+            return bool(self.marks.personal)
+        except ManifestError:
+            return False
 
     @cached_property
     def _remedy_of_target(self) -> str:

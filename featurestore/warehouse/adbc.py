@@ -30,7 +30,7 @@ from featurestore.warehouse.arrow import (
     sql_type,
     write_parquet,
 )
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 __all__ = ["AdbcWarehouse", "driver"]
 
@@ -38,6 +38,8 @@ __all__ = ["AdbcWarehouse", "driver"]
 # Snowflake.
 _NO_RELATION = ("42P01", "3F000", "42S02", "02000")
 _LOST = ("08", "57P")
+_ABOUT_SQL = ("42", "3D", "3F", "0A")
+"""The SQLSTATE classes of errors that quote the statement, and never a row."""
 _HIDDEN = "***"
 _DRIVERS_OWN = re.compile(r"^[A-Z_]+: (\[\w+\] )?")
 
@@ -206,6 +208,8 @@ class AdbcWarehouse(Warehouse):
             raise self._ours(doing, error) from None
         except (pa.ArrowException, OSError) as error:
             # An error of the engine while it fetches rows comes through Arrow.
+            if self.hides_values:
+                raise values_hidden(doing, type(error).__name__) from None
             raise WarehouseError(f"Cannot {doing}: {self._reason(error)}") from None
 
     def _ours(self, doing: str, error: Exception) -> WarehouseError:
@@ -216,6 +220,8 @@ class AdbcWarehouse(Warehouse):
             return RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.")
         if state.startswith(_LOST) or (not state and status in ("IO", "TIMEOUT")):
             return WarehouseUnavailable(f"Lost the connection to {self._address}. {message}")
+        if self.hides_values and not state.startswith(_ABOUT_SQL):
+            return values_hidden(doing, f"{type(error).__name__} {state}".strip())
         return WarehouseError(message)
 
     def _reason(self, error: Exception) -> str:

@@ -26,7 +26,7 @@ from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
 from featurestore.warehouse.duckdb_file import database_path, open_database
 from featurestore.warehouse.duckdb_hash import hashed_as
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +48,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        with _translated("configure the session"):
+        with self._translated("configure the session"):
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET default_null_order = 'nulls_last'")
             # A name means a table, and never a variable of the Python code around the call.
@@ -123,7 +123,9 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query."""
         described = f"(\n{source}\n)" if is_query else source
-        with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
+        with self._translated(
+            "describe the entity frame's SQL" if is_query else f"describe {source}"
+        ):
             # DuckDB binds this query without running it, in a third of the time of DESCRIBE.
             found = self.connection.sql(f"SELECT * FROM {described}")
         types = zip(found.columns, found.types, strict=True)
@@ -140,7 +142,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
     ) -> Estimate | None:
         """Return the planner's estimate, with the statistics that a table keeps of its columns."""
         relation = f"(\n{source}\n)" if is_query else source
-        with _translated(f"plan a scan of {source}"):
+        with self._translated(f"plan a scan of {source}"):
             explained = self.connection.execute(
                 f"EXPLAIN (FORMAT json) SELECT * FROM {relation}"
             ).fetchall()
@@ -178,25 +180,43 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows."""
-        with _translated("run the query"):
+        with self._translated("run the query"):
             reader: pa.RecordBatchReader = self.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
-        return _in_utc(reader)
+        return self._fetched(_in_utc(reader))
+
+    def _fetched(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """Translate the errors of rows that DuckDB computes while they are fetched."""
+        import pyarrow as pa
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while True:
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    return
+                except (pa.ArrowException, OSError) as error:
+                    if self.hides_values:
+                        raise values_hidden("fetch the rows", type(error).__name__) from None
+                    raise WarehouseError(f"Cannot fetch the rows: {_reason(error)}") from error
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        with _translated("run a statement"):
+        with self._translated("run a statement"):
             self.connection.execute(sql)
 
     def write_table(self, name: str, sql: str) -> int:
         """Create or replace a table in one transaction."""
         table = exp.to_table(name, dialect="duckdb").sql("duckdb")
-        with _translated(f"write the table {name}"):
+        with self._translated(f"write the table {name}"):
             row = self.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}").fetchone()
         return int(row[0]) if row else 0
 
     def write_parquet(self, path: Path, sql: str) -> int:
         """Write a Parquet file atomically."""
-        with atomic_write(path) as part, _translated(f"write {path}"):
+        with atomic_write(path) as part, self._translated(f"write {path}"):
             target = exp.Literal.string(str(part)).sql("duckdb")
             row = self.connection.execute(
                 f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"
@@ -206,6 +226,28 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+    @contextlib.contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        """Translate DuckDB's errors into the package's own."""
+        import duckdb
+
+        try:
+            yield
+        except duckdb.CatalogException as error:
+            message = f"Cannot {doing}: {_reason(error)}"
+            remedy = "If it is a dbt model, run `dbt build`."
+            raise RelationNotBuilt(message, remedy=remedy) from error
+        except duckdb.Error as error:
+            about_sql = (
+                duckdb.BinderException,
+                duckdb.SyntaxException,
+                duckdb.ParserException,
+                duckdb.OperationalError,
+            )
+            if self.hides_values and not isinstance(error, about_sql):
+                raise values_hidden(doing, type(error).__name__) from None
+            raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
 
 
 def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -225,20 +267,6 @@ def _type(text: str) -> DataType:
         return parse_type(text, "duckdb")
     except UnknownType:
         return DataType(Kind.OTHER, text=text)
-
-
-@contextlib.contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    """Translate DuckDB's errors into the package's own."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.CatalogException as error:
-        message = f"Cannot {doing}: {_reason(error)}"
-        raise RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.") from error
-    except duckdb.Error as error:
-        raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

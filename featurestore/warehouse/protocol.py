@@ -7,12 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from featurestore.errors import WarehouseError
 from featurestore.values.types import DataType
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Warehouse"]
+__all__ = ["Warehouse", "values_hidden"]
 
 
 class Warehouse(Protocol):
@@ -23,6 +24,8 @@ class Warehouse(Protocol):
 
     target_remedy: str = ""
     """What else may help where a table is missing, if the manifest may be another target's."""
+    hides_values: bool = False
+    """Whether errors leave out the engine's words about data: those may quote personal data."""
 
     @property
     def dialect(self) -> str:
@@ -81,3 +84,18 @@ class Warehouse(Protocol):
     ) -> None:
         """Close the connection."""
         self.close()
+
+
+def values_hidden(doing: str, kind: str) -> WarehouseError:
+    """Return the error about data whose text the engine wrote, and which may quote a value.
+
+    Args:
+        doing: The action, such as "run the query".
+        kind: The engine's name or code for the error.
+    """
+    return WarehouseError(
+        f"Cannot {doing}: {kind}. The engine's words are not shown, because the project has"
+        " personal data, and they may quote it.",
+        remedy="Run the statement in the warehouse to see them; `featurestore sql` writes that of a"
+        " training set.",
+    )

@@ -25,7 +25,7 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 __all__ = ["SparkWarehouse"]
 
@@ -102,7 +102,9 @@ class SparkWarehouse(Warehouse):
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query."""
         described = f"(\n{source}\n)" if is_query else source
-        with _translated("describe the entity frame's SQL" if is_query else f"describe {source}"):
+        with self._translated(
+            "describe the entity frame's SQL" if is_query else f"describe {source}"
+        ):
             schema = self.session.sql(f"SELECT * FROM {described}").schema
         return {field.name: _type(field.dataType.simpleString()) for field in schema}
 
@@ -111,7 +113,7 @@ class SparkWarehouse(Warehouse):
         from pyspark.sql.pandas.types import from_arrow_schema
 
         table = canonical_table(table)
-        with _translated("upload the data frame"):
+        with self._translated("upload the data frame"):
             schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
             # PySpark fails on an empty Arrow table with a list column.
             rows: Any = table if table.num_rows else []
@@ -119,7 +121,7 @@ class SparkWarehouse(Warehouse):
 
     def stage(self, name: str, sql: str) -> str:
         """Compute a query's rows once, and register them as a temporary view."""
-        with _translated("run the query"):
+        with self._translated("run the query"):
             # A view alone would run the query again for each reader.
             return self._view(name, self.session.sql(sql).localCheckpoint(eager=True))
 
@@ -130,20 +132,20 @@ class SparkWarehouse(Warehouse):
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query; Spark returns all its rows at once."""
-        with _translated("run the query"):
+        with self._translated("run the query"):
             table: pa.Table = self.session.sql(sql).toArrow()
         schema = pa.schema([field.with_type(canonical_type(field.type)) for field in table.schema])
-        return recast(table.to_reader(), schema, lambda: _translated("fetch the query's rows"))
+        return recast(table.to_reader(), schema, lambda: self._translated("fetch the query's rows"))
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        with _translated("run a statement"):
+        with self._translated("run a statement"):
             self.session.sql(sql).collect()
 
     def write_table(self, name: str, sql: str) -> int:
         """Create or replace a table."""
         table = exp.to_table(name, dialect="spark").sql("spark")
-        with _translated(f"write the table {name}"):
+        with self._translated(f"write the table {name}"):
             self.session.sql(sql).write.mode("overwrite").saveAsTable(table)
             return int(self.session.table(table).count())
 
@@ -156,6 +158,27 @@ class SparkWarehouse(Warehouse):
         while self._views:
             self.session.catalog.dropTempView(self._views.pop())
 
+    @contextlib.contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        """Translate Spark's errors into the package's own."""
+        from py4j.protocol import Py4JError, Py4JNetworkError
+        from pyspark.errors import AnalysisException, PySparkException
+
+        try:
+            yield
+        except AnalysisException as error:
+            message = f"Cannot {doing}: {_first_line(error)}"
+            if error.getCondition() in _MISSING:
+                remedy = "If it is a dbt model, run `dbt build`."
+                raise RelationNotBuilt(message, remedy=remedy) from error
+            raise WarehouseError(message) from error
+        except (Py4JNetworkError, ConnectionError) as error:
+            raise WarehouseUnavailable(f"Lost the connection to Spark. Cannot {doing}.") from error
+        except (PySparkException, Py4JError, pa.ArrowException) as error:
+            if self.hides_values:
+                raise values_hidden(doing, type(error).__name__) from None
+            raise WarehouseError(f"Cannot {doing}: {_first_line(error)}") from error
+
 
 def _type(text: str) -> DataType:
     if text == "void":
@@ -164,26 +187,6 @@ def _type(text: str) -> DataType:
         return parse_type(text, "spark")
     except UnknownType:
         return DataType(Kind.OTHER, text=text)
-
-
-@contextlib.contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    """Translate Spark's errors into the package's own."""
-    from py4j.protocol import Py4JError, Py4JNetworkError
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except PySparkException as error:
-        message = f"Cannot {doing}: {_first_line(error)}"
-        if error.getCondition() in _MISSING:
-            remedy = "If it is a dbt model, run `dbt build`."
-            raise RelationNotBuilt(message, remedy=remedy) from error
-        raise WarehouseError(message) from error
-    except (Py4JNetworkError, ConnectionError) as error:
-        raise WarehouseUnavailable(f"Lost the connection to Spark. Cannot {doing}.") from error
-    except (Py4JError, pa.ArrowException) as error:
-        raise WarehouseError(f"Cannot {doing}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

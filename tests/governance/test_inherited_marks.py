@@ -3,82 +3,35 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import unquote_to_bytes
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from featurestore import FeatureStore
 from featurestore.errors import OnlineStoreError, PersonalDataWarning, RegistryError
-from tests.support.builders import PROJECT, Table, column, model, service, tiny_project
-
-CANARY = "canary.alice@example.com"
-SECRET = "raw.customers:email"
-RAW = {
-    "unique_id": f"source.{PROJECT}.raw.customers",
-    "source_name": "raw",
-    "name": "customers",
-    "relation_name": '"warehouse"."main"."raw_customers"',
-    "original_file_path": "models/sources.yml",
-    "columns": {c["name"]: c for c in (column("tailnum"), column("email", pii=True))},
-}
-KEYS = {"tailnum": "varchar", "observed_at": "timestamp"}
-STAGING_SQL = 'select tailnum, observed_at, email as contact, orders from "main"."raw_customers"'
-
-
-def _sql_model(name, sql, needs, columns=None, **own):
-    node = {"compiled_code": sql, "raw_code": sql, "depends_on": {"nodes": list(needs)}}
-    if columns is None:
-        return model(name, {}, meta={}, node=node, **own)
-    return model(name, columns, node=node, **own)
-
-
-def staging(*columns, sql=STAGING_SQL, **own):
-    """Return a staging model, which is not a feature view."""
-    return model(
-        "stg", columns, meta={}, **own,
-        node={"compiled_code": sql, "raw_code": sql, "depends_on": {"nodes": [RAW["unique_id"]]}},
-    )  # fmt: skip
-
-
-def view(expression, *, extra="", feature=None, name="v"):
-    """Return a feature view with the feature `f`, and `orders`, over the staging model."""
-    sql = f'select tailnum, observed_at, {expression} as f, orders{extra} from "main"."stg"'
-    return _sql_model(
-        name,
-        sql,
-        [f"model.{PROJECT}.stg"],
-        [
-            *(column(key, kind) for key, kind in KEYS.items()),
-            feature or column("f"),
-            column("orders", "bigint"),
-        ],
-    )
+from tests.support.builders import PROJECT, column, service
+from tests.support.personal_project import (
+    CANARY,
+    KEYS,
+    RAW,
+    SECRET,
+    build,
+    redis_texts,
+    sql_model,
+    staging,
+    view,
+)
 
 
 @pytest.fixture
 def opened(tmp_path, redis_server, redis_client):
     """Return a function that opens a project of some models, with its tables built."""
 
-    def build(*models, variables=None, exposures=(), source=RAW):
-        raw = Table(
-            {**KEYS, "email": "varchar", "orders": "bigint"}, [("N1", "2024-02-01", CANARY, 3)]
-        )
-        built = {one["name"]: one["compiled_code"] for one in models if "compiled_code" in one}
-        tiny_project(tmp_path, models, {"raw_customers": raw, **built}, exposures=exposures)
-        path = tmp_path / "target" / "manifest.json"
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest["sources"] = {source["unique_id"]: source}
-        path.write_text(json.dumps(manifest), encoding="utf-8")
-        if variables:
-            file = tmp_path / "dbt_project.yml"
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            content["vars"] = {"featurestore": variables}
-            file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    def opened(*models, **parts):
+        build(tmp_path, *models, **parts)
         return FeatureStore(tmp_path, redis_url=redis_server)
 
-    return build
+    return opened
 
 
 def problems(store):
@@ -131,7 +84,7 @@ def test_a_filter_does_not_descend(opened):
         ' from "main"."stg" where contact is not null group by tailnum, contact order by contact'
     )
     columns = [*(column(key, kind) for key, kind in KEYS.items()), column("f"), column("orders")]
-    store = opened(staging(), _sql_model("v", sql, [f"model.{PROJECT}.stg"], columns))
+    store = opened(staging(), sql_model("v", sql, [f"model.{PROJECT}.stg"], columns))
 
     assert [] == problems(store)
 
@@ -154,8 +107,7 @@ def test_the_sync_leaves_it_out_and_says_so(opened, redis_client):
 
 
 def _is_in_redis(client):
-    stored = b"".join(unquote_to_bytes(key) + (client.dump(key) or b"") for key in client.keys("*"))
-    return CANARY.lower().encode() in stored.lower()
+    return CANARY.lower().encode() in redis_texts(client).lower()
 
 
 def test_training_treats_it_as_marked(opened):
@@ -243,6 +195,8 @@ def test_a_key_that_descends_is_a_finding(opened, redis_client):
     assert ["w"] == [one.view for one in store.status().views]
     with pytest.raises(RegistryError, match="--allow-pii v:tailnum"):
         store.sync(["v"])
+    with pytest.raises(OnlineStoreError, match="'v:tailnum' is a key or timestamp with personal"):
+        store.get_online_features(["v:orders"], [{"tailnum": CANARY}])
     with pytest.raises(RegistryError, match="'v:tailnum' is personal data"):
         store.get_historical_features(None, ["v:orders"])
     assert ("v:tailnum",) == store.sync(allow_pii=["v:tailnum"]).personal_data
