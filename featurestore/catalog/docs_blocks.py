@@ -122,6 +122,7 @@ def how_to_use(registry: Registry, view: FeatureView) -> str:
 def _facts(view: FeatureView, users: Sequence[FeatureService]) -> Iterator[tuple[str, str]]:
     yield "entities", ", ".join(map(_entity, view.entities)) or "none: one row for all"
     yield "event timestamp", f"`{_plain(view.event_timestamp.name)}`"
+    yield "valid until", f"`{_plain(view.valid_until.name)}`" if view.valid_until else ""
     yield "known after", format_duration(view.available_after) if view.available_after else ""
     yield "ttl", "any age" if view.ttl is None else format_duration(view.ttl)
     yield "online", "yes" if view.online else "no"

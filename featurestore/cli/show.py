@@ -99,6 +99,7 @@ def _described_view(registry: Registry, view: FeatureView) -> Described:
         "entities": entities_of(view),
         "event_timestamp": view.event_timestamp.name,
         "created_timestamp": view.created_timestamp and view.created_timestamp.name,
+        "valid_until": view.valid_until and view.valid_until.name,
         "available_after": format_duration(view.available_after) if view.available_after else None,
         "ttl": format_duration(view.ttl) if view.ttl is not None else None,
         "online": view.online,

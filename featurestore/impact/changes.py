@@ -30,6 +30,7 @@ EFFECTS = {
     "logic changed": Effect.BEHAVIOUR,
     "event timestamp changed": Effect.BEHAVIOUR,
     "created timestamp changed": Effect.BEHAVIOUR,
+    "valid_until changed": Effect.BEHAVIOUR,
     "available_after changed": Effect.BEHAVIOUR,
     "ttl changed": Effect.BEHAVIOUR,
     "no longer online": Effect.BREAKING,

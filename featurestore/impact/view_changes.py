@@ -177,6 +177,7 @@ def _settings(old: FeatureView, new: FeatureView) -> Iterator[tuple[str, str, st
     yield "event timestamp changed", old.event_timestamp.name, new.event_timestamp.name
     created = [view.created_timestamp.name if view.created_timestamp else "" for view in (old, new)]
     yield "created timestamp changed", created[0], created[1]
+    yield "valid_until changed", _valid_until(old), _valid_until(new)
     yield "ttl changed", _ttl(old), _ttl(new)
     delays = [format_duration(view.available_after) for view in (old, new)]
     yield "available_after changed", delays[0], delays[1]
@@ -191,6 +192,22 @@ def _entities(entities: Iterable[Entity]) -> str:
     return "; ".join(
         f"{entity.name} ({', '.join(key.name for key in entity.join_keys)})" for entity in entities
     )
+
+
+def _valid_until(view: FeatureView) -> str:
+    """Write the end of a view's rows, with the value that means no end and the mark of deletions.
+
+    >>> from featurestore.registry.definitions import Column
+    >>> view = FeatureView("v", "", "", "", (), (), Column("at"), valid_until=Column("until"))
+    >>> _valid_until(replace(view, no_end="date '9999-12-31'", is_deleted=Column("gone")))
+    "until, no end: date '9999-12-31', deletions: gone"
+    """
+    parts = {
+        "": view.valid_until and view.valid_until.name,
+        "no end: ": view.no_end,
+        "deletions: ": view.is_deleted and view.is_deleted.name,
+    }
+    return ", ".join(f"{label}{value}" for label, value in parts.items() if value)
 
 
 def _ttl(view: FeatureView) -> str:

@@ -66,7 +66,7 @@ class Constraint(Struct, frozen=True, kw_only=True):
 
 
 class NodeConfig(Struct, frozen=True, kw_only=True):
-    """The `config` of a model or an exposure."""
+    """The `config` of a model, a snapshot or an exposure."""
 
     meta: dict[str, Any] | None = None
     tags: Any = None
@@ -80,6 +80,10 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
     database: Any = None
     target_schema: Any = None
     target_database: Any = None
+    strategy: str | None = None
+    hard_deletes: str | None = None
+    dbt_valid_to_current: str | None = None
+    snapshot_meta_column_names: dict[str, str | None] | None = None
 
 
 class Checksum(Struct, frozen=True, kw_only=True):

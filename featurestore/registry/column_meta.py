@@ -11,13 +11,15 @@ from featurestore.registry.definitions import RESERVED_NAMES, Column, Feature, F
 from featurestore.registry.meta_parsing import boolean_of, words_of
 from featurestore.registry.notes import Notes
 from featurestore.registry.personal_mark import PersonalMark, personal_mark
+from featurestore.registry.snapshot_columns import SnapshotColumns, snapshot_columns
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 
 __all__ = ["COLUMN_KEYS", "column_types", "with_features"]
 
 COLUMN_KEYS = {
-    "feature": "False leaves a documented column out of the features; default true.",
+    "feature": "False leaves a documented column out of the features; default true, and false for"
+    " the columns that dbt adds to a snapshot.",
     "pii": "True marks personal data, which a caller must allow by name; default false."
     ' `{inherited: false, reason: "..."}` clears a column that is computed from a marked one.',
 }
@@ -41,7 +43,8 @@ def with_features(
     view: FeatureView, node: Node, types: Mapping[str, DataType | None], notes: Notes
 ) -> FeatureView:
     """Return the view with its features: documented columns that are not keys or timestamps."""
-    taken = {column.name for column in view.columns}
+    taken = {column.name for column in (*view.columns, *view.validity_columns)}
+    snapshot = snapshot_columns(node)
     features = tuple(
         Feature(
             column.name,
@@ -51,7 +54,7 @@ def with_features(
             _is_personal(column, notes),
         )
         for column in node.columns.values()
-        if _is_feature(column, taken, notes)
+        if _is_feature(column, taken, snapshot, notes)
     )
     if not features:
         notes.add(
@@ -85,15 +88,18 @@ def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
     return personal_mark(column, notes) is PersonalMark.PERSONAL
 
 
-def _is_feature(column: ManifestColumn, taken: set[str], notes: Notes) -> bool:
+def _is_feature(
+    column: ManifestColumn, taken: set[str], snapshot: SnapshotColumns | None, notes: Notes
+) -> bool:
     own = column.all_meta.get(META_KEY)
+    default = column.name not in taken and not (snapshot and snapshot.has(column.name))
     if own is None:
-        return column.name not in taken
+        return default
     if not isinstance(own, dict):
         notes.add(f"column '{column.name}': meta.{META_KEY} is {own!r}.", "Make it a mapping.")
         return False
     notes.unknown_keys(own, COLUMN_KEYS, f"meta.{META_KEY} of column '{column.name}'")
-    wanted = boolean_of("feature", own, column.name not in taken, notes)
+    wanted = boolean_of("feature", own, default, notes)
     if wanted and column.name in taken:
         notes.add(
             f"column '{column.name}' is a key or a timestamp, so it cannot be a feature.",

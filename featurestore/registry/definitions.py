@@ -144,6 +144,12 @@ class FeatureView:
             They decide between rows of one instant, so every caller gets the same row.
         event_timestamp: The instant from which a row is true and, after `available_after`, known.
         created_timestamp: The instant at which a row was written, if the view has it.
+        valid_until: The instant from which a row no longer counts, if the view has it. A row that
+            has ended does not bring an older one back. NULL means no end.
+        no_end: The SQL expression that means no end too, such as `cast('9999-12-31' as date)`: a
+            snapshot's `dbt_valid_to_current`.
+        is_deleted: The column that holds 'True' in a row that records a deletion: the entity has no
+            values from then on. Only snapshots with `hard_deletes: new_record` have it.
         available_after: The delay from an event until its row is known.
         ttl: The greatest age at which a row still counts; None means any age.
         online: Whether the sync publishes the view.
@@ -163,6 +169,9 @@ class FeatureView:
     features: tuple[Feature, ...]
     event_timestamp: Column
     created_timestamp: Column | None = None
+    valid_until: Column | None = None
+    no_end: str = ""
+    is_deleted: Column | None = None
     available_after: timedelta = timedelta()
     ttl: timedelta | None = None
     online: bool = True
@@ -186,8 +195,13 @@ class FeatureView:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that are not features: keys first, then timestamps."""
-        created = () if self.created_timestamp is None else (self.created_timestamp,)
-        return (*self.join_keys, self.event_timestamp, *created)
+        optional = (self.created_timestamp, self.valid_until)
+        return (*self.join_keys, self.event_timestamp, *filter(None, optional))
+
+    @property
+    def validity_columns(self) -> tuple[Column, ...]:
+        """The columns that decide whether the chosen row still counts."""
+        return tuple(filter(None, (self.valid_until, self.is_deleted)))
 
     @property
     def feature_names(self) -> tuple[str, ...]:

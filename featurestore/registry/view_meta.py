@@ -23,6 +23,7 @@ from featurestore.registry.meta_parsing import (
     words_of,
 )
 from featurestore.registry.notes import Notes
+from featurestore.registry.snapshot_columns import SnapshotColumns, snapshot_columns
 from featurestore.values.types import DataType
 
 __all__ = ["FRESHNESS_KEYS", "HOW_TO_USE", "OTHER_KEY_TYPES", "VIEW_KEYS", "feature_view"]
@@ -30,8 +31,10 @@ __all__ = ["FRESHNESS_KEYS", "HOW_TO_USE", "OTHER_KEY_TYPES", "VIEW_KEYS", "feat
 VIEW_KEYS = {
     "entities": "Entity name to join key column, or to a list of columns of a composite key.",
     "event_timestamp": "The column with the instant from which a row is true; default: the model's"
-    " `event_time`.",
+    " `event_time`, or a snapshot's `dbt_valid_from`.",
     "created_timestamp": "The column with the instant at which a row was written; it decides ties.",
+    "valid_until": "The column with the instant from which a row no longer counts, NULL for no end;"
+    " default: a snapshot's `dbt_valid_to`.",
     "available_after": "The delay from the event until its row is known, such as `15 minutes`;"
     " default none.",
     "ttl": "The greatest age at which a row still counts, such as `30 days`; default any age.",
@@ -80,11 +83,23 @@ def feature_view(
         return None
     notes.unknown_keys(meta, VIEW_KEYS, f"meta.{META_KEY}")
     types = column_types(node, dialect, notes)
+    snapshot = snapshot_columns(node)
     entities = _entities(meta, node, types, notes)
-    event = _timestamp(
-        "event_timestamp", meta.get("event_timestamp") or node.config.event_time, types, notes
+    names = {
+        "event_timestamp": meta.get("event_timestamp")
+        or node.config.event_time
+        or (snapshot and snapshot.valid_from),
+        "created_timestamp": meta.get("created_timestamp"),
+        "valid_until": meta.get("valid_until") or (snapshot and snapshot.valid_to),
+    }
+    event, created, until = (
+        _timestamp(key, name, types, snapshot, notes) for key, name in names.items()
     )
-    created = _timestamp("created_timestamp", meta.get("created_timestamp"), types, notes)
+    if until is not None and event is not None and until.name == event.name:
+        notes.add(
+            f"valid_until and event_timestamp are both '{until.name}', so no row would ever count.",
+            "Name the column with the end of a row's validity.",
+        )
     if event is None and not any("event_timestamp" in p.message for p in notes.problems):
         notes.add(
             "event_timestamp is missing.",
@@ -108,6 +123,9 @@ def feature_view(
         features=(),
         event_timestamp=event,
         created_timestamp=created,
+        valid_until=until,
+        no_end=_no_end(node, until, snapshot),
+        is_deleted=_is_deleted(node, types, snapshot),
         available_after=duration_of("available_after", meta, notes) or _DEFAULTS["available_after"],
         ttl=_ttl(meta, notes),
         online=boolean_of("online", meta, _DEFAULTS["online"], notes),
@@ -122,6 +140,23 @@ def feature_view(
         ignore=meta.get("ignore") or {},
     )
     return with_features(view, node, types, notes)
+
+
+def _no_end(node: Node, until: Column | None, snapshot: SnapshotColumns | None) -> str:
+    """Return what a snapshot writes for no end; it says nothing about another column."""
+    own = until is not None and snapshot is not None and until.name == snapshot.valid_to
+    return (node.config.dbt_valid_to_current or "").strip() if own else ""
+
+
+def _is_deleted(
+    node: Node, types: Mapping[str, DataType | None], snapshot: SnapshotColumns | None
+) -> Column | None:
+    if snapshot is None:
+        return None
+    # The column, with its rows, outlives a change of the config; documenting it keeps its meaning.
+    name = snapshot.is_deleted
+    recorded = node.config.hard_deletes == "new_record" or name in types
+    return Column(name, types.get(name)) if recorded else None
 
 
 def _ttl(meta: Mapping[str, Any], notes: Notes) -> timedelta | None:
@@ -197,14 +232,19 @@ def _key(entity: str, name: str, types: Mapping[str, DataType | None], notes: No
 
 
 def _timestamp(
-    key: str, name: Any, types: Mapping[str, DataType | None], notes: Notes
+    key: str,
+    name: Any,
+    types: Mapping[str, DataType | None],
+    snapshot: SnapshotColumns | None,
+    notes: Notes,
 ) -> Column | None:
     if name is None:
         return None
     if not isinstance(name, str):
         notes.add(f"{key} is {name!r}.", "Name a column.")
         return None
-    if types and name not in types:
+    # dbt adds the columns of a snapshot, so the yml need not document them.
+    if types and name not in types and not (snapshot and snapshot.has(name)):
         notes.add(
             f"the {key} '{name}' is not a documented column.",
             did_you_mean(name, types) or "Document the column, with its data_type.",

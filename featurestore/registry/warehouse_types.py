@@ -67,7 +67,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> Mapping[str, DataType
 def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
     # Every column that a statement names, including features that only decide ties.
     declared: dict[Column | Feature, None] = dict.fromkeys(
-        (*view.columns, *view.features, *view.ties)
+        (*view.columns, *view.validity_columns, *view.features, *view.ties)
     )
     for column in declared:
         where = f"column '{column.name}'"
@@ -100,7 +100,7 @@ def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 f"the join key '{key.name}' is {found[key.name]}, which cannot identify an entity.",
                 OTHER_KEY_TYPES,
             )
-    for column in (view.event_timestamp, view.created_timestamp):
+    for column in (view.event_timestamp, view.created_timestamp, view.valid_until):
         if column is None or column.data_type is not None or column.name not in found:
             continue
         if not found[column.name].is_instant:
@@ -113,7 +113,6 @@ def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
 
 
 def _typed(view: FeatureView, found: Mapping[str, DataType]) -> FeatureView:
-    created = view.created_timestamp
     return replace(
         view,
         entities=tuple(
@@ -123,8 +122,14 @@ def _typed(view: FeatureView, found: Mapping[str, DataType]) -> FeatureView:
         features=tuple(_feature(feature, found) for feature in view.features),
         ties=tuple(_feature(feature, found) for feature in view.ties),
         event_timestamp=_column(view.event_timestamp, found),
-        created_timestamp=_column(created, found) if created else None,
+        created_timestamp=_optional(view.created_timestamp, found),
+        valid_until=_optional(view.valid_until, found),
+        is_deleted=_optional(view.is_deleted, found),
     )
+
+
+def _optional(column: Column | None, found: Mapping[str, DataType]) -> Column | None:
+    return None if column is None else _column(column, found)
 
 
 def _column(column: Column, found: Mapping[str, DataType]) -> Column:

@@ -152,5 +152,7 @@ def _definition(view: FeatureView) -> str:
         view.created_timestamp,
         view.available_after,
         view.ttl,
+        # Only where declared, so that the cards of other views keep their hash.
+        *((view.valid_until, view.no_end, view.is_deleted) if view.valid_until else ()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
