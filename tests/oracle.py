@@ -22,6 +22,8 @@ class History:
     Attributes:
         keys: The names of the join keys.
         features: All features of the view, in the order that decides full ties.
+        until: The column with the end of a row's validity; NULL means no end.
+        deleted: The column that is 'True' in a row that records a deletion.
         spine_keys: The names of the keys in the entity rows, where they differ.
     """
 
@@ -31,6 +33,8 @@ class History:
     features: tuple[str, ...]
     event: str = "observed_at"
     created: str | None = None
+    until: str | None = None
+    deleted: str | None = None
     ttl: timedelta | None = None
     available_after: timedelta = timedelta()
     spine_keys: Mapping[str, str] = field(default_factory=dict)
@@ -68,23 +72,35 @@ def training_set(
 
 
 def latest(view: History, now: datetime) -> list[Row]:
-    """Return the winning row of each entity at one moment."""
+    """Return the winning row of each entity at one moment, without the mark of deletions."""
     keys = {tuple(row[name] for name in view.keys) for row in view.rows}
     found = [newest(view, key, in_utc(now)) for key in keys]
-    return [row for row in found if row is not None]
+    return [
+        {name: value for name, value in row.items() if name != view.deleted}
+        for row in found
+        if row is not None
+    ]
 
 
 def newest(
     view: History, key: tuple[Any, ...], moment: datetime | None, *, as_known: bool = False
 ) -> Row | None:
-    """Return the newest row of one entity that was known at a moment, or None."""
+    """Return the newest row of one entity that was known at a moment and has not ended, or None."""
     best: Row | None = None
     for row in view.rows:
         if not _counts(view, row, key, moment, as_known=as_known):
             continue
         if best is None or _strength(view, row) > _strength(view, best):
             best = row
-    return best
+    return None if best is None or _is_over(view, best, moment) else best
+
+
+def _is_over(view: History, row: Row, moment: datetime | None) -> bool:
+    """Return whether the chosen row has ended, or records a deletion."""
+    if view.deleted and row[view.deleted] == "True":
+        return True
+    end = in_utc(row[view.until]) if view.until else None
+    return end is not None and moment is not None and moment >= end + view.available_after
 
 
 def _counts(
@@ -107,7 +123,12 @@ def _counts(
 def _strength(view: History, row: Row) -> list[tuple[Any, ...]]:
     """Return the sort key of a row: the greatest wins, and NULL is less than every value."""
     times = [in_utc(row[view.event]), in_utc(row[view.created]) if view.created else None]
-    return [_rank(value) for value in (*times, *(row[name] for name in view.features))]
+    end = in_utc(row[view.until]) if view.until else None
+    # A row without an end outlives every other one.
+    endless = (1, datetime.max.replace(tzinfo=UTC)) if end is None else (1, end)
+    mark = [row[view.deleted]] if view.deleted else []
+    others = (*mark, *(row[name] for name in view.features))
+    return [*map(_rank, times), endless, *map(_rank, others)]
 
 
 def _rank(value: Any) -> tuple[Any, ...]:

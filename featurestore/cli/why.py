@@ -69,9 +69,16 @@ def why_command(
 
 
 def _note_what_is_missing(result: pa.Table, limit: int) -> None:
-    from featurestore.sql.why import CHOSEN
+    from featurestore.sql.why import CHOSEN, DELETED, ENDED
 
-    if result.num_rows and CHOSEN not in result.column("verdict").to_pylist():
+    newest = result.slice(0, 1).to_pylist()
+    verdict = newest[0]["verdict"] if newest else CHOSEN
+    if verdict == ENDED:
+        note(f"The newest row ended at {newest[0]['valid_until']}, so the value is NULL.")
+    elif verdict == DELETED:
+        deleted = newest[0]["event_timestamp"]
+        note(f"The entity was deleted at {deleted}, so the value is NULL.")
+    elif verdict != CHOSEN:
         note("No row is valid at that instant, so the value is NULL.")
     if result.num_rows == limit:
         note(f"These are the {limit} rows nearest to that instant; --limit shows more.")

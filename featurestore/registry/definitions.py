@@ -30,12 +30,14 @@ ALL_FEATURES = "*"
 
 RESERVED_NAMES = frozenset(
     {
+        "_counts",
         "_created",
         "_eligible",
         "_event",
         "_event_timestamp",
         "_first_known",
         "_instant",
+        "_kept",
         "_key",
         "_known",
         "_op",
@@ -43,6 +45,8 @@ RESERVED_NAMES = frozenset(
         "_previous_event",
         "_rank",
         "_row",
+        "_until",
+        "_valid",
     }
 )
 """Column names that generated SQL uses itself, so keys and features must not have them."""

@@ -9,10 +9,11 @@ from sqlglot import exp, parse_one
 
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import grammar, render
-from featurestore.sql.expressions import as_name, both, column, relation
+from featurestore.sql.expressions import as_name, column, relation
 from featurestore.sql.instants import floor, instant, minus
-from featurestore.sql.plan import TrainingPlan, ViewJoin
+from featurestore.sql.plan import Output, TrainingPlan, ViewJoin
 from featurestore.sql.point_in_time import point_in_time
+from featurestore.sql.validity import not_ended
 
 __all__ = ["coverage"]
 
@@ -20,8 +21,8 @@ __all__ = ["coverage"]
 def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
     """Write the statement that counts matches.
 
-    The statement is the training set's own join without the ttl, so that it can tell rows that are
-    too old from rows that do not exist.
+    The statement is the training set's own join without the ttl and the end of validity, so that it
+    can tell rows that are too old or have ended from rows that do not exist.
 
     Args:
         plan: The training set.
@@ -32,10 +33,17 @@ def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
         `found_n`, `expired_n` and `null_keys_n`.
     """
     joins = tuple(
-        replace(join, view=replace(join.view, ttl=None), outputs=(), timestamp_output=f"_at_{n}")
+        replace(
+            join,
+            view=replace(join.view, ttl=None),
+            outputs=_ends(join, n),
+            timestamp_output=f"_at_{n}",
+            ends=False,
+        )
         for n, join in enumerate(plan.joins)
     )
-    # With the ttl in the join, a row that is too old would look like a row that does not exist.
+    # With the ttl in the join, a row that is too old would look like a row that does not exist; so
+    # would a row that has ended.
     unbounded = point_in_time(replace(plan, joins=joins), strategy)
     rows = parse_one(unbounded, dialect=grammar(plan.dialect))
     counts = [exp.alias_(exp.Count(this=exp.Star()), as_name("entity_rows"))]
@@ -58,13 +66,23 @@ def _counts(plan: TrainingPlan, join: ViewJoin, number: int) -> Iterator[exp.Exp
     yield exp.alias_(_count_if(without), as_name(f"null_keys_{number}"))
 
 
+def _ends(join: ViewJoin, number: int) -> tuple[Output, ...]:
+    until = join.view.valid_until
+    return () if until is None else (Output(until.name, f"_until_{number}"),)
+
+
 def _expired(plan: TrainingPlan, join: ViewJoin, number: int) -> exp.Expr:
-    if join.view.ttl is None:
-        return exp.false()
     at = Column(plan.spine.event_timestamp, plan.spine.columns[plan.spine.event_timestamp])
-    found = Column(f"_at_{number}", join.view.event_timestamp.data_type)
-    oldest = minus(floor(at, plan.dialect), join.view.ttl, plan.dialect)
-    return both([instant(found, plan.dialect) < oldest])
+    now = floor(at, plan.dialect)
+    conditions: list[exp.Expr] = []
+    if join.view.ttl is not None:
+        found = Column(f"_at_{number}", join.view.event_timestamp.data_type)
+        oldest = minus(now, join.view.ttl, plan.dialect)
+        conditions.append(instant(found, plan.dialect) < oldest)
+    alive = not_ended(join.view, plan.dialect, None, now, named=f"_until_{number}")
+    # Without a match the end is NULL, and then the row counts as alive.
+    conditions += [condition.not_() for condition in alive]
+    return exp.or_(*conditions, copy=False) if conditions else exp.false()
 
 
 def _count_if(condition: exp.Expr) -> exp.Expr:

@@ -5,7 +5,7 @@ This is the point-in-time join for a single instant, with the same bounds and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from featurestore.sql.expressions import (
     column,
     cte,
     equal_keys,
+    named,
     not_null,
     ranked,
     relation,
@@ -26,6 +27,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import instant, instant_literal, minus
 from featurestore.sql.tie_order import winning_order
+from featurestore.sql.validity import end_of, still_counts
 
 __all__ = ["NEWEST_EVENT", "VALID_UNTIL", "EntitySubset", "latest_rows", "newest_instants"]
 
@@ -65,22 +67,27 @@ def latest_rows(
     Args:
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
-        now: The moment. Rows that become known later or are older than the ttl are left out.
+        now: The moment. Rows that become known later or are older than the ttl are left out, and
+            entities whose newest row has ended or records a deletion.
         some: The entities to return. The choice does not change which row wins.
         decided: Whether ties are decided; otherwise all rows of an entity's newest instant are
-            returned.
+            returned. A view with an end of validity must be decided: the end of the winner counts.
 
     Returns:
-        One SELECT of the join keys, the event timestamp, the created timestamp and all features.
+        One SELECT of the join keys, the event timestamp, the created timestamp, the end of validity
+        (without `available_after`, NULL for no end) and all features.
 
     Raises:
         UnsupportedDialect: The dialect is unknown.
     """
     names = [c.name for c in view.columns] + list(view.feature_names)
-    rows = exp.select(*(column(name, "history") for name in names), copy=False)
+    rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
+    counts = still_counts(view, dialect, "history", instant_literal(now, dialect))
     if decided:
-        rows = _decided(rows, names, view, dialect)
+        rows = _decided(rows, names, counts, view, dialect)
+    elif counts:
+        rows = rows.where(*counts, copy=False)
     ties = "the row at that instant, ties decided" if decided else "all rows at that instant"
     rows.add_comments([f"{view.name}: {ties}"])
     return render(with_ctes(rows, [("newest", _newest(view, dialect, now, some))]), dialect)
@@ -106,13 +113,31 @@ def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
     return rows.from_(cte("newest")).join(history, on=both(at_that_instant), copy=False)
 
 
-def _decided(rows: exp.Select, names: Sequence[str], view: FeatureView, dialect: str) -> exp.Select:
+def _columns(view: FeatureView, names: Sequence[str], dialect: str) -> Iterator[exp.Expr]:
+    until = view.valid_until
+    for name in names:
+        if view.no_end and until is not None and name == until.name:
+            yield named(end_of(view, dialect, "history"), name)
+        else:
+            yield column(name, "history")
+
+
+def _decided(
+    rows: exp.Select,
+    names: Sequence[str],
+    counts: Sequence[exp.Expr],
+    view: FeatureView,
+    dialect: str,
+) -> exp.Select:
     keys = [column(key.name, "history") for key in view.join_keys]
     # All candidates of an entity share its newest instant, so the event cannot decide.
     order = winning_order(view, dialect, "history", event=False)
     rows = rows.select(ranked(keys, order), copy=False)
+    if counts:
+        rows = rows.select(named(both(counts), "_counts"), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
-    return query.from_(rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+    query = query.from_(rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
+    return query.where(column("_counts"), copy=False) if counts else query
 
 
 def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) -> exp.Select:

@@ -84,6 +84,8 @@ class ViewJoin:
         strategy: The cheapest strategy for the sizes; empty for the dialect's preferred one.
         asked: The name of the CTE with the requested keys and instants. Joins by the same keys
             share it.
+        carried: The view's columns that decide, after the choice, whether the chosen row counts.
+        ends: Whether a row counts only until its end; False counts rows that have ended too.
         numbered: Whether that CTE numbers its rows in `_key`, so that matches are joined back on
             one integer.
     """
@@ -96,6 +98,8 @@ class ViewJoin:
     timestamp_output: str | None = None
     strategy: str = ""
     asked: str = ""
+    carried: tuple[str, ...] = ()
+    ends: bool = True
     numbered: bool = False
 
     @property
@@ -106,12 +110,15 @@ class ViewJoin:
     @property
     def found_by(self) -> tuple[str, ...]:
         """The columns that identify one requested key and instant."""
-        return ("_key",) if self.numbered else (*self.keys, "_instant")
+        if not self.numbered:
+            return (*self.keys, "_instant")
+        # Whether a row counts depends on the instant, so it comes along where that is decided.
+        return ("_key", "_instant") if self.carried else ("_key",)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features of the result, by the view's own names."""
-        return tuple(output.feature for output in self.outputs)
+        """The columns that the join takes of the chosen row, by the view's own names."""
+        return tuple(dict.fromkeys((*(output.feature for output in self.outputs), *self.carried)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +217,20 @@ def _listed(spine: Spine) -> str:
 
 def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
     # The names of the statement's own CTEs and aliases, which no view may hide.
-    taken = {"spine", "history", "asked", "newest", "ranked"}
+    taken = {"spine", "history", "asked", "newest", "ranked", "chosen"}
     names = []
     for member in members:
         base, count = member.name, 1
-        while taken & {base, f"{base}_asked", f"{base}_newest"}:
+        while taken & _own_names(base):
             count += 1
             base = f"{member.name}_{count}"
-        taken |= {base, f"{base}_asked", f"{base}_newest"}
+        taken |= _own_names(base)
         names.append(base)
     return names
+
+
+def _own_names(base: str) -> set[str]:
+    return {base, *(f"{base}_{step}" for step in ("asked", "newest", "chosen"))}
 
 
 def _outputs(member: ServiceMember, full_feature_names: bool) -> tuple[Output, ...]:

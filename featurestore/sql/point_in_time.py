@@ -14,7 +14,7 @@ from featurestore.sql.expressions import Named, both, column, cte, equal_keys, n
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
-from featurestore.sql.strategies.common import asked
+from featurestore.sql.strategies.common import asked, chosen_name, counting
 from featurestore.values.types import DataType
 
 __all__ = ["point_in_time", "strategy_of"]
@@ -44,8 +44,7 @@ def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
         # The first of the joins by the same keys writes their CTE, and the others read it.
         if join.name == names[0]:
             ctes.append(asked(join, names))
-        chosen = strategy_of(plan, join, strategy)
-        ctes += chosen.match(join, plan.dialect, plan.as_known)
+        ctes += _matches(plan, join, strategy_of(plan, join, strategy))
     training_set = _training_set(plan)
     settings = dialect_record(plan.dialect).join_settings
     if settings:
@@ -59,6 +58,14 @@ def strategy_of(plan: TrainingPlan, join: ViewJoin, wanted: str | None = None) -
     return choose_strategy(
         plan.dialect, as_known=plan.as_known, wanted=wanted or join.strategy or None
     )
+
+
+def _matches(plan: TrainingPlan, join: ViewJoin, strategy: Strategy) -> list[Named]:
+    choice, last = counting(join, plan.dialect)
+    ctes = strategy.match(choice, plan.dialect, plan.as_known)
+    if last is None:
+        return ctes
+    return [*ctes[:-1], (chosen_name(join), ctes[-1][1]), last]
 
 
 def _kept(plan: TrainingPlan) -> dict[str, bool]:

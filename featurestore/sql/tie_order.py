@@ -12,6 +12,7 @@ from sqlglot import exp
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import column
+from featurestore.sql.validity import end_of
 from featurestore.values.types import DataType, Kind
 
 __all__ = ["sort_keys", "winning_order"]
@@ -20,9 +21,10 @@ __all__ = ["sort_keys", "winning_order"]
 def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -> list[exp.Expr]:
     """Return the order whose first row is the row to use.
 
-    The newest event timestamp wins, then the newest created timestamp. Rows that agree on both are
-    ordered by all features of the view, not only by the requested ones. So the same row wins in
-    every training set, on every run, and online.
+    The newest event timestamp wins, then the newest created timestamp, then the latest end: dbt
+    closes the row of a key that disappears, and adds one with the same start when it comes back.
+    Rows that agree on all of these are ordered by all features of the view, not only by the
+    requested ones. So the same row wins in every training set, on every run, and online.
 
     Args:
         view: The feature view.
@@ -33,11 +35,20 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
     names = [view.created_timestamp.name] if view.created_timestamp is not None else []
     if event:
         names.insert(0, view.event_timestamp.name)
-    order: list[exp.Expr] = [column(name, table) for name in names]
+    times = [_descending(column(name, table)) for name in names]
+    if view.valid_until is not None:
+        times.append(_descending(end_of(view, dialect, table), nulls_first=True))
+    order: list[exp.Expr] = []
+    if view.is_deleted is not None:
+        order += sort_keys(column(view.is_deleted.name, table), view.is_deleted.data_type, dialect)
     for feature in view.ties or view.features:
         order += sort_keys(column(feature.name, table), feature.data_type, dialect)
-    # NULLS LAST is explicit, because engines differ in it: a NULL loses every tie.
-    return [exp.Ordered(this=node, desc=True, nulls_first=False) for node in order]
+    return [*times, *map(_descending, order)]
+
+
+def _descending(node: exp.Expr, *, nulls_first: bool = False) -> exp.Expr:
+    # Explicit, because engines differ in it: a NULL loses every tie, except as no end.
+    return exp.Ordered(this=node, desc=True, nulls_first=nulls_first)
 
 
 def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[exp.Expr]:

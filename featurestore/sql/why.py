@@ -12,15 +12,20 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import as_name, both, column, relation, with_ctes
+from featurestore.sql.expressions import as_name, both, column, named, relation, with_ctes
 from featurestore.sql.instants import ceil, floor, instant, instant_literal, minus, plus
 from featurestore.sql.tie_order import winning_order
+from featurestore.sql.validity import not_deleted, not_ended
 from featurestore.values.types import Kind
 
-__all__ = ["CHOSEN", "why_query"]
+__all__ = ["CHOSEN", "DELETED", "ENDED", "why_query"]
 
 CHOSEN = "chosen"
 """The verdict of the row whose value is used."""
+ENDED = "ended by then"
+"""The verdict of the newest row if its validity ended: the value is NULL, not an older one."""
+DELETED = "records a deletion"
+"""The verdict of the newest row if the entity was deleted by then."""
 
 
 def why_query(
@@ -46,19 +51,18 @@ def why_query(
             remaining row before the instant and the nearest one after it.
 
     Returns:
-        One SELECT of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`.
+        One SELECT of `event_timestamp`, `created_timestamp` and `valid_until` (where declared),
+        `value`, `verdict`.
     """
     moment = instant_literal(at, dialect)
     eligible = _eligible(view, dialect, moment, as_known=as_known)
-    created = view.created_timestamp
     rows = exp.select(
-        exp.alias_(instant(view.event_timestamp, dialect, "history"), as_name("_event")),
         *(
-            [exp.alias_(instant(created, dialect, "history"), as_name("_created"))]
-            if created
-            else []
+            named(instant(source, dialect, "history"), name)
+            for name, (source, _) in _timestamps(view).items()
         ),
         exp.alias_(column(feature, "history"), as_name("value")),
+        *_marks(view, dialect, moment),
         exp.alias_(both(eligible), as_name("_eligible")),
         exp.alias_(_rank(view, dialect, eligible), as_name("_rank")),
         exp.alias_(_nearness(view, dialect, moment), as_name("_row")),
@@ -77,6 +81,25 @@ def _literal(value: Any) -> exp.Expr:
     if isinstance(value, UUID):
         return exp.cast(exp.Literal.string(str(value)), "uuid", copy=False)
     return exp.convert(value)
+
+
+def _timestamps(view: FeatureView) -> dict[str, tuple[Column, str]]:
+    """Return the timestamps of the candidates by name, each with its source and its output name."""
+    declared = {
+        "_event": (view.event_timestamp, "event_timestamp"),
+        "_created": (view.created_timestamp, "created_timestamp"),
+        "_until": (view.valid_until, "valid_until"),
+    }
+    return {name: (source, output) for name, (source, output) in declared.items() if source}
+
+
+def _marks(view: FeatureView, dialect: str, moment: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the conditions under which the chosen row counts, as columns of the candidates."""
+    for name, conditions in (
+        ("_valid", not_ended(view, dialect, "history", moment)),
+        ("_kept", not_deleted(view, "history")),
+    ):
+        yield from (named(condition, name) for condition in conditions)
 
 
 def _eligible(
@@ -145,9 +168,10 @@ def _verdicts(
     for condition, verdict in _reasons(view, dialect, moment, as_known=as_known):
         case = case.when(condition.copy(), exp.Literal.string(verdict), copy=False)
     case = case.else_(exp.Literal.string("lost the tie"), copy=False)
-    shown = [_shown("_event", view.event_timestamp, "event_timestamp", dialect)]
-    if view.created_timestamp is not None:
-        shown.append(_shown("_created", view.created_timestamp, "created_timestamp", dialect))
+    shown = [
+        _shown(name, source, output, dialect)
+        for name, (source, output) in _timestamps(view).items()
+    ]
     query = exp.select(*shown, column("value"), exp.alias_(case, as_name("verdict")), copy=False)
     query = query.from_("candidates").order_by(*_shown_first(), copy=False)
     # The limit comes after the windows, so the verdicts consider every row of the entity.
@@ -179,6 +203,11 @@ def _reasons(
         yield event < minus(moment, view.ttl, dialect), "older than the ttl"
     if as_known and view.created_timestamp is not None:
         yield column("_created") > moment, "written later"
+    # All rows that are left are eligible, so rank 1 is the newest.
+    if view.is_deleted is not None:
+        yield exp.and_(column("_rank").eq(1), column("_kept").not_()), DELETED
+    if view.valid_until is not None:
+        yield exp.and_(column("_rank").eq(1), column("_valid").not_()), ENDED
     yield column("_rank").eq(1), CHOSEN
     newest = exp.select(exp.Max(this=column("_event"))).from_("candidates")
     newest = newest.where(column("_eligible"))

@@ -223,8 +223,8 @@ class FeatureStore:
             allow_pii: The features declared `pii: true` to show: references, or True for all.
 
         Returns:
-            A table of `event_timestamp`, `created_timestamp` (where declared), `value`, `verdict`;
-            the chosen row, if there is one, comes first.
+            A table of `event_timestamp`, `created_timestamp` and `valid_until` (where declared),
+            `value`, `verdict`; the chosen row, if there is one, comes first.
 
         Raises:
             RegistryError: A name is unknown, or the feature is personal data and not allowed.

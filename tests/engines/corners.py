@@ -11,6 +11,9 @@ from tests.support.scenarios import Case, Scenario
 _NOON = datetime(2024, 6, 1, 12)  # noqa: DTZ001, naive timestamps are a case of their own
 
 
+_NO_FEATURES = ("observed_at", "loaded_at", "ends_at", "dbt_is_deleted")
+
+
 def _case(
     types: dict[str, str],
     history: list[tuple[Any, ...]],
@@ -19,7 +22,7 @@ def _case(
     **declared: Any,
 ) -> Scenario:
     """Return a case from rows: the history's are keys, `observed_at` and features, in order."""
-    features = tuple(name for name in types if name not in (*keys, "observed_at", "loaded_at"))
+    features = tuple(name for name in types if name not in (*keys, *_NO_FEATURES))
     rows = [dict(zip(types, row, strict=True)) for row in history]
     view = History("v", rows, keys, features, **declared)
     entity_types = {key: types[key] for key in keys} | {"event_timestamp": types["observed_at"]}
@@ -35,6 +38,8 @@ def _utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)
 
 
+_HOUR = timedelta(hours=1)
+_ENDING = {"k0": "bigint", "observed_at": "timestamp", "ends_at": "timestamp", "f0": "bigint"}
 _TEXT = {"k0": "bigint", "observed_at": "timestamp", "name": "varchar"}
 _ZONED = {"k0": "bigint", "observed_at": "timestamptz", "f0": "bigint"}
 _PAIR = {"a": "varchar", "b": "varchar", "observed_at": "timestamp", "f0": "bigint"}
@@ -109,6 +114,29 @@ CASES = {
         {"k0": "bigint", "observed_at": "timestamp", "f0": "double"},
         [(1, _NOON, value) for value in (1.0, float("nan"), float("inf"), None)],
         [(1, _NOON)],
+    ),
+    "a row that has ended brings no older one back": _case(
+        {**_ENDING, "dbt_is_deleted": "varchar"},
+        [
+            (1, _NOON, _NOON + _HOUR, 1, "False"),
+            (1, _NOON + _HOUR, _NOON + 2 * _HOUR, 2, None),
+            (2, _NOON, _NOON + _HOUR, 3, "False"),
+            (2, _NOON + _HOUR, None, 3, "True"),
+            # The key disappeared, and came back unchanged: the row without an end wins.
+            (3, _NOON, _NOON + _HOUR, 4, "False"),
+            (3, _NOON, None, 4, "False"),
+        ],
+        [(key, _NOON + minutes * _HOUR / 60) for key in (1, 2, 3) for minutes in (29, 89, 90, 150)],
+        until="ends_at",
+        deleted="dbt_is_deleted",
+        available_after=_HOUR / 2,
+    ),
+    "whichever ends first, the ttl or the validity": _case(
+        _ENDING,
+        [(1, _NOON, _NOON + 2 * _HOUR, 1), (2, _NOON, _NOON + _HOUR / 2, 2)],
+        [(key, _NOON + minutes * _HOUR / 60) for key in (1, 2) for minutes in (29, 30, 60, 61)],
+        until="ends_at",
+        ttl=_HOUR,
     ),
     "a row from the first instant of all": _case(
         {"observed_at": "timestamptz", "f0": "bigint"},

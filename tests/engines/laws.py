@@ -94,6 +94,8 @@ def loaded(engine: Engine, case: Case) -> FeatureView:
         features=tuple(Feature(name, columns[name].data_type) for name in history.features),
         event_timestamp=columns[history.event],
         created_timestamp=columns[history.created] if history.created else None,
+        valid_until=columns[history.until] if history.until else None,
+        is_deleted=columns[history.deleted] if history.deleted else None,
         ttl=history.ttl,
         available_after=history.available_after,
     )

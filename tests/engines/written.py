@@ -63,7 +63,7 @@ class Written:
         def here(column: Column) -> Column:
             return Column(column.name, typed(engine, types[column.name]))
 
-        created = view.created_timestamp
+        created, until = view.created_timestamp, view.valid_until
         return replace(
             view,
             relation=engine.create(f"{view.name}_table", types, _rows(table)),
@@ -77,6 +77,7 @@ class Written:
             ),
             event_timestamp=here(view.event_timestamp),
             created_timestamp=here(created) if created else None,
+            valid_until=here(until) if until else None,
         )
 
     def _spine(self, engine: Engine) -> Spine:

@@ -35,7 +35,8 @@ def test_a_snapshot_needs_only_its_entities():
     found = of_snapshot()
     assert found.feature_names == ("plan",)
     assert found.event_timestamp.name == "dbt_valid_from"
-    assert found.valid_until is not None and found.valid_until.name == "dbt_valid_to"
+    assert found.valid_until is not None
+    assert found.valid_until.name == "dbt_valid_to"
     assert (found.no_end, found.is_deleted, found.created_timestamp) == ("", None, None)
 
 
@@ -68,7 +69,8 @@ def test_meta_and_event_time_go_before_the_defaults():
     config = {"dbt_valid_to_current": "date '9999-12-31'"}
     found = of_snapshot(columns, config=config, valid_until="cancelled_at")
     # Another column does not hold the value that dbt writes for no end.
-    assert found.valid_until is not None and (found.valid_until.name, found.no_end) == (
+    assert found.valid_until is not None
+    assert (found.valid_until.name, found.no_end) == (
         "cancelled_at",
         "",
     )
@@ -84,7 +86,8 @@ def test_bookkeeping_is_a_feature_only_if_it_says_so():
 def test_a_documented_mark_of_deletions_keeps_its_meaning():
     """`hard_deletes` may change; the rows that record deletions stay in the table."""
     found = of_snapshot({**COLUMNS, "dbt_is_deleted": "varchar"})
-    assert found.is_deleted is not None and found.is_deleted.name == "dbt_is_deleted"
+    assert found.is_deleted is not None
+    assert found.is_deleted.name == "dbt_is_deleted"
 
 
 def test_any_model_may_declare_the_end_of_its_rows():
@@ -96,7 +99,8 @@ def test_any_model_may_declare_the_end_of_its_rows():
     }
     found = view("plane_features", columns, valid_until="ends_at")
     assert found.feature_names == ("delay",)
-    assert found.valid_until is not None and found.valid_until.name == "ends_at"
+    assert found.valid_until is not None
+    assert found.valid_until.name == "ends_at"
     assert view().valid_until is None
 
 
@@ -104,7 +108,10 @@ def test_any_model_may_declare_the_end_of_its_rows():
     ("name", "said"),
     [
         ("end_at", "the valid_until 'end_at' is not a documented column. Did you mean 'ends_at'?"),
-        ("delay", "the valid_until 'delay' is float64. Make it a timestamp or a date in the model."),
+        (
+            "delay",
+            "the valid_until 'delay' is float64. Make it a timestamp or a date in the model.",
+        ),
         (7, "valid_until is 7. Name a column."),
         ("observed_at", "valid_until and event_timestamp are both 'observed_at'"),
     ],

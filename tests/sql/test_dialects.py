@@ -74,6 +74,24 @@ def planes(dialect: str) -> FeatureView:
     )
 
 
+def contracts(dialect: str) -> FeatureView:
+    """Return a snapshot: a zoned end with another value for no end, and a mark of deletions."""
+    zoned, text = ZONED.get(dialect, "timestamptz"), TEXT.get(dialect, "text")
+    return FeatureView(
+        name="contracts",
+        unique_id="snapshot.shop.contracts",
+        relation=_relation("contracts", dialect),
+        path="snapshots/contracts.yml",
+        entities=(Entity("plane", (_column("tailnum", text, dialect),)),),
+        features=(Feature("lessor", parse_type(text, dialect)),),
+        event_timestamp=_column("dbt_valid_from", zoned, dialect),
+        valid_until=_column("dbt_valid_to", zoned, dialect),
+        no_end="cast('9999-12-31' as date)",
+        is_deleted=_column("dbt_is_deleted", text, dialect),
+        available_after=timedelta(hours=6),
+    )
+
+
 def weather(dialect: str) -> FeatureView:
     """Return a view of features without an entity, one row a day."""
     return FeatureView(
@@ -92,6 +110,14 @@ def _relation(name: str, dialect: str) -> str:
         return f"SHOP.MARTS.{name}"
     quote = QUOTE.get(dialect, '"')
     return ".".join(f"{quote}{part}{quote}" for part in ("shop", "marts", name))
+
+
+def _valid(dialect: str, strategy: str | None = None) -> str:
+    types = {"tailnum": TEXT.get(dialect, "text"), "at": ZONED.get(dialect, "timestamptz")}
+    columns = {name: parse_type(spelling, dialect) for name, spelling in types.items()}
+    spine = Spine("flights", False, columns, "at")
+    members, views = [ServiceMember("contracts", ("lessor",))], {"contracts": contracts(dialect)}
+    return point_in_time(make_plan(dialect, spine, members, views), strategy)
 
 
 def _training(dialect: str, strategy: str | None = None, *, as_known: bool = False) -> str:
@@ -120,10 +146,19 @@ CASES: dict[str, Callable[[str], str]] = {
     "why": lambda dialect: why_query(
         planes(dialect), "seats", {"tailnum": "N1", "carrier": "UA"}, AT, dialect
     ),
+    "valid_until": _valid,
+    "valid_until_window": lambda dialect: _valid(dialect, "window"),
+    "valid_until_lateral": lambda dialect: _valid(dialect, "lateral"),
+    "valid_until_latest_rows": lambda dialect: latest_rows(contracts(dialect), dialect, AT),
+    "valid_until_why": lambda dialect: why_query(
+        contracts(dialect), "lessor", {"tailnum": "N1"}, AT, dialect
+    ),
 }
 SHAPES = {
     "training_window": [d for d in NAMES if strategies_of(d)[0].name != "window"],
     "training_lateral": ["postgres"],
+    "valid_until_window": [d for d in NAMES if strategies_of(d)[0].name != "window"],
+    "valid_until_lateral": ["postgres"],
 }
 STATEMENTS = [(case, dialect) for case in CASES for dialect in SHAPES.get(case, NAMES)]
 

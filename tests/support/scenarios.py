@@ -85,12 +85,20 @@ class Case:
         return model(
             history.name,
             self.types,
+            node=self._node(),
             entities=entities,
             event_timestamp=history.event,
             created_timestamp=history.created,
+            valid_until=history.until,
             ttl=None if history.ttl is None else format_duration(history.ttl),
             available_after=format_duration(history.available_after),
         )
+
+    def _node(self) -> dict[str, Any]:
+        """Return the fields of a snapshot if the view records deletions; only those can."""
+        if self.history.deleted is None:
+            return {}
+        return {"resource_type": "snapshot"}
 
     def with_rows(self, rows: list[dict[str, Any]]) -> Case:
         """Return the same view with other rows."""
@@ -151,6 +159,14 @@ def _case(draw: st.DrawFn, name: str, key_types: dict[str, str]) -> Case:
     if created is not None:
         columns["loaded_at"] = _rarely_null(_instants(created))
         types["loaded_at"] = created
+    until = draw(st.sampled_from([None, *INSTANT_TYPES]))
+    deletes = until is not None and draw(st.booleans())
+    if until is not None:
+        columns["ends_at"] = st.one_of(st.none(), _instants(until))
+        types["ends_at"] = until
+    if deletes:
+        columns["dbt_is_deleted"] = st.sampled_from(("False", "False", "True", None))
+        types["dbt_is_deleted"] = "varchar"
     for number, data_type in enumerate(features):
         types[f"f{number}"] = data_type
         columns[f"f{number}"] = _values(data_type)
@@ -160,6 +176,8 @@ def _case(draw: st.DrawFn, name: str, key_types: dict[str, str]) -> Case:
         keys,
         tuple(f"f{number}" for number in range(len(features))),
         created="loaded_at" if created else None,
+        until="ends_at" if until else None,
+        deleted="dbt_is_deleted" if deletes else None,
         ttl=draw(st.sampled_from(TTLS)),
         available_after=draw(st.sampled_from(DELAYS)),
     )
@@ -175,7 +193,8 @@ def _aims(case: Case, at: str) -> st.SearchStrategy[dict[str, Any]]:
         keys = {key: row[key] for key in history.keys}
         event = in_utc(row[history.event])
         written = in_utc(row[history.created]) if history.created and not border else None
-        start = written or event
+        end = in_utc(row[history.until]) if history.until and border == delay else None
+        start = end or written or event
         return keys | ({"event_timestamp": as_type(start + border + tick, at)} if start else {})
 
     return st.builds(

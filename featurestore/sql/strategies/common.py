@@ -1,15 +1,17 @@
-"""The parts that all join shapes share: the requested keys and instants, and the first row."""
+"""The parts that all join shapes share: the requested keys and instants, the first row, its end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
 from featurestore.sql.expressions import Named, column, cte, named, not_null
 from featurestore.sql.plan import ViewJoin
+from featurestore.sql.validity import not_deleted, not_ended
 
-__all__ = ["asked", "picked"]
+__all__ = ["asked", "chosen_name", "counting", "picked"]
 
 
 def asked(join: ViewJoin, names: Sequence[str]) -> Named:
@@ -53,3 +55,31 @@ def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
     query = query.from_(ranked, copy=False).where(column("_rank").eq(1), copy=False)
     query.add_comments([comment])
     return join.cte, query
+
+
+def counting(join: ViewJoin, dialect: str) -> tuple[ViewJoin, Named | None]:
+    """Return the join that chooses the rows, and the CTE of those that count.
+
+    Every shape of join chooses the newest row as if rows had no end. Then one CTE, the same for all
+    shapes, leaves out the rows that have ended and those that record a deletion.
+
+    Returns:
+        The join to give to a strategy, and the CTE that follows it. The strategy's own last CTE
+        must then have the name `<name>_chosen`. None if every chosen row counts.
+    """
+    columns = join.view.validity_columns
+    if not columns:
+        return join, None
+    now = column("_instant", "chosen")
+    ended = not_ended(join.view, dialect, "chosen", now) if join.ends else []
+    names = (*join.found_by, "_event_timestamp", *join.features)
+    query = exp.select(*(column(name, "chosen") for name in names), copy=False)
+    query = query.from_(cte(chosen_name(join), "chosen"), copy=False)
+    query = query.where(*ended, *not_deleted(join.view, "chosen"), copy=False)
+    query.add_comments([f"{join.name}: the rows that have not ended by then"])
+    return replace(join, carried=tuple(c.name for c in columns)), (join.cte, query)
+
+
+def chosen_name(join: ViewJoin) -> str:
+    """Return the name of the CTE with the chosen rows, before their end is looked at."""
+    return f"{join.cte}_chosen"

@@ -1,0 +1,43 @@
+WITH newest AS (
+  /* contracts: the newest instant of each entity, known by then and not expired */
+  SELECT
+    history.tailnum,
+    MAX(history.dbt_valid_from) AS _event_timestamp
+  FROM "shop"."marts"."contracts" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
+  GROUP BY
+    history.tailnum
+)
+/* contracts: the row at that instant, ties decided */
+SELECT
+  tailnum,
+  dbt_valid_from,
+  dbt_valid_to,
+  lessor
+FROM (
+  SELECT
+    history.tailnum,
+    history.dbt_valid_from,
+    NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) AS dbt_valid_to,
+    history.lessor,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
+    ) AS _rank,
+    (
+      history.dbt_valid_to IS NULL
+      OR history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR history.dbt_valid_to AT TIME ZONE 'UTC' > DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
+    )
+    AND (
+      history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
+    ) AS _counts
+  FROM newest
+  JOIN "shop"."marts"."contracts" AS history
+    ON newest.tailnum = history.tailnum
+    AND newest._event_timestamp = history.dbt_valid_from
+) AS ranked
+WHERE
+  _rank = 1 AND _counts

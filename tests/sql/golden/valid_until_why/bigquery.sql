@@ -1,0 +1,82 @@
+WITH candidates AS (
+  /* every row of the entity in contracts; rank 1 is the row to use */
+  SELECT
+    DATETIME(history.dbt_valid_from, 'UTC') AS _event,
+    DATETIME(history.dbt_valid_to, 'UTC') AS _until,
+    history.lessor AS value,
+    (
+      history.dbt_valid_to IS NULL
+      OR history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR DATETIME(history.dbt_valid_to, 'UTC') > DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR)
+    ) AS _valid,
+    (
+      history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
+    ) AS _kept,
+    COALESCE(
+      DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR),
+      FALSE
+    ) AS _eligible,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR),
+        FALSE
+      )
+      ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR),
+          FALSE
+        )
+        THEN DATETIME(history.dbt_valid_from, 'UTC')
+      END DESC, CASE
+        WHEN COALESCE(
+          DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR),
+          FALSE
+        )
+        THEN NULL
+        ELSE DATETIME(history.dbt_valid_from, 'UTC')
+      END NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+    ) AS _row
+  FROM `shop`.`marts`.`contracts` AS history
+  WHERE
+    history.tailnum = 'N1'
+)
+/* each row, and why it is chosen or rejected */
+SELECT
+  _event AS event_timestamp,
+  _until AS valid_until,
+  value,
+  CASE
+    WHEN _event IS NULL
+    THEN 'no event timestamp'
+    WHEN DATETIME_ADD(_event, INTERVAL 6 HOUR) > CAST('2024-03-01 12:00:00.000000' AS DATETIME)
+    THEN 'not known yet'
+    WHEN _rank = 1 AND NOT _kept
+    THEN 'records a deletion'
+    WHEN _rank = 1 AND NOT _valid
+    THEN 'ended by then'
+    WHEN _rank = 1
+    THEN 'chosen'
+    WHEN _event < (
+      SELECT
+        MAX(_event)
+      FROM candidates
+      WHERE
+        _eligible
+    )
+    THEN 'superseded by a newer row'
+    ELSE 'lost the tie'
+  END AS verdict
+FROM candidates
+ORDER BY
+  _eligible AND _rank = 1 DESC,
+  _row NULLS LAST,
+  _event DESC,
+  _rank NULLS LAST
+LIMIT 20

@@ -1,0 +1,82 @@
+WITH candidates AS (
+  /* every row of the entity in contracts; rank 1 is the row to use */
+  SELECT
+    CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) AS _event,
+    CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_to) AS TIMESTAMPNTZ) AS _until,
+    history.lessor AS value,
+    (
+      history.dbt_valid_to IS NULL
+      OR history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_to) AS TIMESTAMPNTZ) > DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ))
+    ) AS _valid,
+    (
+      history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
+    ) AS _kept,
+    COALESCE(
+      CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+      FALSE
+    ) AS _eligible,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+        FALSE
+      )
+      ORDER BY history.dbt_valid_from DESC NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
+    ) AS _rank,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(
+        CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+        FALSE
+      )
+      ORDER BY CASE
+        WHEN COALESCE(
+          CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+          FALSE
+        )
+        THEN CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ)
+      END DESC NULLS LAST, CASE
+        WHEN COALESCE(
+          CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)),
+          FALSE
+        )
+        THEN NULL
+        ELSE CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ)
+      END, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
+    ) AS _row
+  FROM SHOP.MARTS.contracts AS history
+  WHERE
+    history.tailnum = 'N1'
+)
+/* each row, and why it is chosen or rejected */
+SELECT
+  _event AS event_timestamp,
+  _until AS valid_until,
+  value,
+  CASE
+    WHEN _event IS NULL
+    THEN 'no event timestamp'
+    WHEN DATEADD(HOUR, 6, _event) > CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ)
+    THEN 'not known yet'
+    WHEN _rank = 1 AND NOT _kept
+    THEN 'records a deletion'
+    WHEN _rank = 1 AND NOT _valid
+    THEN 'ended by then'
+    WHEN _rank = 1
+    THEN 'chosen'
+    WHEN _event < (
+      SELECT
+        MAX(_event)
+      FROM candidates
+      WHERE
+        _eligible
+    )
+    THEN 'superseded by a newer row'
+    ELSE 'lost the tie'
+  END AS verdict
+FROM candidates
+ORDER BY
+  _eligible AND _rank = 1 DESC NULLS LAST,
+  _row,
+  _event DESC NULLS LAST,
+  _rank
+LIMIT 20
