@@ -40,6 +40,7 @@ RESERVED_NAMES = frozenset(
         "_kept",
         "_key",
         "_known",
+        "_next",
         "_op",
         "_previous_created",
         "_previous_event",

@@ -42,9 +42,12 @@ class Inspection:
             problems += self.lint(select=None, progress=None, required=lint is True).problems
         if connect:
             from featurestore.registry.warehouse_types import check_views
+            from featurestore.store.validity_checks import overlap_problems
 
+            views = declared.feature_views.values()
             with self._session.warehouse() as warehouse:
-                problems += check_views(declared.feature_views.values(), warehouse)
+                problems += check_views(views, warehouse)
+                problems += overlap_problems(views, warehouse)
         return sorted(problems)
 
     def _ignore_problems(self) -> list[Problem]:

@@ -13,6 +13,7 @@ from featurestore.errors import UnsupportedDialect
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
 from featurestore.sql.dialects import RECORDS, grammar
 from featurestore.sql.latest_rows import latest_rows
+from featurestore.sql.overlaps import overlapping_keys
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import strategies_of
@@ -153,6 +154,7 @@ CASES: dict[str, Callable[[str], str]] = {
     "valid_until_why": lambda dialect: why_query(
         contracts(dialect), "lessor", {"tailnum": "N1"}, AT, dialect
     ),
+    "overlapping_keys": lambda dialect: overlapping_keys(contracts(dialect), dialect),
 }
 SHAPES = {
     "training_window": [d for d in NAMES if strategies_of(d)[0].name != "window"],
