@@ -108,7 +108,7 @@ class Encoder:
             if kind.width is None:
                 text = varying_bytes(column, kind)
                 pieces += [length_prefixes(text), text]
-        return joined(*pieces, _checksums(joined(keys, *pieces)))
+        return joined(*pieces, _checksums(keys, pieces))
 
     def _fixed_part(
         self,
@@ -149,14 +149,15 @@ class Encoder:
         return header
 
 
-def _checksums(messages: ByteColumn) -> ByteColumn:
-    """Return the CRC-32 of each message, little-endian."""
+def _checksums(keys: ByteColumn, pieces: Sequence[ByteColumn]) -> ByteColumn:
+    """Return the checksum of each row: see `featurestore.online.checksums`."""
     import numpy as np
 
-    data, bounds = bytes_and_offsets(messages)
+    # Joined once, key and row cost one call of crc32 instead of two.
+    data, bounds = bytes_and_offsets(joined(keys, *pieces))
     ends = bounds.tolist()
-    pieces = map(data.__getitem__, map(slice, ends, ends[1:]))
-    sums = np.fromiter(map(crc32, pieces), "<u4", len(messages))
+    messages = map(data.__getitem__, map(slice, ends, ends[1:]))
+    sums = np.fromiter(map(crc32, messages), "<u4", len(keys))
     return from_block(sums.view(np.uint8).reshape(-1, CHECKSUM_BYTES))
 
 

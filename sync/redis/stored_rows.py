@@ -43,7 +43,7 @@ def row_keys(client: RedisCommands, project: str, view: str) -> Iterator[bytes]:
 
 
 def damaged_among(client: RedisCommands, keys: Sequence[bytes]) -> tuple[list[int], list[bytes]]:
-    """Return the places of the keys whose rows in Redis are damaged, and the bytes of these rows."""
+    """Return the places of the keys whose rows in Redis are damaged, and the rows' bytes."""
     found = key_reader(client)(keys) if keys else []
     damaged = {place: found[place] for place in sorted(unsound_places(keys, found))}
     return [*damaged], [row for row in damaged.values() if row is not None]

@@ -51,7 +51,7 @@ def test_verify_finds_and_repairs_damaged_rows(run, redis_client):
     assert ["plane_status", "tailnum=N1", "*", "a", "row", "DAMAGED"] in map(
         str.split, out.splitlines()
     )
-    code, out, err = run("verify", "--repair", "--format", "json")
+    code, out, _ = run("verify", "--repair", "--format", "json")
     found = json.loads(out)["views"][0]
     assert (0, 1, 1, 0) == (code, found["damaged"], found["repaired"], found["differing"])
     redis_client.set(key, b"what")
