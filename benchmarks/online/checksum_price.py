@@ -1,9 +1,9 @@
 """Measure what the checksum of a row costs a read and a full sync.
 
-Run it with: python -m benchmarks.online.checksum_price [--rounds 7] [--quick] [--write]
+Run it with: python -m benchmarks.online.checksum_price [--rounds 11] [--quick] [--write]
 
-Both contenders run in one process and take turns, so that a busy moment of the machine affects
-both; each turn with the checksum is compared with the turn without it beside it.
+Both contenders run in one process and take turns; each turn with the checksum is compared with the
+turn without it beside it. CPU time counts, so that other work of the machine does not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import redis
 
 from benchmarks.online.data import NOW, make
 from benchmarks.online.processes import table
@@ -52,14 +53,22 @@ def _nothing(keys: ByteColumn, _: Any) -> ByteColumn:
     return from_block(np.empty((len(keys), 0), np.uint8))
 
 
-def timed(action: Callable[[], Any]) -> tuple[float, float]:
-    """Return the seconds that an action takes, by the clock and of this process's CPU."""
-    clock, cpu = time.perf_counter(), time.process_time()
+def timed(action: Callable[[], Any], server: redis.Redis) -> tuple[float, float]:
+    """Return the CPU seconds of an action: of client and server, and of the client alone."""
+    busy, own = _busy(server), time.process_time()
     action()
-    return time.perf_counter() - clock, time.process_time() - cpu
+    own = time.process_time() - own
+    return own + _busy(server) - busy, own
 
 
-def ratios(action: Callable[[], Any], rounds: int) -> list[tuple[float, float]]:
+def _busy(server: redis.Redis) -> float:
+    found: Any = server.info("cpu")
+    return float(found["used_cpu_user"]) + float(found["used_cpu_sys"])
+
+
+def ratios(
+    action: Callable[[], Any], server: redis.Redis, rounds: int
+) -> list[tuple[float, float]]:
     """Return the ratios of both times, with the checksum to without it, for each pair of turns."""
     found = []
     for number in range(rounds):
@@ -68,26 +77,21 @@ def ratios(action: Callable[[], Any], rounds: int) -> list[tuple[float, float]]:
         seconds = {}
         for checked in turns:
             if checked:
-                seconds[True] = timed(action)
+                seconds[True] = timed(action, server)
             else:
                 with without_checksum():
-                    seconds[False] = timed(action)
+                    seconds[False] = timed(action, server)
         found.append(tuple(a / b for a, b in zip(seconds[True], seconds[False], strict=True)))
     return found
 
 
 def line(name: str, found: Sequence[tuple[float, float]]) -> list[str]:
     """Return a line of the table: medians and quartiles."""
-    clock, cpu = (sorted(times) for times in zip(*found, strict=True))
-    cells = []
-    for times in (clock, cpu):
-        first, _, third = statistics.quantiles(times, n=QUARTERS)
-        cells.append((statistics.median(times), first, third))
-    (median, *spread), (cpu_median, *cpu_spread) = cells
+    both, own = (statistics.quantiles(times, n=QUARTERS) for times in zip(*found, strict=True))
     return [
         name,
-        f"{median:.2f} ({cpu_median:.2f})",
-        f"{spread[0]:.2f} to {spread[1]:.2f} ({cpu_spread[0]:.2f} to {cpu_spread[1]:.2f})",
+        f"{both[1]:.2f} ({own[1]:.2f})",
+        f"{both[0]:.2f} to {both[2]:.2f} ({own[0]:.2f} to {own[2]:.2f})",
     ]
 
 
@@ -104,7 +108,7 @@ def reads(folder: Path, url: str, rounds: int) -> list[tuple[float, float]]:
                 store.get_online_features(references, rows, full_feature_names=True).to_dict()
 
         read()
-        return ratios(read, rounds)
+        return ratios(read, redis.Redis.from_url(url), rounds)
 
 
 def syncs(folder: Path, url: str, entities: int, rounds: int) -> list[tuple[float, float]]:
@@ -112,13 +116,13 @@ def syncs(folder: Path, url: str, entities: int, rounds: int) -> list[tuple[floa
     make(folder, entities)
     with FeatureStore(folder, redis_url=url, now=NOW) as store:
         store.sync(full=True)
-        return ratios(lambda: store.sync(full=True), rounds)
+        return ratios(lambda: store.sync(full=True), redis.Redis.from_url(url), rounds)
 
 
 def main() -> None:
     """Measure, print, and write the page with `--write`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="pairs of full syncs")
+    parser.add_argument("--rounds", type=int, default=11, help="pairs of full syncs")
     parser.add_argument("--quick", action="store_true", help="small sizes, to check that it runs")
     parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     options = parser.parse_args()

@@ -19,6 +19,8 @@ PREFIX = "fs:bench:v0:"
 _FIXED = struct.Struct("<qqqdddq?")
 _START = 13
 """The values after the head, in rows without a created timestamp and without NULLs."""
+_CHECKSUM = -4
+"""The end of the values: a checksum follows, which this reader does not check."""
 _EPOCH, _STEP = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001, naive is UTC
 _PART = 10_000
 
@@ -33,7 +35,13 @@ def by_hand(raw: bytes) -> tuple[Any, ...]:
     *numbers, at, flag = _FIXED.unpack_from(raw, _START)
     start = _START + _FIXED.size + 1
     end = start + raw[start - 1]
-    return *numbers, raw[start:end].decode(), raw[end + 1 :].decode(), _EPOCH + _STEP * at, flag
+    return (
+        *numbers,
+        raw[start:end].decode(),
+        raw[end + 1 : _CHECKSUM].decode(),
+        _EPOCH + _STEP * at,
+        flag,
+    )
 
 
 def checksum(client: redis.Redis) -> tuple[int, int]:

@@ -94,6 +94,8 @@ def _print_verdicts(report: VerifyReport) -> None:
             note(f"{view.view}: {view.problem}.")
         if view.repaired:
             note(f"{view.view}: {count_cell(view.repaired)} damaged rows were published again.")
+        elif view.damaged:
+            note(f"{view.view}: `featurestore verify --repair` publishes damaged rows again.")
     note("All good." if report.good else "The next `featurestore sync --full` repairs it.")
 
 

@@ -38,7 +38,7 @@ def are_sound(keys: Iterable[bytes], rows: Collection[Any]) -> bool:
 
 
 def unsound_places(keys: Sequence[bytes], rows: Sequence[Any]) -> set[int]:
-    """Return the places of the rows that lack the checksum of their bytes; None is no row."""
+    """Return the places of the rows that lack the checksum of their bytes; None is skipped."""
     return {
         place
         for place, (key, row) in enumerate(zip(keys, rows, strict=True))

@@ -34,8 +34,8 @@ __all__ = ["NEWEST_EVENT", "VALID_UNTIL", "EntitySubset", "latest_rows", "newest
 NEWEST_EVENT = "_event_timestamp"
 """The name of the column with the newest instant."""
 VALID_UNTIL = "_valid_until"
-"""The name of the column with the instant at which a row ends, exclusive; NULL is no end. A view
-without ends of validity does not have it."""
+"""The name of the column with the instant at which a row ends, exclusive; NULL if it never
+ends. The statement of a view without ends of validity lacks it."""
 
 
 @dataclass(frozen=True, slots=True)

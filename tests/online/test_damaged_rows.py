@@ -214,7 +214,7 @@ def test_a_damaged_row_of_other_keys_is_not_found(store, redis_client):
 
 
 def test_a_damaged_fingerprint_asks_for_no_schema(store, redis_client):
-    """A failed checksum is no schema to learn, so each read stays one round trip."""
+    """A failed checksum names damage, not a schema to learn: each read stays one round trip."""
     raw = redis_client.get(key_of(2))
     redis_client.set(key_of(2), raw[:1] + b"who?" + raw[5:])
     read(store)

@@ -799,7 +799,7 @@ def test_a_damaged_schema_is_an_error(planes, shop, redis_client, damage):
 
 @pytest.mark.parametrize("first", [0x38, 0x3F, 0x40])
 def test_a_sound_row_of_a_newer_layout_asks_for_an_upgrade(planes, redis_client, first):
-    """Its checksum holds, so it is no damage: a release wrote it that knows more marks."""
+    """Its checksum holds, so it is not damaged: a release wrote it that knows more marks."""
     key = "fs:shop:plane_features:{N1}"
     redis_client.set(key, sound(key, bytes([first]) + redis_client.get(key)[1:-4]))
 

@@ -1,0 +1,59 @@
+"""Ends of validity, from the warehouse's column to the bytes of a row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from featurestore.online.decoder import Decoder
+from featurestore.online.row_format import END, HEAD, NO_END
+from featurestore.online.schema import Schema
+from sync.encoding.arrow_values import end_micros
+from sync.encoding.byte_columns import from_pieces
+from sync.encoding.encoder import Encoder
+
+SCHEMA = Schema((), (("n", "int8"),))
+KEY = b"fs:shop:prices:{}"
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_S"])
+def test_null_and_infinity_never_end(kind):
+    """Whatever the unit; other instants are microseconds, rounded down."""
+    texts = ["2024-01-01 00:00:00", None, "1969-12-31 23:59:59"]
+    rows = ", ".join("(NULL)" if text is None else f"('{text}')" for text in texts)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.sql(f"SELECT t::{kind} AS t FROM (VALUES {rows}) AS v(t)")
+        column = found.to_arrow_table()["t"].combine_chunks()
+        infinite = connection.sql("SELECT 'infinity'::TIMESTAMP AS t").to_arrow_table()["t"]
+
+    year = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+    assert [year, NO_END, -1_000_000] == end_micros(column).tolist()
+    assert [NO_END] == end_micros(infinite.combine_chunks()).tolist()
+
+
+def test_rows_have_ends_once_one_has():
+    """Batches behind one with an end have them too; before it, a row takes no bytes for it."""
+    encoder, batch = (
+        Encoder("shop", "prices", SCHEMA),
+        pa.record_batch({"n": pa.array([1], "int8")}),
+    )
+    event, ends = np.zeros(1, np.int64), [None, [NO_END], [7], [NO_END], None]
+
+    rows = [
+        encoder.values(
+            batch, from_pieces([KEY]), event, None, end and np.array(end, np.int64)
+        ).to_pylist()[0]
+        for end in ends
+    ]
+
+    assert [0, 0, END, END, END] == [row[0] & 15 for row in rows]
+    assert [0, 0, 8, 8, 8] == [len(row) - len(rows[0]) for row in rows]
+    decoders = Decoder.all_of(SCHEMA)
+    assert [None, None, 7, None, None] == [
+        decoders[row[:HEAD]].decode(row, KEY).end for row in rows
+    ]
