@@ -77,7 +77,9 @@ def test_rows_that_are_alike_tell_their_oldest(rows):
 
 @pytest.mark.parametrize("events", [(-1, -2), (-1, 5)], ids=["all", "one"])
 @pytest.mark.parametrize("later", [0, 3, 8, 9])
-def test_rows_of_before_1970_are_as_old_as_they_are(tmp_path, redis_server, events, later):
+def test_rows_of_before_1970_are_as_old_as_they_are(
+    tmp_path, redis_server, redis_client, events, later
+):
     """An event timestamp that is negative is held against the ttl as any other is."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     moments = [epoch + timedelta(hours=hours) for hours in events]
@@ -171,7 +173,7 @@ def test_rows_with_other_parts_are_read_in_a_batch(
     assert {"PRESENT", "NULL", "NOT_FOUND"} | aged == {*together.statuses["n"]}
 
 
-def test_composite_keys_of_mixed_types_are_read_in_a_batch(tmp_path, redis_server):
+def test_composite_keys_of_mixed_types_are_read_in_a_batch(tmp_path, redis_server, redis_client):
     """Integers stand beside texts that need an escape; NULLs and repeats among them."""
     columns = {"id": "bigint", "place": "varchar", "seen_at": "timestamp", "n": "bigint"}
     rows = [(1, "a", NEW, 10), (1, "b,c", NEW, 20), (-2, "a", NEW, 30)]

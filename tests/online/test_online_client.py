@@ -573,14 +573,15 @@ def expiries(client):
 
 
 def test_the_keys_are_those_of_the_page(shop, redis_client):
-    """A sync writes rows, two metadata keys per view, one for all; rows outlive their ttl a day."""
+    """A sync writes rows, two metadata keys per view, two for all; rows outlive their ttl a day."""
     shop.publish([model(PLANE, COLUMNS, ttl="2 hours")], PLANES)
     rows = {f"fs:shop:{PLANE}:{{{name}}}".encode() for name in ("N1", "N2", "N3")}
     view_key, schemas = f"fs-meta:{{shop}}:view:{PLANE}", schema_key(PLANE)
     own = {name.decode(): text.decode() for name, text in redis_client.hgetall(view_key).items()}
     day = timedelta(days=1) // timedelta(milliseconds=1)
 
-    metadata = {view_key.encode(), schemas.encode(), b"fs-meta:{shop}:views"}
+    metadata = {view_key.encode(), schemas.encode()}
+    metadata |= {b"fs-meta:{shop}:views", b"fs-meta:{shop}:owner"}
     assert rows | metadata == set(redis_client.scan_iter())
     assert {"epoch", "as_of", "synced_at"} == set(own)
     assert NOW == datetime.fromisoformat(own["as_of"])

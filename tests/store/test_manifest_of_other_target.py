@@ -192,7 +192,7 @@ def test_a_missing_table_may_be_of_another_target(tmp_path):
     ) == missing.value.remedy
 
 
-def test_a_dry_run_shows_the_tables(tmp_path, redis_server):
+def test_a_dry_run_shows_the_tables(tmp_path, redis_server, redis_client):
     """The table of each view is in the report."""
     folder = _two_targets(tmp_path, "main")
 
