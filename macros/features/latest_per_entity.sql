@@ -1,13 +1,16 @@
 {%- macro latest_per_entity(
-    relation, join_keys, event_timestamp, created_timestamp=none, columns=none, order_by=none
+    relation, join_keys, event_timestamp, created_timestamp=none, columns=none, order_by=none,
+    valid_until=none, no_end=none, is_deleted=none, valid_at=none
 ) -%}
     {{ return(adapter.dispatch('latest_per_entity', 'featurestore')(
-        relation, join_keys, event_timestamp, created_timestamp, columns, order_by
+        relation, join_keys, event_timestamp, created_timestamp, columns, order_by,
+        valid_until, no_end, is_deleted, valid_at
     )) }}
 {%- endmacro -%}
 
 {%- macro default__latest_per_entity(
-    relation, join_keys, event_timestamp, created_timestamp, columns, order_by
+    relation, join_keys, event_timestamp, created_timestamp, columns, order_by,
+    valid_until, no_end, is_deleted, valid_at
 ) -%}
 {%- set keys = featurestore._quoted_list(join_keys) -%}
 {%- set event = featurestore._quoted(event_timestamp) -%}
@@ -21,16 +24,24 @@
     {%- do others.append(column) -%}
 {%- endfor -%}
 {%- set names = keys + times + others -%}
+{%- set order = [featurestore._order(times, none)]
+    + featurestore._order_of_ends(valid_until, no_end, is_deleted) -%}
+{%- if others or order_by -%}
+    {%- do order.append(featurestore._order(others, order_by)) -%}
+{%- endif -%}
+{%- set conditions = featurestore._valid_conditions(valid_until, no_end, is_deleted, valid_at) -%}
 select
     {{ names | join(',\n    ') }}
 
 from (
     select
         {{ names | join(',\n        ') }},
+        {%- if conditions %}
+        case when {{ conditions | join('\n            and ') }} then 1 else 0 end as _valid,
+        {%- endif %}
         row_number() over (
             {{ featurestore._partition_by(join_keys) }}
-            order by {{ featurestore._order(times, none) }}
-            {{- ', ' ~ featurestore._order(others, order_by) if others or order_by }}
+            order by {{ order | join(', ') }}
         ) as _row
 
     from {{ relation }}
@@ -39,4 +50,7 @@ from (
 ) as _ranked
 
 where _row = 1
+{%- if conditions %}
+    and _valid = 1
+{%- endif %}
 {%- endmacro -%}

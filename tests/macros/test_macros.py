@@ -120,6 +120,18 @@ STATEMENTS = {
     "latest_per_entity": lambda macros: macros.latest_per_entity(
         "events", ["customer"], "happened_at", columns=["amount"]
     ),
+    "latest_per_entity of a snapshot": lambda macros: macros.latest_per_entity(
+        "snap",
+        ["customer"],
+        "dbt_valid_from",
+        columns=["amount"],
+        valid_until="dbt_valid_to",
+        no_end="cast('9999-12-31' as timestamp)",
+        is_deleted="dbt_is_deleted",
+    ),
+    "no_overlapping_validity": lambda macros: macros.test_no_overlapping_validity(
+        "snap", ["customer"], "dbt_valid_from", "dbt_valid_to"
+    ),
     "recency": lambda macros: (
         f"select {macros.recency('happened_at', join_keys='customer', unit='hours')} from events"
     ),

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from featurestore.sql.latest_rows import latest_rows
 from tests.oracle import History, in_utc, latest
+from tests.oracle import newest as oracle_newest
 from tests.support.builders import view
 
 EVENT_TYPES = {
@@ -208,6 +209,19 @@ def newest_of_all_columns(rows):
     return _picked(_history(rows, ["customer"], others), EVENT_TYPES)
 
 
+def newest_valid(rows):
+    """Of the newest rows, those that end after an instant; of one start, the last end wins."""
+    keys = ("region", "customer")
+    history = _history(rows, keys, ("amount", "note"), until="written_at", deleted="note")
+    at = datetime(2024, 4, 7, 11, 30, tzinfo=UTC)
+    # All events lie before that instant.
+    return [
+        {name: row[name] for name in (*keys, "happened_at", "amount", "note")}
+        for key in {tuple(row[name] for name in keys) for row in rows}
+        if (row := oracle_newest(history, key, at)) is not None
+    ]
+
+
 def newest_by_own_order(rows):
     """Of several at the newest instant, the first by the caller's order."""
     rows = _whole(rows, ["customer"])
@@ -256,6 +270,7 @@ MODELS = (
     counted,
     newest,
     newest_of_all_columns,
+    newest_valid,
     newest_by_own_order,
     elapsed,
 )
