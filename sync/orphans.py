@@ -96,6 +96,8 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
     patterns = [_PLAIN.get(text_family(kind)) for kind in kinds]
     if not kinds or None in patterns:
         return None
+    if not all(map(bytes.isascii, keys)):
+        return None
     texts = pa.array(keys, pa.binary()).cast(pa.string())
     whole = f"^{re.escape(prefix)}\\{{{','.join(map(str, patterns))}\\}}$"
     if not pc.all(pc.match_substring_regex(texts, whole)).as_py():

@@ -146,7 +146,9 @@ def _names(
 def _views_with_rows(client: RedisCommands, project: str) -> Iterator[str]:
     """Yield the views that have rows, even those that neither side has a record of."""
     for key in keys_with(client, _all_rows(project)):
-        yield view_of(key, project)
+        view = view_of(key, project)
+        if view is not None:
+            yield view
 
 
 def _all_rows(project: str) -> str:

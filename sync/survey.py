@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
@@ -14,6 +16,9 @@ from sync.safety.diagnosis import OTHER_IDENTITY, Diagnosis, PublicationState, d
 from sync.safety.ownership import Ownership
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["MEMORY_SAMPLE_ROWS", "Survey"]
 
@@ -87,7 +92,13 @@ class Survey:
         return _NEWEST
 
     def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:
-        """Return random rows of a table."""
+        """Return random rows of a table; a row with a date that Python lacks is left out."""
         query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
-        sampled: list[dict[str, Any]] = self.warehouse.stream(query).read_all().to_pylist()
-        return sampled
+        return list(_readable(self.warehouse.stream(query).read_all()))
+
+
+def _readable(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield rows as Python values; a sync refuses a view with the others, and names the value."""
+    for number in range(table.num_rows):
+        with suppress(OverflowError, ValueError):
+            yield from table.slice(number, 1).to_pylist()

@@ -256,13 +256,18 @@ class OnlineClient:
         self, request: ResolvedRequest, rows: Any, full: bool
     ) -> tuple[ReadPlan, dict[str, list[Any]], list[RequestedKeys]]:
         columns, count = entity_columns(rows)
-        shape = (request, full, *columns)
+        shape = (request, full, count > 0, *columns)
         plans = self._plans
         plan = plans.get(shape)
         if plan is None:
             schemas = {view: published.current for view, published in self._schemas.items()}
             plan = plan_views(
-                self._registry, schemas, request.members, list(columns), full_feature_names=full
+                self._registry,
+                schemas,
+                request.members,
+                # Without entity rows, no column can be missing.
+                list(columns) if columns or count else None,
+                full_feature_names=full,
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

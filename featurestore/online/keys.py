@@ -55,8 +55,10 @@ def guard_key(project: str, *parts: str, tag: str) -> str:
     return f"fs-guard:{names}:{{{tag}}}"
 
 
-def view_of(key: bytes, project: str) -> str:
-    """Return the view of a row's key."""
+def view_of(key: bytes, project: str) -> str | None:
+    """Return the view of a row's key; None for a key with other characters than keys have."""
+    if not key.isascii():
+        return None
     return unquote(key.decode().removeprefix(f"fs:{quote(project, safe='')}:").partition(":")[0])
 
 

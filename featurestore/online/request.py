@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,35 +26,66 @@ def entity_columns(
     """Return entity rows, given as rows or as columns, as columns, and their number.
 
     Raises:
-        EntityFrameError: Rows name different keys, or columns have different lengths.
+        EntityFrameError: The rows are neither mappings nor a mapping of lists, rows name different
+            keys, or columns have different lengths.
 
     >>> entity_columns([{"tailnum": "N14228"}, {"tailnum": "N24211"}])
     ({'tailnum': ['N14228', 'N24211']}, 2)
     """
     if isinstance(entity_rows, Mapping):
-        columns = {name: list(values) for name, values in entity_rows.items()}
+        columns = {
+            name: values.copy() if type(values) is list else _listed(name, values)
+            for name, values in entity_rows.items()
+        }
         if len({len(values) for values in columns.values()}) > 1:
             lengths = ", ".join(f"{name}: {len(values)}" for name, values in columns.items())
             raise EntityFrameError(f"The entity rows' columns differ in length: {lengths}.")
         return columns, len(next(iter(columns.values()), ()))
-    rows = list(entity_rows)
-    names = list(rows[0]) if rows else []
-    first = rows[0].keys() if rows else ()
-    for number, row in enumerate(rows):
-        if row.keys() != first:
-            raise EntityFrameError(
-                f"Entity row {number} has the keys {', '.join(row) or 'none'}, but row 0 has"
-                f" {', '.join(names) or 'none'}.",
-                remedy="Give every row the same keys, with None for a missing value.",
-            )
-    return {name: [row[name] for row in rows] for name in names}, len(rows)
+    try:
+        rows = list(entity_rows)
+        first = rows[0].keys() if rows else {}.keys()
+        other = next((number for number, row in enumerate(rows) if row.keys() != first), None)
+    except (AttributeError, TypeError):
+        raise _not_mappings(entity_rows) from None
+    if other is not None:
+        raise EntityFrameError(
+            f"Entity row {other} has the keys {', '.join(rows[other]) or 'none'}, but row 0 has"
+            f" {', '.join(first) or 'none'}.",
+            remedy="Give every row the same keys, with None for a missing value.",
+        )
+    return {name: [row[name] for row in rows] for name in first}, len(rows)
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    """Return the values of one column; a text is one value, not one value per character."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise EntityFrameError(
+            f"The entity rows' column '{name}' is {values!r}, not a list of values.",
+            remedy=f"Pass {{{name!r}: [{values!r}]}}, or a list with one mapping per entity.",
+        )
+    return list(values)
+
+
+def _not_mappings(entity_rows: Any) -> EntityFrameError:
+    remedy = "Pass one mapping per entity, such as [{'id': 7}], or one list per join key."
+    if hasattr(entity_rows, "columns"):
+        remedy = "Pass one list per join key: of a pandas frame, frame.to_dict('list')."
+    elif isinstance(entity_rows, Sequence) and not isinstance(entity_rows, str | bytes):
+        number, row = next(
+            (number, row) for number, row in enumerate(entity_rows) if not isinstance(row, Mapping)
+        )
+        return EntityFrameError(
+            f"Entity row {number} is {row!r}, not a mapping of join keys to values.", remedy=remedy
+        )
+    kind = type(entity_rows).__qualname__
+    return EntityFrameError(f"The entity rows are a {kind}, not a list of mappings.", remedy=remedy)
 
 
 def plan_views(
     registry: Registry,
     schemas: Mapping[str, Schema],
     members: Sequence[ServiceMember],
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     *,
     full_feature_names: bool,
 ) -> ReadPlan:
@@ -64,7 +95,7 @@ def plan_views(
         registry: The project's definitions.
         schemas: The published schema of each view, by its name.
         members: The requested features of each view.
-        columns: The names of the entity rows' columns; empty without entity rows.
+        columns: The names of the entity rows' columns; None without entity rows.
         full_feature_names: Name the values `view__feature`.
 
     Raises:
@@ -72,7 +103,7 @@ def plan_views(
         OnlineStoreError: The view is published with other join keys than it declares.
         NameCollision: Two columns of the result would have the same name.
     """
-    taken = dict.fromkeys(columns, "the entity rows")
+    taken = dict.fromkeys(columns or (), "the entity rows")
     plans = []
     shared: dict[tuple[tuple[str, str], ...], JoinKeys] = {}
     for member in members:
@@ -116,17 +147,17 @@ def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
 
 
 def _keys(
-    view: FeatureView, schema: Schema, member: ServiceMember, columns: Sequence[str]
+    view: FeatureView, schema: Schema, member: ServiceMember, columns: Sequence[str] | None
 ) -> tuple[tuple[str, str], ...]:
     """Return the entity rows' column of each join key, and its type."""
     given = member.key_names(view)
     keys = []
     for key, kind in schema.keys:
         name = given.get(key, key)
-        if columns and name not in columns:
+        if columns is not None and name not in columns:
             raise EntityFrameError(
                 f"The entity rows have no '{name}', a join key of '{member.name}'; they have"
-                f" {', '.join(columns)}.",
+                f" {', '.join(columns) or 'no columns'}.",
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
             )
         keys.append((name, kind))

@@ -24,7 +24,7 @@ from sync.encoding.byte_columns import (
     from_pieces,
     joined,
 )
-from sync.encoding.fixed_values import fixed_block, null_bitmap
+from sync.encoding.fixed_values import check_range, fixed_block, null_bitmap
 from sync.encoding.varying_values import length_prefixes, varying_bytes
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Encoder:
             A column of bytes.
         """
         texts = [
-            _texts(batch.column(name), kind, write)
+            _texts(name, batch.column(name), kind, write)
             for (name, kind), write in zip(self._schema.keys, self._writers, strict=True)
         ]
         if not texts:
@@ -103,10 +103,11 @@ class Encoder:
         if end is not None and (end != NO_END).any():
             self._optional |= END
         pieces = [from_block(self._fixed_part(columns, event, created, end))]
-        for column, kind in zip(columns, self._types, strict=True):
+        names = [name for name, _ in self._schema.features]
+        for name, column, kind in zip(names, columns, self._types, strict=True):
             # Each length comes directly before its bytes, so a reader needs no table of offsets.
             if kind.width is None:
-                text = varying_bytes(column, kind)
+                text = varying_bytes(name, column, kind)
                 pieces += [length_prefixes(text), text]
         return joined(*pieces, _checksums(keys, pieces))
 
@@ -161,7 +162,7 @@ def _checksums(keys: ByteColumn, pieces: Sequence[ByteColumn]) -> ByteColumn:
     return from_block(sums.view(np.uint8).reshape(-1, CHECKSUM_BYTES))
 
 
-def _texts(column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteColumn:
+def _texts(name: str, column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteColumn:
     """Return the values of one join key as they are written in a key: text, percent-encoded."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -173,4 +174,6 @@ def _texts(column: ArrowColumn, kind: str, write: Callable[[Any], str]) -> ByteC
         plain = column.cast(pa.large_string())
         if not pc.any(pc.match_substring_regex(plain, "[^A-Za-z0-9_.~-]")).as_py():
             return plain.view(pa.large_binary())
+    if kind.startswith(("date", "timestamp")):
+        check_range(f"join key '{name}'", column, online_type(kind))
     return from_pieces([encoded(write(value)).encode() for value in column.to_pylist()])

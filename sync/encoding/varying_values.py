@@ -17,7 +17,7 @@ from sync.encoding.byte_columns import (
     from_ragged,
     lengths_of,
 )
-from sync.encoding.fixed_values import fixed_block
+from sync.encoding.fixed_values import check_range, fixed_block
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,11 +27,22 @@ __all__ = ["length_prefixes", "varying_bytes"]
 _LENGTH = struct.Struct("<I")
 
 
-def varying_bytes(column: ArrowColumn, kind: OnlineType) -> ByteColumn:
-    """Return values of varying length, without their length prefixes; NULL becomes empty."""
+def varying_bytes(name: str, column: ArrowColumn, kind: OnlineType) -> ByteColumn:
+    """Return values of varying length, without their length prefixes; NULL becomes empty.
+
+    Args:
+        name: The feature.
+        column: Its values.
+        kind: Its type.
+
+    Raises:
+        UnsupportedOnlineType: A date or time in a list is outside of the range of Python's types.
+    """
     import pyarrow as pa
 
     if kind.element is not None:
+        # Before the conversion to Python, which fails on an infinity and reads 24:00 as 00:00.
+        check_range(f"feature '{name}'", column, kind)
         # Lists nest, so they are written by Python, one row at a time.
         rows = column.to_pylist()
         return from_pieces([b"" if row is None else _list(kind.element, row) for row in rows])

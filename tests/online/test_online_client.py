@@ -7,6 +7,8 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from featurestore.errors import (
@@ -266,6 +268,38 @@ def test_columns_of_different_lengths_are_refused(planes):
     """Columns must have one length, each is told."""
     with pytest.raises(EntityFrameError, match="differ in length: tailnum: 2, month: 1"):
         planes.get_online_features([DELAY], {"tailnum": ["N1", "N2"], "month": [1]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{}], "The entity rows have no 'tailnum', a join key of 'plane_features'; they have no"),
+        ({"tailnum": 1}, "The entity rows' column 'tailnum' is 1, not a list of values."),
+        ({"tailnum": "N1"}, "The entity rows' column 'tailnum' is 'N1', not a list of values."),
+        ({"tailnum": {"a": 1}}, "The entity rows' column 'tailnum' is {'a': 1}, not a list"),
+        ([{"tailnum": "N1"}, "N2"], "Entity row 1 is 'N2', not a mapping of join keys to values."),
+        ([7], "Entity row 0 is 7, not a mapping of join keys to values."),
+        ([None], "Entity row 0 is None, not a mapping"),
+        ([["N1"]], "Entity row 0 is ['N1'], not a mapping"),
+        ("N1", "The entity rows are a str, not a list of mappings."),
+        (7, "The entity rows are a int, not a list of mappings."),
+        (None, "The entity rows are a NoneType, not a list of mappings."),
+        (
+            pa.table({"tailnum": ["N1"]}).to_pandas(),
+            "The entity rows are a DataFrame, not a list of",
+        ),
+        (pa.table({"tailnum": ["N1"]}), "The entity rows are a Table, not a list of mappings."),
+        ({"tailnum": [np.array([1, 2])]}, "The value array([1, 2]) of the join key 'tailnum' is"),
+    ],
+    ids=repr,
+)
+def test_entity_rows_of_another_form_are_refused(planes, rows, message):
+    """One line says what was given and what to give, and a text is not a list of its letters."""
+    with pytest.raises(EntityFrameError) as error:
+        planes.get_online_features([DELAY], rows)
+
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
 
 
 # The shapes of request and response

@@ -283,7 +283,7 @@ def _redis_keys(
     project: SyncProject, view: View, keys: pa.Table, known: Sequence[bool]
 ) -> set[str]:
     prefix = row_prefix(project.name, view.name)
-    kinds = {"VARCHAR": "string", "DATE": "date", "BOOLEAN": "bool"}
+    kinds = {"VARCHAR": "string", "DATE": "date", "BOOLEAN": "bool", "UUID": "uuid"}
     writers = [
         key_writer(name, kinds.get(kind, "decimal" if kind[:3] == "DEC" else "int64"))
         for name, kind in view.keys.items()

@@ -262,7 +262,16 @@ def test_a_retyped_key_leaves_no_old_row(tmp_path, redis_server, redis_client, b
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("DATE", "infinity"), ("TIMESTAMP", "infinity"), ("TIME", "24:00:00")]
+    ("kind", "value"),
+    [
+        ("DATE", "infinity"),
+        ("TIMESTAMP", "infinity"),
+        ("TIME", "24:00:00"),
+        ("DATE[]", "[2024-01-01, infinity]"),
+        ("TIMESTAMPTZ[]", "[NULL, -infinity]"),
+        ("TIMESTAMP[][]", "[[], [infinity]]"),
+        ("TIME[]", "[24:00:00]"),
+    ],
 )
 def test_what_readers_cannot_hold_is_refused(tmp_path, redis_server, redis_client, kind, value):
     """One value that no reader could hold is named, instead of failing every read later."""
@@ -271,6 +280,50 @@ def test_what_readers_cannot_hold_is_refused(tmp_path, redis_server, redis_clien
     project.execute(f"INSERT INTO odd VALUES (1, TIMESTAMP '2024-02-28', {kind} '{value}')")
     with pytest.raises(UnsupportedOnlineType, match="'x'"):
         project.store(redis_server).sync()
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+@pytest.mark.parametrize("value", ["infinity", "-infinity", "0044-03-15 (BC)"])
+def test_a_key_that_readers_cannot_hold_is_refused(
+    tmp_path, redis_server, redis_client, kind, value
+):
+    """The one line names the join key; the other views' and the earlier rows stay."""
+    view = View("odd", {"k": kind}, {"x": "INTEGER"})
+    project = SyncProject(tmp_path, view, memory=True)
+    project.insert(view, ("2024-01-01", day(1), 7))
+    project.store(redis_server).sync()
+    project.execute(f"INSERT INTO odd VALUES ({kind} '{value}', TIMESTAMP '2024-02-28', 1)")
+
+    store = project.store(redis_server)
+    with pytest.raises(UnsupportedOnlineType, match=r"^The join key 'k' has a .* outside"):
+        store.sync()
+    assert "interrupted" == store.status().views[0].state
+    assert 2 == store.sync(dry_run=True).views[0].rows_read
+
+    assert 1 == len(redis_client.keys("fs:shop:odd:*"))
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "BIGINT", "UUID"])
+def test_a_key_in_redis_that_is_not_utf_8(tmp_path, redis_server, redis_client, kind):
+    """It belongs to no entity: verify names it, a full sync and a purge go by it or delete it."""
+    view = View("odd", {"k": kind}, {"x": "INTEGER"})
+    project = SyncProject(tmp_path, view, memory=True)
+    value = "7d5e1b5c-6a1c-4f3c-9e1e-00000000000a" if kind == "UUID" else "7"
+    project.insert(view, (value, day(1), 7))
+    store = project.store(redis_server)
+    store.sync()
+    for raw in (b"fs:shop:odd:{\xff}", b"fs:shop:odd:{abc}\n", b"fs:shop:\xff:{1}"):
+        redis_client.set(raw, b"x")
+
+    found = store.verify(sample=None).views[0]
+
+    assert 2 == len(found.differences)
+    store.status()
+    store.sync(full=True)
+    assert store.verify(sample=None).good
+    assert_parity(project, redis_server, keys=project.known_keys(view))
+    store.purge()
+    assert [] == redis_client.keys("fs:shop:odd:*")
 
 
 def test_a_key_that_cannot_be_one_is_named(tmp_path, redis_server, redis_client):
