@@ -103,7 +103,7 @@ def how_to_use(registry: Registry, view: FeatureView) -> str:
     """Return the text about the use of a view."""
     users = registry.services_using(view.name)
     first = [feature for feature in view.features if not feature.pii][:1] or view.features[:1]
-    ref = f"{{% raw %}}{{{{ ref('{_ref(view)}') }}}}{{% endraw %}}"
+    ref = f"{{% raw %}}{{{{ ref('{_ref(view, registry.project)}') }}}}{{% endraw %}}"
     reading = reading_snippet(view, first)
     training = python_snippet(view, first, registry.dialect)
     newest = newest_rows_sql(view, first, "$source", registry.dialect)
@@ -140,11 +140,13 @@ def _entity(entity: Entity) -> str:
     return f"{_plain(entity.name)} by {keys}"
 
 
-def _ref(view: FeatureView) -> str:
-    """Return the arguments of `ref()`, with a version as the second one."""
+def _ref(view: FeatureView, project: str) -> str:
+    """Return the arguments of `ref()`: another package's name first, and a version last."""
+    package = view.unique_id.split(".")[1]
+    name = view.name if package == project else f"{package}', '{view.name}"
     if not view.version:
-        return view.name
-    return f"{view.name.removesuffix(f'.v{view.version}')}', v='{view.version}"
+        return name
+    return f"{name.removesuffix(f'.v{view.version}')}', v='{view.version}"
 
 
 def _link(name: str, unique_id: str) -> str:

@@ -94,7 +94,7 @@ def _untraced_behind(graph: LineageGraph, manifest: Manifest, node: str) -> Mapp
 
 def _descendants(manifest: Manifest, node: str) -> set[str]:
     readers: dict[str, list[str]] = {}
-    for unique_id in manifest.model_ids.values():
+    for unique_id in manifest.all_model_ids:
         for needed in manifest.compiled(unique_id).depends_on.nodes:
             readers.setdefault(needed, []).append(unique_id)
     found, waiting = {node}, [node]

@@ -66,16 +66,17 @@ def column_id(manifest: Manifest, text: str) -> ColumnId:
 
 
 def _nodes(manifest: Manifest) -> dict[str, str]:
-    ids = [*manifest.sources, *manifest.model_ids.values()]
+    # Reversed, because the root project's models come first, and the last of one name is kept.
     latest = {
         node.name: node.unique_id
-        for node in manifest.models()
+        for node in reversed(list(manifest.models()))
         if node.version is not None and node.version == node.latest_version
     }
     return {
         **latest,
-        **{known: known for known in ids},
-        **{label_of(known): known for known in ids},
+        **{known: known for known in (*manifest.sources, *manifest.all_model_ids)},
+        **{label_of(known): known for known in manifest.sources},
+        **manifest.model_ids,
     }
 
 

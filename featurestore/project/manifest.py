@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,15 @@ from typing import TypeVar
 import msgspec
 
 from featurestore.errors import ManifestInvalid, ManifestNotFound, UnknownModel
-from featurestore.project.nodes import CompiledNode, DataTest, ManifestFile, Metadata, Node, Source
+from featurestore.project.nodes import (
+    CompiledNode,
+    DataTest,
+    Group,
+    ManifestFile,
+    Metadata,
+    Node,
+    Source,
+)
 
 __all__ = [
     "Manifest",
@@ -50,8 +58,13 @@ class Manifest:
         self.path = path
         self.metadata = file.metadata or Metadata()
         self.exposures = tuple(file.exposures.values())
-        self.groups = {group.name: group for group in file.groups.values()}
-        self._nodes = file.nodes
+        self._groups = tuple(file.groups.values())
+        # The root project's nodes come first: as in dbt, they win over a package's of one name.
+        self._nodes = dict(
+            sorted(
+                file.nodes.items(), key=lambda item: item[0].split(".", 2)[1:2] != [self.project]
+            )
+        )
         self._sources = file.sources
         self._macros = tuple(file.macros)
 
@@ -102,8 +115,18 @@ class Manifest:
 
     def models(self) -> Iterator[Node]:
         """Yield every model, snapshot and seed, decoded."""
-        for unique_id in self.model_ids.values():
-            yield self._decode(bytes(self._nodes[unique_id]), Node)
+        for unique_id in self.all_model_ids:
+            yield self._node(unique_id)
+
+    def groups_of(self, package: str) -> dict[str, Group]:
+        """Return the groups by name; a package's own win over the root project's, and over others.
+
+        Args:
+            package: The package whose nodes name the groups.
+        """
+        rank = {package: 2, self.project: 1}
+        ordered = sorted(self._groups, key=lambda group: rank.get(group.package_name, 0))
+        return {group.name: group for group in ordered}
 
     def relations(self) -> Iterator[tuple[str, str]]:
         """Yield the relation name and the unique id of every table that dbt builds or reads."""
@@ -131,34 +154,57 @@ class Manifest:
             if unique_id.startswith("test."):
                 yield self._decode(bytes(raw), DataTest)
 
-    @cached_property
+    @property
+    def all_model_ids(self) -> Iterator[str]:
+        """The unique id of each model, snapshot and seed of every package."""
+        return (unique_id for names in self._packages.values() for unique_id in names.values())
+
+    @property
     def model_ids(self) -> dict[str, str]:
-        """The unique id of each model, snapshot and seed by name; versions by `name.v<n>`."""
-        names: dict[str, str] = {}
+        """The unique id of each model, snapshot and seed by name; versions by `name.v<n>`.
+
+        Of several packages with one name, the root project's wins, then the first.
+        """
+        packages = reversed(self._packages.values())
+        return {name: unique_id for names in packages for name, unique_id in names.items()}
+
+    @cached_property
+    def _packages(self) -> dict[str, dict[str, str]]:
+        """The unique ids by package, the root project first, and then by name."""
+        packages: dict[str, dict[str, str]] = {}
         for unique_id in self._nodes:
-            kind, _, *rest = unique_id.split(".")
-            if kind in MODEL_TYPES and rest:
-                names[".".join(rest)] = unique_id
-        return names
+            kind, _, rest = unique_id.partition(".")
+            package, _, name = rest.partition(".")
+            if kind in MODEL_TYPES and name:
+                packages.setdefault(package, {})[name] = unique_id
+        return packages
 
     def model(self, name: str) -> Node:
-        """Return a model, snapshot or seed by name; the latest version of a versioned model.
+        """Return a model, snapshot or seed by name, as dbt's `ref()` finds it.
+
+        Args:
+            name: A name, of the root project's model if several packages have one; the latest
+                version of a versioned model. A unique id names one of any package.
 
         Raises:
             UnknownModel: The project has no model, snapshot or seed with this name.
         """
-        ids = self.model_ids
-        if name in ids:
-            return self._decode(bytes(self._nodes[ids[name]]), Node)
-        versions = [
-            self._decode(bytes(self._nodes[ids[known]]), Node)
-            for known in ids
-            if known.rpartition(".v")[0] == name
-        ]
-        for node in versions:
-            if node.version == node.latest_version:
+        if name in self._nodes and name.partition(".")[0] in MODEL_TYPES:
+            return self._node(name)
+        for ids in self._packages.values():
+            node = self._named(name, ids)
+            if node is not None:
                 return node
-        raise UnknownModel(name, ids, where=str(self.path))
+        raise UnknownModel(name, self.model_ids, where=str(self.path))
+
+    def _named(self, name: str, ids: Mapping[str, str]) -> Node | None:
+        if name in ids:
+            return self._node(ids[name])
+        versions = (self._node(ids[known]) for known in ids if known.rpartition(".v")[0] == name)
+        return next((node for node in versions if node.version == node.latest_version), None)
+
+    def _node(self, unique_id: str) -> Node:
+        return self._decode(bytes(self._nodes[unique_id]), Node)
 
     def _decode(self, data: bytes, kind: type[_T]) -> _T:
         try:

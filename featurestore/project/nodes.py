@@ -223,6 +223,7 @@ class Group(Struct, frozen=True, kw_only=True):
     """A dbt group."""
 
     name: str
+    package_name: str = ""
     owner: Owner = Owner()
 
 

@@ -73,15 +73,32 @@ def _read_views(
 ) -> tuple[dict[str, FeatureView], dict[str, str]]:
     views: dict[str, FeatureView] = {}
     latest: dict[str, str] = {}
+    taken: dict[str, FeatureView] = {}
     for node in manifest.tagged():
         notes = Notes(node.path, node.qualified_name)
-        view = feature_view(node, manifest.groups, manifest.dialect, notes)
-        problems.extend(notes.problems)
+        view = feature_view(node, manifest.groups_of(node.package_name), manifest.dialect, notes)
         if view is not None:
-            views[view.name] = view
-            if _is_latest_version(node):
-                latest[node.name] = view.name
+            names = {view.name, node.name} if _is_latest_version(node) else {view.name}
+            same = next((taken[name] for name in sorted(names) if name in taken), None)
+            if same is not None:
+                _note_same_name(view, same, notes)
+            else:
+                taken.update(dict.fromkeys(names, view))
+                views[view.name] = view
+                if _is_latest_version(node):
+                    latest[node.name] = view.name
+        problems.extend(notes.problems)
     return dict(sorted(views.items())), latest
+
+
+def _note_same_name(
+    one: FeatureView | FeatureService, other: FeatureView | FeatureService, notes: Notes
+) -> None:
+    """Note that two packages declare one name: dbt wants names to be unique within one alone."""
+    notes.add(
+        f"its name is taken by {other.unique_id} ({other.path}); this is {one.unique_id}.",
+        "Rename one of them, or set `+enabled: false` for one in dbt_project.yml.",
+    )
 
 
 def _is_latest_version(node: Node) -> bool:
@@ -95,9 +112,11 @@ def _read_services(
     for exposure in sorted(manifest.exposures, key=lambda e: e.name):
         notes = Notes(exposure.original_file_path, exposure.name)
         service = feature_service(exposure, views, notes)
-        problems.extend(notes.problems)
         if service is not None:
-            services[service.name] = service
+            same = services.setdefault(service.name, service)
+            if same is not service:
+                _note_same_name(service, same, notes)
+        problems.extend(notes.problems)
     return services
 
 

@@ -134,6 +134,14 @@ def test_the_python_of_a_block_runs(tmp_path):
     assert [1.5] == newest["delay"].to_pylist()
 
 
+def test_a_packages_view_is_referred_to_by_its_package():
+    """`ref()` names the package: the root project may have a model of the same name."""
+    found = registry(model(node={"unique_id": "model.other.plane_features"})).checked()
+
+    text = how_to_use(found, found.view("plane_features"))
+    assert "{{ ref('other', 'plane_features') }}" in text
+
+
 def test_a_version_is_referred_to_by_its_number():
     """`ref()` takes the version apart from the name, and so does the block's name."""
     found = registry(model(node={"version": 2, "latest_version": 2})).checked()

@@ -87,6 +87,28 @@ def test_a_feature_is_traced_through_models(tmp_path):
     assert {} == dict(graph.untraced)
 
 
+@pytest.mark.parametrize("other", ["other", "zoo"])
+def test_a_packages_model_of_one_name_is_a_node_of_its_own(tmp_path, other):
+    """A view that reads a package's model is traced through it; the name means the root's."""
+    theirs = {
+        "unique_id": f"model.{other}.stg_flights",
+        "relation_name": '"warehouse"."two"."stg_flights"',
+    }
+    staged = [
+        sql("stg_flights", STAGING.replace("late", "early"), (FLIGHTS,)),
+        sql("stg_flights", STAGING, (FLIGHTS,), **theirs),
+    ]
+    features = view(FEATURES.replace('"main"', '"two"'), (theirs["unique_id"],))
+    read = write(tmp_path, *staged, features, sources=[source("flights")])
+    graph = build_lineage(read)
+    reached = dependents_of(graph, read, build_registry(read), ColumnId(FLIGHTS, "late"))
+
+    assert [f"{FLIGHTS}.late"] == sources_of(graph)
+    assert ["plane_features:delay"] == [hit.name for hit in reached]
+    assert ColumnId(STAGED, "delay") == find_column(read, "stg_flights.delay")
+    assert theirs["unique_id"] == find_column(read, f"{theirs['unique_id']}.delay").node
+
+
 def test_a_source_that_is_an_expression_is_matched_by_it(tmp_path):
     """dbt-duckdb writes a file as a call; spaces and line breaks in it do not matter."""
     relation = "read_csv(\n  'flights.csv',  header = true)"

@@ -64,6 +64,48 @@ def test_a_version_is_named_as_dbt_names_it():
     assert "plane_features.v2" == found.model("plane_features").qualified_name
 
 
+def of_package(package, name="plane_features", **fields):
+    """Return a model of a package."""
+    unique_id = ".".join(["model", package, name, *([f"v{fields['version']}"] if fields else [])])
+    return model(name, node={"unique_id": unique_id, "package_name": package, **fields})
+
+
+@pytest.mark.parametrize("packages", [("other", "shop"), ("shop", "other"), ("zoo", "shop", "a")])
+def test_the_root_projects_model_wins(packages):
+    """Of two models of one name, the root project's is found; all are listed."""
+    found = manifest(*map(of_package, packages))
+
+    assert "shop" == found.model("plane_features").package_name
+    assert {"plane_features": "model.shop.plane_features"} == found.model_ids
+    assert len(packages) == len({node.unique_id for node in found.models()})
+    assert len(packages) == len(list(found.relations()))
+    for package in packages:
+        assert package == found.model(f"model.{package}.plane_features").package_name
+
+
+def test_the_root_projects_versions_win():
+    """A name without a version means the root project's latest one, as in dbt's `ref()`."""
+    versions = [of_package("shop", version=number, latest_version=2) for number in (1, 2)]
+    found = manifest(of_package("other"), *versions)
+
+    assert "model.shop.plane_features.v2" == found.model("plane_features").unique_id
+
+
+def test_a_packages_own_group_wins():
+    """Two packages may have a group of one name: each node means its own package's."""
+    groups = [
+        {"name": name, "package_name": package, "owner": {"name": f"{name} of {package}"}}
+        for package, name in (("shop", "sales"), ("other", "sales"), ("shop", "ops"), ("zoo", "x"))
+    ]
+    found = manifest(groups=groups)
+
+    assert {"sales": "sales of shop", "ops": "ops of shop", "x": "x of zoo"} == {
+        name: str(group.owner) for name, group in found.groups_of("shop").items()
+    }
+    assert "sales of other" == str(found.groups_of("other")["sales"].owner)
+    assert "sales of shop" == str(found.groups_of("zoo")["sales"].owner)
+
+
 def test_a_disabled_model_is_none():
     """What the project turns off is neither found by name nor listed."""
     found = manifest(model(), disabled=[model("old_features")])

@@ -117,7 +117,7 @@ def manifest_json(
         },
         "nodes": {node["unique_id"]: node for node in models},
         "exposures": {exposure["unique_id"]: exposure for exposure in exposures},
-        "groups": {group["name"]: group for group in groups},
+        "groups": {str(number): group for number, group in enumerate(groups)},
         "disabled": {node["unique_id"]: [node] for node in disabled},
     }
 
