@@ -62,6 +62,7 @@ def feature_service(
         listed = []
     members = [member for item in listed for member in _members(item, views, notes)]
     _note_repeated_names(members, notes)
+    _note_other_keys(members, views, notes)
     return FeatureService(
         name=exposure.name,
         unique_id=exposure.unique_id,
@@ -114,6 +115,24 @@ def _note_repeated_names(members: list[ServiceMember], notes: Notes) -> None:
     aliases = [member.alias for member in members if member.alias]
     for alias in sorted({a for a in aliases if aliases.count(a) > 1 or a in plain}):
         notes.add(f"the name '{alias}' means two views.", "Give each alias its own name.")
+
+
+def _note_other_keys(
+    members: list[ServiceMember], views: Mapping[str, FeatureView], notes: Notes
+) -> None:
+    """Note each view that is taken by two sets of columns under one name."""
+    first: dict[str, list[str]] = {}
+    for member in members:
+        # By the columns, and not by `entities`: that mapping may repeat the view's own names.
+        columns = list(member.key_names(views[member.view]).values())
+        known = first.setdefault(member.view, columns) if not member.alias else columns
+        if known != columns:
+            alias = f"{'_'.join(columns)}_{member.view}"
+            notes.add(
+                f"the view '{member.view}' is taken by the columns ({', '.join(known)}) and by"
+                f" ({', '.join(columns)}) under one name.",
+                f"Give one of the two an alias, such as `alias: {alias}`.",
+            )
 
 
 def _members(item: Any, views: Mapping[str, FeatureView], notes: Notes) -> list[ServiceMember]:

@@ -53,6 +53,35 @@ def test_an_aliased_view():
     assert ("flights",) == found.members[1].features
 
 
+BACK = {"view": "route_features", "entities": {"route": ["dest", "origin"]}, "features": "flights"}
+
+
+@pytest.mark.parametrize("listed", [["route_features:*", BACK], [BACK, "route_features:flights"]])
+def test_one_name_joins_by_one_set_of_columns(listed):
+    """A view that is taken twice by other columns needs an alias; with it, each has its own."""
+    _, (wrong,) = delays(listed)
+    aliased = [{**item, "alias": "back"} if item is BACK else item for item in listed]
+    found, right = delays(aliased)
+
+    assert "is taken by the columns (" in wrong
+    assert "(origin, dest)" in wrong
+    assert "(dest, origin)" in wrong
+    assert "under one name. Give one of the two an alias, such as `alias: " in wrong
+    assert [] == right
+    views = registry(*MODELS).feature_views
+    assert {"route_features": ["origin", "dest"], "back": ["dest", "origin"]} == {
+        member.name: list(member.key_names(views[member.view]).values()) for member in found.members
+    }
+
+
+def test_the_views_own_columns_are_no_other_ones():
+    """Columns that repeat the view's own, or other ones for every item, join by one set."""
+    own = {"view": "route_features", "entities": {"route": ["origin", "dest"]}}
+
+    assert [] == delays(["route_features:flights", own])[1]
+    assert [] == delays([BACK, {**BACK, "features": ["flights"]}])[1]
+
+
 @pytest.mark.parametrize("meta", [None, {}, {"owner": "ada"}])
 def test_other_exposures_are_none_of_ours(meta):
     """A dashboard without our meta is not a service."""
