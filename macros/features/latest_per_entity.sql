@@ -19,10 +19,7 @@
 {%- if columns is none -%}
     {%- set columns = featurestore._columns_of(relation, 'latest_per_entity') -%}
 {%- endif -%}
-{%- set others = [] -%}
-{%- for column in featurestore._quoted_list(columns) if column not in keys + times -%}
-    {%- do others.append(column) -%}
-{%- endfor -%}
+{%- set others = featurestore._without(featurestore._quoted_list(columns), keys + times) -%}
 {%- set names = keys + times + others -%}
 {%- set order = [featurestore._order(times, none)]
     + featurestore._order_of_ends(valid_until, no_end, is_deleted) -%}

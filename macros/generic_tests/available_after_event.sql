@@ -13,6 +13,6 @@ select
 
 from {{ model }}
 
-where {{ featurestore._epoch_microseconds(created) }} < {{ featurestore._epoch_microseconds(event) }}
+where {{ featurestore._exact_microseconds(created) }} < {{ featurestore._exact_microseconds(event) }}
 
 {% endmacro %}

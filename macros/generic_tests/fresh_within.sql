@@ -4,17 +4,18 @@
 
 {% macro default__test_fresh_within(model, event_timestamp, within, at) %}
 
-{%- set newest = featurestore._epoch_microseconds(
-    'max(' ~ featurestore._quoted(event_timestamp) ~ ')'
-) -%}
-{%- set instant = featurestore._epoch_microseconds(dbt.current_timestamp() if at is none else at) -%}
+{%- set instant = featurestore._exact_microseconds(dbt.current_timestamp() if at is none else at) -%}
 {%- set oldest = instant ~ ' - ' ~ featurestore._microseconds(within) %}
 
-select max({{ featurestore._quoted(event_timestamp) }}) as newest
+select newest
 
-from {{ model }}
+from (
+    select max({{ featurestore._quoted(event_timestamp) }}) as newest
 
-having max({{ featurestore._quoted(event_timestamp) }}) is null
-    or {{ newest }} < {{ oldest }}
+    from {{ model }}
+) as _newest
+
+where newest is null
+    or {{ featurestore._exact_microseconds('newest') }} < {{ oldest }}
 
 {% endmacro %}

@@ -13,6 +13,6 @@ select {{ column }}
 
 from {{ model }}
 
-where {{ featurestore._epoch_microseconds(column) }} > {{ featurestore._epoch_microseconds(bound) }}
+where {{ featurestore._exact_microseconds(column) }} > {{ featurestore._exact_microseconds(bound) }}
 
 {% endmacro %}

@@ -1,5 +1,5 @@
-{#- Return the names of a relation's columns, as the warehouse knows them. While dbt parses the
-    project it has no connection, so the result is a placeholder. -#}
+{#- Return the names of a relation's columns, as SQL that finds what the warehouse stores. While dbt
+    parses the project it has no connection, so the result is a placeholder. -#}
 {%- macro _columns_of(relation, what) -%}
     {%- if relation is not string and not execute -%}
         {{ return(['*']) }}
@@ -7,7 +7,7 @@
     {%- set names = [] -%}
     {%- if relation is not string -%}
         {%- for column in adapter.get_columns_in_relation(relation) -%}
-            {%- do names.append(column.name) -%}
+            {%- do names.append(featurestore._stored(column.name)) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- if not names -%}

@@ -1,5 +1,5 @@
-{#- Write an instant as whole microseconds since 1970 in UTC, so that timestamps with and without a time
-    zone compare. A timestamp without a zone is in UTC; the session's zone never matters. -#}
+{#- Write an instant as whole microseconds since 1970 in UTC, rounded down, to subtract another one from
+    it. A timestamp without a zone is in UTC; the session's zone never matters. An infinity is NULL. -#}
 {%- macro _epoch_microseconds(expression) -%}
     {{ return(adapter.dispatch('_epoch_microseconds', 'featurestore')(expression)) }}
 {%- endmacro -%}
@@ -8,10 +8,21 @@
     cast(extract(epoch from {{ expression }}) * 1000000 as bigint)
 {%- endmacro -%}
 
-{#- EXTRACT returns a floating-point number on DuckDB, which loses microseconds:
+{#- https://www.postgresql.org/docs/current/functions-datetime.html -#}
+{%- macro postgres___epoch_microseconds(expression) -%}
+    case when isfinite({{ expression }}) then {{ featurestore.default___epoch_microseconds(expression) }} end
+{%- endmacro -%}
+
+{%- macro redshift___epoch_microseconds(expression) -%}
+    {{ featurestore.default___epoch_microseconds(expression) }}
+{%- endmacro -%}
+
+{#- EXTRACT returns a floating-point number on DuckDB, which loses microseconds. EPOCH_US rounds
+    nanoseconds to the nearest microsecond, and NANOSECOND counts those within the minute: if one
+    result is odd and the other even, EPOCH_US has rounded up.
     https://duckdb.org/docs/stable/sql/functions/timestamp -#}
 {%- macro duckdb___epoch_microseconds(expression) -%}
-    epoch_us({{ expression }})
+    (epoch_us({{ expression }}) - abs(epoch_us({{ expression }}) - nanosecond({{ expression }}) // 1000) % 2)
 {%- endmacro -%}
 
 {#- https://cloud.google.com/bigquery/docs/reference/standard-sql/timestamp_functions -#}

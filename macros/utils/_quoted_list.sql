@@ -6,3 +6,19 @@
     {%- endfor -%}
     {{ return(quoted) }}
 {%- endmacro -%}
+
+{#- Return the names that no spelling of a taken name means, each once. -#}
+{%- macro _without(names, taken) -%}
+    {%- set known = [] -%}
+    {%- for name in taken -%}
+        {%- do known.append(featurestore._identity(name)) -%}
+    {%- endfor -%}
+    {%- set others = [] -%}
+    {%- for name in names -%}
+        {%- if featurestore._identity(name) not in known -%}
+            {%- do known.append(featurestore._identity(name)) -%}
+            {%- do others.append(name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(others) }}
+{%- endmacro -%}

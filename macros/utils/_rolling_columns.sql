@@ -47,9 +47,11 @@
 {%- endmacro -%}
 
 {%- macro _refuse_duplicates(what, names) -%}
-    {%- for name in names if names.count(name) > 1 -%}
+    {%- for name in names -%}
+        {%- if not featurestore._without([name], names[:loop.index0]) -%}
         {{ exceptions.raise_compiler_error(
             what ~ ": two columns would have the name '" ~ name ~ "'. Rename one of them."
         ) }}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro -%}

@@ -14,6 +14,7 @@ from tests.engines.base import driver
 from tests.engines.postgres_engine import Postgres
 from tests.engines.spark_engine import Spark
 from tests.macros.macro_project import expected
+from tests.macros.macro_project.rendering import Macros
 
 pytestmark = [
     pytest.mark.engines,
@@ -131,6 +132,17 @@ def test_the_newest_row_is_the_row_that_a_sync_publishes(engine):
 
     assert expected.same(newest) == expected.same(
         engine.rows(expected.published(engine.dialect, engine.relation))
+    )
+
+
+def test_the_reserved_words_are_all_of_postgres(engine):
+    """The words that PostgreSQL refuses as a bare column's name get quotes."""
+    if engine.dialect != "postgres":
+        return
+    query = "select word from pg_get_keywords() where catcode in ('R', 'T')"
+
+    assert {row["word"] for row in engine.rows(query)} <= set(
+        Macros(engine.dialect).call("_reserved_words")
     )
 
 

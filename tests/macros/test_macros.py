@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from sqlglot import exp, parse_one
 
+from featurestore.sql.dialects.snowflake import _RESERVED
 from tests.engines.duckdb_engine import SnowflakeOnDuckDB
 from tests.macros.macro_project import expected
 from tests.macros.macro_project.rendering import CompilationError, Macros
@@ -96,6 +97,68 @@ def test_generic_tests_count_what_breaks_the_rule(built):
     assert 1 == result.returncode
     assert len(found) >= 15
     assert wanted == found
+
+
+def test_the_reserved_words_are_all_of_duckdbs_and_snowflakes():
+    """The words that an engine lists as reserved get quotes; tests/engines asks PostgreSQL."""
+    words = set(Macros("duckdb").call("_reserved_words"))
+    query = """
+        select keyword_name from duckdb_keywords()
+        where keyword_category in ('reserved', 'type_function')
+    """
+
+    assert {word for (word,) in duckdb.sql(query).fetchall()} <= words
+    assert set(_RESERVED.split()) <= words
+
+
+INSTANTS = {
+    "timestamp_ns '2024-01-01 23:59:59.999999999'": (1704153599999999, "1704153599999999.999"),
+    "timestamp_ns '2024-01-01 23:59:59.000000500'": (1704153599000000, "1704153599000000.500"),
+    "timestamp_ns '1960-01-01 23:59:59.999999999'": (-315532800000001, "-315532800000000.001"),
+    "timestamp_ns '1960-01-01 23:59:59.000001500'": (-315532800999999, "-315532800999998.500"),
+    "timestamptz '2024-01-01 00:00:00.000001+00'": (1704067200000001, "1704067200000001.000"),
+    "timestamp '9999-01-01'": (253370764800000000, "253370764800000000.000"),
+    "date '1969-12-31'": (-86400000000, "-86400000000.000"),
+    "timestamp 'infinity'": (None, "10000000000000000000.000"),
+    "timestamptz '-infinity'": (None, "-10000000000000000000.000"),
+    "null::timestamp": (None, None),
+}
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_an_instant_is_rounded_down_to_count_and_whole_to_compare(instant):
+    """DuckDB's own functions round nanoseconds to the nearest, and return NULL for infinity."""
+    macros, (whole, exact) = Macros("duckdb"), INSTANTS[instant]
+    counted = macros.call("_epoch_microseconds", "x")
+    compared = macros.call("_exact_microseconds", "x")
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'America/New_York'")
+        query = f"select {counted}, ({compared})::varchar from (select {instant} as x)"
+        found = connection.execute(query).fetchone()
+
+    assert (whole, exact) == found
+
+
+SPELLINGS = {
+    "snowflake": ['"GROUP"', "at_", '"at_"', "AMOUNT", '"Amount"'],
+    "postgres": ['"group"', "at_", '"AT_"', "AMOUNT", '"Amount"'],
+    "bigquery": ["`group`", "at_", "AMOUNT"],
+}
+
+
+@pytest.mark.parametrize("dialect", SPELLINGS)
+def test_names_are_compared_as_the_warehouse_does(dialect):
+    """What bare, quoted and capital spellings mean differs by warehouse."""
+    columns = ['"at_"', '"AT_"', '"GROUP"' if dialect == "snowflake" else '"group"']
+    columns += ["AMOUNT", "amount", '"Amount"']
+    sql = Macros(dialect).latest_per_entity("e", "group", "at_", columns=columns)
+
+    assert SPELLINGS[dialect] == [line.strip(" ,") for line in _selected(sql)]
+
+
+def _selected(sql):
+    """Return the lines between the first SELECT and its FROM."""
+    return sql.partition("from (")[0].strip().splitlines()[1:]
 
 
 # The warehouses that cannot run here
@@ -203,6 +266,10 @@ def test_the_shape_of_snowflakes_windows_is_right():
         ),
         (
             lambda macros: macros.rolling_features("e", "k", "t", "1 day", {"x": "1"}, ["x_1d"]),
+            "two columns would have the name 'x_1d'",
+        ),
+        (
+            lambda macros: macros.rolling_features("e", "k", "t", "1 day", {"x": "1"}, ["X_1D"]),
             "two columns would have the name 'x_1d'",
         ),
         (

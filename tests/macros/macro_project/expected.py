@@ -222,6 +222,13 @@ def newest_valid(rows):
     ]
 
 
+def newest_in_capitals(rows):
+    """Each column once, however the caller spells the key; they decide in the table's order."""
+    columns = ("customer", "happened_at", "amount", "event_id")
+    for row in _picked(_history(rows, ["customer"], ["amount", "event_id"]), columns):
+        yield {"order": row.pop("event_id"), **row}
+
+
 def newest_by_own_order(rows):
     """Of several at the newest instant, the first by the caller's order."""
     rows = _whole(rows, ["customer"])
@@ -271,6 +278,7 @@ MODELS = (
     newest,
     newest_of_all_columns,
     newest_valid,
+    newest_in_capitals,
     newest_by_own_order,
     elapsed,
 )
@@ -279,7 +287,8 @@ MODELS = (
 
 def same(rows):
     """Return rows so that equal ones compare equal on every engine, whatever their order."""
-    return Counter(tuple(sorted((name, _plain(row[name])) for name in row)) for row in rows)
+    # Spark returns a name as the query spells it.
+    return Counter(tuple(sorted((name.lower(), _plain(row[name])) for name in row)) for row in rows)
 
 
 def _plain(value):

@@ -65,6 +65,10 @@ class Macros:
 
         return call
 
+    def call(self, name, *arguments):
+        """Render a macro by its name, such as one of the package's own."""
+        return getattr(self, name)(*arguments)
+
     def _dispatch(self, name, namespace):
         assert namespace == "featurestore"
         for prefix in (self._dialect, PARENTS.get(self._dialect), "default"):

@@ -1,0 +1,1 @@
+{{ featurestore.latest_per_entity(ref('capitals'), 'CUSTOMER', 'Happened_At') }}
