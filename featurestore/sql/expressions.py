@@ -19,6 +19,7 @@ __all__ = [
     "equal_keys",
     "named",
     "not_null",
+    "nulls_last",
     "ranked",
     "relation",
     "relation_parts",
@@ -105,6 +106,17 @@ def both(conditions: Iterable[exp.Expr]) -> exp.Expr:
 def not_null(names: Sequence[str], table: str | None = None) -> list[exp.Expr]:
     """Return a condition `IS NOT NULL` for each column."""
     return [column(name, table).is_(exp.null()).not_() for name in names]
+
+
+def nulls_last(node: exp.Expr, *, desc: bool = False) -> exp.Ordered:
+    """Return a term of an order in which NULL comes last.
+
+    `meta["nulls_last"]` marks it for `Dialect.respell`: sqlglot leaves the words out where they are
+    the dialect's default, though a setting of the session may change that default.
+    """
+    term = exp.Ordered(this=node, desc=desc or None, nulls_first=False)
+    term.meta["nulls_last"] = True
+    return term
 
 
 def equal_keys(names: Sequence[str], left: str, right: str) -> list[exp.Expr]:

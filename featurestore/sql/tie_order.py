@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import dialect_record
-from featurestore.sql.expressions import column
+from featurestore.sql.expressions import column, nulls_last
 from featurestore.sql.validity import end_of
 from featurestore.values.types import DataType, Kind
 
@@ -35,20 +35,17 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
     names = [view.created_timestamp.name] if view.created_timestamp is not None else []
     if event:
         names.insert(0, view.event_timestamp.name)
-    times = [_descending(column(name, table)) for name in names]
+    times = [nulls_last(column(name, table), desc=True) for name in names]
     if view.valid_until is not None:
-        times.append(_descending(end_of(view, dialect, table), nulls_first=True))
+        # NULL means no end, so it is the latest.
+        times.append(exp.Ordered(this=end_of(view, dialect, table), desc=True, nulls_first=True))
     order: list[exp.Expr] = []
     if view.is_deleted is not None:
         order += sort_keys(column(view.is_deleted.name, table), view.is_deleted.data_type, dialect)
     for feature in view.ties or view.features:
         order += sort_keys(column(feature.name, table), feature.data_type, dialect)
-    return [*times, *map(_descending, order)]
-
-
-def _descending(node: exp.Expr, *, nulls_first: bool = False) -> exp.Expr:
-    # Explicit, because engines differ in it: a NULL loses every tie, except as no end.
-    return exp.Ordered(this=node, desc=True, nulls_first=nulls_first)
+    # Engines and sessions differ in the place of NULL: here it loses every tie.
+    return [*times, *(nulls_last(node, desc=True) for node in order)]
 
 
 def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[exp.Expr]:

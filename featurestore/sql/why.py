@@ -12,7 +12,15 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import as_name, both, column, named, relation, with_ctes
+from featurestore.sql.expressions import (
+    as_name,
+    both,
+    column,
+    named,
+    nulls_last,
+    relation,
+    with_ctes,
+)
 from featurestore.sql.instants import ceil, floor, instant, instant_literal, minus, plus
 from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import not_deleted, not_ended
@@ -146,8 +154,8 @@ def _nearness(view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Window:
     before = exp.Case().when(known.copy(), event.copy())
     after = exp.Case().when(known.copy(), exp.null()).else_(event.copy())
     order: list[exp.Expr] = [
-        exp.Ordered(this=before, desc=True, nulls_first=False),
-        exp.Ordered(this=after, nulls_first=False),
+        nulls_last(before, desc=True),
+        nulls_last(after),
         *winning_order(view, dialect, "history", event=False),
     ]
     return exp.Window(
@@ -219,6 +227,6 @@ def _shown_first() -> list[exp.Expr]:
     return [
         exp.Ordered(this=exp.and_(column("_eligible"), column("_rank").eq(1)), desc=True),
         exp.Ordered(this=column("_row")),
-        exp.Ordered(this=column("_event"), desc=True, nulls_first=False),
+        nulls_last(column("_event"), desc=True),
         exp.Ordered(this=column("_rank")),
     ]

@@ -35,6 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["DuckDBWarehouse"]
 
 _BATCH_ROWS = 65_536
+_SESSION = {
+    "TimeZone": "'UTC'",
+    "default_null_order": "'nulls_last'",
+    "default_order": "'asc'",
+    # Keys and ties compare by their bytes, as in the online store.
+    "default_collation": "''",
+    # A name means a table, and never a variable of the Python code around the call.
+    "python_enable_replacements": "false",
+    # The progress bar of a long query goes to standard output, among the data.
+    "enable_progress_bar": "false",
+}
+"""The settings of every session."""
 
 
 class DuckDBWarehouse(Warehouse, KeepsStatistics):
@@ -48,13 +60,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        with self._translated("configure the session"):
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET default_null_order = 'nulls_last'")
-            # A name means a table, and never a variable of the Python code around the call.
-            connection.execute("SET python_enable_replacements = false")
-            # The progress bar of a long query goes to standard output, among the data.
-            connection.execute("SET enable_progress_bar = false")
+        self._configure()
 
     @classmethod
     def from_profile(cls, profile: Profile, *, write: bool = False) -> Self:
@@ -79,17 +85,23 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             raise
         return warehouse
 
+    def _configure(self) -> None:
+        with self._translated("configure the session"):
+            for name, value in _SESSION.items():
+                self.connection.execute(f"SET {name} = {value}")
+
     def _prepare(self, profile: Profile) -> None:
-        """Configure the session as dbt-duckdb does."""
+        """Configure the session as dbt-duckdb does, but for what the statements rely on."""
         for extension in profile.settings.get("extensions") or ():
             name = extension["name"] if isinstance(extension, dict) else extension
             self.execute(f"LOAD {exp.to_identifier(str(name)).sql('duckdb')}")
         for attachment in profile.settings.get("attach") or ():
             self._attach(attachment, profile.folder)
         for name, value in (profile.settings.get("settings") or {}).items():
-            if str(name).lower() != "timezone":
-                literal = exp.Literal.string(str(value)).sql("duckdb")
-                self.execute(f"SET {name} = {literal}")
+            literal = exp.Literal.string(str(value)).sql("duckdb")
+            self.execute(f"SET {name} = {literal}")
+        # Again: the profile's settings must not change who wins, or which keys are one.
+        self._configure()
 
     def _attach(self, attachment: Mapping[str, Any], folder: Path) -> None:
         path = str(attachment["path"])

@@ -48,6 +48,16 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
     return f"APPROX_QUANTILE({x}, [{listed}]) FILTER (WHERE ISFINITE({x}))"
 
 
+def _write_nulls_last(query: exp.Expr) -> None:
+    """Write NULLS LAST, which sqlglot leaves out: `default_null_order` can be another.
+
+    `with_fill` is what sqlglot writes after a term, unchanged.
+    """
+    for term in query.find_all(exp.Ordered):
+        if term.meta.get("nulls_last"):
+            term.set("with_fill", exp.var("NULLS LAST"))
+
+
 DUCKDB = Dialect(
     name="duckdb",
     grammar="duckdb",
@@ -63,6 +73,7 @@ DUCKDB = Dialect(
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.
     numbered_from=4,
+    respell=_write_nulls_last,
     local_files={".parquet": "read_parquet", ".csv": "read_csv"},
     quantiles=_quantiles,
     sample="{table} TABLESAMPLE BERNOULLI({percent}%)",

@@ -52,7 +52,7 @@ WITH spine AS (
       history."order",
       ROW_NUMBER() OVER (
         PARTITION BY newest.airport, newest._instant
-        ORDER BY history.wind DESC, history."order" DESC
+        ORDER BY history.wind DESC NULLS LAST, history."order" DESC NULLS LAST
       ) AS _rank
     FROM here_newest AS newest
     JOIN "warehouse"."main"."weather_features" AS history
@@ -98,7 +98,7 @@ WITH spine AS (
       history."order",
       ROW_NUMBER() OVER (
         PARTITION BY newest.airport, newest._instant
-        ORDER BY history.wind DESC, history."order" DESC
+        ORDER BY history.wind DESC NULLS LAST, history."order" DESC NULLS LAST
       ) AS _rank
     FROM there_newest AS newest
     JOIN "warehouse"."main"."weather_features" AS history

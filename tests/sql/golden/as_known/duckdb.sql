@@ -36,7 +36,7 @@ WITH spine AS (
       history."Order No",
       ROW_NUMBER() OVER (
         PARTITION BY asked.tailnum, asked.carrier, asked._instant
-        ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+        ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
       ) AS _rank
     FROM plane_features_asked AS asked
     JOIN "shop"."marts"."plane_features" AS history

@@ -35,7 +35,7 @@ WITH spine AS (
       history.flights,
       ROW_NUMBER() OVER (
         PARTITION BY asked.origin, asked.dest, asked._instant
-        ORDER BY history.day DESC, history.flights DESC
+        ORDER BY history.day DESC NULLS LAST, history.flights DESC NULLS LAST
       ) AS _rank
     FROM route_features_asked AS asked
     JOIN "warehouse"."main"."route_features" AS history

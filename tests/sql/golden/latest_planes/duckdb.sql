@@ -32,7 +32,7 @@ FROM (
     history.seats,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum
-      ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+      ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
     ) AS _rank
   FROM newest
   JOIN "warehouse"."main"."plane_features" AS history

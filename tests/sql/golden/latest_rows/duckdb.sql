@@ -42,7 +42,7 @@ FROM (
     history."Order No",
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+      ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
     ) AS _rank
   FROM newest
   JOIN "shop"."marts"."plane_features" AS history

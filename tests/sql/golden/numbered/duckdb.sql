@@ -49,7 +49,7 @@ WITH spine AS NOT MATERIALIZED (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY newest._key
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM first_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history
@@ -84,7 +84,7 @@ WITH spine AS NOT MATERIALIZED (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY newest._key
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM second_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history
@@ -119,7 +119,7 @@ WITH spine AS NOT MATERIALIZED (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY newest._key
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM third_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history
@@ -154,7 +154,7 @@ WITH spine AS NOT MATERIALIZED (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY newest._key
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM fourth_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history

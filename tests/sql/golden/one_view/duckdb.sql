@@ -45,7 +45,7 @@ WITH spine AS (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY newest.tailnum, newest._instant
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM plane_features_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history

@@ -32,7 +32,7 @@ WITH spine AS (
       history.delay,
       ROW_NUMBER() OVER (
         PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.observed_at DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM plane_features_asked AS asked
     JOIN "warehouse"."main"."plane_features" AS history

@@ -48,7 +48,7 @@ WITH spine AS (
       history.seats,
       ROW_NUMBER() OVER (
         PARTITION BY newest.tailnum, newest._instant
-        ORDER BY history.loaded_at DESC, history.delay DESC, history.seats DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
     FROM plane_features_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history
@@ -99,7 +99,7 @@ WITH spine AS (
       history.flights,
       ROW_NUMBER() OVER (
         PARTITION BY newest.origin, newest.dest, newest._instant
-        ORDER BY history.flights DESC
+        ORDER BY history.flights DESC NULLS LAST
       ) AS _rank
     FROM route_features_newest AS newest
     JOIN "warehouse"."main"."route_features" AS history

@@ -54,7 +54,7 @@ WITH spine AS (
       history."Order No",
       ROW_NUMBER() OVER (
         PARTITION BY newest.tailnum, newest.carrier, newest._instant
-        ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+        ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
       ) AS _rank
     FROM plane_features_newest AS newest
     JOIN "shop"."marts"."plane_features" AS history
@@ -90,7 +90,7 @@ WITH spine AS (
       newest._instant,
       newest._event_timestamp,
       history.wind,
-      ROW_NUMBER() OVER (PARTITION BY newest._instant ORDER BY history.wind DESC) AS _rank
+      ROW_NUMBER() OVER (PARTITION BY newest._instant ORDER BY history.wind DESC NULLS LAST) AS _rank
     FROM weather_newest AS newest
     JOIN "shop"."marts"."weather_features" AS history
       ON newest._event_timestamp = history."date"

@@ -36,7 +36,7 @@ WITH spine AS (
       history."Order No",
       ROW_NUMBER() OVER (
         PARTITION BY asked.tailnum, asked.carrier, asked._instant
-        ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+        ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
       ) AS _rank
     FROM plane_features_asked AS asked
     JOIN "shop"."marts"."plane_features" AS history
@@ -69,7 +69,10 @@ WITH spine AS (
       asked._instant,
       history."date" AS _event_timestamp,
       history.wind,
-      ROW_NUMBER() OVER (PARTITION BY asked._instant ORDER BY history."date" DESC, history.wind DESC) AS _rank
+      ROW_NUMBER() OVER (
+        PARTITION BY asked._instant
+        ORDER BY history."date" DESC NULLS LAST, history.wind DESC NULLS LAST
+      ) AS _rank
     FROM weather_asked AS asked
     JOIN "shop"."marts"."weather_features" AS history
       ON CAST(history."date" AS TIMESTAMP) <= asked._instant

@@ -29,7 +29,7 @@ WITH candidates AS (
         ),
         FALSE
       )
-      ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+      ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
     ) AS _rank,
     ROW_NUMBER() OVER (
       PARTITION BY COALESCE(
@@ -46,7 +46,7 @@ WITH candidates AS (
           FALSE
         )
         THEN history."at" AT TIME ZONE 'UTC'
-      END DESC, CASE
+      END DESC NULLS LAST, CASE
         WHEN COALESCE(
           history."at" AT TIME ZONE 'UTC' <= (
             CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
@@ -55,7 +55,7 @@ WITH candidates AS (
         )
         THEN NULL
         ELSE history."at" AT TIME ZONE 'UTC'
-      END, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+      END NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
     ) AS _row
   FROM "shop"."marts"."plane_features" AS history
   WHERE
@@ -93,6 +93,6 @@ FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
   _row,
-  _event DESC,
+  _event DESC NULLS LAST,
   _rank
 LIMIT 20

@@ -22,18 +22,18 @@ WITH candidates AS (
         FALSE
       )
       AND COALESCE(history.loaded_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), TRUE)
-      ORDER BY history.observed_at DESC, history.loaded_at DESC, history.delay DESC, history.seats DESC
+      ORDER BY history.observed_at DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
     ) AS _rank,
     ROW_NUMBER() OVER (
       PARTITION BY COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
       ORDER BY CASE
         WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
         THEN history.observed_at
-      END DESC, CASE
+      END DESC NULLS LAST, CASE
         WHEN COALESCE(history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP), FALSE)
         THEN NULL
         ELSE history.observed_at
-      END, history.loaded_at DESC, history.delay DESC, history.seats DESC
+      END NULLS LAST, history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
     ) AS _row
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
@@ -71,6 +71,6 @@ FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
   _row,
-  _event DESC,
+  _event DESC NULLS LAST,
   _rank
 LIMIT 20;
