@@ -71,24 +71,25 @@ def publish_changes(
     encoder = _encoder(run, publication)
     expiry = expiry_shift(publication.view.ttl, run.now)
     rows = sum(counts.values())
+    deletions, upserts = (
+        f"SELECT * FROM {changes} WHERE {OP} = '{operation}'" for operation in ("delete", "upsert")
+    )
     with publishing(run.client, run.lease) as publisher:
-        for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
+        for batch in _batches(run, deletions):
             publisher.delete(encoder.keys(batch), _previous(publication, batch))
             _notify(run, publication, publisher, rows)
         # Deletions first, and answered, so that the two counts can be told apart.
         publisher.finish()
         if publisher.refused:
-            _discard_damaged(run, publisher, encoder, changes)
+            publisher.refused -= _discard(run, publisher, encoder, deletions)
         deleted, kept = publisher.applied, publisher.refused
-        for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"):
+        for batch in _batches(run, upserts):
             keys, values = _encoded(encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
             _notify(run, publication, publisher, rows)
         publisher.finish()
         if publisher.refused > kept:
-            changed = f"SELECT * FROM {changes} WHERE {OP} = 'upsert'"
-            publisher.refused -= _replace(run, publisher, encoder, publication, changed)
-            publisher.finish()
+            publisher.refused -= _replace(run, publisher, encoder, publication, upserts)
     return publisher.applied - deleted, deleted, publisher.refused
 
 
@@ -123,17 +124,21 @@ def _replace(
             keys, values = _encoded(encoder, publication, batch.take(integers(places)))
             publisher.replace(keys, values, from_pieces(damaged), expiry)
             count += len(places)
+    publisher.finish()
     return count
 
 
-def _discard_damaged(run: SyncRun, publisher: Publisher, encoder: Encoder, changes: str) -> None:
-    for batch in _batches(run, f"SELECT * FROM {changes} WHERE {OP} = 'delete'"):
+def _discard(run: SyncRun, publisher: Publisher, encoder: Encoder, rows: str) -> int:
+    """Delete the rows that are damaged in Redis; return their number."""
+    count = 0
+    for batch in _batches(run, rows):
         keys = encoder.keys(batch)
         places, damaged = damaged_among(run.client, rows_of(keys))
         if places:
             publisher.discard(keys.take(integers(places)), from_pieces(damaged))
-            publisher.refused -= len(places)
+            count += len(places)
     publisher.finish()
+    return count
 
 
 def _encoder(run: SyncRun, publication: Publication) -> Encoder:

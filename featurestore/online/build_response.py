@@ -163,11 +163,12 @@ def _read_some(
     """Read rows of one schema; return the places of those that can be decoded, and `_read`."""
     if not places:
         return [], [], []
-    try:
+    with suppress(OnlineStoreError):
         return places, *_read(reader, [rows[place] for place in places])
-    except OnlineStoreError:
-        readable = [place for place in places if reader.can_read(rows[place])]
-        return _read_some(reader, rows, readable)
+    readable = [place for place in places if reader.can_read(rows[place])]
+    if not readable:
+        return [], [], []
+    return readable, *_read(reader, [rows[place] for place in readable])
 
 
 def _put(
