@@ -22,7 +22,7 @@ KEY = b"fs:shop:prices:{}"
 
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_S"])
 def test_null_and_infinity_never_end(kind):
-    """Whatever the unit; other instants are microseconds, rounded down."""
+    """In any unit; other instants are microseconds, rounded down."""
     texts = ["2024-01-01 00:00:00", None, "1969-12-31 23:59:59"]
     rows = ", ".join("(NULL)" if text is None else f"('{text}')" for text in texts)
     with duckdb.connect() as connection:
