@@ -50,12 +50,16 @@ class TableFacts:
         times: The columns whose type is a date or a timestamp.
         unique: The columns that a test or a constraint makes unique.
         is_history: Whether the table is a snapshot, whose rows become known one after another.
+        updated_in_place: The columns of a snapshot that dbt writes into older rows.
+        known_later: The timestamps of a snapshot that are earlier than the run that reads them.
     """
 
     columns: frozenset[str] = frozenset()
     times: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
     is_history: bool = False
+    updated_in_place: frozenset[str] = frozenset()
+    known_later: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
@@ -156,10 +160,11 @@ class LintedView:
     @cached_property
     def event_tables(self) -> frozenset[str]:
         """The tables that the event timestamp comes from."""
-        return frozenset(column.table for column in self._event_columns)
+        return frozenset(column.table for column in self.event_columns)
 
     @cached_property
-    def _event_columns(self) -> set[TableColumn]:
+    def event_columns(self) -> set[TableColumn]:
+        """The columns of tables that the event timestamp comes from."""
         return table_columns_behind(self.outputs([self.event]))
 
     @cached_property
@@ -189,7 +194,7 @@ class LintedView:
         return any(
             found.column in self.facts(found.table).times or _MAY_BE_TIME.search(found.column)
             for found in columns
-        ) or bool(columns & self._event_columns)
+        ) or bool(columns & self.event_columns)
 
     def is_event_table(self, table: str) -> bool:
         """Return whether a table certainly holds events, each at its time."""

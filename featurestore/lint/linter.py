@@ -25,7 +25,7 @@ from featurestore.sql.compiled import parsed
 
 __all__ = ["LINT_VERSION", "LintReport", "lint_project"]
 
-LINT_VERSION = "3"
+LINT_VERSION = "4"
 """Part of the cache key. Raise it when a rule finds or says something else than before."""
 
 _MOST_NAMES = 3

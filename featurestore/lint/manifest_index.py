@@ -16,6 +16,11 @@ from featurestore.project.manifest import MODEL_TYPES, Manifest
 from featurestore.project.nodes import CompiledNode, DataTest, Source
 from featurestore.registry.definitions import FeatureService, FeatureView
 from featurestore.registry.registry import Registry
+from featurestore.registry.snapshot_columns import (
+    SnapshotColumns,
+    snapshot_columns,
+    starts_of_source,
+)
 from featurestore.sql.compiled import parsed
 
 __all__ = ["ManifestIndex"]
@@ -61,6 +66,7 @@ class ManifestIndex:
         node = self.node(view.unique_id)
         # raw_code gives the findings their lines; FS003 depends on the materialization.
         parts = [node.compiled_code or "", node.raw_code, str(node.config.materialized)]
+        parts += _declaration(node)
         for table in self._ancestors(node):
             parts += _declaration(table)
             if isinstance(table, CompiledNode):
@@ -127,6 +133,7 @@ class ManifestIndex:
     def _table_facts(self, table: _Table) -> TableFacts:
         if table.unique_id not in self._facts:
             is_history = table.unique_id.startswith("snapshot.")
+            added = _added_by_dbt(table)
             # The unique key of a snapshot is unique at one time only.
             unique = () if is_history else self._unique_sets(table)
             self._facts[table.unique_id] = TableFacts(
@@ -138,6 +145,12 @@ class ManifestIndex:
                 ),
                 unique=frozenset(name for names in unique if len(names) == 1 for name in names),
                 is_history=is_history,
+                updated_in_place=frozenset(map(str.lower, added.updated_in_place))
+                if added
+                else frozenset(),
+                known_later=starts_of_source(table)
+                if isinstance(table, CompiledNode)
+                else frozenset(),
             )
         return self._facts[table.unique_id]
 
@@ -176,8 +189,14 @@ def _table_name(relation: str | None) -> str:
     return re.sub(r'["`\[\]]', "", relation or "").lower()
 
 
+def _added_by_dbt(table: _Table) -> SnapshotColumns | None:
+    return snapshot_columns(table) if isinstance(table, CompiledNode) else None
+
+
 def _declaration(table: _Table) -> list[str]:
+    starts = starts_of_source(table) if isinstance(table, CompiledNode) else ()
     return [
         table.relation_name or "",
+        f"{_added_by_dbt(table)} {sorted(starts)}",
         *(f"{column.name} {column.data_type}" for column in table.columns.values()),
     ]

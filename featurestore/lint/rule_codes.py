@@ -16,7 +16,7 @@ def unknown_code_remedy(code: str) -> str:
     >>> unknown_code_remedy("FS001"), unknown_code_remedy("FS03")
     ('', "Did you mean 'FS003'?")
     >>> unknown_code_remedy("lead")
-    'Known: FS001 to FS010.'
+    'Known: FS001 to FS012.'
     """
     if code in RULES:
         return ""

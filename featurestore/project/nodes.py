@@ -81,6 +81,7 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
     target_schema: Any = None
     target_database: Any = None
     strategy: str | None = None
+    updated_at: str | None = None
     hard_deletes: str | None = None
     dbt_valid_to_current: str | None = None
     snapshot_meta_column_names: dict[str, str | None] | None = None

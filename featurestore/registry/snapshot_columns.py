@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 
 from featurestore.project.nodes import Node
 
-__all__ = ["SnapshotColumns", "snapshot_columns"]
+__all__ = ["SnapshotColumns", "snapshot_columns", "starts_of_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,15 @@ def snapshot_columns(node: Node) -> SnapshotColumns | None:
     return SnapshotColumns(
         **{name: value for name, value in known.items() if name in SnapshotColumns.__slots__}
     )
+
+
+def starts_of_source(node: Node) -> frozenset[str]:
+    """Return the timestamps of a snapshot that come from its source, in lower case.
+
+    They are earlier than the run of the snapshot that reads them. Without `updated_at` they are the
+    instant of that run, so nothing is earlier, and the result is empty.
+    """
+    columns, source = snapshot_columns(node), node.config.updated_at
+    if columns is None or not source:
+        return frozenset()
+    return frozenset(map(str.lower, (columns.valid_from, columns.updated_at, source)))

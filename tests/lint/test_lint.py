@@ -143,7 +143,7 @@ def test_an_ignored_rule_that_finds_nothing_is_noted(store):
     ("ignore", "said"),
     [
         ({"FS03": "why"}, "`ignore` has 'FS03', which is not a lint rule. Did you mean 'FS003'?"),
-        ({"nonsense": "why"}, "Known: FS001 to FS010."),
+        ({"nonsense": "why"}, "Known: FS001 to FS012."),
         ({"FS001": ""}, "`ignore` needs a reason for FS001, got ''. Write in one sentence why"),
         ({"FS001": None}, "`ignore` needs a reason for FS001, got None."),
         ({"FS001": True}, "`ignore` needs a reason for FS001, got True."),
@@ -386,7 +386,7 @@ def test_the_command_selects_rules(store, run):
 
     assert 0 == run("--no-connect", "--select", "FS003, fs010")[0]
     code, _, err = run("--no-connect", "--select", "FS01")
-    assert (1, "Error: 'FS01' is not a lint rule. Did you mean 'FS010'?") == (code, err)
+    assert (1, "Error: 'FS01' is not a lint rule. Did you mean 'FS012'?") == (code, err)
     assert "Remove one of the two options" in run("--no-lint", "--select", "FS001")[2]
     assert (0, "", "All good: 1 feature view, 1 feature, 0 services.") == run(
         "--no-connect", "--no-lint"

@@ -123,7 +123,7 @@ def lint(case: Case, tmp_path: Path, **own: Any) -> list[Problem]:
         node={
             "compiled_code": case.sql,
             "raw_code": case.sql,
-            "depends_on": {"nodes": [f"model.{PROJECT}.{name}" for name in TABLES]},
+            "depends_on": {"nodes": list(map(_id, TABLES))},
         },
         **own,
     )
@@ -138,7 +138,13 @@ def lint(case: Case, tmp_path: Path, **own: Any) -> list[Problem]:
 
 def _tables() -> Iterator[dict[str, Any]]:
     for name, table in TABLES.items():
-        yield model(name, table["columns"], meta={}, node={"relation_name": name})
+        kind = "snapshot" if "snapshot" in table else "model"
+        node = {"relation_name": name, "resource_type": kind, "unique_id": _id(name)}
+        yield model(name, table["columns"], meta={}, node=node, config=table.get("snapshot"))
+
+
+def _id(name: str) -> str:
+    return f"{'snapshot' if 'snapshot' in TABLES.get(name, ()) else 'model'}.{PROJECT}.{name}"
 
 
 def _tests(case: Case) -> Iterator[dict[str, Any]]:
@@ -207,7 +213,7 @@ def _rows(name: str) -> list[tuple[Any, ...]]:
     start = datetime(2024, 1, 1)  # noqa: DTZ001
     if name == "days":
         return [(start + timedelta(days=day),) for day in range(20)]
-    if name == "customer_history":
+    if "ends" in TABLES[name]:
         return [
             (key, f"tier{n}", start + timedelta(days=6 * n, hours=key), end)
             for key in range(4)

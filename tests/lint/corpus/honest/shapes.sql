@@ -215,3 +215,30 @@ from (
     window w as (partition by customer_id order by ordered_at)
 ) as _windowed
 where _row = 1
+
+-- title: snapshot with its own column names
+-- event_timestamp: dbt_valid_from
+-- features: tier
+select customer_id, tier, dbt_valid_from, dbt_valid_to
+from customer_snapshot
+
+-- title: the end is the event
+-- event_timestamp: ended
+select customer_id, dbt_valid_to as ended, date_diff('day', dbt_valid_from, dbt_valid_to) as lasted
+from customer_snapshot
+where dbt_valid_to is not null
+
+-- title: the end of the row before
+select
+    customer_id,
+    dbt_valid_from as known_at,
+    lag(dbt_valid_to) over (partition by customer_id order by dbt_valid_from) as closed
+from customer_snapshot
+
+-- title: the row that is valid at each order
+select o.customer_id, o.ordered_at, o.amount, s.tier
+from orders as o
+left join customer_snapshot as s
+    on s.customer_id = o.customer_id
+    and s.dbt_valid_from <= o.ordered_at
+    and (s.dbt_valid_to is null or o.ordered_at < s.dbt_valid_to)
