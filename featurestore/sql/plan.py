@@ -15,7 +15,15 @@ from featurestore.sql.dialects import dialect_record
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["Output", "Spine", "TrainingPlan", "ViewJoin", "make_plan", "parsed_name"]
+__all__ = [
+    "Output",
+    "Spine",
+    "TrainingPlan",
+    "ViewJoin",
+    "make_plan",
+    "parsed_name",
+    "unused_names",
+]
 
 _TIMESTAMP = "event_timestamp"
 
@@ -138,6 +146,21 @@ class TrainingPlan:
     as_known: bool = False
 
 
+def unused_names(plan: TrainingPlan, prefix: str) -> list[str]:
+    """Return a name for each join, for an instant of its row, that no column of the result has.
+
+    Args:
+        plan: The training set.
+        prefix: The start of the names, such as `_at_`; it is made longer where a column has it.
+    """
+    used = [name.lower() for name in plan.spine.columns]
+    used += [output.name.lower() for join in plan.joins for output in join.outputs]
+    used += [join.timestamp_output.lower() for join in plan.joins if join.timestamp_output]
+    while any(name.startswith(prefix) for name in used):
+        prefix = f"_{prefix}"
+    return [f"{prefix}{number}" for number in range(len(plan.joins))]
+
+
 def make_plan(
     dialect: str,
     spine: Spine,
@@ -221,16 +244,17 @@ def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
     names = []
     for member in members:
         base, count = member.name, 1
-        while taken & _own_names(base):
+        while taken & _own_ctes(base):
             count += 1
             base = f"{member.name}_{count}"
-        taken |= _own_names(base)
+        taken |= _own_ctes(base)
         names.append(base)
     return names
 
 
-def _own_names(base: str) -> set[str]:
-    return {base, *(f"{base}_{step}" for step in ("asked", "newest", "chosen"))}
+def _own_ctes(base: str) -> set[str]:
+    """Return the names of a join's CTEs, in lower case: to a warehouse, capitals are the same."""
+    return {f"{base}{suffix}".lower() for suffix in ("", "_asked", "_newest", "_chosen")}
 
 
 def _outputs(member: ServiceMember, full_feature_names: bool) -> tuple[Output, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
-from featurestore.sql.plan import TrainingPlan
+from featurestore.sql.plan import TrainingPlan, unused_names
 from featurestore.training.card import HASHING, Card, ColumnCard, ViewCard
 from featurestore.training.request import Request
 from featurestore.values.types import DataType, Kind
@@ -21,14 +21,12 @@ from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["measure_training_set", "with_timestamps"]
 
-_TIMESTAMP = "_at_"
-
 
 def with_timestamps(plan: TrainingPlan) -> TrainingPlan:
     """Return the plan with each view's event timestamp added: a match is a row that has one."""
     joins = tuple(
-        join if join.timestamp_output else replace(join, timestamp_output=f"{_TIMESTAMP}{number}")
-        for number, join in enumerate(plan.joins)
+        join if join.timestamp_output else replace(join, timestamp_output=name)
+        for name, join in zip(unused_names(plan, "_at_"), plan.joins, strict=True)
     )
     return replace(plan, joins=joins)
 
@@ -55,8 +53,9 @@ def measure_training_set(
         manifest: dbt's manifest.
     """
     types = warehouse.columns(table)
-    shown = _shown(types)
-    found = warehouse.stream(_statement(plan, warehouse, table, types)).read_all().to_pylist()[0]
+    shown = _shown(plan, request, types)
+    statement = _statement(plan, warehouse, table, types, shown)
+    found = warehouse.stream(statement).read_all().to_pylist()[0]
     rows = found["total"]
     return Card(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,12 +90,18 @@ def _view_cards(plan: TrainingPlan, found: Mapping[str, Any]) -> Iterator[ViewCa
         )
 
 
-def _shown(types: Mapping[str, DataType]) -> list[str]:
-    return [name for name in types if not name.startswith(_TIMESTAMP)]
+def _shown(plan: TrainingPlan, request: Request, types: Mapping[str, DataType]) -> list[str]:
+    """Return the columns of the training set, without the timestamps that only measure it."""
+    added = {join.timestamp_output for join in plan.joins}
+    return [name for name in types if request.feature_timestamps or name.lower() not in added]
 
 
 def _statement(
-    plan: TrainingPlan, warehouse: Warehouse, table: str, types: Mapping[str, DataType]
+    plan: TrainingPlan,
+    warehouse: Warehouse,
+    table: str,
+    types: Mapping[str, DataType],
+    shown: Iterable[str],
 ) -> str:
     dialect = plan.dialect
     own = _typed(plan.spine.own, types, dialect)
@@ -107,9 +112,7 @@ def _statement(
         f"max({time}) AS latest",
         f"{warehouse.content_hash(own)} AS entities",
     ]
-    parts += [
-        f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(_shown(types))
-    ]
+    parts += [f"count({_sql(name, dialect)}) AS n{index}" for index, name in enumerate(shown)]
     parts += list(_of_views(plan, own, types, warehouse))
     return f"SELECT {', '.join(parts)} FROM {table}"
 
