@@ -66,8 +66,8 @@ class Card:
         engine: The warehouse's engine and version; hashes of two engines cannot be compared.
         rows: The number of rows.
         entities: A hash of the entity columns.
-        first: The earliest event timestamp.
-        last: The latest event timestamp.
+        first: The earliest event timestamp; None if no row has one.
+        last: The latest event timestamp; None likewise.
         columns: Every column.
         views: Every view.
         hashing: The number of the rule by which values are hashed; a card without one has rule 1.
@@ -82,8 +82,8 @@ class Card:
     engine: str
     rows: int
     entities: str
-    first: str
-    last: str
+    first: str | None
+    last: str | None
     columns: tuple[ColumnCard, ...]
     views: tuple[ViewCard, ...]
     hashing: int = 1

@@ -67,8 +67,8 @@ def measure_training_set(
         engine=warehouse.version,
         rows=rows,
         entities=found["entities"] or "",
-        first=str(found["earliest"]),
-        last=str(found["latest"]),
+        first=_text(found["earliest"]),
+        last=_text(found["latest"]),
         columns=tuple(
             ColumnCard(name, str(types[name]), _rate(rows - found[f"n{index}"], rows))
             for index, name in enumerate(shown)
@@ -138,6 +138,10 @@ def _typed(
 
 def _sql(name: str, dialect: str) -> str:
     return render(column(name), dialect)
+
+
+def _text(instant: Any) -> str | None:
+    return None if instant is None else str(instant)
 
 
 def _rate(part: int, whole: int) -> float:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from featurestore.errors import MissingExtra, PlanError
+from featurestore.lineage.name_rules import NameRules
+from featurestore.sql.dialects import grammar
 from featurestore.sql.plan import TrainingPlan
 
 if TYPE_CHECKING:
@@ -14,7 +19,17 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["card_path", "make_folder", "output_names", "to_pandas", "to_polars"]
+__all__ = [
+    "card_path",
+    "make_folder",
+    "output_names",
+    "parquet_card_path",
+    "to_pandas",
+    "to_polars",
+]
+
+_SEPARATORS = re.compile(r"""[./\\:%"]""")
+"""The signs of a quoted name that separate the parts of a table's name or of a path."""
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -73,11 +88,26 @@ def make_folder(file: Path) -> None:
         raise PlanError(f"Cannot write {file}: {error.strerror}.") from error
 
 
-def card_path(table: str, target_path: Path) -> Path:
-    """Return the file of a table's card, beside dbt's artifacts.
+def card_path(table: str, target_path: Path, dialect: str) -> Path:
+    """Return the file of a table's card, beside dbt's artifacts: one for each table.
 
-    >>> card_path('"main"."training"', Path("target")).as_posix()
+    >>> card_path('"main"."Training"', Path("target"), "duckdb").as_posix()
     'target/featurestore/main.training.card.json'
+    >>> card_path('"a.b/c"', Path("target"), "duckdb").as_posix()
+    'target/featurestore/a%2Eb%2Fc.card.json'
     """
-    plain = table.replace('"', "").replace("`", "")
+    parts = NameRules(dialect).table(exp.to_table(table, dialect=grammar(dialect)))
+    plain = ".".join(_SEPARATORS.sub(lambda sign: f"%{ord(sign[0]):02X}", part) for part in parts)
     return target_path / "featurestore" / f"{plain}.card.json"
+
+
+def parquet_card_path(file: Path) -> Path:
+    """Return the file of a Parquet file's card, beside it.
+
+    Raises:
+        PlanError: The file's name does not end in .parquet. Two such files have two cards, which
+            files of other endings would share.
+    """
+    if file.suffix != ".parquet":
+        raise PlanError(f"The file of a training set must end in .parquet, got '{file}'.")
+    return file.with_suffix(".card.json")

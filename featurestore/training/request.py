@@ -103,7 +103,8 @@ def _entities_of(card: Card, dialect: str) -> EntityFrame:
         taken += len(card.views)
     own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
     path = Path(card.output)
-    if path.suffix != ".parquet":
+    # The path on a card is absolute; a table's name may end in .parquet too.
+    if not path.is_absolute():
         names = ", ".join(render(column(name), dialect) for name in own)
         return EntityFrame(f"SELECT {names} FROM {card.output}", is_query=True)
     if not path.is_file():

@@ -25,6 +25,7 @@ from featurestore.training.outputs import (
     card_path,
     make_folder,
     output_names,
+    parquet_card_path,
     to_pandas,
     to_polars,
 )
@@ -155,17 +156,18 @@ class TrainingJob:
         """Write the training set to a Parquet file atomically, and its card beside it.
 
         Args:
-            path: The file; the card of `x.parquet` is `x.card.json`.
+            path: The .parquet file; the card of `x.parquet` is `x.card.json`.
             overwrite: Whether to replace a file that has no card, so that another program wrote it.
 
         Returns:
             The number of rows.
 
         Raises:
-            PlanError: The query of the entity rows reads the file, or the file has no card.
+            PlanError: The file's name does not end in .parquet, the query of the entity rows reads
+                the file, or the file has no card.
         """
         target = Path(path)
-        card_file = target.with_suffix(".card.json")
+        card_file = parquet_card_path(target)
         refuse_to_replace_file(target, self._request.entity_frame, self.plan.dialect)
         if not overwrite:
             refuse_other_file(target, card_file)
@@ -194,7 +196,7 @@ class TrainingJob:
         project = self._project
         manifest = load_manifest(project.manifest_path) if project else None
         refuse_to_replace(name, self._request.entity_frame, manifest, self.plan.dialect)
-        card_file = card_path(name, project.target_path) if project else None
+        card_file = card_path(name, project.target_path, self.plan.dialect) if project else None
         if not overwrite:
             with self._connect() as warehouse:
                 refuse_other_table(name, card_file, warehouse)

@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from featurestore import FeatureStore
-from featurestore.errors import FeatureStoreError
+from featurestore.errors import FeatureStoreError, PlanError
 from tests.support.builders import Table, manifest_json, model, tiny_project
 
 COLUMNS = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "double", "seats": "integer"}
 ENTITIES = {"tailnum": "varchar", "event_timestamp": "timestamp", "late": "boolean"}
+
+AT = pd.Timestamp("2024-03-02")
 
 
 @pytest.fixture
@@ -45,6 +47,42 @@ def change(store, statement):
     """Change the warehouse."""
     with duckdb.connect(str(store.project.folder / "warehouse.duckdb")) as connection:
         connection.execute(statement)
+
+
+def test_two_files_have_two_cards(store, tmp_path):
+    """A name with dots keeps all of them; a file of another ending is refused."""
+    for month in ("01", "02"):
+        train(store).to_parquet(tmp_path / f"t.2024-{month}.parquet")
+    written = [path.name for path in sorted(tmp_path.glob("t*.card.json"))]
+
+    assert ["t.2024-01.card.json", "t.2024-02.card.json"] == written
+    with pytest.raises(PlanError, match=r"must end in \.parquet, got '.*t\.2024-01'"):
+        train(store).to_parquet(tmp_path / "t.2024-01")
+
+
+def test_two_tables_have_two_cards(store):
+    """A dot or a slash within a name is part of the name; capitals make no other table."""
+    change(store, "CREATE SCHEMA a")
+    folder = store.project.target_path / "featurestore"
+    for name in ('"a.b"', "a.b", '"../up"', "main.parquet"):
+        train(store, pd.DataFrame({"tailnum": ["N1"], "event_timestamp": [AT]})).to_table(name)
+    cards = {json.loads(path.read_text())["output"]: path for path in folder.glob("*.card.json")}
+
+    assert {'"a.b"', "a.b", '"../up"', "main.parquet"} == cards.keys()
+    assert [[], [], [], []] == [store.check_training_set(path) for path in cards.values()]
+    assert 1 == train(store, "SELECT * FROM entities LIMIT 1").to_table("A.B")
+    assert "A.B" == json.loads(cards["a.b"].read_text())["output"]
+
+
+def test_a_card_without_rows_has_no_period(store, tmp_path):
+    """The ends of the period are null, and not a word; without an instant likewise."""
+    none = "SELECT * FROM entities WHERE tailnum = 'N0'"
+    unknown = "SELECT 'N1' AS tailnum, NULL::TIMESTAMP AS event_timestamp"
+    for name, rows in (("a", none), ("b", unknown)):
+        train(store, rows).to_parquet(tmp_path / f"{name}.parquet")
+        card = json.loads((tmp_path / f"{name}.card.json").read_text())
+        assert (None, None) == (card["first"], card["last"])
+        assert [] == store.check_training_set(tmp_path / f"{name}.card.json")
 
 
 def test_a_card_says_what_is_in_the_file(store, tmp_path):
