@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import as_name, relation
+from featurestore.sql.expressions import as_name, not_null, relation
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.survey import Survey
 
@@ -36,14 +36,18 @@ class PublishedCounts:
 
 
 def newest_event(survey: Survey, view: FeatureView) -> datetime | None:
-    """Return the newest event of a view's table that is known by now, expired or not."""
+    """Return the newest event of a view's table that is known by now, expired or not.
+
+    Rows with a NULL join key do not count, because they are never published.
+    """
     dialect = survey.warehouse.dialect
     at = naive(view.event_timestamp, dialect)
     known = minus(instant_literal(survey.now, dialect), view.available_after, dialect)
     newest = exp.Max(this=_between(at, _FIRST, known, dialect))
     query = exp.select(exp.alias_(newest, as_name("newest")), copy=False)
-    found = _only_row(survey, query.from_(relation(view.relation, dialect)))
-    return _in_utc(found["newest"])
+    query = query.from_(relation(view.relation, dialect))
+    query = query.where(*not_null([key.name for key in view.join_keys]), copy=False)
+    return _in_utc(_only_row(survey, query)["newest"])
 
 
 def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:

@@ -98,6 +98,22 @@ def test_a_sync_that_finds_nothing_to_do_still_counts(status, sync):
     assert (NOW + HOUR, HOUR) == (found.as_of, found.lag)
 
 
+def test_a_row_with_a_null_key_is_not_the_newest(project, status, sync):
+    """It is never published, so it makes no view fresh and none out of date."""
+    sync()
+    before = status()["route_load"]
+    project.insert(ROUTES, (None, 1, day(0.5), 1), ("EWR", None, day(0.5), 1))
+    sync()
+
+    found = status()["route_load"]
+
+    assert (before.newest_event, before.age, True) == (
+        found.newest_event,
+        found.age,
+        found.newest_is_online,
+    )
+
+
 def test_rows_that_all_have_expired(status, sync):
     """The age grows, and nothing is missing online."""
     later = NOW + timedelta(days=60)
