@@ -9,7 +9,7 @@ its epoch, a random name. The states, as the next run finds them (`safety.diagno
     changed ──────┤ columns, types, ttl or format are not as published
                   │
                   │ publish every row                   publish the changes
-                  ▼                                     (nothing to do without changes)
+                  ▼                                     (without changes: a new as_of)
              ┌─ dirty ────── steps 1 to 7 ─────▶ ok ────── steps 1 to 7 ─────▶ ok
              │    ▲                                             │
        crash │    │ publish every row                           │ crash, or Redis refused
@@ -50,6 +50,7 @@ from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
     clear_epoch,
+    confirm_rows,
     delete_old_schemas,
     refuse_fingerprint_collision,
     write_epoch,
@@ -157,7 +158,7 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
     if report.held_back:
         run.ledger.hold_back(publication.name, report.held_back)
     elif report.full or publication.since is None:
-        run.ledger.confirm(publication.name, run.now)
+        run.ledger.release(publication.name)
     return report
 
 
@@ -213,6 +214,8 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
             return _publish_in_full(run, step, PART_LOST)
         written, deleted, skipped = publish_changes(run, publication, changes, counts)
         run.ledger.apply_changes(publication, _write_epoch(run, name))
+    else:
+        confirm_rows(run.lease, name, run.now)
     rows, newest = run.ledger.summary(publication.view)
     if skipped:
         # Redis has newer rows than the warehouse; force a full comparison next time.

@@ -108,16 +108,15 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
     found = survey.diagnosis(publication)
     newest = newest_event(survey, publication.view)
     state, reason = _state(survey, publication.name, found, empty=newest is None)
-    as_of, synced_at = survey.last_publication(publication.name, found)
     status = ViewStatus(
         view=publication.name,
         state=state,
         reason=reason,
         newest_event=newest,
         age=_since(newest, survey.now),
-        as_of=as_of,
-        lag=_since(as_of, survey.now),
-        synced_at=synced_at,
+        as_of=found.online.as_of,
+        lag=_since(found.online.as_of, survey.now),
+        synced_at=found.online.synced_at,
     )
     entry = survey.ledger.read(publication.name)
     return _with_rows(survey, publication, status) if entry and entry.complete else status

@@ -61,17 +61,6 @@ class Survey:
             return replace(found, state=PublicationState.FOREIGN, reason=OTHER_IDENTITY)
         return found
 
-    def last_publication(
-        self, view: str, found: Diagnosis
-    ) -> tuple[datetime | None, datetime | None]:
-        """Return the moment whose newest rows Redis holds, and the clock at that time.
-
-        A sync that finds no changes does not write to Redis, so the ledger may know better.
-        """
-        ok = found.state is PublicationState.OK
-        confirmed = self.ledger.confirmed(view) if ok else None
-        return confirmed or (found.online.as_of, found.online.synced_at)
-
     def newest_rows(self, publication: Publication) -> str:
         """Keep the newest rows for the length of the session; return the table's name."""
         self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.latest}")

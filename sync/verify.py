@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from featurestore.errors import OnlineStoreError
 from featurestore.governance.publishable import personal_names
 from featurestore.online.client import OnlineClient, ResolvedRequest
+from featurestore.online.redis.read_many import key_reader
 from featurestore.online.response import OnlineResponse, Status
+from featurestore.online.row_format import events_of, fingerprint_of
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
-from sync.orphans import unknown_keys
+from sync.orphans import key_groups, unknown_keys
 from sync.redis.stored_rows import key_columns
 from sync.repair import repair_rows
 from sync.selection import chosen_views, publication_of
@@ -34,6 +37,7 @@ __all__ = ["Difference", "VerifyReport", "ViewVerdict", "verify_views"]
 _NO_KEY = "_row"
 _EXPIRED_SINCE = "_known"
 _WHOLE_ROW = "*"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def verify_views(
@@ -88,7 +92,7 @@ def _compared(
     view = survey.registry.view(name)
     publication = publication_of(view, survey.warehouse, survey.now)
     found = survey.diagnosis(publication)
-    as_of, synced_at = survey.last_publication(name, found)
+    as_of, synced_at = found.online.as_of, found.online.synced_at
     verdict = ViewVerdict(name, as_of, personal_data=personal_names(survey.registry, view))
     if survey.ownership.is_foreign:
         verdict.problem = f"the rows are not this project's: {found.reason}"
@@ -198,12 +202,33 @@ def _same(expected: Any, found: Any) -> bool:
     return bool(expected == found)
 
 
+def _not_expired(
+    survey: Survey, publication: Publication, keys: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Yield the keys but those of rows past their ttl: readers say EXPIRED, and a sync may wait."""
+    ttl = publication.view.ttl
+    if ttl is None:
+        yield from keys
+        return
+    oldest = (publication.now - ttl - _EPOCH) // timedelta(microseconds=1)
+    for group in key_groups(keys):
+        rows = key_reader(survey.client)(group)
+        yield from (key for key, raw in zip(group, rows, strict=True) if not _is_older(raw, oldest))
+
+
+def _is_older(raw: bytes | None, oldest: int) -> bool:
+    try:
+        return raw is not None and bool(fingerprint_of(raw)) and events_of([raw])[0] < oldest
+    except OnlineStoreError:
+        return False
+
+
 def _find_unknown(
     survey: Survey, publication: Publication, newest: str, verdict: ViewVerdict
 ) -> None:
     unknown = unknown_keys(survey.client, survey.warehouse, survey.project, publication, newest)
     verdict.unknown = 0
-    for key in unknown:
+    for key in _not_expired(survey, publication, unknown):
         verdict.unknown += 1
         columns = key_columns(survey.project, publication, key)
         verdict.note(

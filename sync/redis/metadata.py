@@ -27,6 +27,7 @@ __all__ = [
     "OnlineMetadata",
     "announce_schema",
     "clear_epoch",
+    "confirm_rows",
     "delete_old_schemas",
     "read_metadata",
     "read_schemas",
@@ -61,7 +62,7 @@ class OnlineMetadata:
         epoch: The publication's name; None while rows are written, and before the first sync.
         schema: The fingerprint of the current schema.
         as_of: The moment whose newest rows Redis holds.
-        synced_at: The clock when the last of them was written.
+        synced_at: The clock when they were written last, or compared and found unchanged.
         complete: Whether every part of a cluster still has the data of this publication.
     """
 
@@ -183,11 +184,15 @@ def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime)
     # The epoch is written last. A server that loses the end of its history loses it first.
     if not swap_canaries(client, lease.project, view, lease.token, epoch):
         raise lock_lost()
-    fields = {
-        "epoch": epoch,
-        "as_of": as_of.isoformat(),
-        "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    words = [word for pair in fields.items() for word in pair]
-    lease.run("HSET", [view_key(lease.project, view)], *words)
+    lease.run("HSET", [view_key(lease.project, view)], "epoch", epoch, *_moments(as_of))
     return epoch
+
+
+def confirm_rows(lease: Lease, view: str, as_of: datetime) -> None:
+    """Note that the rows of an epoch are the newest ones of a later moment too."""
+    lease.run("HSET", [view_key(lease.project, view)], *_moments(as_of))
+
+
+def _moments(as_of: datetime) -> tuple[str, ...]:
+    clock = datetime.now(UTC).isoformat(timespec="seconds")
+    return "as_of", as_of.isoformat(), "synced_at", clock

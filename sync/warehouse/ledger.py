@@ -2,7 +2,6 @@
 
     _featurestore_sync                          `LedgerEntries`: each view's epoch, and whether it
                                                 is dirty
-    _featurestore_confirmed                     `Confirmations`: when Redis was last up to date
     _featurestore_held_back                     `Holds`: the views that the last sync held back
     _featurestore_database                      `DatabaseId`: a random id of the database
     _featurestore_published__<project>.<view>   `PublishedRows`: the rows as Redis has them
@@ -19,7 +18,6 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import OP
 from sync.warehouse.change_finder import CHANGES, find_changes
-from sync.warehouse.confirmations import Confirmations
 from sync.warehouse.database_id import DatabaseId
 from sync.warehouse.holds import Holds
 from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
@@ -42,7 +40,6 @@ class Ledger:
     def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
         self._tables = LedgerTables(warehouse, schema, project)
         self._entries = LedgerEntries(self._tables)
-        self._confirmations = Confirmations(self._tables)
         self._holds = Holds(self._tables)
         self._published = PublishedRows(self._tables)
         self._database = DatabaseId(self._tables)
@@ -51,7 +48,6 @@ class Ledger:
         """Create the tables that do not exist, before the first write."""
         self._database.create()
         self._entries.create()
-        self._confirmations.create()
         self._holds.create()
 
     @property
@@ -67,16 +63,6 @@ class Ledger:
         """Return a view's entry; None if it was never published."""
         return self._entries.read(view, self.published(view))
 
-    def confirmed(self, view: str) -> tuple[datetime, datetime] | None:
-        """Return the moment whose newest rows Redis held last, and the clock at that time."""
-        return self._confirmations.read(view)
-
-    def confirm(self, view: str, as_of: datetime) -> None:
-        """Note that Redis holds the newest rows of a moment, even if nothing was written."""
-        with self._tables.transaction():
-            self._confirmations.write(view, as_of)
-            self._holds.delete(view)
-
     def held_back(self, view: str) -> str:
         """Return why the last sync held a view back; empty if it did not."""
         return self._holds.read(view)
@@ -85,6 +71,11 @@ class Ledger:
         """Note why a view is held back; its other records stay as they are."""
         with self._tables.transaction():
             self._holds.write(view, reason)
+
+    def release(self, view: str) -> None:
+        """Note that a view is not held back."""
+        with self._tables.transaction():
+            self._holds.delete(view)
 
     def mark_dirty(self, view: str, layout: str) -> None:
         """Note that Redis is about to change."""
@@ -101,7 +92,6 @@ class Ledger:
         with self._tables.transaction():
             self._entries.delete(view)
             self._published.drop(view)
-            self._confirmations.delete(view)
             self._holds.delete(view)
 
     def published(self, view: str) -> str:

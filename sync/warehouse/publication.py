@@ -88,17 +88,17 @@ class Publication:
         return {name: _text_type(kind) for name, kind in self.columns if "dictionary" in kind}
 
     def compared_with(self, last: datetime | None) -> Publication:
-        """Return the publication without `since` if it goes back in time.
+        """Return the publication with a `since` that leaves no gap after the last publication.
 
-        The last publication then holds rows of later moments, also at entities without an event
-        since `since`, so every entity is compared.
+        If it goes back in time, every entity is compared: the last publication holds rows of later
+        moments, also at entities without an event since `since`.
 
         Args:
             last: The moment of the last publication.
         """
-        # The ledger is ahead of `now`, for example after a sync with an earlier moment.
-        goes_back = last is not None and self.now < last
-        return replace(self, since=None) if goes_back else self
+        if self.since is None or last is None:
+            return self
+        return replace(self, since=None if self.now < last else min(self.since, last))
 
     @property
     def layout(self) -> str:

@@ -54,11 +54,7 @@ class Brakes:
         """Return all that a held back view must not touch: Redis, and the ledger's records."""
         stored = {key: self.client.dump(key) for key in self.client.scan_iter("fs*:*loads*")}
         with self.project.connect() as warehouse:
-            tables = ("_featurestore_sync", "_featurestore_confirmed")
-            records = [
-                warehouse.sql(f"FROM {table} WHERE view = 'loads' ORDER BY ALL").fetchall()
-                for table in (*tables,)
-            ]
+            records = warehouse.sql("FROM _featurestore_sync WHERE view = 'loads'").fetchall()
             rows = warehouse.sql('FROM "_featurestore_published__shop.loads" ORDER BY ALL')
             return stored, records, rows.fetchall()
 

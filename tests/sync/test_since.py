@@ -93,13 +93,56 @@ def test_a_dry_run_counts_the_same(project, redis_server):
     assert (dry.changed, dry.written) == (done.changed, done.written)
 
 
-def test_the_lag_counts_from_the_last_run_that_looked_at_everything(project, redis_server):
-    """A narrow run does not vouch for what it did not look at."""
+@pytest.mark.parametrize("changed", [True, False])
+def test_status_and_verify_count_from_the_last_run_of_any_kind(project, redis_server, changed):
+    """Redis alone records the moment of its rows, so a narrow run's rows are not called wrong."""
     project.store(redis_server).sync()
-    later = NOW + timedelta(hours=6)
-    project.store(redis_server, later).sync(since=timedelta(days=3))
-    (view,) = project.store(redis_server, later).status().views
-    assert timedelta(hours=6) == view.lag
+    hour = timedelta(hours=1)
+    if changed:
+        project.insert(PLANES, ("N1", NOW + hour, NOW + hour, 99.0, 1, "new"))
+    later = project.store(redis_server, NOW + 2 * hour)
+
+    assert changed == later.sync(since=2 * hour).views[0].changed
+
+    (found,) = later.verify(sample=None).views
+    assert (NOW + 2 * hour, [], 0) == (found.as_of, found.differences, found.unknown)
+    (view,) = later.status().views
+    assert (NOW + 2 * hour, timedelta(), True) == (view.as_of, view.lag, view.newest_is_online)
+    assert_parity(project, redis_server, NOW + 2 * hour)
+
+
+def test_rows_that_a_narrow_run_leaves_to_expire_are_not_called_wrong(project, redis_server):
+    """Readers say EXPIRED; a row that is deleted at the source is still found."""
+    project.store(redis_server).sync()
+    month = NOW + timedelta(days=27)
+    store = project.store(redis_server, month)
+    project.insert(PLANES, ("N7", month - timedelta(hours=1), NOW, 7.0, 7, "new"))
+    store.sync(since=timedelta(days=3))
+
+    assert store.verify(sample=None).good
+    assert ["EXPIRED", "EXPIRED"] == [
+        str(
+            store.get_online_features("plane_status:delay", {"tailnum": [name]}).statuses["delay"][
+                0
+            ]
+        )
+        for name in ("N5", "N6")
+    ]
+    project.execute("DELETE FROM plane_status WHERE tailnum IN ('N1', 'N6')")
+    assert 1 == store.verify(sample=None).views[0].unknown
+
+
+def test_a_narrow_run_leaves_no_gap_after_an_outage(project, redis_server):
+    """With a last run longer ago than `since`, the run looks at all events since the last run."""
+    project.store(redis_server).sync()
+    event = NOW + timedelta(hours=1)
+    project.insert(PLANES, ("N1", event, event, 2.0, 1, "x"))
+    later = NOW + timedelta(days=1)
+
+    (report,) = project.store(redis_server, later).sync(since=timedelta(hours=2)).views
+
+    assert 1 == report.changed
+    assert_parity(project, redis_server, later)
 
 
 def test_a_run_that_goes_back_in_time_looks_at_everything(project, redis_server):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -126,10 +126,10 @@ def test_the_moment_is_the_last_publications(verify, project, redis_server):
 
 def test_rows_that_expired_since_may_be_gone(tmp_path, project, verify, redis_client):
     """The server may have dropped what outlived its ttl after the sync, and only that."""
-    project.execute(
-        "UPDATE _featurestore_confirmed SET"
-        " synced_at = (synced_at::TIMESTAMPTZ - INTERVAL 28 DAY)::VARCHAR"
-    )
+    for name in ("plane_status", "weather"):
+        key = f"fs-meta:{{shop}}:view:{name}"
+        synced_at = datetime.fromisoformat(redis_client.hget(key, "synced_at").decode())
+        redis_client.hset(key, "synced_at", (synced_at - timedelta(days=28)).isoformat())
     redis_client.delete("fs:shop:plane_status:{N1}", "fs:shop:weather:{}")
     found = verify()
 
