@@ -31,16 +31,16 @@ __all__ = ["get_command"]
 
 def get_command(
     entity: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--entity",
             "-e",
             "--key",
             "-k",
             metavar="KEY=VALUE",
-            help="One entity: key=value[,key=value], or JSON.",
+            help="One entity: key=value[,key=value], or JSON. Views without entities need none.",
         ),
-    ],
+    ] = None,
     features: Features = None,
     service: Service = None,
     full_feature_names: FullNames = False,
@@ -56,14 +56,21 @@ def get_command(
     """
     store = open_store(project_dir, target, now=now, redis_url=redis_url)
     types = store.online_key_types(features, feature_service=service)
-    rows = [parse_values(key_values(text), types) for text in entity]
+    if types and not entity:
+        asked = ",".join(f"{name}=..." for name in types)
+        raise typer.BadParameter(
+            f"the features have join keys; give {asked}", param_hint="--entity"
+        )
+    # Views without entities have one row, which needs no join key.
+    titles = entity or [""]
+    rows = [parse_values(key_values(text), types) for text in titles]
     response = store.get_online_features(
         features, rows, feature_service=service, full_feature_names=full_feature_names
     )
     if format_ is Format.JSON:
         print_json(response.to_dict(include_statuses=True))
     else:
-        _print_response(response, titles=entity)
+        _print_response(response, titles=titles)
 
 
 def _print_response(response: OnlineResponse, *, titles: list[str]) -> None:

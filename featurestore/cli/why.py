@@ -21,6 +21,7 @@ __all__ = ["why_command"]
 
 def why_command(
     feature: Annotated[str, typer.Argument(metavar="VIEW:FEATURE", help="The feature.")],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The instant, in UTC.")],
     key: Annotated[
         str,
         typer.Option(
@@ -29,10 +30,9 @@ def why_command(
             "--entity",
             "-e",
             metavar="KEY=VALUE",
-            help="The entity: key=value[,key=value].",
+            help="The entity: key=value[,key=value]. A view without entities needs none.",
         ),
-    ],
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The instant, in UTC.")],
+    ] = "",
     as_known: AsKnown = False,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows.")] = 20,
     allow_pii: Annotated[
@@ -65,7 +65,7 @@ def why_command(
     elif result.num_rows:
         print_arrow(result)
     else:
-        note(f"The view has no row for {key}, so the value is NULL.")
+        note(f"The view has no row{key and f' for {key}'}, so the value is NULL.")
 
 
 def _note_what_is_missing(result: pa.Table, limit: int) -> None:

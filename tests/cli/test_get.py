@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from featurestore.cli import main
-from tests.support.sync_project import NOW, ROUTES, SyncProject, day
+from tests.support.sync_project import NOW, ROUTES, WEATHER, SyncProject, day
 
 
 @pytest.fixture
@@ -36,6 +36,42 @@ def test_keys_have_the_types_of_what_is_there(command, capsys, option):
 
     assert not ended.value.code
     assert "7.000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_view_without_entities_needs_no_key(
+    tmp_path, redis_server, redis_client, capsys, published
+):
+    """Global features have one row, in both commands."""
+    project = SyncProject(tmp_path, WEATHER)
+    if published:
+        project.insert(WEATHER, (day(1), 7.25, True))
+    project.store(redis_server).sync()
+    where = ["--project-dir", str(tmp_path)]
+    online = ["--redis-url", redis_server, "--now", NOW.isoformat()]
+
+    for command in (
+        ["get", "-f", "weather:wind", *online, *where],
+        ["get", "-f", "weather:wind", "--format", "json", *online, *where],
+        ["why", "weather:wind", "--at", NOW.isoformat(), *where],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+
+        assert not ended.value.code
+        printed = capsys.readouterr()
+        assert published == ("7.25" in printed.out)
+        assert published or "NOT_FOUND" in printed.out or "has no row, so" in printed.err
+
+
+def test_join_keys_are_asked_for_by_name(command, capsys):
+    """A view with entities names the keys that are missing, in one line."""
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+
+    assert ended.value.code == (2 if command[0] == "get" else 1)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "origin=...,flight=..." in said or "The join key 'origin' of 'route_load'" in said
 
 
 def test_a_key_of_another_type_is_named(command, capsys):
