@@ -9,6 +9,7 @@ from sqlglot import exp
 from featurestore.errors import UnsupportedDialect
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import dialect_record
+from featurestore.sql.dialects.record import Nanoseconds
 from featurestore.sql.expressions import column
 from featurestore.values.durations import format_duration
 from featurestore.values.types import Kind
@@ -32,7 +33,8 @@ def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
     kind = source.data_type.kind if source.data_type else Kind.TIMESTAMP
     clock = dialect_record(dialect).clock
     if kind is Kind.TIMESTAMPTZ:
-        return clock.zoned(node)
+        rounding = _rounding(source, dialect)
+        return ((rounding and rounding.zoned) or clock.zoned)(node)
     return clock.naive(node) if kind is Kind.DATE else node
 
 
@@ -54,11 +56,16 @@ def ceil(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
 
 
 def _rounded(source: Column, dialect: str, table: str | None, *, up: bool) -> exp.Expr:
-    node = instant(source, dialect, table)
-    rounding = dialect_record(dialect).clock.nanoseconds
-    if rounding is None or source.data_type is None or not source.data_type.has_nanoseconds:
+    node, rounding = instant(source, dialect, table), _rounding(source, dialect)
+    if rounding is None:
         return node
     return rounding.ceil(node) if up else rounding.floor(node)
+
+
+def _rounding(source: Column, dialect: str) -> Nanoseconds | None:
+    """Return how the dialect rounds a column; None if it has nothing to round."""
+    fine = source.data_type is not None and source.data_type.has_nanoseconds
+    return dialect_record(dialect).clock.nanoseconds if fine else None
 
 
 def naive(source: Column, dialect: str) -> exp.Expr:

@@ -81,6 +81,8 @@ _DECIMAL_DEFAULTS = {
 }
 _SNOWFLAKE_INTEGERS = {"int", "integer", "bigint", "smallint", "tinyint", "byteint"}
 _CALL = re.compile(r"^([a-z_0-9 ]+?)\s*\(\s*([^()]*)\s*\)\s*(.*)$")
+_INSTANTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_MICROSECONDS = 6
 _ARRAY = re.compile(r"^(?:(?P<list>.+)\[\d*\]|array\s*[<(](?P<array>.+)[>)]|list\((?P<l>.+)\))$")
 _WRAPPED = re.compile(r"^(?:nullable|lowcardinality)\((.+)\)$")
 
@@ -103,6 +105,8 @@ def parse_type(text: str, dialect: str = "duckdb") -> DataType:
     'decimal(10,2)'
     >>> str(parse_type("timestamp", "bigquery"))
     'timestamptz'
+    >>> str(parse_type("DateTime64(9, 'UTC')", "clickhouse"))
+    'timestamptz_ns'
     >>> str(parse_type("varchar(20)[]"))
     'array<string>'
     """
@@ -132,9 +136,16 @@ def _scalar(word: str, arguments: str, text: str, dialect: str) -> DataType:
     if kind is Kind.DECIMAL:
         precision, scale = _decimal_digits(arguments, dialect)
         return DataType(kind, precision=precision, scale=scale)
-    if word.endswith("_ns"):
+    if word.endswith("_ns") or (kind in _INSTANTS and _is_fine(arguments, dialect)):
         return DataType(kind, precision=9)
     return DataType(kind)
+
+
+def _is_fine(arguments: str, dialect: str) -> bool:
+    """Return whether an instant has more digits than a microsecond: `timestamp(9)`."""
+    digits = arguments.partition(",")[0].strip()
+    # Snowflake has nine digits unless the type says otherwise.
+    return digits.isdigit() and int(digits) > _MICROSECONDS and dialect != "snowflake"
 
 
 def _decimal_digits(arguments: str, dialect: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from featurestore.errors import WarehouseError
@@ -169,10 +170,24 @@ def _cast(column: Any, arrow: pa.DataType) -> Any:
 
 
 def _in_unit(column: Any, arrow: pa.DataType) -> Any:
-    """Cast a column; finer instants and times are rounded down to microseconds."""
+    """Cast a column; finer instants and times are rounded down to microseconds, also in lists."""
+    if _is_list(arrow) and column.type != arrow:
+        return _with_elements(column, arrow)
     if pa.types.is_timestamp(arrow) and _is_instant(column.type):
         return floor_to_micros(column).cast(arrow)
     return column.cast(arrow, safe=not pa.types.is_time(arrow))
+
+
+def _with_elements(column: Any, arrow: Any) -> Any:
+    """Cast the elements of lists of any layout."""
+    if isinstance(column, pa.ChunkedArray):
+        chunks: list[Any] = [_with_elements(chunk, arrow) for chunk in column.chunks]
+        return pa.chunked_array(chunks, arrow)
+    lists = column.cast(pa.list_(column.type.value_type))
+    elements = _in_unit(lists.flatten(), arrow.value_type)
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(lists), 0))
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends.cast(pa.int32())])
+    return pa.ListArray.from_arrays(offsets, elements, type=arrow, mask=lists.is_null())
 
 
 def _is_instant(arrow: Any) -> bool:

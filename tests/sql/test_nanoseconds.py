@@ -17,7 +17,7 @@ from pyarrow import parquet
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import column
-from featurestore.sql.instants import ceil, floor, naive
+from featurestore.sql.instants import ceil, floor, instant, naive
 from featurestore.values.arrow_instants import floor_to_micros
 from featurestore.values.type_spellings import parse_type
 from featurestore.warehouse.arrow import canonical_table
@@ -108,6 +108,46 @@ def test_duckdb_keeps_infinities_and_null(connection, text):
     found = connection.execute(f"SELECT {cells} FROM (SELECT ?::TIMESTAMP_NS AS x)", [text])
 
     assert (text, text) == found.fetchone()
+
+
+LISTS = st.lists(st.none() | st.lists(st.none() | TICKS, max_size=3), max_size=4)
+
+
+@given(LISTS)
+@example([[-1, -1000, -1001, None], None, [], [LAST_TICKS]])
+def test_an_upload_rounds_the_elements_of_lists_down(lists):
+    """In every layout of a list, in slices, and in lists of lists."""
+    expected = [None if one is None else [_micros(tick) for tick in one] for one in lists]
+    instants = pa.array(lists, pa.list_(pa.timestamp("ns", "UTC")))
+    nested = pa.array([lists, None], pa.list_(instants.type))
+    layouts = {
+        "list": instants,
+        "large": instants.cast(pa.large_list(instants.type.value_type)),
+        "slice": pa.concat_arrays([pa.array([[5], None], instants.type), instants])[2:],
+        "chunks": pa.chunked_array([instants[:1], instants[1:]]),
+    }
+    for layout in layouts.values():
+        column = canonical_table(pa.table({"x": layout}))["x"]
+        assert pa.list_(pa.timestamp("us", "UTC")) == column.type
+        assert expected == column.cast(pa.list_(pa.int64())).to_pylist()
+    column = canonical_table(pa.table({"x": nested}))["x"]
+    assert [expected, None] == column.cast(pa.list_(pa.list_(pa.int64()))).to_pylist()
+
+
+def _micros(tick):
+    return None if tick is None else tick // 1000
+
+
+def test_trino_cuts_digits_off_and_compares_all_of_them():
+    """A cast would round; text after the sixth digit is left out instead."""
+    naive_one = Column("x", parse_type("timestamp(9)", "trino"))
+    zoned = Column("x", parse_type("timestamp(12) with time zone", "trino"))
+    kept = "REGEXP_REPLACE(CAST(x AS VARCHAR), '(\\.\\d{6})\\d+', '$1')"
+
+    assert "x" == instant(naive_one, "trino").sql("trino")
+    assert f"CAST({kept} AS TIMESTAMP(6))" == naive(naive_one, "trino").sql("trino")
+    assert "CAST(AT_TIMEZONE(x, 'UTC') AS TIMESTAMP(12))" == instant(zoned, "trino").sql("trino")
+    assert "REGEXP_REPLACE" in naive(zoned, "trino").sql("trino")
 
 
 @given(st.lists(st.none() | TICKS))

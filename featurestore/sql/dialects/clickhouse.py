@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, nan_first, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -20,6 +20,16 @@ _UNTRIED = Missing("featurestore has no connection to ClickHouse to try it on")
 def _naive(node: exp.Expr) -> exp.Expr:
     # Every DateTime is an instant; the zone only says how to print it.
     return call("toDateTime64", node, exp.convert(6), utc())
+
+
+def _floor(node: exp.Expr) -> exp.Expr:
+    # Before 1970, toDateTime64 alone rounds to the nearest.
+    return _naive(call("toStartOfMicrosecond", node))
+
+
+def _ceil(node: exp.Expr) -> exp.Expr:
+    almost = exp.Interval(this=exp.Literal.string("999"), unit=exp.var("NANOSECOND"))
+    return _floor(exp.Add(this=node, expression=almost))
 
 
 def _already_utc(node: exp.Expr) -> exp.Expr:
@@ -52,7 +62,9 @@ CLICKHOUSE = Dialect(
     missing_shapes={
         JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True)
     },
-    clock=Clock(naive=_naive, zoned=_already_utc, shift=_shift),
+    clock=Clock(
+        naive=_naive, zoned=_already_utc, shift=_shift, nanoseconds=Nanoseconds(_floor, _ceil)
+    ),
     sort_keys={
         **dict.fromkeys((Kind.FLOAT32, Kind.FLOAT64), nan_first("isNaN")),
         # ClickHouse sorts a UUID by its second half first.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
 
@@ -25,8 +25,36 @@ _NAIVE = _arrow_cast("Timestamp(Microsecond, None)")
 _UTC = _arrow_cast('Timestamp(Microsecond, Some("UTC"))')
 
 
+_NANOSECONDS = _arrow_cast("Timestamp(Nanosecond, None)")
+_UTC_NANOSECONDS = _arrow_cast('Timestamp(Nanosecond, Some("UTC"))')
+_TICKS = _arrow_cast("Int64")
+
+
 def _zoned(node: exp.Expr) -> exp.Expr:
     return _NAIVE(_UTC(node))
+
+
+def _zoned_with_all_digits(node: exp.Expr) -> exp.Expr:
+    return _NANOSECONDS(_UTC_NANOSECONDS(node))
+
+
+def _floor(node: exp.Expr) -> exp.Expr:
+    """Divide the nanoseconds since 1970; a cast and `/` round towards 1970."""
+    return _divided(_TICKS(_NANOSECONDS(node)))
+
+
+def _ceil(node: exp.Expr) -> exp.Expr:
+    ticks = _TICKS(_NANOSECONDS(node))
+    return _divided(exp.paren(exp.Add(this=ticks, expression=exp.Literal.number(999))))
+
+
+def _divided(ticks: exp.Expr) -> exp.Expr:
+    thousand = exp.Literal.number(1000)
+    # The remainder has the sign of the ticks.
+    shifted = exp.paren(exp.Mod(this=ticks.copy(), expression=thousand.copy()) + thousand.copy())
+    beyond = exp.Mod(this=shifted, expression=thousand.copy())
+    whole = exp.paren(exp.Sub(this=ticks, expression=beyond))
+    return _NAIVE(exp.Div(this=whole, expression=thousand))
 
 
 DATAFUSION = Dialect(
@@ -38,7 +66,12 @@ DATAFUSION = Dialect(
         JoinShape.ASOF: Missing("DataFusion has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
-    clock=Clock(naive=_NAIVE, zoned=_zoned, shift=add_interval),
+    clock=Clock(
+        naive=_NAIVE,
+        zoned=_zoned,
+        shift=add_interval,
+        nanoseconds=Nanoseconds(_floor, _ceil, _zoned_with_all_digits),
+    ),
     series=_UNTRIED,
     numbered_from=Missing("DataFusion has no hint to compute a CTE only once", engine_cannot=True),
     local_files=_UNTRIED,

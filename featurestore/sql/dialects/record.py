@@ -40,10 +40,13 @@ class Nanoseconds:
     Attributes:
         floor: Rounds towards the past, before 1970 too.
         ceil: Rounds towards the future.
+        zoned: Converts a timestamp with a zone as `Clock.zoned` does, with all its digits; None if
+            `Clock.zoned` keeps them.
     """
 
     floor: Callable[[exp.Expr], exp.Expr]
     ceil: Callable[[exp.Expr], exp.Expr]
+    zoned: Callable[[exp.Expr], exp.Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -16,11 +16,27 @@ __all__ = ["TRINO"]
 
 _UNTRIED = Missing("featurestore has no connection to Trino to try it on")
 _NAIVE = cast_to("timestamp(6)")
+_ALL_DIGITS = cast_to("timestamp(12)")
 _JSON_FORMAT = written_by("JSON_FORMAT")
 
 
 def _zoned(node: exp.Expr) -> exp.Expr:
     return _NAIVE(call("AT_TIMEZONE", node, utc()))
+
+
+def _zoned_with_all_digits(node: exp.Expr) -> exp.Expr:
+    return _ALL_DIGITS(call("AT_TIMEZONE", node, utc()))
+
+
+def _floor(node: exp.Expr) -> exp.Expr:
+    """Cut the digits off as text, because a cast rounds and no interval is below a millisecond."""
+    pattern, kept = exp.Literal.string(r"(\.\d{6})\d+"), exp.Literal.string("$1")
+    return _NAIVE(call("REGEXP_REPLACE", exp.cast(node, "varchar"), pattern, kept))
+
+
+def _unrounded(node: exp.Expr) -> exp.Expr:
+    # Trino compares all digits.
+    return node
 
 
 def _shift(node: exp.Expr, duration: timedelta) -> exp.Expr:
@@ -42,7 +58,13 @@ TRINO = Dialect(
         JoinShape.ASOF: Missing("Trino has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
-    clock=Clock(naive=_NAIVE, zoned=_zoned, shift=_shift, finest=timedelta(milliseconds=1)),
+    clock=Clock(
+        naive=_NAIVE,
+        zoned=_zoned,
+        shift=_shift,
+        finest=timedelta(milliseconds=1),
+        nanoseconds=Nanoseconds(_floor, _unrounded, _zoned_with_all_digits),
+    ),
     sort_keys={Kind.JSON: _JSON_FORMAT, Kind.OTHER: _as_json},
     series=_UNTRIED,
     numbered_from=Missing("Trino has no hint to compute a CTE only once", engine_cannot=True),
