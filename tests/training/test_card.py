@@ -64,12 +64,12 @@ def test_two_tables_have_two_cards(store):
     """A dot or a slash within a name is part of the name; capitals make no other table."""
     change(store, "CREATE SCHEMA a")
     folder = store.project.target_path / "featurestore"
-    for name in ('"a.b"', "a.b", '"../up"', "main.parquet"):
+    for name in ('"a.b"', "a.b", '"../up"'):
         train(store, pd.DataFrame({"tailnum": ["N1"], "event_timestamp": [AT]})).to_table(name)
     cards = {json.loads(path.read_text())["output"]: path for path in folder.glob("*.card.json")}
 
-    assert {'"a.b"', "a.b", '"../up"', "main.parquet"} == cards.keys()
-    assert [[], [], [], []] == [store.check_training_set(path) for path in cards.values()]
+    assert {'"a.b"', "a.b", '"../up"'} == cards.keys()
+    assert [[], [], []] == [store.check_training_set(path) for path in cards.values()]
     assert 1 == train(store, "SELECT * FROM entities LIMIT 1").to_table("A.B")
     assert "A.B" == json.loads(cards["a.b"].read_text())["output"]
 
