@@ -11,6 +11,7 @@ from itertools import count
 import pytest
 
 from featurestore.errors import DefinitionProblems, SyncError, UnsupportedOnlineType
+from featurestore.online.checksums import with_checksum
 from featurestore.online.schema import Schema
 from tests.support.sync_project import (
     PLANES,
@@ -336,9 +337,9 @@ def test_a_key_that_cannot_be_one_is_named(tmp_path, redis_server, redis_client)
 def test_a_refused_deletion_is_skipped_and_then_healed(project, redis_server, redis_client):
     """A newer row in Redis than was published is kept, counted, and looked at by the next run."""
     key = "fs:shop:plane_status:{N1}"
-    newer = bytearray(redis_client.get(key))
+    newer = bytearray(redis_client.get(key)[:-4])
     newer[5:13] = (2**60).to_bytes(8, "big")
-    redis_client.set(key, bytes(newer))
+    redis_client.set(key, with_checksum(key.encode(), bytes(newer)))
     project.execute("DELETE FROM plane_status WHERE tailnum = 'N1'")
     reports = {view.view: view for view in project.store(redis_server).sync().views}
 
