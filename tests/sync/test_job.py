@@ -15,6 +15,7 @@ from featurestore.errors import (
     UnknownFeatureView,
     UnsupportedOnlineType,
 )
+from featurestore.online.checksums import with_checksum
 from tests.support.sync_project import (
     MANY_TYPES,
     NOW,
@@ -343,9 +344,9 @@ def test_a_full_sync_says_what_it_did(planes):
 def test_rows_that_redis_has_newer_are_skipped_and_then_healed(planes):
     """A row written by somebody else is not overwritten blindly, but does not stay either."""
     key = "fs:shop:plane_status:{N1}"
-    newer = bytearray(planes.client.get(key))
+    newer = bytearray(planes.client.get(key)[:-4])
     newer[5:13] = (2**60).to_bytes(8, "big")
-    planes.client.set(key, bytes(newer))
+    planes.client.set(key, with_checksum(key.encode(), bytes(newer)))
     plane(planes, 4, 4, 7.0)
     report = planes.project.store(planes.url).sync()
     assert (1, 0, 1) == (report.views[0].changed, report.views[0].written, report.views[0].skipped)
