@@ -152,3 +152,11 @@ def test_a_target_without_a_namespace_writes_nothing(tmp_path, redis_server, red
         with pytest.raises(ProfileError, match="has no target 'ci', only dev, prod"):
             getattr(project.store(redis_server), act)()
     assert 0 == redis_client.dbsize()
+
+
+def test_validate_finds_a_wrong_namespace(tmp_path, redis_server):
+    """Before the sync stumbles over it."""
+    project = make(tmp_path, "x")
+    declare(project, {"dev": "shop", "prod": ""})
+    with pytest.raises(ProfileError, match=r"namespace of target 'prod' in .* is empty"):
+        project.store(redis_server).validate(connect=False, lint=False)

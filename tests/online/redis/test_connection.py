@@ -31,12 +31,20 @@ def short_folder():
 
 
 @pytest.fixture(scope="module")
-def guarded():
+def guarded_server():
     """Run a server that knows two users; return its host and port, and its socket's path."""
     with tempfile.TemporaryDirectory(prefix="fs-") as folder:
         socket = ("--unixsocket", f"{folder}/s.sock", "--unixsocketperm", "700")
         with embedded_server(Path(folder), *RULES, *LIMITED, *socket) as url:
             yield url.removeprefix("redis://").removesuffix("/0"), f"{folder}/s.sock"
+
+
+@pytest.fixture
+def guarded(guarded_server):
+    """Empty that server; return its host and port, and its socket's path."""
+    with redis.Redis.from_url(f"redis://{guarded_server[0]}") as client:
+        client.flushall()
+    return guarded_server
 
 
 @pytest.fixture

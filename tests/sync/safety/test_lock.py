@@ -75,8 +75,11 @@ def test_who_comes_second_is_told_who_is_at_work(project, redis_server, redis_cl
 def test_two_syncs_at_once_do_not_meet(tmp_path, redis_server, redis_client):
     """The second, from another copy of the warehouse, is refused; the first finishes."""
     first = SyncProject(tmp_path / "first", WEATHER)
-    first.insert(WEATHER, (day(3), 1.5, True))
+    first.insert(WEATHER, (day(4), 0.5, True))
+    # Both are one identity, because the copy has the id that the first sync kept.
+    first.store(redis_server).sync()
     shutil.copytree(tmp_path / "first", tmp_path / "second")
+    first.insert(WEATHER, (day(3), 1.5, True))
     second = SyncProject(tmp_path / "second", WEATHER)
     second.insert(WEATHER, (day(2), 2.5, True))
     refused = []
