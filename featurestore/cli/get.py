@@ -11,6 +11,7 @@ from featurestore.cli.option_values import key_values
 from featurestore.cli.options import (
     AsFormat,
     Features,
+    FeatureTimestamps,
     Format,
     FullNames,
     Now,
@@ -44,6 +45,7 @@ def get_command(
     features: Features = None,
     service: Service = None,
     full_feature_names: FullNames = False,
+    feature_timestamps: FeatureTimestamps = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -65,7 +67,11 @@ def get_command(
     titles = entity or [""]
     rows = [parse_values(key_values(text), types) for text in titles]
     response = store.get_online_features(
-        features, rows, feature_service=service, full_feature_names=full_feature_names
+        features,
+        rows,
+        feature_service=service,
+        full_feature_names=full_feature_names,
+        feature_timestamps=feature_timestamps,
     )
     if format_ is Format.JSON:
         print_json(response.to_dict(include_statuses=True))
@@ -74,7 +80,11 @@ def get_command(
 
 
 def _print_response(response: OnlineResponse, *, titles: list[str]) -> None:
-    values, statuses = response.to_dict(), response.statuses
+    statuses, entities = response.statuses, response.entities
+    results = {name: found for name, found in response.to_dict().items() if name not in entities}
     for index, title in enumerate(titles):
-        rows = [(name, values[name][index], found[index]) for name, found in statuses.items()]
+        rows = [
+            (name, values[index], statuses[name][index] if name in statuses else "")
+            for name, values in results.items()
+        ]
         print_table(("feature", "value", "status"), rows, title=title)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllowPiiOption",
     "AsFormat",
+    "FeatureTimestamps",
     "Features",
     "Format",
     "FullNames",
@@ -90,6 +91,12 @@ Service = Annotated[
 ]
 FullNames = Annotated[
     bool, typer.Option("--full-feature-names", help="Name the columns view__feature.")
+]
+FeatureTimestamps = Annotated[
+    bool,
+    typer.Option(
+        "--feature-timestamps", help="Add, per view, the event time of the row that was used."
+    ),
 ]
 AllowPiiOption = Annotated[
     list[str] | None,

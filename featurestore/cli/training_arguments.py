@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.option_values import optional_moment
-from featurestore.cli.options import AllowPiiOption, Features, FullNames, Service
+from featurestore.cli.options import AllowPiiOption, Features, FeatureTimestamps, FullNames, Service
 from featurestore.cli.output import note
 
 if TYPE_CHECKING:
@@ -55,12 +55,7 @@ class TrainingArguments:
         ),
     ] = "event_timestamp"
     full_feature_names: FullNames = False
-    feature_timestamps: Annotated[
-        bool,
-        typer.Option(
-            "--feature-timestamps", help="Add, per view, the event time of the row that was used."
-        ),
-    ] = False
+    feature_timestamps: FeatureTimestamps = False
     as_known: AsKnown = False
     strategy: Annotated[
         str | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any
 
@@ -18,6 +19,9 @@ __all__ = ["build_response"]
 # Looking up a member of an enum takes longer than reading a value does.
 _PRESENT, _NULL = Status.PRESENT, Status.NULL
 _NOT_FOUND, _EXPIRED, _DAMAGED = Status.NOT_FOUND, Status.EXPIRED, Status.DAMAGED
+_FOUND = (_PRESENT, _NULL)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 ValuesAndStatuses = tuple[list[list[Any]], list[list[Status]]]
 """The values of each feature, and their statuses; no statuses if all are PRESENT."""
@@ -36,9 +40,12 @@ def build_response(
     """
     values: list[list[Any]] = []
     mixed: dict[str, list[Status]] = {}
+    results: dict[str, list[Any]] = {}
+    timed = bool(views and views[0].plan.timestamp)
     damaged = unchecked = 0
     for view in views:
         found, why = _distinct(view, now)
+        times = _timestamps(view, why) if timed else []
         unchecked += view.unchecked
         # A damaged row is so for all features of its view.
         damaged += why[0].count(_DAMAGED) if why else 0
@@ -46,9 +53,36 @@ def build_response(
         values += found
         if why:
             mixed |= zip(view.plan.names, why, strict=True)
+        if timed:
+            results |= {
+                **dict(zip(view.plan.names, found, strict=True)),
+                view.plan.timestamp: times,
+            }
     named = dict(zip(plan.names, values, strict=True))
     count = len(values[0]) if values else 0
-    return OnlineResponse(columns, named, {**plan.types}, count, mixed, damaged, unchecked)
+    return OnlineResponse(
+        columns, named, {**plan.types}, count, mixed, damaged, unchecked, results if timed else {}
+    )
+
+
+def _timestamps(view: ViewRows, why: list[list[Status]]) -> list[datetime | None]:
+    """Return the event timestamp of each row of a view; None for a row without a value."""
+    times: list[datetime | None] = [None] * len(view.rows)
+    found = range(len(times))
+    places = [n for n in found if not why or any(column[n] in _FOUND for column in why)]
+    if places:
+        for n, event in zip(places, events_of([view.rows[n] for n in places]), strict=True):
+            times[n] = _instant(event)
+    asked = view.asked.places
+    return times if asked is None else [None if n is None else times[n] for n in asked]
+
+
+def _instant(micros: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        # An infinity, or a year before Christ, which Python's datetime does not have.
+        return _FIRST if micros < 0 else _LAST
 
 
 def _columns(view: ViewRows, found: list[list[Any]], why: list[list[Status]]) -> ValuesAndStatuses:

@@ -34,6 +34,8 @@ __all__ = ["OnlineClient", "ResolvedRequest"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_Naming = tuple[bool, bool]
+"""Whether names are `view__feature`, and whether each view's event timestamps are added."""
 _SHAPES = 1000
 """The number of request shapes to keep; a service has a few, only a misuse has thousands."""
 
@@ -114,10 +116,11 @@ class OnlineClient:
         entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
         *,
         full_feature_names: bool = False,
+        feature_timestamps: bool = False,
     ) -> OnlineResponse:
         """Return the newest values; see `FeatureStore.get_online_features`."""
         try:
-            return self._get(request, entity_rows, full_feature_names)
+            return self._get(request, entity_rows, (full_feature_names, feature_timestamps))
         except BaseException as error:
             if not is_in_step(error):
                 # Not closed, because another thread may be reading with it.
@@ -125,7 +128,7 @@ class OnlineClient:
             with translated(self._url):
                 raise
 
-    def _get(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
+    def _get(self, request: ResolvedRequest, rows: Any, naming: _Naming) -> OnlineResponse:
         connection, read = self._connected()
         stale, learned = {*self._unknown(request)}, set[str]()
         while True:
@@ -133,7 +136,7 @@ class OnlineClient:
                 self._learn(view, connection.hgetall(self._schemas_key(view)))
             learned |= stale
             try:
-                plan, columns, tags = self._plan(request, rows, full)
+                plan, columns, tags = self._plan(request, rows, naming)
             except FeatureStoreError:
                 # The request may fit the schemas that a sync published since they were read.
                 stale = self._views(request) - learned
@@ -160,17 +163,22 @@ class OnlineClient:
         entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
         *,
         full_feature_names: bool = False,
+        feature_timestamps: bool = False,
     ) -> OnlineResponse:
         """Return the newest values without blocking the event loop."""
         try:
-            return await self._get_async(request, entity_rows, full_feature_names)
+            return await self._get_async(
+                request, entity_rows, (full_feature_names, feature_timestamps)
+            )
         except BaseException as error:
             if not is_in_step(error):
                 self._async = None
             with translated(self._url):
                 raise
 
-    async def _get_async(self, request: ResolvedRequest, rows: Any, full: bool) -> OnlineResponse:
+    async def _get_async(
+        self, request: ResolvedRequest, rows: Any, naming: _Naming
+    ) -> OnlineResponse:
         connection, read = self._connected_async()
         stale, learned = {*self._unknown(request)}, set[str]()
         while True:
@@ -178,7 +186,7 @@ class OnlineClient:
                 self._learn(view, await connection.hgetall(self._schemas_key(view)))
             learned |= stale
             try:
-                plan, columns, tags = self._plan(request, rows, full)
+                plan, columns, tags = self._plan(request, rows, naming)
             except FeatureStoreError:
                 stale = self._views(request) - learned
                 if stale:
@@ -253,10 +261,10 @@ class OnlineClient:
         )
 
     def _plan(
-        self, request: ResolvedRequest, rows: Any, full: bool
+        self, request: ResolvedRequest, rows: Any, naming: _Naming
     ) -> tuple[ReadPlan, dict[str, list[Any]], list[RequestedKeys]]:
         columns, count = entity_columns(rows)
-        shape = (request, full, count > 0, *columns)
+        shape = (request, naming, count > 0, *columns)
         plans = self._plans
         plan = plans.get(shape)
         if plan is None:
@@ -267,7 +275,8 @@ class OnlineClient:
                 request.members,
                 # Without entity rows, no column can be missing.
                 list(columns) if columns or count else None,
-                full_feature_names=full,
+                full_feature_names=naming[0],
+                feature_timestamps=naming[1],
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

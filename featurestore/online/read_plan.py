@@ -96,6 +96,7 @@ class ViewPlan:
         prefix: The prefix of its Redis keys.
         keys: Its join keys.
         layout: The names of its join keys, in the order of the values in a Redis key.
+        timestamp: The name of the rows' event timestamps in the result; empty if not requested.
     """
 
     view: FeatureView
@@ -106,6 +107,7 @@ class ViewPlan:
     prefix: str
     keys: JoinKeys
     layout: tuple[str, ...]
+    timestamp: str = ""
     _readers: dict[Decoder, FeatureReader | None] = field(default_factory=dict, repr=False)
 
     def reader(self, decoder: Decoder) -> FeatureReader | None:

@@ -88,6 +88,7 @@ def plan_views(
     columns: Sequence[str] | None,
     *,
     full_feature_names: bool,
+    feature_timestamps: bool,
 ) -> ReadPlan:
     """Return the plan of a request, after checking it against the columns of the entity rows.
 
@@ -97,6 +98,7 @@ def plan_views(
         members: The requested features of each view.
         columns: The names of the entity rows' columns; None without entity rows.
         full_feature_names: Name the values `view__feature`.
+        feature_timestamps: Add `view__event_timestamp` for each view.
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
@@ -113,7 +115,8 @@ def plan_views(
         refuse_unpublished(view, member.features, published)
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
-        _claim(names, member.name, taken)
+        timestamp = f"{member.name}__event_timestamp" if feature_timestamps else ""
+        _claim((*names, timestamp) if timestamp else names, member.name, taken)
         wanted = tuple((feature, published.get(feature)) for feature in member.features)
         asked = _keys(view, schema, member, columns)
         plans.append(
@@ -127,6 +130,7 @@ def plan_views(
                 # One object for views that read equal keys, so that each request writes them once.
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
                 layout=tuple(key for key, _ in schema.keys),
+                timestamp=timestamp,
             )
         )
     return ReadPlan.of(plans)

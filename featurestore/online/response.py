@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ __all__ = ["OnlineResponse", "Status"]
 
 # `null` is a feature that was never published: all its values are missing, so NaN in a matrix.
 _NUMBER = re.compile(r"bool|u?int\d+|float\d+|decimal\(.*\)|null")
+
+_INSTANT = "timestamptz[us]"
+_PANDAS_INSTANT = "datetime64[us, UTC]"
 
 
 class Status(StrEnum):
@@ -56,6 +60,7 @@ class OnlineResponse:
         _mixed: The statuses of the features with a value that is not PRESENT.
         damaged_rows: The number of damaged rows, over all views.
         unchecked_rows: The number of rows that an older release wrote without a checksum, likewise.
+        _columns: The features and the event timestamps in order; empty unless requested.
     """
 
     entities: Mapping[str, list[Any]]
@@ -65,6 +70,16 @@ class OnlineResponse:
     _mixed: Mapping[str, list[Status]] = field(repr=False)
     damaged_rows: int = 0
     unchecked_rows: int = 0
+    _columns: Mapping[str, list[Any]] = field(repr=False, default_factory=dict)
+
+    @property
+    def event_timestamps(self) -> Mapping[str, list[datetime | None]]:
+        """The requested event timestamps in UTC, by `view__event_timestamp`.
+
+        The value is None where a row is missing or expired. An event before the year 1 becomes its
+        first instant.
+        """
+        return {name: values for name, values in self._columns.items() if name not in self.values}
 
     @cached_property
     def statuses(self) -> Mapping[str, list[Status]]:
@@ -77,10 +92,12 @@ class OnlineResponse:
     def to_dict(self, *, include_statuses: bool = False) -> dict[str, list[Any]]:
         """Return one list per column: the entity rows' columns, then the features.
 
+        Requested event timestamps follow the features of their view, as in a training set.
+
         Args:
             include_statuses: Add `<feature>__status` for each feature.
         """
-        columns = {**self.entities, **self.values}
+        columns = {**self.entities, **(self._columns or self.values)}
         if include_statuses:
             statuses = {f"{name}__status": list(found) for name, found in self.statuses.items()}
             for name in statuses.keys() & columns.keys():
@@ -100,11 +117,12 @@ class OnlineResponse:
         import pyarrow as pa
 
         arrays = [entity_array(name, values) for name, values in self.entities.items()]
+        results = self._columns or self.values
         arrays += [
-            feature_array(values, to_arrow_type(self.types[name]))
-            for name, values in self.values.items()
+            feature_array(values, to_arrow_type(self.types.get(name, _INSTANT)))
+            for name, values in results.items()
         ]
-        return pa.table(arrays, names=[*self.entities, *self.values])
+        return pa.table(arrays, names=[*self.entities, *results])
 
     def to_df(self) -> pd.DataFrame:
         """Return a pandas frame; the features are objects, so their values keep their types.
@@ -117,7 +135,10 @@ class OnlineResponse:
         except ImportError:
             raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
         columns = {name: pd.Series(values) for name, values in self.entities.items()}
-        columns |= {name: pd.Series(values, dtype=object) for name, values in self.values.items()}
+        columns |= {
+            name: pd.Series(values, dtype=object if name in self.values else _PANDAS_INSTANT)
+            for name, values in (self._columns or self.values).items()
+        }
         return pd.DataFrame(columns)
 
     @property

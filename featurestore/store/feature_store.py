@@ -242,6 +242,7 @@ class FeatureStore:
         *,
         feature_service: str | None = None,
         full_feature_names: bool = False,
+        feature_timestamps: bool = False,
     ) -> OnlineResponse:
         """Read the newest values of entities from the online store, in one round trip.
 
@@ -250,11 +251,15 @@ class FeatureStore:
             entity_rows: One mapping of join keys per entity, or one list of values per join key.
             feature_service: The name of a service, instead of `features`.
             full_feature_names: Name the columns `view__feature` instead of `feature`.
+            feature_timestamps: Add `view__event_timestamp`, the time of the row each value is from,
+                in UTC.
 
         Returns:
             One row per entity row, in order, with a status for each value.
         """
-        return self._online.get(features, entity_rows, feature_service, full_feature_names)
+        return self._online.get(
+            features, entity_rows, feature_service, full_feature_names, feature_timestamps
+        )
 
     async def get_online_features_async(
         self,
@@ -263,10 +268,11 @@ class FeatureStore:
         *,
         feature_service: str | None = None,
         full_feature_names: bool = False,
+        feature_timestamps: bool = False,
     ) -> OnlineResponse:
         """Read as `get_online_features` does, without blocking the event loop."""
         return await self._online.get_async(
-            features, entity_rows, feature_service, full_feature_names
+            features, entity_rows, feature_service, full_feature_names, feature_timestamps
         )
 
     def online_key_types(

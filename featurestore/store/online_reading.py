@@ -43,10 +43,16 @@ class OnlineReading:
         entity_rows: EntityRows,
         feature_service: str | None,
         full_feature_names: bool,
+        feature_timestamps: bool,
     ) -> OnlineResponse:
         """Read the newest values."""
         request = self.client.resolve(features, feature_service)
-        return self.client.get(request, entity_rows, full_feature_names=full_feature_names)
+        return self.client.get(
+            request,
+            entity_rows,
+            full_feature_names=full_feature_names,
+            feature_timestamps=feature_timestamps,
+        )
 
     async def get_async(
         self,
@@ -54,11 +60,15 @@ class OnlineReading:
         entity_rows: EntityRows,
         feature_service: str | None,
         full_feature_names: bool,
+        feature_timestamps: bool,
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
         request = self.client.resolve(features, feature_service)
         return await self.client.get_async(
-            request, entity_rows, full_feature_names=full_feature_names
+            request,
+            entity_rows,
+            full_feature_names=full_feature_names,
+            feature_timestamps=feature_timestamps,
         )
 
     def key_types(
