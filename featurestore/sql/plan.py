@@ -327,7 +327,7 @@ def _check_created(joins: Sequence[ViewJoin]) -> None:
 def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bool) -> None:
     # Most warehouses ignore case in names, so names that differ only in case collide.
     owners: dict[str, str] = {name.lower(): "the entity frame" for name in spine.own}
-    for name in sorted(RESERVED_NAMES):
+    for name in sorted(RESERVED_NAMES | spine.casts.keys()):
         if name in owners:
             raise NameCollision(
                 f"The entity frame has a column '{name}', which the statement uses itself.",

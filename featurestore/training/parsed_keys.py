@@ -46,6 +46,11 @@ def with_parsed_keys(
                 columns[parsed_name(name, key_type)] = parsed
     table = frame.table
     for name, column in columns.items():
+        if name in table.column_names:
+            raise EntityFrameError(
+                f"The entity frame has a column '{name}', a name that the statement uses itself.",
+                remedy="Rename the column.",
+            )
         table = table.append_column(name, column)
     return replace(frame, table=table, parsed=tuple(columns))
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from featurestore.errors import EntityFrameError
+from featurestore.errors import EntityFrameError, PlanError
 from featurestore.online.keys import entity_key, row_prefix
 from tests.support.sync_project import NOW, SyncProject, View, day, rows_in_redis
 
@@ -218,6 +218,18 @@ def test_uuids_as_text_in_sql_and_files(tmp_path, redis_server, spelled):
     for rows in (file, query):
         found = store.get_historical_features(rows, ["v:x"]).to_arrow().to_pylist()
         assert [(spelled, 1.0)] == [(row["id"], row["x"]) for row in found]
+
+
+@pytest.mark.parametrize("as_query", [True, False])
+def test_the_name_of_a_parsed_key_is_refused(tmp_path, redis_server, as_query):
+    """The statement needs that name for the key's values in their type."""
+    view = View("v", {"id": "UUID"}, {"x": "DOUBLE"})
+    store = SyncProject(tmp_path, view).store(redis_server)
+    rows = pa.table({"id": [TEXT], "_uuid_id": [1], "event_timestamp": [NOW]})
+    query = f"SELECT '{TEXT}' AS id, 1 AS _uuid_id, TIMESTAMP '2024-03-01' AS event_timestamp"
+
+    with pytest.raises(PlanError, match="has a column '_uuid_id'"):
+        store.get_historical_features(query if as_query else rows, ["v:x"])
 
 
 def test_a_card_of_text_keys_can_be_checked(tmp_path, redis_server):
