@@ -168,7 +168,7 @@ def _texts(name: str, column: ArrowColumn, kind: str, write: Callable[[Any], str
     import pyarrow.compute as pc
 
     # Integers, and text without characters to encode, need no Python object per value.
-    if kind.startswith(("int", "uint")):
+    if kind.startswith(("int", "uint")) or kind.endswith(",0)"):
         return column.cast(pa.large_string()).view(pa.large_binary())
     if kind in ("string", "uuid"):
         plain = column.cast(pa.large_string())

@@ -36,6 +36,7 @@ VALUES = {
     "string": TEXT,
     "bool": st.booleans(),
     "decimal(38,10)": st.integers(1 - 10**38, 10**38 - 1).map(lambda n: Decimal(f"{n}E-10")),
+    "decimal(38,0)": st.integers(1 - 10**38, 10**38 - 1).map(Decimal),
     "decimal(5,0)": st.integers(-99_999, 99_999).map(Decimal),
     "date": st.dates(),
     "timestamp[us]": st.datetimes(),
