@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def _cached_problems(
 ) -> list[Problem]:
     # Without `ignore`, which hides findings and does not change them.
     definition = repr(replace(view, ignore={}))
-    key = checksum(LINT_VERSION, index.dialect, definition, *index.finding_inputs(view))
+    versions = (LINT_VERSION, version("sqlglot"), index.dialect)
+    key = checksum(*versions, definition, *index.finding_inputs(view, project))
     found = _from_cache(cache.get(key))
     if found is None:
         found = list(_problems(view, index, project))

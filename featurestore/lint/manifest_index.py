@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from sqlglot import exp
 
 from featurestore.errors import NotCompiled
 from featurestore.lint.block_reader import read_blocks
 from featurestore.lint.linted_view import TableFacts
+from featurestore.lint.source_lines import lines_before
 from featurestore.lint.unique_columns import unique_sets
 from featurestore.project.manifest import MODEL_TYPES, Manifest
 from featurestore.project.nodes import CompiledNode, DataTest, Source
@@ -61,19 +64,33 @@ class ManifestIndex:
                 self._trees[node.unique_id] = None
         return self._trees[node.unique_id]
 
-    def finding_inputs(self, view: FeatureView) -> list[str]:
-        """Return everything, besides the view's definition, that its findings depend on."""
+    def finding_inputs(self, view: FeatureView, project: Path) -> list[str]:
+        """Return everything, besides the view's definition, that its findings depend on.
+
+        Args:
+            view: The feature view.
+            project: The dbt project's folder, for the lines of its files.
+        """
         node = self.node(view.unique_id)
-        # raw_code gives the findings their lines; FS003 depends on the materialization.
-        parts = [node.compiled_code or "", node.raw_code, str(node.config.materialized)]
-        parts += _declaration(node)
-        for table in self._ancestors(node):
-            parts += _declaration(table)
-            if isinstance(table, CompiledNode):
-                parts += [table.compiled_code or "", table.raw_code]
-            parts.append(repr(sorted(map(sorted, self._unique_sets(table)))))
+        parts = [self._table_inputs(table, project) for table in (node, *self._ancestors(node))]
         parts += [repr(service) for service in self.services(view)]
         return [*parts, repr(sorted(map(sorted, self.grains(view))))]
+
+    def _table_inputs(self, table: _Table, project: Path) -> str:
+        parts: list[Any] = [
+            # A model that is a feature view is linted by itself, not as a model behind another.
+            *(table.unique_id, table.unique_id in self._views, table.relation_name),
+            [(column.name, column.data_type) for column in table.columns.values()],
+            sorted(map(sorted, self._unique_sets(table))),
+        ]
+        if isinstance(table, CompiledNode):
+            parts += [table.compiled_code, table.config.materialized, table.depends_on.nodes]
+            # These give the findings their files and lines.
+            parts += [table.package_name, table.original_file_path, table.raw_code]
+            # Columns that dbt adds, and the start of a validity, are findings of their own.
+            parts += [_added_by_dbt(table), sorted(starts_of_source(table))]
+            parts.append(lines_before(project / table.original_file_path, table.raw_code))
+        return repr(parts)
 
     def tables(self, node: CompiledNode) -> dict[str, TableFacts]:
         """Return the facts of each table that a model reads, by its name in lower case."""
@@ -191,12 +208,3 @@ def _table_name(relation: str | None) -> str:
 
 def _added_by_dbt(table: _Table) -> SnapshotColumns | None:
     return snapshot_columns(table) if isinstance(table, CompiledNode) else None
-
-
-def _declaration(table: _Table) -> list[str]:
-    starts = starts_of_source(table) if isinstance(table, CompiledNode) else ()
-    return [
-        table.relation_name or "",
-        f"{_added_by_dbt(table)} {sorted(starts)}",
-        *(f"{column.name} {column.data_type}" for column in table.columns.values()),
-    ]

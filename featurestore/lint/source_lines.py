@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from featurestore.project.nodes import CompiledNode
 
-__all__ = ["compiled_line", "file_line", "place", "snippet"]
+__all__ = ["compiled_line", "file_line", "lines_before", "place", "snippet"]
 
 _LONGEST = 100
 _LEAST_FIXED = 4
@@ -38,7 +38,7 @@ def place(node: CompiledNode, where: exp.Expr, project: Path) -> tuple[str, int]
     if not node.raw_code:
         return f"target/compiled/{node.package_name}/{node.original_file_path}", line
     found = file_line(node.raw_code, node.compiled_code or "", line)
-    return node.original_file_path, found + _skipped(
+    return node.original_file_path, found + lines_before(
         project / node.original_file_path, node.raw_code
     )
 
@@ -114,7 +114,7 @@ def _pattern(line: str) -> re.Pattern[str] | None:
     return re.compile(".*".join(map(re.escape, fixed)))
 
 
-def _skipped(path: Path, raw: str) -> int:
+def lines_before(path: Path, raw: str) -> int:
     """Return the number of lines of a file before its text in the manifest: dbt strips the head."""
     try:
         text = path.read_text(encoding="utf-8")

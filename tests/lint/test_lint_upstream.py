@@ -139,3 +139,62 @@ def test_the_present_state_of_a_snapshot_is_none_of_the_past(lint, condition, ex
     view = _view(sql, "flights", ids=[f"snapshot.{PROJECT}.planes"])
 
     assert expected == [code for code, *_ in lint(view, snapshot)]
+
+
+AHEAD = """select tailnum, observed_at,
+  lead(delay) over (partition by tailnum order by observed_at) as delay
+from db.flights"""
+PASSED_ON = "select tailnum, observed_at, delay from db.flow"
+
+
+def _flow(sql=AHEAD, **own):
+    return _table("flow", sql, "flights", **own)
+
+
+def _as_a_view(**own):
+    """Return the model behind as a feature view, which is linted by itself."""
+    node = {**_flow(**own), "resource_type": "model"}
+    declared = model("flow")
+    return {**node, "config": declared["config"], "columns": declared["columns"]}
+
+
+CHANGES = {
+    "it is no feature view any more": (_as_a_view(), _flow()),
+    "it becomes a feature view": (_flow(), _as_a_view()),
+    "its file moves": (_flow(), _flow(original_file_path="models/marts/flow.sql")),
+    "its package is another": (
+        _flow(raw_code=""),
+        _flow(raw_code="", package_name="another"),
+    ),
+    "its own text is another": (_flow(), _flow(raw_code=f"-- a comment\n{AHEAD}")),
+    "its SQL is another": (_flow(), _flow(AHEAD.replace("lead", "lag"))),
+    "it is a view on another table": (_flow(), _flow(relation_name='"db"."stream"')),
+    "it reads nothing that dbt knows": (_flow(), _flow(depends_on={"nodes": []})),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_kept_results_are_those_of_a_fresh_lint(tmp_path, change):
+    """Whatever changes about a model behind, the cache hides nothing and keeps nothing too long."""
+    before, after = CHANGES[change]
+    view = _view(PASSED_ON, "flow")
+    lint = {"kept": [], "fresh": []}
+    for folder, steps in (("kept", [before, after]), ("fresh", [after])):
+        for step in steps:
+            store = tiny_project(tmp_path / folder, [view, step, FLIGHTS, grain_test()])
+            lint[folder] = [(p.code, p.path, p.line, p.resource) for p in store.lint().problems]
+
+    assert lint["fresh"] == lint["kept"]
+
+
+def test_a_line_moves_with_the_head_of_the_file(tmp_path):
+    """The manifest does not tell of empty lines at the head of a file: dbt leaves them out."""
+    path = tmp_path / "models" / "flow.sql"
+    path.parent.mkdir()
+    lines = []
+    for head in ("", "\n\n\n"):
+        path.write_text(head + AHEAD, encoding="utf-8")
+        store = tiny_project(tmp_path, [_view(PASSED_ON, "flow"), _flow(), FLIGHTS, grain_test()])
+        lines.append([p.line for p in store.lint().problems if p.code == "FS001"])
+
+    assert [[2], [5]] == lines
