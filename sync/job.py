@@ -102,8 +102,8 @@ def run_sync(
         views: The views to publish; by default every view that is `online`, and then views that
             were published and are no longer declared are removed too.
         full: Publish every row, not only the changes.
-        since: Compare only the entities with an event since then. Earlier changes and deletions
-            are left to a run without it.
+        since: Compare only the entities with an event since then, or since the last run if that is
+            earlier. Other changes and deletions are left to a run without it.
         now: The moment whose newest rows are published; by default the clock's.
         take_over: Replace all that another identity published; then all views must be published.
         progress: Called with each progress event.

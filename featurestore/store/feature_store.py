@@ -305,8 +305,8 @@ class FeatureStore:
             full: Publish all rows, and drop each row that the warehouse no longer has, instead of
                 publishing only changes.
             since: Look for changes only at entities with an event since this moment, or within this
-                age. That is cheaper on a long history; older changes and deletions wait for the
-                next run without it.
+                age, or since the last sync if that was earlier. That is cheaper on a long history;
+                older changes and deletions wait for the next run without it.
             dry_run: Write nothing; report what a sync would do, and the memory it would take.
             progress: Called after each step of the work.
             allow_pii: The features declared `pii: true` to publish: references, or True for all.
