@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from featurestore.impact.changes import Change, Effect
 from featurestore.impact.state import ProjectState
 from featurestore.lineage.display_names import label_of
 from featurestore.lineage.graph import ColumnId
-from featurestore.registry.definitions import Entity, Feature, FeatureService, FeatureView
+from featurestore.registry.definitions import (
+    Column,
+    Entity,
+    Feature,
+    FeatureService,
+    FeatureView,
+)
 from featurestore.values.durations import format_duration
 
 __all__ = ["ViewComparison"]
@@ -82,6 +88,9 @@ class ViewComparison:
             elif name in before and _retyped(before[name], feature):
                 types = {"before": _type(before[name]), "after": _type(feature)}
                 yield self._of(new, name, "feature retyped", **types)
+            if name in before and before[name].pii != feature.pii:
+                kind = "now personal data" if feature.pii else "no longer personal data"
+                yield self._of(new, name, kind)
 
     def _renamed(
         self, old: FeatureView, new: FeatureView, gone: Iterable[str], there: Iterable[str]
@@ -173,19 +182,29 @@ def _with_remedy(change: Change, view: FeatureView) -> Change:
 
 
 def _settings(old: FeatureView, new: FeatureView) -> Iterator[tuple[str, str, str]]:
+    """Yield each kind of change with the old and the new value, equal or not."""
     yield "entities changed", _entities(old.entities), _entities(new.entities)
-    yield "event timestamp changed", old.event_timestamp.name, new.event_timestamp.name
-    created = [view.created_timestamp.name if view.created_timestamp else "" for view in (old, new)]
-    yield "created timestamp changed", created[0], created[1]
-    yield "valid_until changed", _valid_until(old), _valid_until(new)
-    yield "ttl changed", _ttl(old), _ttl(new)
-    delays = [format_duration(view.available_after) for view in (old, new)]
-    yield "available_after changed", delays[0], delays[1]
-    types = {key.name: key.data_type for key in old.join_keys}
+    yield from _timestamp("event timestamp", old.event_timestamp, new.event_timestamp)
+    yield from _timestamp("created timestamp", old.created_timestamp, new.created_timestamp)
+    yield "valid_until retyped", *_types(old.valid_until, new.valid_until)
+    for kind, text in _TEXTS.items():
+        yield kind, text(old), text(new)
+    known = {key.name: key for key in old.join_keys}
     for key in new.join_keys:
-        before = types.get(key.name)
-        if before and key.data_type and before != key.data_type:
-            yield "key retyped", f"{key.name} {before}", f"{key.name} {key.data_type}"
+        yield "key retyped", *_types(known.get(key.name), key, named=True)
+
+
+def _timestamp(kind: str, old: Column | None, new: Column | None) -> Iterator[tuple[str, str, str]]:
+    yield f"{kind} changed", old.name if old else "", new.name if new else ""
+    yield f"{kind} retyped", *_types(old, new)
+
+
+def _types(old: Column | None, new: Column | None, *, named: bool = False) -> tuple[str, str]:
+    """Return the types of a column; two empty texts if one is unknown."""
+    if not (old and new and old.data_type and new.data_type):
+        return "", ""
+    before, after = str(old.data_type), str(new.data_type)
+    return (f"{new.name} {before}", f"{new.name} {after}") if named else (before, after)
 
 
 def _entities(entities: Iterable[Entity]) -> str:
@@ -210,8 +229,33 @@ def _valid_until(view: FeatureView) -> str:
     return ", ".join(f"{label}{value}" for label, value in parts.items() if value)
 
 
-def _ttl(view: FeatureView) -> str:
-    return "none" if view.ttl is None else format_duration(view.ttl)
+def _duration(duration: timedelta | None) -> str:
+    return "none" if duration is None else format_duration(duration)
+
+
+def _freshness(view: FeatureView) -> str:
+    ages = view.freshness
+    return f"warn {_duration(ages.warn_after)}, error {_duration(ages.error_after)}"
+
+
+def _max_deletes(view: FeatureView) -> str:
+    return "the project's limit" if view.max_deletes is None else f"{view.max_deletes * 100:g}%"
+
+
+def _access(view: FeatureView) -> str:
+    """Return who may use a view: only a private one is refused to other groups."""
+    return f"private to {view.group}" if view.access == "private" else "open"
+
+
+_TEXTS: dict[str, Callable[[FeatureView], str]] = {
+    "ttl changed": lambda view: _duration(view.ttl),
+    "available_after changed": lambda view: format_duration(view.available_after),
+    "valid_until changed": _valid_until,
+    "max_deletes changed": _max_deletes,
+    "freshness changed": _freshness,
+    "access changed": _access,
+}
+"""What a setting says, by the kind of its change."""
 
 
 def _by_name(features: Iterable[Feature]) -> dict[str, Feature]:

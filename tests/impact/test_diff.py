@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -13,8 +14,19 @@ from featurestore.errors import ManifestNotFound
 from featurestore.impact.changes import EFFECTS, Effect
 from featurestore.impact.compare import compare
 from featurestore.impact.markdown import as_markdown
+from featurestore.impact.service_changes import service_changes
 from featurestore.impact.state import ProjectState, comparison_remark, load_state
 from featurestore.registry.build_registry import build_registry
+from featurestore.registry.definitions import (
+    Column,
+    Entity,
+    Feature,
+    FeatureService,
+    FeatureView,
+    Freshness,
+    ServiceMember,
+)
+from featurestore.values.type_spellings import parse_type
 from tests.lineage.test_lineage import (
     FEATURES,
     FLIGHTS,
@@ -26,7 +38,7 @@ from tests.lineage.test_lineage import (
     view,
     write,
 )
-from tests.support.builders import service
+from tests.support.builders import column, service
 
 pytestmark = pytest.mark.whole
 
@@ -151,6 +163,15 @@ DECLARED = {
     "entities changed": ({"entities": {"aircraft": "tailnum"}}, Effect.BREAKING),
     "ttl changed": ({"ttl": "7 days"}, Effect.BEHAVIOUR),
     "available_after changed": ({"available_after": "1 hour"}, Effect.BEHAVIOUR),
+    "event timestamp retyped": (
+        {"columns": {**PLANES, "observed_at": "date"}},
+        Effect.BREAKING,
+    ),
+    "now personal data": (
+        {"columns": [column(name, of, pii=name == "delay" or None) for name, of in PLANES.items()]},
+        Effect.BREAKING,
+    ),
+    "max_deletes changed": ({"max_deletes": "10%"}, Effect.BEHAVIOUR),
     "no longer online": ({"online": False}, Effect.BREAKING),
     "service removed": ({"exposures": []}, Effect.BREAKING),
     "label changed": (
@@ -158,6 +179,129 @@ DECLARED = {
         Effect.BEHAVIOUR,
     ),
 }
+
+
+OTHER_TYPE = parse_type("date")
+CHANGED_FIELDS = {
+    FeatureView: {
+        "entities": (Entity("plane", (Column("tail"),)),),
+        "features": (Feature("other"),),
+        "event_timestamp": Column("other"),
+        "created_timestamp": Column("other"),
+        "valid_until": Column("other"),
+        "no_end": "date '9999-12-31'",
+        "is_deleted": Column("gone"),
+        "available_after": timedelta(hours=1),
+        "ttl": timedelta(days=1),
+        "online": False,
+        "freshness": Freshness(error_after=timedelta(days=1)),
+        "max_deletes": 0.1,
+        "access": "private",
+    },
+    Feature: {"name": "other", "data_type": OTHER_TYPE, "pii": True},
+    Column: {"name": "other", "data_type": OTHER_TYPE},
+    Freshness: {"warn_after": timedelta(days=1), "error_after": timedelta(days=1)},
+    Entity: {"name": "other", "join_keys": (Column("other"),)},
+    FeatureService: {"members": (), "label": "labels.late"},
+    ServiceMember: {
+        "view": "other",
+        "features": ("other",),
+        "alias": "other",
+        "entities": {"plane": ("other",)},
+    },
+}
+"""Another value for each field whose change `diff` reports."""
+
+NOT_COMPARED = {
+    FeatureView: {
+        *("name", "unique_id", "version"),  # they say which view it is
+        *("relation", "path"),  # they differ between environments
+        *("description", "owner", "tags"),  # words
+        "group",  # compared where the access is private
+        "ties",  # derived for one caller
+        "ignore",  # of the lint
+    },
+    Feature: {"description", "tags"},
+    FeatureService: {
+        *("name", "unique_id", "path", "description", "owner", "tags"),
+        "group",  # `validate` says whether it may use a private view
+    },
+}
+
+
+@pytest.mark.parametrize("definition", CHANGED_FIELDS, ids=lambda of: of.__name__)
+def test_every_field_is_compared_or_left_out_on_purpose(definition):
+    """A new field of a definition belongs into one of the two tables."""
+    compared, left = CHANGED_FIELDS[definition], NOT_COMPARED.get(definition, set())
+
+    assert {field.name for field in fields(definition)} == set(compared) | left
+    assert set() == set(compared) & left
+
+
+def _with(part, name, value):
+    """Return a function that changes one field of a part of a view."""
+
+    def change(view):
+        if part is FeatureView:
+            return [replace(view, **{name: value})]
+        if part is Feature:
+            return [
+                replace(view, features=tuple(replace(f, **{name: value}) for f in view.features))
+            ]
+        if part is Freshness:
+            return [replace(view, freshness=replace(view.freshness, **{name: value}))]
+        if part is Entity:
+            return [
+                replace(view, entities=tuple(replace(e, **{name: value}) for e in view.entities))
+            ]
+        keyed = Entity("plane", tuple(replace(key, **{name: value}) for key in view.join_keys))
+        return [
+            replace(view, event_timestamp=replace(view.event_timestamp, **{name: value})),
+            replace(view, created_timestamp=replace(view.created_timestamp, **{name: value})),
+            replace(view, entities=(keyed,)),
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        (part, name)
+        for part, values in CHANGED_FIELDS.items()
+        for name in values
+        if part not in (FeatureService, ServiceMember)
+    ],
+)
+def test_a_change_of_any_field_of_a_view_is_reported(tmp_path, part, name):
+    """Whichever field changes, `diff` does not say that nothing has."""
+    written = Column("written_at", parse_type("timestamp"))
+    known = state(tmp_path / "a")
+    before = replace(known.registry.view("plane_features"), created_timestamp=written)
+
+    for after in _with(part, name, CHANGED_FIELDS[part][name])(before):
+        old, new = (
+            replace(known, registry=replace(known.registry, feature_views={before.name: one}))
+            for one in (before, after)
+        )
+        assert compare(old, new, NOW), after
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, name) for part in (FeatureService, ServiceMember) for name in CHANGED_FIELDS[part]],
+)
+def test_a_change_of_any_field_of_a_service_is_reported(tmp_path, part, name):
+    """Its members, and what each takes, are compared."""
+    service_before = state(tmp_path / "a").registry.feature_services["delays"]
+    value = CHANGED_FIELDS[part][name]
+    if part is FeatureService:
+        after = replace(service_before, **{name: value})
+    else:
+        members = tuple(replace(one, **{name: value}) for one in service_before.members)
+        after = replace(service_before, members=members)
+
+    assert list(service_changes({"delays": service_before}, {"delays": after}))
 
 
 @pytest.mark.parametrize("kind", DECLARED)
