@@ -133,8 +133,8 @@ def test_a_second_sync_writes_no_row(syncs):
     reports = syncs()
     assert [0] * 4 == [report.changed + report.written for report in reports.values()]
     assert not any(report.full for report in reports.values())
-    # The lock is taken with SET and given back with EVAL, which calls DEL. Each view's new moment is
-    # one HSET, by a script that checks the lock.
+    # The lock is taken with SET and given back with EVAL, which calls DEL. A script that checks the
+    # lock writes each view's new moment with one HSET.
     grown = {name: count - before.get(name, 0) for name, count in syncs.calls().items()}
     assert {"set": 1, "eval": 5, "del": 1, "hset": 4} == {name: n for name, n in grown.items() if n}
 
