@@ -164,14 +164,22 @@ def _aggregates(feature: Feature, dialect: str) -> Iterator[tuple[str, str]]:
     if feature.pii:
         return
     if family in _RANGES:
-        yield "low", f"MIN({name})"
-        yield "high", f"MAX({name})"
+        ordered = _without_nan(name, dialect) if family == "float" else name
+        yield "low", f"MIN({ordered})"
+        yield "high", f"MAX({ordered})"
     if family == "boolean":
         yield "true", f"SUM(CASE WHEN {name} THEN 1 ELSE 0 END)"
     if family in _NUMBERS and not isinstance(record.quantiles, Missing):
         # Engines differ in the type of a quantile of integers and decimals.
         double = render(exp.cast(column(feature.name), "double"), dialect)
         yield "quantiles", record.quantiles(double, _POINTS)
+
+
+def _without_nan(name: str, dialect: str) -> str:
+    """Write NULL in place of NaN, which some engines take for the greatest number."""
+    nan = render(exp.cast(exp.Literal.string("NaN"), "double"), dialect)
+    # NaN equals itself on some engines and not on others, so both tests are needed.
+    return f"CASE WHEN {name} = {name} THEN NULLIF({name}, {nan}) END"
 
 
 def _sql(name: str, dialect: str) -> str:

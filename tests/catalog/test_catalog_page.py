@@ -18,7 +18,7 @@ from featurestore.catalog.read_statistics import measure_views
 from featurestore.catalog.statistics import Measured, measure_view, statistics_sql
 from featurestore.lineage.graph import LineageGraph, build_lineage
 from featurestore.registry.warehouse_types import with_types
-from tests.support.builders import Table, column, model, registry, service, tiny_project
+from tests.support.builders import COLUMNS, Table, column, model, registry, service, tiny_project
 from tests.support.chromium import after_scripts
 from tests.support.example_fixture import ROOT
 
@@ -333,6 +333,23 @@ def test_values_that_are_no_numbers_spoil_nothing(tmp_path):
         )
 
     assert 1 == pytest.approx(sum(found.features["delay"].bars), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["double", "float"])
+@pytest.mark.parametrize(
+    ("values", "ends"), [("'1', 'nan', '3', NULL", ("1", "3")), ("'nan', NULL", ("", ""))]
+)
+def test_nan_is_neither_the_least_nor_the_greatest_value(tmp_path, kind, values, ends):
+    """The range of a feature is one of numbers; NaN alone gives none."""
+    rows = f"unnest([{values}]::{kind}[]) AS delay"
+    sql = f"SELECT 'N1' AS tailnum, TIMESTAMP '2014-01-01' AS observed_at, {rows}"
+    columns = {**COLUMNS, "delay": kind}
+    store = tiny_project(tmp_path, [model(columns=columns)], {"plane_features": sql})
+    with store.warehouse() as warehouse:
+        found = measure_view(store.registry.view("plane_features"), warehouse)
+
+    delay = found.features["delay"]
+    assert ends == (delay.low, delay.high)
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake", "bigquery", "spark"])
