@@ -10,7 +10,7 @@ from sqlglot import exp, parse_one
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import grammar, render
 from featurestore.sql.expressions import as_name, column, relation
-from featurestore.sql.instants import floor, instant, minus
+from featurestore.sql.instants import as_bound_of, floor, instant, minus
 from featurestore.sql.plan import Output, TrainingPlan, ViewJoin, unused_names
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.validity import not_ended
@@ -80,7 +80,7 @@ def _expired(plan: TrainingPlan, join: ViewJoin, moment: str, end: str) -> exp.E
     conditions: list[exp.Expr] = []
     if join.view.ttl is not None:
         found = Column(moment, join.view.event_timestamp.data_type)
-        oldest = minus(now, join.view.ttl, plan.dialect)
+        oldest = as_bound_of(found, minus(now, join.view.ttl, plan.dialect), plan.dialect)
         conditions.append(instant(found, plan.dialect) < oldest)
     alive = not_ended(join.view, plan.dialect, None, now, named=end)
     # Without a match the end is NULL, and then the row counts as alive.

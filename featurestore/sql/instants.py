@@ -14,7 +14,17 @@ from featurestore.sql.expressions import column
 from featurestore.values.durations import format_duration
 from featurestore.values.types import Kind
 
-__all__ = ["as_type_of", "ceil", "floor", "instant", "instant_literal", "minus", "naive", "plus"]
+__all__ = [
+    "as_bound_of",
+    "as_type_of",
+    "ceil",
+    "floor",
+    "instant",
+    "instant_literal",
+    "minus",
+    "naive",
+    "plus",
+]
 
 
 def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
@@ -78,6 +88,18 @@ def naive(source: Column, dialect: str) -> exp.Expr:
     node = floor(source, dialect)
     bare = isinstance(node, exp.Column | exp.AtTimeZone)
     return dialect_record(dialect).clock.naive(node) if bare else node
+
+
+def as_bound_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:
+    """Return an instant in a form that can be compared with a column, in every year.
+
+    On DuckDB, a timestamp with nanoseconds ends in 2262: a later instant becomes its last one.
+    """
+    rounding = dialect_record(dialect).clock.nanoseconds
+    clamp = rounding.clamp if rounding else None
+    if clamp is None or source.data_type is None or not source.data_type.has_nanoseconds:
+        return node
+    return clamp(node)
 
 
 def as_type_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:

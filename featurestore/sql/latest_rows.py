@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlglot import exp
 
@@ -25,7 +26,7 @@ from featurestore.sql.expressions import (
     relation,
     with_ctes,
 )
-from featurestore.sql.instants import instant, instant_literal, minus
+from featurestore.sql.instants import as_bound_of, instant, instant_literal, minus
 from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import end_of, still_counts
 
@@ -151,17 +152,19 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
         *keys, exp.alias_(exp.Max(this=event), as_name(NEWEST_EVENT)), copy=False
     ).from_(relation(view.relation, dialect, "history"))
     at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
+    bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)
     query = query.where(
         *not_null([key.name for key in view.join_keys], "history"),
-        at <= minus(moment, view.available_after, dialect),
+        at <= bound(minus(moment, view.available_after, dialect)),
         copy=False,
     )
     if view.ttl is not None:
-        query = query.where(at.copy() >= minus(moment.copy(), view.ttl, dialect), copy=False)
+        oldest = bound(minus(moment.copy(), view.ttl, dialect))
+        query = query.where(at.copy() >= oldest, copy=False)
     # Either the newest event of an entity is in this period, or none is: the winner is the same.
     if some.since is not None:
         # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
-        known = minus(instant_literal(some.since, dialect), view.available_after, dialect)
+        known = bound(minus(instant_literal(some.since, dialect), view.available_after, dialect))
         query = query.where(at.copy() >= known, copy=False)
     if some.among:
         names = [key.name for key in view.join_keys]

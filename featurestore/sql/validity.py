@@ -15,7 +15,7 @@ from featurestore.errors import RegistryError
 from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import grammar
 from featurestore.sql.expressions import column
-from featurestore.sql.instants import instant, minus
+from featurestore.sql.instants import as_bound_of, instant, minus
 
 __all__ = ["end_of", "not_deleted", "not_ended", "still_counts"]
 
@@ -52,7 +52,7 @@ def not_ended(
     until = replace(view.valid_until, name=named or view.valid_until.name)
     # Shift the instant, not the end: a year of 9999 plus a delay would overflow.
     known = minus(now.copy(), view.available_after, dialect)
-    later = instant(until, dialect, table) > known
+    later = instant(until, dialect, table) > as_bound_of(until, known, dialect)
     return [exp.paren(exp.or_(*_endless(view, dialect, until, table), later, copy=False))]
 
 

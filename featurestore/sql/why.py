@@ -21,7 +21,15 @@ from featurestore.sql.expressions import (
     relation,
     with_ctes,
 )
-from featurestore.sql.instants import ceil, floor, instant, instant_literal, minus, plus
+from featurestore.sql.instants import (
+    as_bound_of,
+    ceil,
+    floor,
+    instant,
+    instant_literal,
+    minus,
+    plus,
+)
 from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import not_deleted, not_ended
 from featurestore.values.types import Kind
@@ -117,14 +125,11 @@ def _eligible(
     # Each condition is made true or false: NULL would be a third partition of the rank.
     conditions: list[exp.Expr] = [_known(event, view, dialect, moment)]
     if view.ttl is not None:
-        conditions.append(
-            exp.Coalesce(
-                this=event.copy() >= minus(moment.copy(), view.ttl, dialect),
-                expressions=[exp.false()],
-            )
-        )
+        oldest = as_bound_of(view.event_timestamp, minus(moment.copy(), view.ttl, dialect), dialect)
+        conditions.append(exp.Coalesce(this=event.copy() >= oldest, expressions=[exp.false()]))
     if as_known and view.created_timestamp is not None:
-        written = instant(view.created_timestamp, dialect, "history") <= moment.copy()
+        now = as_bound_of(view.created_timestamp, moment.copy(), dialect)
+        written = instant(view.created_timestamp, dialect, "history") <= now
         # As in the join, a row without a created timestamp counts as known.
         conditions.append(exp.Coalesce(this=written, expressions=[exp.true()]))
     return conditions
@@ -132,7 +137,8 @@ def _eligible(
 
 def _known(event: exp.Expr, view: FeatureView, dialect: str, moment: exp.Expr) -> exp.Expr:
     """Write the condition that a row was known by then; false without an event timestamp."""
-    by_then = event <= minus(moment.copy(), view.available_after, dialect)
+    latest = minus(moment.copy(), view.available_after, dialect)
+    by_then = event <= as_bound_of(view.event_timestamp, latest, dialect)
     return exp.Coalesce(this=by_then, expressions=[exp.false()])
 
 
@@ -208,9 +214,11 @@ def _reasons(
     reached = ceil(_naive_column("_event", view.event_timestamp), dialect)
     yield plus(reached, view.available_after, dialect) > moment, "not known yet"
     if view.ttl is not None:
-        yield event < minus(moment, view.ttl, dialect), "older than the ttl"
+        oldest = as_bound_of(view.event_timestamp, minus(moment, view.ttl, dialect), dialect)
+        yield event < oldest, "older than the ttl"
     if as_known and view.created_timestamp is not None:
-        yield column("_created") > moment, "written later"
+        now = as_bound_of(view.created_timestamp, moment, dialect)
+        yield column("_created") > now, "written later"
     # All rows that are left are eligible, so rank 1 is the newest.
     if view.is_deleted is not None:
         yield exp.and_(column("_rank").eq(1), column("_kept").not_()), DELETED

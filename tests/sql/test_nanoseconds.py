@@ -275,3 +275,37 @@ def test_the_session_of_a_caller_far_from_utc(store):
     frame = pd.DataFrame({"id": [1], "event_timestamp": pd.Series([stamp]).dt.as_unit("ns")})
 
     assert [10] == values(store, frame)
+
+
+@pytest.mark.parametrize("strategy", ["asof", "window"])
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])
+def test_an_instant_beyond_the_years_of_nanoseconds_is_only_a_late_one(tmp_path, strategy, kind):
+    """Nanoseconds end in 2262: a row in 3024 finds the newest event, and a ttl still ends it."""
+    rows = ", ".join(
+        f"({number}, '{at}'::{kind})"
+        for number, at in enumerate(
+            ("1600-01-01", "2024-01-05", "3024-01-01", "infinity", "-infinity")
+        )
+    )
+    query = f"SELECT 1 AS id, n, event_timestamp FROM (VALUES {rows}) t(n, event_timestamp)"
+    events = [("2024-01-01", 10), ("2024-01-02", 20)]
+    for folder, ttl, expected in (
+        ("a", None, [None, 20, 20, 20, None]),
+        ("b", "500 days", [None, 20, None, None, None]),
+        ("c", "200000 days", [None, 20, None, None, None]),
+        ("d", "365250 days", [None, 20, 20, None, None]),
+    ):
+        store = store_of(tmp_path / folder, "timestamp_ns", *events, ttl=ttl)
+        job = store.get_historical_features(query, ["f:v"], strategy=strategy)
+        # Python has no infinite datetime.
+        rows = job.to_arrow().select(["n", "v"]).to_pylist()
+        found = {row["n"]: row["v"] for row in rows}
+        (report,) = job.explain()
+
+        assert expected == [found[number] for number in range(5)]
+        assert sum(value is not None for value in expected) == report.matched
+        last = datetime(3024, 1, 1, tzinfo=UTC)
+        told = store.why("f:v", {"id": 1}, last).to_pylist()
+        assert [expected[2]] * (expected[2] is not None) == [
+            row["value"] for row in told if row["verdict"] == "chosen"
+        ]

@@ -70,7 +70,7 @@ DATAFUSION = Dialect(
         naive=_NAIVE,
         zoned=_zoned,
         shift=add_interval,
-        nanoseconds=Nanoseconds(_floor, _ceil, _zoned_with_all_digits),
+        nanoseconds=Nanoseconds(_floor, _ceil, zoned=_zoned_with_all_digits),
     ),
     series=_UNTRIED,
     numbered_from=Missing("DataFusion has no hint to compute a CTE only once", engine_cannot=True),

@@ -15,6 +15,8 @@ __all__ = ["DUCKDB"]
 
 _NAIVE = cast_to("timestamp")
 _MICROSECOND = exp.Literal.number(1000)
+_NANOSECONDS_HOLD = ("1677-09-21 00:12:43.145225", "2262-04-11 23:47:16.854775")
+"""The first and the last whole microsecond of a TIMESTAMP_NS."""
 
 
 def _floor(node: exp.Expr) -> exp.Expr:
@@ -31,6 +33,15 @@ def _ceil(node: exp.Expr) -> exp.Expr:
         expression=_MICROSECOND.copy(),
     )
     return _from_ticks(exp.Add(this=call("EPOCH_NS", node), expression=missing), node)
+
+
+def _clamp(node: exp.Expr) -> exp.Expr:
+    # Not LEAST and GREATEST, which ignore NULL and would move the infinities.
+    finite, case = call("ISFINITE", node.copy()), exp.Case()
+    first, last = (_NAIVE(exp.Literal.string(text)) for text in _NANOSECONDS_HOLD)
+    case = case.when(exp.and_(finite, node.copy() < first), first.copy(), copy=False)
+    case = case.when(exp.and_(finite.copy(), node.copy() > last), last.copy(), copy=False)
+    return case.else_(node.copy(), copy=False)
 
 
 def _beyond(node: exp.Expr) -> exp.Expr:
@@ -68,7 +79,7 @@ DUCKDB = Dialect(
         zoned=at_utc,
         to_zoned=at_utc,
         shift=add_interval,
-        nanoseconds=Nanoseconds(_floor, _ceil),
+        nanoseconds=Nanoseconds(_floor, _ceil, _clamp),
     ),
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.

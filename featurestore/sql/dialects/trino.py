@@ -63,7 +63,7 @@ TRINO = Dialect(
         zoned=_zoned,
         shift=_shift,
         finest=timedelta(milliseconds=1),
-        nanoseconds=Nanoseconds(_floor, _unrounded, _zoned_with_all_digits),
+        nanoseconds=Nanoseconds(_floor, _unrounded, zoned=_zoned_with_all_digits),
     ),
     sort_keys={Kind.JSON: _JSON_FORMAT, Kind.OTHER: _as_json},
     series=_UNTRIED,

@@ -19,7 +19,7 @@ from featurestore.sql.expressions import (
     ranked,
     relation,
 )
-from featurestore.sql.instants import instant, minus
+from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import picked
 from featurestore.sql.tie_order import winning_order
@@ -47,6 +47,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
     # Shift the bound, not the history, so that the statistics of the history's column apply.
     known_until = minus(column("_instant", "asked"), view.available_after, dialect)
+    known_until = as_bound_of(view.event_timestamp, known_until, dialect)
     event = instant(view.event_timestamp, dialect, "history")
     query = exp.select(
         *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
@@ -65,6 +66,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     # no row is lost.
     if view.ttl is not None:
         oldest = minus(column("_instant", "asked"), view.ttl, dialect)
+        oldest = as_bound_of(view.event_timestamp, oldest, dialect)
         query = query.where(instant(view.event_timestamp, dialect, "history") >= oldest, copy=False)
     query.add_comments([f"{join.name}: the newest instant known by then"])
     return f"{join.cte}_newest", query

@@ -14,7 +14,7 @@ from featurestore.sql.expressions import (
     ranked,
     relation,
 )
-from featurestore.sql.instants import instant, minus
+from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.common import picked
 from featurestore.sql.tie_order import winning_order
@@ -55,15 +55,18 @@ def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     now = column("_instant", "asked")
     event = instant(view.event_timestamp, dialect, "history")
     # Both bounds are inclusive, and shift the requested instant instead of the history's column.
+    latest = minus(now.copy(), view.available_after, dialect)
     conditions = [
         *equal_keys(join.keys, "asked", "history"),
-        event <= minus(now.copy(), view.available_after, dialect),
+        event <= as_bound_of(view.event_timestamp, latest, dialect),
     ]
     if view.ttl is not None:
-        conditions.append(event.copy() >= minus(now.copy(), view.ttl, dialect))
+        oldest = minus(now.copy(), view.ttl, dialect)
+        conditions.append(event.copy() >= as_bound_of(view.event_timestamp, oldest, dialect))
     if as_known and view.created_timestamp is not None:
         created = instant(view.created_timestamp, dialect, "history")
         unknown = column(view.created_timestamp.name, "history").is_(exp.null())
         # A row without a created timestamp counts as known: nothing tells that it came later.
-        conditions.append(exp.paren(exp.or_(created <= now.copy(), unknown)))
+        written = created <= as_bound_of(view.created_timestamp, now.copy(), dialect)
+        conditions.append(exp.paren(exp.or_(written, unknown)))
     return conditions
