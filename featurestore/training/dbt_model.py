@@ -6,7 +6,7 @@ As a model, the training set has lineage, tests and docs, and `dbt build` builds
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from featurestore.training.dbt_refs import DbtRefs, without_jinja
 from featurestore.training.entity_frame import EntityFrame
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.types import DataType, Kind
+from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["DbtModel", "dbt_model", "write_model"]
 
@@ -61,7 +62,7 @@ def dbt_model(
     name: str,
     strategy: str | None = None,
     *,
-    schema: Callable[[], str],
+    warehouse: Warehouse,
 ) -> DbtModel:
     """Return a training set as a dbt model.
 
@@ -71,7 +72,7 @@ def dbt_model(
         manifest: The project's manifest: a relation of one of its models becomes a `ref()`.
         name: The model's name.
         strategy: A shape of join to insist on.
-        schema: Asks the warehouse for the schema of a table's name without one.
+        warehouse: Knows which table a name without a schema means.
 
     Raises:
         EntityFrameError: The entity rows are a data frame, or read a table whose name fits two
@@ -82,7 +83,7 @@ def dbt_model(
             "A dbt model cannot read a data frame.",
             remedy="Give the entity rows as SQL, a table's name or 'ref:<model>'.",
         )
-    refs = DbtRefs(manifest, plan.dialect, schema)
+    refs = DbtRefs(manifest, plan.dialect, warehouse)
     joins = tuple(
         replace(join, view=replace(join.view, relation=refs.of(join.view.relation)))
         for join in plan.joins

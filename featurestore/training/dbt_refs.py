@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sqlglot import exp, parse_one
 
-from featurestore.errors import EntityFrameError
+from featurestore.errors import EntityFrameError, RelationNotBuilt, WarehouseError
 from featurestore.lineage.name_rules import NameRules
 from featurestore.project.manifest import Manifest
 from featurestore.project.nodes import Node
 from featurestore.sql.dialects import grammar
 from featurestore.training.entity_frame import EntityFrame
 from featurestore.training.query_tables import tables_of
+from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["DbtRefs", "without_jinja"]
 
 # The underscore behind the number keeps 1 from being found in 12.
 _PLACEHOLDER = re.compile(r"_featurestore_ref_(\d+)_")
 _JINJA = re.compile(r"\{[{%#]")
+_Known = tuple[tuple[str, ...], Node]
 _NOWHERE: tuple[tuple[str, None], ...] = (("db", None), ("catalog", None))
 
 
@@ -41,18 +43,18 @@ class DbtRefs:
     Args:
         manifest: The project's manifest.
         dialect: The dialect of the relations.
-        schema: Asks the warehouse for the schema of a table's name without one.
+        warehouse: Knows which table a name without a schema means.
     """
 
-    def __init__(self, manifest: Manifest, dialect: str, schema: Callable[[], str]) -> None:
+    def __init__(self, manifest: Manifest, dialect: str, warehouse: Warehouse) -> None:
         self._dialect = dialect
-        self._schema = schema
+        self._warehouse = warehouse
         self._names = NameRules(dialect)
         self._project = manifest.project
         self._models = [
             (self._names.relation(node.relation_name), node)
             for node in manifest.models()
-            if node.relation_name
+            if node.relation_name and self._names.relation(node.relation_name)
         ]
         self._taken: list[str] = []
 
@@ -118,10 +120,8 @@ class DbtRefs:
     def _model(self, path: tuple[str, ...]) -> Node | None:
         """Find the model of a relation, whose name may lack its database or schema."""
         found = [(known, node) for known, node in self._models if known[-len(path) :] == path]
-        if found and len(path) == 1:
-            # The name may as well mean another table: only a model of that schema is meant.
-            home = self._names.normalize(exp.to_identifier(self._schema(), quoted=True))
-            found = [(known, node) for known, node in found if known[-2:-1] in ((), (home,))]
+        if len(path) == 1 and any(len(known) > 1 for known, _ in found):
+            found = self._first_on_the_path(found)
         if len(found) > 1:
             raise EntityFrameError(
                 f"The name '{'.'.join(path)}' fits two models: {' and '.join(_listed(found))}.",
@@ -129,7 +129,29 @@ class DbtRefs:
             )
         return found[0][1] if found else None
 
+    def _first_on_the_path(self, found: list[_Known]) -> list[_Known]:
+        """Return the models that a name without a schema may mean: none if a table is nearer."""
+        query = exp.select(exp.CurrentSchema()).sql(grammar(self._dialect))
+        try:
+            schema = str(self._warehouse.stream(query).read_all().column(0)[0])
+        except WarehouseError:
+            # BigQuery has no such function, and its default dataset is the one that dbt builds in.
+            return found
+        home = exp.to_identifier(schema, quoted=True)
+        here = [model for model in found if model[0][-2:-1] == (self._names.normalize(home),)]
+        if here:
+            return here
+        # As NameRules writes it: quoted only if its capitals count.
+        name = found[0][0][-1]
+        own = exp.to_identifier(name.strip('"'), quoted=name.startswith('"') or None)
+        table = exp.Table(this=own, db=home)
+        try:
+            self._warehouse.columns(table.sql(grammar(self._dialect)))
+        except RelationNotBuilt:
+            return found
+        return []
 
-def _listed(found: list[tuple[tuple[str, ...], Node]]) -> Iterator[str]:
+
+def _listed(found: list[_Known]) -> Iterator[str]:
     for known, node in found[:2]:
         yield f"{node.unique_id} ({'.'.join(known)})"

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sqlglot import exp
-
 from featurestore.errors import PlanError
 from featurestore.project.manifest import load_manifest
 from featurestore.project.profile import Project
@@ -230,21 +228,12 @@ class TrainingJob:
             raise PlanError("A dbt model needs a dbt project, and this training set has none.")
         manifest = load_manifest(self._project.manifest_path)
         frame, target = self._request.entity_frame, self._project.folder / path
-        model = dbt_model(
-            self.plan,
-            frame,
-            manifest,
-            target.stem,
-            self._request.strategy,
-            schema=self._schema,
-        )
-        return write_model(model, target, overwrite=overwrite)
-
-    def _schema(self) -> str:
-        """Return the schema that a table's name without one means first."""
-        sql = render(exp.select(exp.CurrentSchema()), self.plan.dialect)
+        strategy = self._request.strategy
         with self._connect() as warehouse:
-            return str(warehouse.stream(sql).read_all().column(0)[0])
+            model = dbt_model(
+                self.plan, frame, manifest, target.stem, strategy, warehouse=warehouse
+            )
+        return write_model(model, target, overwrite=overwrite)
 
     def card(self) -> Card:
         """Build the training set and return its card; the rows are not kept."""

@@ -298,6 +298,15 @@ def test_a_table_goes_to_the_schema_that_dbt_builds_in(postgres, postgres_engine
     assert found == [{"schema": '"training sets"'}]
 
 
+def test_a_model_on_the_search_path_becomes_a_ref(postgres):
+    """A name without a schema is looked for where dbt builds, and then on the role's own path."""
+    job = postgres.get_historical_features(QUERY, "plane_features:delay")
+    job.to_dbt_model("models/t.sql")
+    sql = (postgres.project.folder / "models" / "t.sql").read_text()
+
+    assert 2 == sql.count("FROM {{ ref('labels') }} AS labels")
+
+
 def test_a_table_that_cannot_be_written_stays_as_it_was(postgres):
     """The new rows are in a transaction: one that fails leaves the old ones."""
     postgres.get_historical_features(QUERY, "plane_features:delay").to_table("kept")

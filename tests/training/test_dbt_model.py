@@ -179,6 +179,14 @@ def test_a_short_name_means_the_table_that_the_job_reads(tmp_path):
     assert 1 == len(built(tmp_path))
 
 
+def test_a_short_name_in_other_capitals_is_the_same_table(store, tmp_path):
+    """Capitals make no other table, and neither does a quoted spelling."""
+    rows = 'SELECT * FROM FLIGHTS UNION ALL SELECT * FROM "Flights"'
+    store.get_historical_features(rows, "plane_features:delay").to_dbt_model("models/t.sql")
+
+    assert 2 == (tmp_path / "models" / "t.sql").read_text().count("{{ ref('flights') }} AS ")
+
+
 def test_a_name_that_fits_two_models_is_refused(tmp_path):
     """Two models of one name in two databases: the query must say which one it reads."""
     here, there = in_schema("main", "flights"), in_schema("main", "other", of="attached")
