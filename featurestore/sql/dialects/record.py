@@ -40,8 +40,8 @@ class Nanoseconds:
     Attributes:
         floor: Rounds towards the past, before 1970 too.
         ceil: Rounds towards the future.
-        clamp: Moves an instant that such a timestamp cannot hold to the nearest one that it can, where
-            the engine would fail to compare the two; else None.
+        clamp: Moves an instant that such a timestamp cannot hold to the nearest one that it can;
+            None where the engine compares the two.
         zoned: Converts a timestamp with a zone as `Clock.zoned` does, with all its digits; None if
             `Clock.zoned` keeps them.
     """
