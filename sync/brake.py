@@ -2,8 +2,8 @@
 
 A table that a broken pipeline emptied looks like a table whose rows were deleted. So a sync that
 would delete more than a share of a view's rows stops before it writes, unless the caller allows it.
-Rows that leave because of time (the ttl) do not count. Neither do rows of a layout with other keys,
-which readers do not find anyway.
+Rows that leave because of time (the ttl, the end of their validity) do not count. Neither do rows
+of a layout with other keys, which readers do not find anyway.
 """
 
 from __future__ import annotations

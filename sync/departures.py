@@ -14,10 +14,10 @@ from featurestore.online.schema import Schema
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, minus, naive
 from sync.brake import FREE_ROWS, Departures
-from sync.orphans import compared_keys
+from sync.orphans import absent_keys, compared_keys
 from sync.redis.metadata import read_schemas
 from sync.survey import Survey
-from sync.warehouse.change_detection import OP, PREVIOUS_EVENT
+from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, same_entity
 from sync.warehouse.publication import Publication
 
 __all__ = ["departures_of_full", "refusal_of_changes"]
@@ -42,7 +42,9 @@ def refusal_of_changes(
         return ""
     published, _ = survey.ledger.summary(publication.view)
     condition = f"{OP} = 'delete' AND NOT coalesce({_expired(survey, publication)}, FALSE)"
-    query = f"SELECT count(*) AS n FROM {changes} WHERE {condition}"
+    if publication.view.valid_until is not None:
+        condition += f" AND NOT {_has_ended(survey, publication)}"
+    query = f"SELECT count(*) AS n FROM (SELECT * FROM {changes}) AS gone WHERE {condition}"
     untimely = survey.warehouse.stream(query).read_all().to_pylist()[0]["n"]
     return Departures(deleted, untimely, published - deleted).refused(limit)
 
@@ -57,6 +59,13 @@ def _expired(survey: Survey, publication: Publication) -> str:
     return render(naive(event, dialect) < oldest, dialect)
 
 
+def _has_ended(survey: Survey, publication: Publication) -> str:
+    """Write the condition that the newest row of an entity has ended in the warehouse."""
+    ended = survey.ended_entities(publication)
+    same = same_entity(publication, "gone", "ended") or "TRUE"
+    return f"EXISTS (SELECT 1 FROM {ended} AS ended WHERE {same})"
+
+
 def departures_of_full(survey: Survey, publication: Publication, newest: str) -> Departures:
     """Walk through a view's rows in Redis, and count those that a full sync would delete.
 
@@ -66,12 +75,18 @@ def departures_of_full(survey: Survey, publication: Publication, newest: str) ->
         newest: A table with the join keys of the view's newest rows.
     """
     readable = _readable_layouts(survey, publication)
+    ended = survey.ended_entities(publication) if publication.view.valid_until else ""
     deleted = untimely = staying = 0
     groups = compared_keys(survey.client, survey.warehouse, survey.project, publication, newest)
     for size, missing in groups:
         deleted += len(missing)
         staying += size - len(missing)
-        untimely += _count_untimely(survey, publication, missing, readable)
+        gone = (
+            absent_keys(survey.warehouse, survey.project, publication, ended, missing)
+            if ended and missing
+            else missing
+        )
+        untimely += _count_untimely(survey, publication, gone, readable)
     return Departures(deleted, untimely, staying)
 
 

@@ -19,7 +19,7 @@ from sync.warehouse.publication import Publication, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["compared_keys", "key_groups", "unknown_keys"]
+__all__ = ["absent_keys", "compared_keys", "key_groups", "unknown_keys"]
 
 _FOUND = "_featurestore_found"
 # Keys of these types that match need no decoding: Arrow can parse all of them at once.
@@ -60,15 +60,15 @@ def compared_keys(
 
     See `unknown_keys`, which takes the same arguments.
     """
-    prefix = row_prefix(project, publication.name)
     for keys in key_groups(row_keys(client, project, publication.name)):
-        yield len(keys), _missing(warehouse, publication, table, prefix, keys)
+        yield len(keys), absent_keys(warehouse, project, publication, table, keys)
 
 
-def _missing(
-    warehouse: Warehouse, publication: Publication, table: str, prefix: str, keys: list[bytes]
+def absent_keys(
+    warehouse: Warehouse, project: str, publication: Publication, table: str, keys: list[bytes]
 ) -> list[bytes]:
-    """Return the keys that the table does not have, and those that cannot be parsed."""
+    """Return the keys that a table does not have, and those that cannot be parsed."""
+    prefix = row_prefix(project, publication.name)
     found = _plain_columns(publication, prefix, keys)
     unreadable: list[bytes] = []
     if found is None:

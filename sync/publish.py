@@ -44,7 +44,7 @@ def publish_everything(run: SyncRun, publication: Publication, rows: int) -> int
         The number of rows written.
     """
     encoder = _encoder(run, publication)
-    expiry = expiry_shift(publication.view.ttl, run.now)
+    expiry = _expiry(run, publication)
     table = run.ledger.published(publication.name)
     with publishing(run.client, run.lease) as publisher:
         for batch in _batches(run, f"SELECT * FROM {table}"):
@@ -69,7 +69,7 @@ def publish_changes(
         The number of rows written, of rows deleted, and of rows that Redis refused.
     """
     encoder = _encoder(run, publication)
-    expiry = expiry_shift(publication.view.ttl, run.now)
+    expiry = _expiry(run, publication)
     rows = sum(counts.values())
     deletions, upserts = (
         f"SELECT * FROM {changes} WHERE {OP} = '{operation}'" for operation in ("delete", "upsert")
@@ -117,7 +117,7 @@ def _replace(
     The script for changes refuses a row whose event timestamp in Redis is newer. If damage made it
     newer, no later row would ever replace it.
     """
-    expiry, count = expiry_shift(publication.view.ttl, run.now), 0
+    expiry, count = _expiry(run, publication), 0
     for batch in _batches(run, rows):
         places, damaged = damaged_among(run.client, rows_of(encoder.keys(batch)))
         if places:
@@ -139,6 +139,11 @@ def _discard(run: SyncRun, publisher: Publisher, encoder: Encoder, rows: str) ->
             count += len(places)
     publisher.finish()
     return count
+
+
+def _expiry(run: SyncRun, publication: Publication) -> bytes:
+    view = publication.view
+    return expiry_shift(view.ttl, run.now, ends=view.valid_until is not None)
 
 
 def _encoder(run: SyncRun, publication: Publication) -> Encoder:

@@ -10,11 +10,13 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import as_name, not_null, relation
+from featurestore.sql.expressions import as_name, column, not_null, relation
 from featurestore.sql.instants import instant_literal, minus, naive
+from featurestore.sql.latest_rows import VALID_UNTIL
 from sync.survey import Survey
+from sync.warehouse.publication import Publication
 
-__all__ = ["PublishedCounts", "newest_event", "published_counts"]
+__all__ = ["PublishedCounts", "newest_event", "newest_valid_event", "published_counts"]
 
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 """Bounds of event timestamps. Only infinities lie beyond them, and Python cannot read those."""
@@ -28,11 +30,13 @@ class PublishedCounts:
         rows: The number of rows.
         newest: The newest event.
         oldest: The oldest event that is not past the view's ttl.
+        next_end: The next end of a row's validity.
     """
 
     rows: int
     newest: datetime | None
     oldest: datetime | None
+    next_end: datetime | None = None
 
 
 def newest_event(survey: Survey, view: FeatureView) -> datetime | None:
@@ -65,10 +69,23 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
         "newest": exp.Max(this=_between(at, _FIRST, end, dialect)),
         "oldest": exp.Min(this=_between(at, alive, end, dialect)),
     }
+    if view.valid_until is not None:
+        until = column(VALID_UNTIL)
+        columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey, query.from_(table))
-    return PublishedCounts(found["held"], _in_utc(found["newest"]), _in_utc(found["oldest"]))
+    moments = (found["newest"], found["oldest"], found.get("next_end"))
+    return PublishedCounts(found["held"], *map(_in_utc, moments))
+
+
+def newest_valid_event(survey: Survey, publication: Publication) -> datetime | None:
+    """Return the newest event of the rows that count now, expired rows excluded."""
+    dialect = survey.warehouse.dialect
+    at, end = naive(publication.view.event_timestamp, dialect), instant_literal(_LAST, dialect)
+    newest = exp.alias_(exp.Max(this=_between(at, _FIRST, end, dialect)), as_name("newest"))
+    table = relation(survey.newest_rows(publication), dialect)
+    return _in_utc(_only_row(survey, exp.select(newest, copy=False).from_(table))["newest"])
 
 
 def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:

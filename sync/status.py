@@ -10,7 +10,7 @@ from featurestore.errors import DefinitionProblems, RelationNotBuilt, Unsupporte
 from featurestore.registry.definitions import FeatureView, Freshness
 from sync.brake import DEFAULT_BRAKE
 from sync.redis.stored_rows import key_of, row_keys, sampled_memory
-from sync.row_counts import newest_event, published_counts
+from sync.row_counts import newest_event, newest_valid_event, published_counts
 from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.lock import lock_key
 from sync.safety.ownership import views_taken_over
@@ -144,14 +144,20 @@ def _with_rows(survey: Survey, publication: Publication, status: ViewStatus) -> 
     view, table = publication.view, survey.ledger.published(publication.name)
     counts = published_counts(survey, view)
     sampled = [key_of(survey.project, publication, row) for row in survey.sample(table)]
-    each = sampled_memory(survey.client, sampled, expiring=view.ttl is not None)
+    expiring = view.ttl is not None or counts.next_end is not None
+    each = sampled_memory(survey.client, sampled, expiring=expiring)
     expired = view.ttl is not None and status.age is not None and status.age > view.ttl
+    newest = status.newest_event
+    if view.validity_columns:
+        # The newest row may be one that has ended, or that records a deletion.
+        newest = newest_valid_event(survey, publication)
+    expiries = [counts.oldest + view.ttl if view.ttl and counts.oldest else None, counts.next_end]
     return replace(
         status,
         rows=counts.rows,
         memory=None if each is None else round(each * counts.rows),
-        newest_is_online=expired or counts.newest == status.newest_event,
-        next_expiry=counts.oldest + view.ttl if view.ttl and counts.oldest else None,
+        newest_is_online=expired or counts.newest == newest,
+        next_expiry=min(filter(None, expiries), default=None),
     )
 
 

@@ -26,6 +26,7 @@ MEMORY_SAMPLE_ROWS = 500
 """Rows from which the memory of all rows is estimated."""
 
 _NEWEST = "_featurestore_newest"
+_ENDED = "_featurestore_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,12 @@ class Survey:
     def newest_entities(self, publication: Publication) -> str:
         """Keep the join keys and the newest instant of each entity; return the table's name.
 
-        That is cheaper than `newest_rows`, which also decides ties.
+        That is cheaper than `newest_rows`, which also decides ties. Where rows have an end, the
+        ties decide whether the newest row has ended.
         """
         view = publication.view
+        if view.validity_columns:
+            return self.newest_rows(publication)
         keys = [quoted(key.name) for key in view.join_keys]
         columns = [*keys, f"{NEWEST_EVENT} AS {quoted(view.event_timestamp.name)}"]
         self.warehouse.execute(
@@ -79,6 +83,11 @@ class Survey:
             f"SELECT {', '.join(columns)} FROM (\n{publication.newest_instants}\n) AS newest"
         )
         return _NEWEST
+
+    def ended_entities(self, publication: Publication) -> str:
+        """Keep the entities whose newest row has ended; return the table's name."""
+        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_ENDED} AS\n{publication.ended}")
+        return _ENDED
 
     def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:
         """Return random rows of a table; a row with a date that Python lacks is left out."""

@@ -8,6 +8,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from featurestore.errors import OnlineStoreError
 from featurestore.governance.publishable import personal_names
 from featurestore.online.client import OnlineClient, ResolvedRequest
@@ -16,7 +18,9 @@ from featurestore.online.response import OnlineResponse, Status
 from featurestore.online.row_format import events_of, fingerprint_of
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
+from featurestore.sql.expressions import column
 from featurestore.sql.instants import instant_literal, minus, naive
+from featurestore.sql.latest_rows import VALID_UNTIL
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
 from sync.orphans import key_groups, unknown_keys
@@ -129,12 +133,16 @@ def _compare(
 
 
 def _expired_since(survey: Survey, publication: Publication, moment: datetime) -> str:
-    """Write the condition that a row is past its ttl by now, so that Redis may have dropped it."""
+    """Write the condition that a row has run out by now, so that Redis may have dropped it."""
     view, dialect = publication.view, survey.warehouse.dialect
-    if view.ttl is None:
-        return "FALSE"
-    oldest = minus(instant_literal(moment, dialect), view.ttl, dialect)
-    return render(naive(view.event_timestamp, dialect) < oldest, dialect)
+    now = instant_literal(moment, dialect)
+    conditions: list[exp.Expr] = []
+    if view.ttl is not None:
+        oldest = minus(now, view.ttl, dialect)
+        conditions.append(naive(view.event_timestamp, dialect) < oldest)
+    if view.valid_until is not None:
+        conditions.append(exp.Coalesce(this=column(VALID_UNTIL) <= now, expressions=[exp.false()]))
+    return render(exp.or_(*conditions) if conditions else exp.false(), dialect)
 
 
 def _slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

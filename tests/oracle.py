@@ -72,14 +72,22 @@ def training_set(
 
 
 def latest(view: History, now: datetime) -> list[Row]:
-    """Return the winning row of each entity at one moment, without the mark of deletions."""
+    """Return the winning row of each entity at one moment, as it is published.
+
+    It has no mark of deletions, and its end is the instant from which it does not count any more.
+    """
     keys = {tuple(row[name] for name in view.keys) for row in view.rows}
     found = [newest(view, key, in_utc(now)) for key in keys]
-    return [
-        {name: value for name, value in row.items() if name != view.deleted}
-        for row in found
-        if row is not None
-    ]
+    return [_published(view, row) for row in found if row is not None]
+
+
+def _published(view: History, row: Row) -> Row:
+    kept = {name: row[name] for name in row if name not in (view.until, view.deleted)}
+    if view.until is None:
+        return kept
+    end = in_utc(row[view.until])
+    known = None if end is None else (end + view.available_after).replace(tzinfo=None)
+    return {**kept, "_valid_until": known}
 
 
 def newest(

@@ -48,6 +48,7 @@ RESERVED_NAMES = frozenset(
         "_row",
         "_until",
         "_valid",
+        "_valid_until",
     }
 )
 """Column names that generated SQL uses itself, so keys and features must not have them."""

@@ -28,9 +28,16 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_bound_of, instant, instant_literal, minus
 from featurestore.sql.tie_order import winning_order
-from featurestore.sql.validity import end_of, still_counts
+from featurestore.sql.validity import known_end, not_deleted, not_ended, still_counts
 
-__all__ = ["NEWEST_EVENT", "VALID_UNTIL", "EntitySubset", "latest_rows", "newest_instants"]
+__all__ = [
+    "NEWEST_EVENT",
+    "VALID_UNTIL",
+    "EntitySubset",
+    "latest_rows",
+    "newest_instants",
+    "published_names",
+]
 
 NEWEST_EVENT = "_event_timestamp"
 """The name of the column with the newest instant."""
@@ -46,10 +53,12 @@ class EntitySubset:
     Attributes:
         since: Only entities with an event that became known since this moment.
         among: Only entities whose join keys are in the table of this name.
+        ended: Only entities whose newest row has ended, instead of those whose newest row counts.
     """
 
     since: datetime | None = None
     among: str = ""
+    ended: bool = False
 
 
 _ALL_ENTITIES = EntitySubset()
@@ -76,15 +85,15 @@ def latest_rows(
 
     Returns:
         One SELECT of the join keys, the event timestamp, the created timestamp, the end of validity
-        (without `available_after`, NULL for no end) and all features.
+        as `VALID_UNTIL` and all features.
 
     Raises:
         UnsupportedDialect: The dialect is unknown.
     """
-    names = [c.name for c in view.columns] + list(view.feature_names)
+    names = published_names(view)
     rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
-    counts = still_counts(view, dialect, "history", instant_literal(now, dialect))
+    counts = _counts(view, dialect, instant_literal(now, dialect), ended=some.ended)
     if decided:
         rows = _decided(rows, names, counts, view, dialect)
     elif counts:
@@ -92,6 +101,18 @@ def latest_rows(
     ties = "the row at that instant, ties decided" if decided else "all rows at that instant"
     rows.add_comments([f"{view.name}: {ties}"])
     return render(with_ctes(rows, [("newest", _newest(view, dialect, now, some))]), dialect)
+
+
+def published_names(view: FeatureView) -> list[str]:
+    """Return the names of the columns of `latest_rows`, in order."""
+    until = view.valid_until
+    return [
+        *(
+            VALID_UNTIL if until and column.name == until.name else column.name
+            for column in view.columns
+        ),
+        *view.feature_names,
+    ]
 
 
 def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
@@ -115,12 +136,18 @@ def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
 
 
 def _columns(view: FeatureView, names: Sequence[str], dialect: str) -> Iterator[exp.Expr]:
-    until = view.valid_until
     for name in names:
-        if view.no_end and until is not None and name == until.name:
-            yield named(end_of(view, dialect, "history"), name)
+        if name == VALID_UNTIL:
+            yield named(known_end(view, dialect, "history"), name)
         else:
             yield column(name, "history")
+
+
+def _counts(view: FeatureView, dialect: str, now: exp.Expr, *, ended: bool) -> list[exp.Expr]:
+    if not ended:
+        return still_counts(view, dialect, "history", now)
+    alive = not_ended(view, dialect, "history", now)
+    return [*(condition.not_() for condition in alive), *not_deleted(view, "history")]
 
 
 def _decided(

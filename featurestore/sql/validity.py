@@ -7,6 +7,7 @@ deletion. So a row that has ended does not bring an older one back.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -15,10 +16,18 @@ from featurestore.errors import RegistryError
 from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import grammar
 from featurestore.sql.expressions import column
-from featurestore.sql.instants import as_bound_of, instant, minus
+from featurestore.sql.instants import (
+    as_bound_of,
+    ceil,
+    instant,
+    instant_literal,
+    minus,
+    plus,
+)
 
-__all__ = ["end_of", "not_deleted", "not_ended", "still_counts"]
+__all__ = ["end_of", "known_end", "not_deleted", "not_ended", "shown_end", "still_counts"]
 
+_LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 _DELETED = "True"
 """What dbt writes into `dbt_is_deleted` of a row that records a deletion."""
 
@@ -76,14 +85,42 @@ def end_of(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
     return exp.Nullif(this=node, expression=_no_end(view, dialect))
 
 
+def known_end(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
+    """Return the instant from which a row no longer counts, its delay included; NULL for no end.
+
+    The last day that Python's datetime has, and infinity, mean no end too.
+    """
+    assert view.valid_until is not None  # noqa: S101, the callers ask only views that have it
+    end = plus(ceil(view.valid_until, dialect, table), view.available_after, dialect)
+    last = instant(view.valid_until, dialect, table) >= instant_literal(_LAST_DAY, dialect)
+    # The `no_end` first: it may be any value, such as a date long ago.
+    written = _equals_no_end(view, dialect, table)
+    endless = exp.or_(*written, last, copy=False)
+    return exp.Case().when(endless, exp.null()).else_(end)
+
+
+def shown_end(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
+    """Return a row's end as a naive timestamp in UTC; NULL for infinity, which Python lacks."""
+    assert view.valid_until is not None  # noqa: S101, the callers ask only views that have it
+    until = instant(view.valid_until, dialect, table)
+    finite = until < instant_literal(_LAST_DAY + timedelta(days=1, microseconds=-1), dialect)
+    return exp.Case().when(finite, until.copy())
+
+
 def _endless(view: FeatureView, dialect: str, until: Column, table: str | None) -> list[exp.Expr]:
     """Return the conditions of a row without an end, each of them enough."""
-    node = column(until.name, table)
-    conditions: list[exp.Expr] = [node.is_(exp.null())]
-    if view.no_end:
-        # As dbt compares it: the bare column with the bare expression.
-        conditions.append(exp.EQ(this=node.copy(), expression=_no_end(view, dialect)))
-    return conditions
+    return [column(until.name, table).is_(exp.null()), *_equals_no_end(view, dialect, table, until)]
+
+
+def _equals_no_end(
+    view: FeatureView, dialect: str, table: str | None, until: Column | None = None
+) -> list[exp.Expr]:
+    """Return the condition that a row has the value for no end, if the view has such a value."""
+    source = until or view.valid_until
+    if not view.no_end or source is None:
+        return []
+    # As dbt compares it: the bare column with the bare expression.
+    return [exp.EQ(this=column(source.name, table), expression=_no_end(view, dialect))]
 
 
 def _no_end(view: FeatureView, dialect: str) -> exp.Expr:

@@ -31,7 +31,7 @@ from featurestore.sql.instants import (
     plus,
 )
 from featurestore.sql.tie_order import winning_order
-from featurestore.sql.validity import not_deleted, not_ended
+from featurestore.sql.validity import not_deleted, not_ended, shown_end
 from featurestore.values.types import Kind
 
 __all__ = ["CHOSEN", "DELETED", "ENDED", "why_query"]
@@ -74,7 +74,12 @@ def why_query(
     eligible = _eligible(view, dialect, moment, as_known=as_known)
     rows = exp.select(
         *(
-            named(instant(source, dialect, "history"), name)
+            named(
+                shown_end(view, dialect, "history")
+                if source is view.valid_until
+                else instant(source, dialect, "history"),
+                name,
+            )
             for name, (source, _) in _timestamps(view).items()
         ),
         exp.alias_(column(feature, "history"), as_name("value")),

@@ -11,8 +11,9 @@ from featurestore.online.keys import entity_key, row_prefix, split_key
 from featurestore.online.online_types import OnlineType, online_type
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.read_many import key_reader
-from featurestore.online.row_format import CREATED, LONG, NULLS, header_size
+from featurestore.online.row_format import CREATED, END, LONG, NULLS, header_size
 from featurestore.online.schema import Schema
+from featurestore.sql.latest_rows import VALID_UNTIL
 from sync.redis.key_scan import keys_with
 from sync.warehouse.publication import Publication
 
@@ -68,7 +69,9 @@ def memory_of(project: str, publication: Publication, rows: Sequence[Mapping[str
     """Estimate the memory in bytes that a row takes in Redis, as the mean over a sample."""
     if not rows:
         return 0.0
-    entry = _ENTRY_BYTES + (0 if publication.view.ttl is None else _EXPIRY_BYTES)
+    view = publication.view
+    ends = any(row.get(VALID_UNTIL) is not None for row in rows)
+    entry = _ENTRY_BYTES + (0 if view.ttl is None and not ends else _EXPIRY_BYTES)
     marks = _marks(publication, rows)
     sizes = [
         len(key_of(project, publication, row)) + value_size(publication.schema, marks, row)
@@ -105,8 +108,13 @@ def sampled_memory(client: RedisCommands, keys: Sequence[str], *, expiring: bool
 def _marks(publication: Publication, rows: Sequence[Mapping[str, Any]]) -> int:
     """Return the marks of the rows' first byte: which optional parts a row has."""
     created = CREATED if publication.view.created_timestamp else 0
+    ends = END if any(row.get(VALID_UNTIL) is not None for row in rows) else 0
     features = [name for name, _ in publication.schema.features]
-    return created | (NULLS if any(row[name] is None for row in rows for name in features) else 0)
+    return (
+        created
+        | ends
+        | (NULLS if any(row[name] is None for row in rows for name in features) else 0)
+    )
 
 
 def value_size(schema: Schema, marks: int, row: Mapping[str, Any]) -> int:

@@ -7,7 +7,7 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
-from featurestore.sql.latest_rows import NEWEST_EVENT
+from featurestore.sql.latest_rows import NEWEST_EVENT, VALID_UNTIL
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.duckdb_hash import hashed_as
 from sync.warehouse.publication import Publication, quoted
@@ -142,7 +142,7 @@ def _join_keys(publication: Publication) -> list[str]:
 
 
 def _differing(publication: Publication, left: str, right: str) -> str:
-    """Write the condition that two rows of an entity differ in a timestamp or a feature."""
+    """Write the condition that two rows of an entity differ in a time or a feature."""
     return " OR ".join(
         f"{mine} IS DISTINCT FROM {theirs}"
         for mine, theirs in zip(
@@ -167,11 +167,12 @@ def _compared(publication: Publication, table: str = "") -> list[str]:
 
 
 def _compared_types(publication: Publication) -> dict[str, DataType | None]:
-    """Return the types of the timestamps and the features."""
+    """Return the types of the timestamps, of the end (None) and of the features."""
     view = publication.view
     timestamps = (view.event_timestamp, view.created_timestamp)
     types = {column.name: column.data_type for column in timestamps if column}
-    return types | {feature.name: feature.data_type for feature in view.features}
+    ends: dict[str, DataType | None] = {VALID_UNTIL: None} if view.valid_until else {}
+    return types | ends | {feature.name: feature.data_type for feature in view.features}
 
 
 def _holds_floats(kind: DataType | None) -> bool:

@@ -65,9 +65,11 @@ def is_large(warehouse: Warehouse, publication: Publication) -> bool:
 
     It pays if the rows are stored in a large table: a view of the warehouse would run its query
     twice more. It does not pay with a created timestamp, since many entities then have several rows
-    at their newest instant, and each of those is a suspect.
+    at their newest instant, and each of those is a suspect. Nor does it pay with an end of
+    validity, since an entity that has ended has a newest instant that is not published.
     """
-    if not publication.view.join_keys or publication.view.created_timestamp is not None:
+    view = publication.view
+    if not view.join_keys or view.created_timestamp is not None or view.validity_columns:
         return False
     # Without statistics the size is unknown, and comparing all rows is always right.
     found = estimate_of(warehouse, publication.view.relation)

@@ -56,6 +56,11 @@ class Publication:
         """The statement for the newest row of each entity with an event since `since`."""
         return self._rows(EntitySubset(since=self.since))
 
+    @property
+    def ended(self) -> str:
+        """The statement for the newest row of each entity whose newest row has ended."""
+        return self._rows(EntitySubset(ended=True))
+
     def latest_among(self, table: str) -> str:
         """Return the statement for the newest row of each entity in a table."""
         return self._rows(EntitySubset(among=table))

@@ -11,6 +11,7 @@ from featurestore.online.key_values import key_writer
 from featurestore.online.online_types import online_type_name
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
+from featurestore.sql.latest_rows import published_names
 from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["batches", "read_publication"]
+
+_END_TYPE = "timestamp[us]"
 
 
 def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> Publication:
@@ -34,7 +37,9 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
         UnsupportedOnlineType: Some columns have types that cannot be published; all are named.
     """
     found = _described(view, warehouse)
-    columns = tuple((name, str(found.field(name).type)) for name in found.names)
+    kinds = {name: str(found.field(name).type) for name in found.names}
+    # The end is computed, so it is described as what it becomes.
+    columns = tuple((name, kinds.get(name, _END_TYPE)) for name in published_names(view))
     return Publication(view, now, _schema(view, found), columns)
 
 

@@ -22,7 +22,7 @@ from featurestore.warehouse.duckdb import DuckDBWarehouse
 from tests.support.builders import manifest_json, model
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
-EVENT, CREATED = "observed_at", "written_at"
+EVENT, CREATED, ENDS = "observed_at", "written_at", "ends_at"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class View:
         keys: The join keys with their types, all of one entity.
         features: The features with their types.
         created: Whether its rows have a created timestamp.
+        ends: Whether its rows have an end of validity.
         event_type: The type of the event timestamp.
         own: Further keys of the model's meta, such as `ttl`.
     """
@@ -42,6 +43,7 @@ class View:
     keys: Mapping[str, str]
     features: Mapping[str, str]
     created: bool = False
+    ends: bool = False
     event_type: str = "TIMESTAMP"
     own: Mapping[str, Any] = field(default_factory=dict)
 
@@ -49,7 +51,8 @@ class View:
     def columns(self) -> dict[str, str]:
         """All columns with their types."""
         written = {CREATED: "TIMESTAMP"} if self.created else {}
-        return {**self.keys, EVENT: self.event_type, **written, **self.features}
+        ends = {ENDS: "TIMESTAMP"} if self.ends else {}
+        return {**self.keys, EVENT: self.event_type, **written, **ends, **self.features}
 
     def but(self, **own: Any) -> View:
         """Return the view with other declarations; None removes one."""
@@ -61,6 +64,7 @@ class View:
             "entities": {f"one_{self.name}": list(self.keys)} if self.keys else {},
             "event_timestamp": EVENT,
             "created_timestamp": CREATED if self.created else None,
+            "valid_until": ENDS if self.ends else None,
             **self.own,
         }
         node = {"relation_name": relation}

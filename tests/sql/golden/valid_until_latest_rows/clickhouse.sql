@@ -18,13 +18,18 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  dbt_valid_to,
+  _valid_until,
   lessor
 FROM (
   SELECT
     history.tailnum AS tailnum,
     history.dbt_valid_from AS dbt_valid_from,
-    nullIf(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) AS dbt_valid_to,
+    CASE
+      WHEN history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR history.dbt_valid_to >= toDateTime64('9999-12-31 00:00:00.000000', 6, 'UTC')
+      THEN NULL
+      ELSE history.dbt_valid_to + INTERVAL '6' HOUR
+    END AS _valid_until,
     history.lessor AS lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

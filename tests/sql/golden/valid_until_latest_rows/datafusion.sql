@@ -19,13 +19,24 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  dbt_valid_to,
+  _valid_until,
   lessor
 FROM (
   SELECT
     history.tailnum,
     history.dbt_valid_from,
-    NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) AS dbt_valid_to,
+    CASE
+      WHEN history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR ARROW_CAST(
+        ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
+        'Timestamp(Microsecond, None)'
+      ) >= ARROW_CAST('9999-12-31 00:00:00.000000', 'Timestamp(Microsecond, None)')
+      THEN NULL
+      ELSE ARROW_CAST(
+        ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
+        'Timestamp(Microsecond, None)'
+      ) + INTERVAL '6 HOUR'
+    END AS _valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

@@ -14,13 +14,18 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  dbt_valid_to,
+  _valid_until,
   lessor
 FROM (
   SELECT
     history.tailnum,
     history.dbt_valid_from,
-    NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) AS dbt_valid_to,
+    CASE
+      WHEN history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR history.dbt_valid_to AT TIME ZONE 'UTC' >= CAST('9999-12-31 00:00:00.000000' AS TIMESTAMP)
+      THEN NULL
+      ELSE DATEADD(HOUR, 6, history.dbt_valid_to AT TIME ZONE 'UTC')
+    END AS _valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

@@ -18,13 +18,22 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  dbt_valid_to,
+  _valid_until,
   lessor
 FROM (
   SELECT
     history.tailnum,
     history.dbt_valid_from,
-    NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) AS dbt_valid_to,
+    CASE
+      WHEN history.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
+      ) >= CAST('9999-12-31 00:00:00.000000' AS TIMESTAMP_NTZ)
+      THEN NULL
+      ELSE (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
+      ) + INTERVAL '6' HOUR
+    END AS _valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

@@ -2,7 +2,10 @@ WITH candidates AS (
   /* every row of the entity in contracts; rank 1 is the row to use */
   SELECT
     DATETIME(history.dbt_valid_from, 'UTC') AS _event,
-    DATETIME(history.dbt_valid_to, 'UTC') AS _until,
+    CASE
+      WHEN DATETIME(history.dbt_valid_to, 'UTC') < CAST('9999-12-31 23:59:59.999999' AS DATETIME)
+      THEN DATETIME(history.dbt_valid_to, 'UTC')
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL

@@ -4,9 +4,14 @@ WITH candidates AS (
     (
       CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
     ) AS _event,
-    (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
-    ) AS _until,
+    CASE
+      WHEN (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
+      ) < CAST('9999-12-31 23:59:59.999999' AS TIMESTAMP_NTZ)
+      THEN (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
+      )
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL

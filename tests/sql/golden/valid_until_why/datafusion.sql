@@ -5,10 +5,16 @@ WITH candidates AS (
       ARROW_CAST(history.dbt_valid_from, 'Timestamp(Microsecond, Some("UTC"))'),
       'Timestamp(Microsecond, None)'
     ) AS _event,
-    ARROW_CAST(
-      ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) AS _until,
+    CASE
+      WHEN ARROW_CAST(
+        ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
+        'Timestamp(Microsecond, None)'
+      ) < ARROW_CAST('9999-12-31 23:59:59.999999', 'Timestamp(Microsecond, None)')
+      THEN ARROW_CAST(
+        ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
+        'Timestamp(Microsecond, None)'
+      )
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL

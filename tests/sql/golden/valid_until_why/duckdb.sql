@@ -2,7 +2,10 @@ WITH candidates AS (
   /* every row of the entity in contracts; rank 1 is the row to use */
   SELECT
     history.dbt_valid_from AT TIME ZONE 'UTC' AS _event,
-    history.dbt_valid_to AT TIME ZONE 'UTC' AS _until,
+    CASE
+      WHEN history.dbt_valid_to AT TIME ZONE 'UTC' < CAST('9999-12-31 23:59:59.999999' AS TIMESTAMP)
+      THEN history.dbt_valid_to AT TIME ZONE 'UTC'
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL

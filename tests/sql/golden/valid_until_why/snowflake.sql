@@ -2,7 +2,10 @@ WITH candidates AS (
   /* every row of the entity in contracts; rank 1 is the row to use */
   SELECT
     CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) AS _event,
-    CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_to) AS TIMESTAMPNTZ) AS _until,
+    CASE
+      WHEN CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_to) AS TIMESTAMPNTZ) < CAST('9999-12-31 23:59:59.999999' AS TIMESTAMPNTZ)
+      THEN CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_to) AS TIMESTAMPNTZ)
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL

@@ -2,7 +2,10 @@ WITH candidates AS (
   /* every row of the entity in contracts; rank 1 is the row to use */
   SELECT
     CAST(AT_TIMEZONE(history.dbt_valid_from, 'UTC') AS TIMESTAMP(6)) AS _event,
-    CAST(AT_TIMEZONE(history.dbt_valid_to, 'UTC') AS TIMESTAMP(6)) AS _until,
+    CASE
+      WHEN CAST(AT_TIMEZONE(history.dbt_valid_to, 'UTC') AS TIMESTAMP(6)) < CAST('9999-12-31 23:59:59.999999' AS TIMESTAMP(6))
+      THEN CAST(AT_TIMEZONE(history.dbt_valid_to, 'UTC') AS TIMESTAMP(6))
+    END AS _until,
     history.lessor AS value,
     (
       history.dbt_valid_to IS NULL
