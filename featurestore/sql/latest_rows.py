@@ -34,9 +34,9 @@ __all__ = [
     "NEWEST_EVENT",
     "VALID_UNTIL",
     "EntitySubset",
+    "latest_columns",
     "latest_rows",
     "newest_instants",
-    "published_names",
 ]
 
 NEWEST_EVENT = "_event_timestamp"
@@ -90,7 +90,7 @@ def latest_rows(
     Raises:
         UnsupportedDialect: The dialect is unknown.
     """
-    names = published_names(view)
+    names = latest_columns(view)
     rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
     counts = _counts(view, dialect, instant_literal(now, dialect), ended=some.ended)
@@ -103,7 +103,7 @@ def latest_rows(
     return render(with_ctes(rows, [("newest", _newest(view, dialect, now, some))]), dialect)
 
 
-def published_names(view: FeatureView) -> list[str]:
+def latest_columns(view: FeatureView) -> list[str]:
     """Return the names of the columns of `latest_rows`, in order."""
     until = view.valid_until
     return [

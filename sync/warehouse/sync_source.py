@@ -11,7 +11,7 @@ from featurestore.online.key_values import key_writer
 from featurestore.online.online_types import online_type_name
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
-from featurestore.sql.latest_rows import published_names
+from featurestore.sql.latest_rows import latest_columns
 from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
@@ -39,7 +39,7 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
     found = _described(view, warehouse)
     kinds = {name: str(found.field(name).type) for name in found.names}
     # The end is computed, so it is described as what it becomes.
-    columns = tuple((name, kinds.get(name, _END_TYPE)) for name in published_names(view))
+    columns = tuple((name, kinds.get(name, _END_TYPE)) for name in latest_columns(view))
     return Publication(view, now, _schema(view, found), columns)
 
 

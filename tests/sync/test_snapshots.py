@@ -125,7 +125,7 @@ def test_what_disappeared_is_gone_offline_and_online(shop):
 
 
 def test_the_past_stays_as_it_was(shop):
-    """On 15 January all knew both customers, whatever happened later."""
+    """On 15 January both customers were there, and later events do not change that."""
     january = shop.values(datetime(2024, 1, 15, tzinfo=UTC))
     del january["checked"]  # it begins with its first run
     assert january == {name: [10, 20] for name in CONFIGS if name != "checked"}
