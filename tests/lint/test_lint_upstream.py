@@ -159,7 +159,7 @@ def _as_a_view(**own):
 
 
 CHANGES = {
-    "it is no feature view any more": (_as_a_view(), _flow()),
+    "it stops being a feature view": (_as_a_view(), _flow()),
     "it becomes a feature view": (_flow(), _as_a_view()),
     "its file moves": (_flow(), _flow(original_file_path="models/marts/flow.sql")),
     "its package is another": (
@@ -175,7 +175,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_kept_results_are_those_of_a_fresh_lint(tmp_path, change):
-    """Whatever changes about a model behind, the cache hides nothing and keeps nothing too long."""
+    """Any change of a model behind is linted: the cache hides no finding and keeps no old one."""
     before, after = CHANGES[change]
     view = _view(PASSED_ON, "flow")
     lint = {"kept": [], "fresh": []}
