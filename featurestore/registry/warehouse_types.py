@@ -17,7 +17,8 @@ from featurestore.errors import (
 )
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
 from featurestore.registry.view_meta import OTHER_KEY_TYPES
-from featurestore.values.types import DataType
+from featurestore.values.lossy_types import lossless_cast, publishable_cast
+from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["check_views", "with_types"]
@@ -50,7 +51,7 @@ def check_views(views: Iterable[FeatureView], warehouse: Warehouse) -> list[Prob
         except RelationNotBuilt as error:
             problems.append(Problem(view.path, view.name, error.message, error.remedy))
             continue
-        problems += _problems(view, found)
+        problems += [*_problems(view, found), *_unpublishable(view, found)]
     return problems
 
 
@@ -88,6 +89,7 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 "Run `dbt build`, or correct its `data_type`.",
             )
     yield from _unusable(view, found)
+    yield from _lossy(view, found)
 
 
 def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
@@ -109,6 +111,37 @@ def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 view.name,
                 f"column '{column.name}' is {found[column.name]}, not a timestamp or a date.",
                 "Cast it in the model.",
+            )
+
+
+def _lossy(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    keys = {key.name for key in view.join_keys}
+    for name in (*view.feature_names, *keys):
+        kind = found.get(name)
+        cast = kind and lossless_cast(kind)
+        if kind and kind.kind is Kind.UINT128 and name in keys:
+            cast = "decimal(38,0)"
+        if cast:
+            yield Problem(
+                view.path,
+                view.name,
+                f"column '{name}' is {found[name]}, which loses its meaning outside of the"
+                " warehouse.",
+                f"Cast it to {cast} in the model, or leave it out with `feature: false`.",
+            )
+
+
+def _unpublishable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    for name in view.feature_names if view.online else ():
+        kind = found.get(name)
+        cast = kind and not lossless_cast(kind) and publishable_cast(kind)
+        if cast:
+            yield Problem(
+                view.path,
+                view.name,
+                f"column '{name}' is {kind}, for which the online format has no type.",
+                f"Cast it to {cast} in the model, leave it out with `feature: false`, or declare"
+                " the view `online: false`.",
             )
 
 

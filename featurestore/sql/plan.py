@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.registry.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
 from featurestore.sql.dialects import dialect_record
+from featurestore.values.lossy_types import lossless_cast
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
 
@@ -187,6 +188,7 @@ def make_plan(
         NameCollision: Two columns of the result would have the same name.
     """
     _check_timestamp(spine)
+    _check_types(spine)
     spine = replace(spine, casts=dict(_casts(members, views, spine)))
     joins = tuple(
         ViewJoin(
@@ -232,6 +234,17 @@ def _check_timestamp(spine: Spine) -> None:
             f"The entity frame's time column '{name}' is {data_type}, not a timestamp or a date.",
             remedy="Convert it, for example with pandas.to_datetime or a SQL CAST.",
         )
+
+
+def _check_types(spine: Spine) -> None:
+    for name, data_type in spine.columns.items():
+        cast = lossless_cast(data_type)
+        if cast:
+            raise EntityFrameError(
+                f"The entity frame's column '{name}' is {data_type}, which loses its meaning"
+                " outside of the warehouse.",
+                remedy=f"Cast it to {cast}, or leave it out.",
+            )
 
 
 def _listed(spine: Spine) -> str:

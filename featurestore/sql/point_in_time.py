@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import dialect_record, grammar, render
+from featurestore.sql.exit_types import at_exit
 from featurestore.sql.expressions import Named, both, column, cte, equal_keys, named, with_ctes
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
@@ -109,12 +110,15 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
 
 def _training_set(plan: TrainingPlan) -> exp.Select:
     spine = plan.spine
-    entity_columns = [column(name, "spine") for name in spine.own]
+    entity_columns = [
+        _at_exit(column(name, "spine"), spine.columns[name], name, _row_of(spine), plan.dialect)
+        for name in spine.own
+    ]
     query = exp.select(*entity_columns, copy=False).from_(cte("spine"), copy=False)
     for numbered in {join.asked: join for join in plan.joins if join.numbered}.values():
         query = _left_join(query, numbered.asked, _on_the_keys(numbered, numbered.asked))
     for join in plan.joins:
-        query = query.select(*_outputs(join), copy=False)
+        query = query.select(*_outputs(join, spine, plan.dialect), copy=False)
         query = _left_join(query, join.cte, _back_on_the_spine(join))
     if spine.order_by is not None:
         query = query.order_by(column(spine.order_by, "spine"), copy=False)
@@ -139,12 +143,32 @@ def _on_the_keys(join: ViewJoin, name: str) -> Iterator[exp.Expr]:
     yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", name))
 
 
-def _outputs(join: ViewJoin) -> Iterator[exp.Expr]:
+def _outputs(join: ViewJoin, spine: Spine, dialect: str) -> Iterator[exp.Expr]:
+    types = {feature.name: feature.data_type for feature in join.view.features}
+    row = _row_of(spine, join.spine_keys)
     for output in join.outputs:
-        yield _as(column(output.feature, join.cte), output.name)
+        kind = types.get(output.feature)
+        node = column(output.feature, join.cte)
+        yield _at_exit(node, kind, output.name, row, dialect, joined=True)
     if join.timestamp_output is not None:
-        yield _as(column("_event_timestamp", join.cte), join.timestamp_output)
+        kind = join.view.event_timestamp.data_type
+        node = column("_event_timestamp", join.cte)
+        yield _at_exit(node, kind, join.timestamp_output, row, dialect, joined=True)
 
 
-def _as(node: exp.Column, name: str) -> exp.Expr:
-    return node if node.name == name else named(node, name)
+def _row_of(spine: Spine, keys: Sequence[str] = ()) -> dict[str, exp.Expr]:
+    """Return the columns that identify an entity row in an error."""
+    return {name: column(name, "spine") for name in (*keys, spine.event_timestamp)}
+
+
+def _at_exit(
+    node: exp.Column,
+    data_type: DataType | None,
+    output: str,
+    row: Mapping[str, exp.Expr],
+    dialect: str,
+    *,
+    joined: bool = False,
+) -> exp.Expr:
+    left = at_exit(node, data_type, dialect, output, row, joined=joined)
+    return left if left is node and node.name == output else named(left, output)

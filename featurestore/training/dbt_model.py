@@ -17,34 +17,19 @@ from featurestore.errors import EntityFrameError, PlanError
 from featurestore.project.manifest import Manifest
 from featurestore.project.nodes import Node
 from featurestore.registry.definitions import FeatureView
-from featurestore.sql.dialects import spell_type
+from featurestore.sql.exit_types import exit_type, spelled_type
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.training.dbt_refs import DbtRefs, without_jinja
 from featurestore.training.entity_frame import EntityFrame
 from featurestore.values.atomic_file import atomic_write
-from featurestore.values.types import DataType, Kind
+from featurestore.values.types import DataType
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["DbtModel", "dbt_model", "write_model"]
 
 _MARK = "{#- Written by featurestore:"
 _HEADER = f"{_MARK} write it again instead of editing it. -#}}"
-_WORDS = {
-    Kind.INT8: "tinyint",
-    Kind.INT16: "smallint",
-    Kind.INT32: "int",
-    Kind.INT64: "bigint",
-    Kind.INT128: "int128",
-    Kind.UINT8: "utinyint",
-    Kind.UINT16: "usmallint",
-    Kind.UINT32: "uint",
-    Kind.UINT64: "ubigint",
-    Kind.FLOAT32: "float",
-    Kind.FLOAT64: "double",
-    Kind.STRING: "varchar",
-    Kind.BYTES: "varbinary",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +124,7 @@ def _columns(
 
 
 def _spelled(data_type: DataType | None, dialect: str) -> str:
-    if data_type is None:
-        return ""
-    if data_type.kind is Kind.ARRAY:
-        return f"{_spelled(data_type.element, dialect)}[]"
-    text = _WORDS.get(data_type.kind, str(data_type))
-    return spell_type(text, dialect)
+    return spelled_type(exit_type(data_type, dialect), dialect) if data_type else ""
 
 
 def write_model(model: DbtModel, path: Path, *, overwrite: bool = False) -> str:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["UnknownType", "parse_type"]
+__all__ = ["UnknownType", "parse_type", "without_sizes"]
 
 
 class UnknownType(ValueError):
@@ -29,6 +29,7 @@ _SPELLINGS: dict[Kind, str] = {
     Kind.UINT16: "uint16 usmallint",
     Kind.UINT32: "uint32 uinteger",
     Kind.UINT64: "uint64 ubigint",
+    Kind.UINT128: "uint128 uhugeint",
     Kind.FLOAT32: "float32 float4 real",
     Kind.FLOAT64: "float64 float8 double|double precision",
     Kind.DECIMAL: "decimal numeric number dec fixed bigdecimal bignumeric",
@@ -59,6 +60,8 @@ _KINDS = {word: kind for kind, spelling in _SPELLINGS.items() for word in _words
 
 # Words whose meaning differs from the table above on some engines.
 _DIALECT_KINDS: dict[str, dict[str, Kind]] = {
+    # Not JSON: DuckDB returns the bytes of its own encoding.
+    "duckdb": {"variant": Kind.OTHER},
     "bigquery": {"timestamp": Kind.TIMESTAMPTZ, "integer": Kind.INT64, "int": Kind.INT64},
     "snowflake": {"float": Kind.FLOAT64, "real": Kind.FLOAT64, "float4": Kind.FLOAT64},
     "spark": {"timestamp": Kind.TIMESTAMPTZ},
@@ -83,7 +86,12 @@ _SNOWFLAKE_INTEGERS = {"int", "integer", "bigint", "smallint", "tinyint", "bytei
 _CALL = re.compile(r"^([a-z_0-9 ]+?)\s*\(\s*([^()]*)\s*\)\s*(.*)$")
 _INSTANTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _MICROSECONDS = 6
-_ARRAY = re.compile(r"^(?:(?P<list>.+)\[\d*\]|array\s*[<(](?P<array>.+)[>)]|list\((?P<l>.+)\))$")
+_ARRAY = re.compile(
+    r"^(?:(?P<list>.+)\[(?P<size>\d*)\]|array\s*[<(](?P<array>.+)[>)]|list\((?P<l>.+)\))$",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(r"(\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*')|\[\d+\]")
+_PRECISIONS = {"timestamp_s": 0, "timestamp_ms": 3, "timestamp_ns": 9, "timestamptz_ns": 9}
 _WRAPPED = re.compile(r"^(?:nullable|lowcardinality)\((.+)\)$")
 
 
@@ -107,22 +115,35 @@ def parse_type(text: str, dialect: str = "duckdb") -> DataType:
     'timestamptz'
     >>> str(parse_type("DateTime64(9, 'UTC')", "clickhouse"))
     'timestamptz_ns'
-    >>> str(parse_type("varchar(20)[]"))
-    'array<string>'
+    >>> str(parse_type("varchar(20)[]")), str(parse_type("float[384]"))
+    ('array<string>', 'float32[384]')
     """
-    word = " ".join(text.lower().split())
+    plain = " ".join(text.split())
+    word = plain.lower()
     if wrapped := _WRAPPED.match(word):
         return parse_type(wrapped[1], dialect)
-    if array := _ARRAY.match(word):
+    if array := _ARRAY.match(plain):
         inner = array["list"] or array["array"] or array["l"]
-        return DataType(Kind.ARRAY, element=parse_type(inner, dialect))
-    if word.startswith(("struct", "map", "row(", "object", "record", "enum(")):
-        kind = Kind.STRING if word.startswith("enum(") else Kind.OTHER
-        return DataType(kind, text=None if kind is Kind.STRING else text)
+        # Elsewhere a size is a remark that the engine does not enforce.
+        size = int(array["size"]) if array["size"] and dialect == "duckdb" else None
+        return DataType(Kind.ARRAY, element=parse_type(inner, dialect), size=size)
+    if word.startswith("enum("):
+        return DataType(Kind.STRING, text="enum")
+    if word.startswith(("struct", "map", "row(", "object", "record")):
+        return DataType(Kind.OTHER, text=text)
     arguments = ""
     if call := _CALL.match(word):
         word, arguments = f"{call[1]} {call[3]}".strip(), call[2]
     return _scalar(word, arguments, text, dialect)
+
+
+def without_sizes(text: str) -> str:
+    r"""Return the spelling of a type with lists in place of arrays of a fixed size.
+
+    >>> without_sizes("STRUCT(a FLOAT[3], \"b[1]\" INTEGER[])")
+    'STRUCT(a FLOAT[], "b[1]" INTEGER[])'
+    """
+    return _SIZE.sub(lambda part: part[1] or "[]", text)
 
 
 def _scalar(word: str, arguments: str, text: str, dialect: str) -> DataType:
@@ -136,9 +157,10 @@ def _scalar(word: str, arguments: str, text: str, dialect: str) -> DataType:
     if kind is Kind.DECIMAL:
         precision, scale = _decimal_digits(arguments, dialect)
         return DataType(kind, precision=precision, scale=scale)
-    if word.endswith("_ns") or (kind in _INSTANTS and _is_fine(arguments, dialect)):
+    if kind in _INSTANTS and _is_fine(arguments, dialect):
         return DataType(kind, precision=9)
-    return DataType(kind)
+    other = text if kind is Kind.OTHER else None
+    return DataType(kind, precision=_PRECISIONS.get(word), text=other)
 
 
 def _is_fine(arguments: str, dialect: str) -> bool:

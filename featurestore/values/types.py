@@ -24,6 +24,7 @@ class Kind(StrEnum):
     UINT16 = "uint16"
     UINT32 = "uint32"
     UINT64 = "uint64"
+    UINT128 = "uint128"
     FLOAT32 = "float32"
     FLOAT64 = "float64"
     DECIMAL = "decimal"
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     JSON = "json"
     ARRAY = "array"
     NULL = "null"
+    OPAQUE = "opaque"
     OTHER = "other"
 
 
@@ -49,6 +51,7 @@ _FAMILIES = {
 
 _NANOSECONDS = {Kind.TIMESTAMP: "timestamp_ns", Kind.TIMESTAMPTZ: "timestamptz_ns"}
 """How the instants with nanoseconds are spelled."""
+_NANOSECOND_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,17 @@ class DataType:
 
     Two types are equal if every value of one round-trips through the other unchanged. Engine types
     outside the table (structs, maps) keep their `text` and pass through training sets untouched.
+    Of an opaque type the driver knows only the engine's own bytes.
 
     Attributes:
         kind: The kind of value.
-        precision: The number of digits of a decimal; 9 for an instant with nanoseconds, None for
-            other instants, which have microseconds or less.
+        precision: The number of digits of a decimal, None if it holds any number; 9 for an instant
+            with nanoseconds, 0 for one of whole seconds, 3 for milliseconds, None for others.
         scale: The number of digits of a decimal after the point.
         element: The type of an array's elements.
-        text: The engine's own spelling, only if `kind` is `OTHER`.
+        text: The engine's own spelling if `kind` is `OTHER` or `OPAQUE`; `enum` for an enumeration,
+            which is text otherwise.
+        size: The number of elements of an array, if every value has that number.
     """
 
     kind: Kind
@@ -72,6 +78,22 @@ class DataType:
     scale: int | None = None
     element: DataType | None = None
     text: str | None = None
+    size: int | None = None
+
+    @property
+    def variant(self) -> str:
+        """The type's name where values leave the warehouse, finer than its kind.
+
+        >>> DataType(Kind.STRING, text="enum").variant, DataType(Kind.DECIMAL).variant
+        ('enum', 'numeric')
+        """
+        if self.kind is Kind.STRING and self.text:
+            return self.text
+        if self.kind is Kind.DECIMAL and self.precision is None:
+            return "numeric"
+        if self.kind is Kind.TIMESTAMP and self.precision in (0, 3):
+            return f"timestamp({self.precision})"
+        return self.kind.value
 
     @property
     def family(self) -> str:
@@ -85,7 +107,7 @@ class DataType:
     @property
     def has_nanoseconds(self) -> bool:
         """Whether the type is an instant finer than a microsecond."""
-        return self.kind in _NANOSECONDS and self.precision is not None
+        return self.kind in _NANOSECONDS and self.precision == _NANOSECOND_DIGITS
 
     @property
     def is_instant(self) -> bool:
@@ -120,10 +142,11 @@ class DataType:
         >>> print(DataType(Kind.DECIMAL, precision=10, scale=2))
         decimal(10,2)
         """
-        if self.kind is Kind.DECIMAL:
+        if self.kind is Kind.DECIMAL and self.precision is not None:
             return f"decimal({self.precision},{self.scale})"
         if self.has_nanoseconds:
             return _NANOSECONDS[self.kind]
         if self.kind is Kind.ARRAY:
-            return f"array<{self.element}>"
-        return self.text or self.kind.value
+            return f"{self.element}[{self.size}]" if self.size else f"array<{self.element}>"
+        own = self.text if self.kind in (Kind.OTHER, Kind.OPAQUE) else None
+        return own or self.kind.value

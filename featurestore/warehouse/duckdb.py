@@ -6,6 +6,7 @@ DuckDB lets no other process in. The session runs in UTC, independent of the mac
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from featurestore.errors import (
 )
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
-from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.type_spellings import UnknownType, parse_type, without_sizes
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
@@ -230,10 +231,34 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         """Write a Parquet file atomically."""
         with atomic_write(path) as part, self._translated(f"write {path}"):
             target = exp.Literal.string(str(part)).sql("duckdb")
-            row = self.connection.execute(
-                f"COPY ({sql}) TO {target} (FORMAT PARQUET, COMPRESSION ZSTD)"
-            ).fetchone()
+            rows, schema = self._without_arrays(sql)
+            options = ", ".join(["FORMAT PARQUET", "COMPRESSION ZSTD", *schema])
+            row = self.connection.execute(f"COPY ({rows}) TO {target} ({options})").fetchone()
         return int(row[0]) if row else 0
+
+    def _without_arrays(self, sql: str) -> tuple[str, list[str]]:
+        """Return a query for a Parquet file, and the option that keeps the size of its arrays.
+
+        Parquet has lists alone, and a file of DuckDB 2.0 with NULL for an array is unreadable. So
+        arrays are written as lists, beside the schema that Arrow's own writer adds: readers that
+        are built on Arrow take the size from it.
+        """
+        found = self.connection.sql(sql)
+        texts = {name: str(kind) for name, kind in zip(found.columns, found.types, strict=True)}
+        lists = {name: without_sizes(text) for name, text in texts.items()}
+        if lists == texts:
+            return sql, []
+        replaced = ", ".join(
+            f"CAST({quoted} AS {lists[name]}) AS {quoted}"
+            for name, quoted in ((name, _quoted(name)) for name in lists)
+            if lists[name] != texts[name]
+        )
+        reader = self.stream(f"SELECT * FROM ({sql}) AS written LIMIT 0")
+        schema = base64.b64encode(reader.schema.serialize().to_pybytes()).decode("ascii")
+        # An unread reader blocks DuckDB's connection.
+        reader.read_all()
+        rows = f"SELECT * REPLACE ({replaced}) FROM ({sql}) AS written"
+        return rows, [f"KV_METADATA {{'ARROW:schema': '{schema}'}}"]
 
     def close(self) -> None:
         """Close the connection."""
@@ -260,6 +285,10 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             if self.hides_values and not isinstance(error, about_sql):
                 raise values_hidden(doing, type(error).__name__) from None
             raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql("duckdb")
 
 
 def _in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:

@@ -40,6 +40,8 @@ _WORDS = {
 _DEFAULTS = {"connect_timeout": "10", "application_name": "featurestore"}
 # The digits of Arrow's decimal256.
 _WIDEST = 76
+_TYPE = b"POSTGRESQL:type"
+_TEXTS = frozenset({"", "text", "varchar", "bpchar", "char", "name", "unknown"})
 # PostgreSQL adds the size of a varlena header to the type modifier.
 _BYTES_OF_HEADER = 4
 
@@ -184,9 +186,25 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         self._cursor.execute("COMMIT")
 
     def _data_type(self, field: pa.Field[Any]) -> DataType:
-        if _native(field) == "numeric" and _digits(field) is None:
-            return DataType(Kind.DECIMAL, 38, 9)
-        return data_type(self._arrow(field))
+        return self._logical(field, (field.metadata or {}).get(_TYPE, b"").decode())
+
+    def _logical(self, field: pa.Field[Any], name: str) -> DataType:
+        """Return the type of a column by PostgreSQL's own name of it, which Arrow's may hide."""
+        arrow: Any = field.type
+        if pa.types.is_list(arrow):
+            # An array's name is its element's, after an underscore.
+            element = self._logical(arrow.value_field, name.removeprefix("_"))
+            return DataType(Kind.ARRAY, element=element)
+        native = _native(field)
+        if native == "numeric" and self._arrow(field) == pa.float64():
+            return DataType(Kind.DECIMAL)
+        if name == "money" or native not in ("", "numeric", *self._enums):
+            # The driver passes on the bytes by which PostgreSQL itself sends the value.
+            return DataType(Kind.OPAQUE, text=native or name)
+        found = data_type(self._arrow(field))
+        if found.kind is Kind.STRING and name not in _TEXTS:
+            return DataType(Kind.STRING, text="enum")
+        return DataType(Kind.OTHER, text=name) if found.kind is Kind.OTHER else found
 
     def _result_type(self, field: pa.Field[Any]) -> pa.DataType:
         arrow = self._arrow(field)

@@ -7,7 +7,7 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
-from featurestore.sql.latest_rows import NEWEST_EVENT, VALID_UNTIL
+from featurestore.sql.latest_rows import NEWEST_EVENT
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.duckdb_hash import hashed_as
 from sync.warehouse.publication import Publication, quoted
@@ -167,12 +167,10 @@ def _compared(publication: Publication, table: str = "") -> list[str]:
 
 
 def _compared_types(publication: Publication) -> dict[str, DataType | None]:
-    """Return the types of the timestamps, of the end (None) and of the features."""
-    view = publication.view
-    timestamps = (view.event_timestamp, view.created_timestamp)
-    types = {column.name: column.data_type for column in timestamps if column}
-    ends: dict[str, DataType | None] = {VALID_UNTIL: None} if view.valid_until else {}
-    return types | ends | {feature.name: feature.data_type for feature in view.features}
+    """Return the published types of the timestamps, of the end (None) and of the features."""
+    keys = {key.name for key in publication.view.join_keys}
+    types = publication.published_types.items()
+    return {name: kind for name, kind in types if name not in keys}
 
 
 def _holds_floats(kind: DataType | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,9 +12,16 @@ from sqlglot import exp
 
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
-from featurestore.sql.latest_rows import EntitySubset, latest_rows, newest_instants
+from featurestore.sql.exit_types import as_lists, at_exit, exit_type, recast_to
+from featurestore.sql.latest_rows import (
+    EntitySubset,
+    latest_columns,
+    latest_rows,
+    newest_instants,
+)
+from featurestore.values.types import DataType
 
-__all__ = ["Publication", "columns_in_layout", "quoted"]
+__all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted"]
 
 _DIALECT = "duckdb"
 
@@ -72,25 +80,32 @@ class Publication:
 
     def _rows(self, some: EntitySubset, *, decided: bool = True) -> str:
         rows = latest_rows(self.view, _DIALECT, self.now, some, decided=decided)
-        if not self._texts:
+        shown = exit_columns(self.view, latest_columns(self.view), lists=True)
+        if all(shown[name] == quoted(name) for name in shown):
             return rows
-        shown = ", ".join(
-            f"{self.published_column(name)} AS {quoted(name)}" for name, _ in self.columns
-        )
-        return f"SELECT {shown} FROM (\n{rows}\n) AS newest"
+        listed = ", ".join(f"{column} AS {quoted(name)}" for name, column in shown.items())
+        return f"SELECT {listed} FROM (\n{rows}\n) AS newest"
 
     def published_column(self, name: str, table: str = "") -> str:
-        """Return the expression for a column as it is published.
+        """Return the expression for a column as it is published, to compare rows by.
 
-        Enumerations are published as text, so that a new member does not change the type.
+        A value that cannot be published is NULL here: an older row may have one, in the way of
+        no other row.
         """
-        column = f"{table}.{quoted(name)}" if table else quoted(name)
-        return f"CAST({column} AS {self._texts[name]})" if name in self._texts else column
+        column = _column(name, table)
+        own = _leaving(self.view).get(name)
+        if own is None:
+            return column.sql(_DIALECT)
+        published = as_lists(exit_type(own, _DIALECT))
+        return recast_to(column, own, published, _DIALECT, safe=True).sql(_DIALECT)
 
     @cached_property
-    def _texts(self) -> dict[str, str]:
-        """The type of text for each column that is an enumeration."""
-        return {name: _text_type(kind) for name, kind in self.columns if "dictionary" in kind}
+    def published_types(self) -> dict[str, DataType | None]:
+        """The types of the columns as they are published, by name; arrays are lists."""
+        kept = {column.name: column.data_type for column in self.view.columns}
+        leaving = _leaving(self.view).items()
+        exits = {name: as_lists(exit_type(kind, _DIALECT)) for name, kind in leaving}
+        return {name: exits.get(name, kept.get(name)) for name, _ in self.columns}
 
     def compared_with(self, last: datetime | None) -> Publication:
         """Return the publication with a `since` that leaves no gap after the last publication.
@@ -135,10 +150,39 @@ def quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql(_DIALECT)
 
 
-def _text_type(kind: str) -> str:
-    """Return the type of text for an enumeration, or for lists of one.
+def _leaving(view: FeatureView) -> dict[str, DataType]:
+    """Return the warehouse's types of the columns that may be published as another type.
 
-    >>> _text_type("list<l: dictionary<values=string, indices=uint8, ordered=0>>")
-    'VARCHAR[]'
+    Keys and timestamps are compared with the history's own, so they keep their types. Enumerations
+    are text in any case: a new member must not change the type.
     """
-    return "VARCHAR" + "[]" * kind.count("list<")
+    found = {feature.name: feature.data_type for feature in view.features}
+    found |= {
+        column.name: column.data_type
+        for column in view.columns
+        if column.data_type and column.data_type.variant == "enum"
+    }
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def exit_columns(view: FeatureView, names: Iterable[str], *, lists: bool) -> dict[str, str]:
+    """Return the expression of each column of a view as it leaves the warehouse.
+
+    Args:
+        view: The feature view, with all types known.
+        names: The columns.
+        lists: Whether arrays of a fixed size are lists. An outer join of DuckDB may damage arrays,
+            and the search for changes has one.
+    """
+    row = {key.name: _column(key.name) for key in view.join_keys}
+    types = _leaving(view)
+    exits = {
+        name: at_exit(_column(name), types.get(name), _DIALECT, name, row, lists=lists)
+        for name in names
+    }
+    return {name: node.sql(_DIALECT) for name, node in exits.items()}
+
+
+def _column(name: str, table: str = "") -> exp.Column:
+    own = exp.to_identifier(name, quoted=True)
+    return exp.Column(this=own, table=exp.to_identifier(table) if table else None)

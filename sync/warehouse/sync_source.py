@@ -15,7 +15,7 @@ from featurestore.sql.latest_rows import latest_columns
 from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
-from sync.warehouse.publication import Publication, quoted
+from sync.warehouse.publication import Publication, exit_columns, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +44,9 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
 
 
 def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
-    names = [*(column.name for column in view.columns), *view.feature_names]
-    columns = ", ".join(map(quoted, names))
+    names = (*(column.name for column in view.columns), *view.feature_names)
+    exits = exit_columns(view, names, lists=False)
+    columns = ", ".join(f"{column} AS {quoted(name)}" for name, column in exits.items())
     reader = warehouse.stream(f"SELECT {columns} FROM {view.relation} LIMIT 0")
     found = reader.schema
     # An unread reader blocks DuckDB's connection.

@@ -37,7 +37,7 @@ ARROW = {
     "bigint[]": pa.list_(pa.int64()),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us"),
-    "timestamp_s": pa.timestamp("s"),
+    "timestamp_s": pa.timestamp("us"),
     "timestamp_ns": pa.timestamp("ns"),
     "timestamptz": pa.timestamp("us", tz="UTC"),
 }

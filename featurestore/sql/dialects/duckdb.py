@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import at_utc, call, cast_to
-from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape, Nanoseconds
+from featurestore.sql.dialects.record import (
+    Clock,
+    Dialect,
+    Exit,
+    InstantSeries,
+    JoinShape,
+    Nanoseconds,
+)
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
+from featurestore.values.types import DataType, Kind
 
 __all__ = ["DUCKDB"]
 
 _NAIVE = cast_to("timestamp")
+_TEXT = DataType(Kind.STRING)
+_WIDEST_INTEGER = DataType(Kind.DECIMAL, precision=38, scale=0)
+_GREATEST = 10**38 - 1
 _MICROSECOND = exp.Literal.number(1000)
 _NANOSECONDS_HOLD = ("1677-09-21 00:12:43.145225", "2262-04-11 23:47:16.854775")
 """The first and the last whole microsecond of a TIMESTAMP_NS."""
@@ -54,6 +65,21 @@ def _from_ticks(ticks: exp.Expr, node: exp.Expr) -> exp.Expr:
     return exp.Coalesce(this=call("MAKE_TIMESTAMP", micros), expressions=[_NAIVE(node.copy())])
 
 
+def _beyond_38_digits(node: exp.Expr) -> exp.Expr:
+    low = exp.Neg(this=exp.Literal.number(_GREATEST))
+    return exp.Between(this=node, low=low, high=exp.Literal.number(_GREATEST)).not_()
+
+
+def _above_38_digits(node: exp.Expr) -> exp.Expr:
+    # Without the cast, DuckDB compares signed with unsigned numbers as DOUBLE.
+    return node > exp.cast(exp.Literal.number(_GREATEST), "uint128")
+
+
+def _is_end_of_day(node: exp.Expr) -> exp.Expr:
+    """Return whether a time is 24:00, which Python and Arrow write as the 00:00 before it."""
+    return node.eq(exp.cast(exp.Literal.string("24:00:00"), "time"))
+
+
 def _quantiles(x: str, points: Sequence[float]) -> str:
     listed = ", ".join(f"{point:g}" for point in points)
     return f"APPROX_QUANTILE({x}, [{listed}]) FILTER (WHERE ISFINITE({x}))"
@@ -81,6 +107,23 @@ DUCKDB = Dialect(
         shift=add_interval,
         nanoseconds=Nanoseconds(_floor, _ceil, _clamp),
     ),
+    # A window that sorts by one column may become an aggregate (the optimizer's
+    # `top_n_window_elimination`), which keeps rows as sort keys: -0.0 comes back as 0.0.
+    lone_sort_keys=frozenset({Kind.FLOAT32, Kind.FLOAT64, Kind.ARRAY, Kind.OTHER}),
+    exits={
+        "int128": Exit(_WIDEST_INTEGER, _beyond_38_digits),
+        "uint128": Exit(_WIDEST_INTEGER, _above_38_digits),
+        "uuid": Exit(_TEXT),
+        "json": Exit(_TEXT),
+        "enum": Exit(_TEXT),
+        "null": Exit(_TEXT),
+        "timestamp(0)": Exit(DataType(Kind.TIMESTAMP)),
+        "timestamp(3)": Exit(DataType(Kind.TIMESTAMP)),
+        "time": Exit(DataType(Kind.TIME), _is_end_of_day),
+    },
+    # DuckDB 2.0: after the optimizer has swapped the sides of an outer join (`join_order`), rows
+    # without a match hold arrays of memory that was never written.
+    outer_joins_spoil_arrays=True,
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.
     numbered_from=4,

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import at_utc, cast_to
-from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, Exit, InstantSeries, JoinShape
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
-from featurestore.values.types import Kind
+from featurestore.values.types import DataType, Kind
 
 __all__ = ["POSTGRES"]
+
+
+_TEXT = DataType(Kind.STRING)
 
 
 def _by_code_point(node: exp.Expr) -> list[exp.Expr]:
@@ -37,9 +40,19 @@ POSTGRES = Dialect(
     shapes=(JoinShape.WINDOW, JoinShape.LATERAL),
     missing_shapes={JoinShape.ASOF: Missing("PostgreSQL has no ASOF join", engine_cannot=True)},
     clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
-    sort_keys={Kind.STRING: _by_code_point, Kind.JSON: _as_text, Kind.OTHER: _as_text},
+    sort_keys={
+        Kind.STRING: _by_code_point,
+        **dict.fromkeys((Kind.JSON, Kind.OPAQUE, Kind.OTHER), _as_text),
+    },
     # A collation applies to an array of text as to the text itself.
     arrays_sort_as_elements=True,
+    exits={
+        "uuid": Exit(_TEXT),
+        "json": Exit(_TEXT),
+        "enum": Exit(_TEXT),
+        # Without digits a numeric holds any number and NaN: of Arrow's types only a float fits all.
+        "numeric": Exit(DataType(Kind.FLOAT64)),
+    },
     series=InstantSeries("GENERATE_SERIES"),
     numbered_from=Missing("the gain is not measured"),
     local_files=Missing("the server does not see the files of this machine", engine_cannot=True),

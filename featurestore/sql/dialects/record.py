@@ -15,9 +15,9 @@ from enum import Enum
 from sqlglot import exp
 
 from featurestore.values.missing import Missing
-from featurestore.values.types import Kind
+from featurestore.values.types import DataType, Kind
 
-__all__ = ["Clock", "Dialect", "InstantSeries", "JoinShape", "Nanoseconds", "SortKeys"]
+__all__ = ["Clock", "Dialect", "Exit", "InstantSeries", "JoinShape", "Nanoseconds", "SortKeys"]
 
 SortKeys = Callable[[exp.Expr], list[exp.Expr]]
 """Return the expressions to sort by in place of a column."""
@@ -90,6 +90,19 @@ class InstantSeries:
     to_rows: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How values of one type leave the warehouse.
+
+    Attributes:
+        data_type: Their type outside.
+        refused: Returns the condition that a value has no form outside; None if all have one.
+    """
+
+    data_type: DataType
+    refused: Callable[[exp.Expr], exp.Expr] | None = None
+
+
 def _unchanged(tree: exp.Expr) -> None:
     """Leave a tree as it is."""
 
@@ -107,6 +120,11 @@ class Dialect:
         sort_keys: What to sort by, for the kinds of values that it does not sort like DuckDB, so
             that ties are decided alike on all engines.
         arrays_sort_as_elements: Whether the sort key of an element also serves for an array.
+        lone_sort_keys: The kinds of values that the engine may change if they are all that a window
+            sorts by.
+        exits: The types that leave the warehouse as another type, by `DataType.variant`.
+        outer_joins_spoil_arrays: Whether an outer join may damage arrays of a fixed size, which
+            then pass it as lists.
         series: The functions for a series of instants, from which entity rows are generated.
         numbered_from: From how many joins that share their keys it pays to number the keys. The
             engine must have a way to compute a common table expression exactly once.
@@ -128,6 +146,9 @@ class Dialect:
     clock: Clock
     sort_keys: Mapping[Kind, SortKeys] = field(default_factory=dict)
     arrays_sort_as_elements: bool = False
+    lone_sort_keys: frozenset[Kind] = frozenset()
+    exits: Mapping[str, Exit] = field(default_factory=dict)
+    outer_joins_spoil_arrays: bool = False
     series: InstantSeries | Missing
     numbered_from: int | Missing
     join_settings: Mapping[str, int] = field(default_factory=dict)

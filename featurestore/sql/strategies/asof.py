@@ -90,4 +90,4 @@ def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
     candidates = candidates.join(
         relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
     )
-    return picked(join, candidates, f"{join.name}: the row at that instant, ties decided")
+    return picked(join, candidates, f"{join.name}: the row at that instant, ties decided", dialect)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
+from featurestore.sql.exit_types import joined_type, recast_to
 from featurestore.sql.expressions import Named, column, cte, named, not_null
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.validity import not_deleted, not_ended
@@ -47,10 +48,11 @@ def _numbered(query: exp.Select, join: ViewJoin) -> exp.Select:
     return exp.select(*columns, named(number, "_key"), copy=False).from_(rows, copy=False)
 
 
-def picked(join: ViewJoin, candidates: exp.Select, comment: str) -> Named:
+def picked(join: ViewJoin, candidates: exp.Select, comment: str, dialect: str) -> Named:
     """Return the first of the ranked candidates, as the CTE with the join's own name."""
-    names = (*join.found_by, "_event_timestamp", *join.features)
+    names = (*join.found_by, "_event_timestamp")
     query = exp.select(*(column(name) for name in names), copy=False)
+    query = query.select(*_features(join, dialect), copy=False)
     ranked = candidates.subquery("ranked", copy=False)
     query = query.from_(ranked, copy=False).where(column("_rank").eq(1), copy=False)
     query.add_comments([comment])
@@ -83,3 +85,11 @@ def counting(join: ViewJoin, dialect: str) -> tuple[ViewJoin, Named | None]:
 def chosen_name(join: ViewJoin) -> str:
     """Return the name of the CTE with the chosen rows, before their end is looked at."""
     return f"{join.cte}_chosen"
+
+
+def _features(join: ViewJoin, dialect: str) -> Iterator[exp.Expr]:
+    types = {feature.name: feature.data_type for feature in join.view.features}
+    for name in join.features:
+        node, kind = column(name), types.get(name)
+        passing = recast_to(node, kind, joined_type(kind, dialect), dialect) if kind else node
+        yield node if passing is node else named(passing, name)

@@ -47,7 +47,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         on=both(_known(join, dialect, as_known)),
         copy=False,
     )
-    return [picked(join, candidates, f"{join.name}: the newest row known by then")]
+    return [picked(join, candidates, f"{join.name}: the newest row known by then", dialect)]
 
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
