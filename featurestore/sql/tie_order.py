@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import column, nulls_last
 from featurestore.sql.validity import end_of
@@ -42,10 +42,18 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
     order: list[exp.Expr] = []
     if view.is_deleted is not None:
         order += sort_keys(column(view.is_deleted.name, table), view.is_deleted.data_type, dialect)
-    for feature in view.ties or view.features:
+    deciding = view.ties or view.features
+    for feature in deciding:
         order += sort_keys(column(feature.name, table), feature.data_type, dialect)
+    if not times and len(order) == 1 and deciding and _changes_alone(deciding[0], dialect):
+        order.append(order[0].is_(exp.null()))
     # Engines and sessions differ in the place of NULL: here it loses every tie.
     return [*times, *(nulls_last(node, desc=True) for node in order)]
+
+
+def _changes_alone(feature: Feature, dialect: str) -> bool:
+    kind = feature.data_type.kind if feature.data_type else Kind.OTHER
+    return kind in dialect_record(dialect).lone_sort_keys
 
 
 def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[exp.Expr]:

@@ -177,6 +177,12 @@ def test_a_table_has_its_card_beside_the_artifacts(store):
             True,
         ),
         ("{'x': 0::DECIMAL(38,2)}", "{'x': (-0.01)::DECIMAL(38,2)}", True),
+        ("0::DOUBLE", "'-0.0'::DOUBLE", True),
+        ("0::FLOAT", "'-0.0'::FLOAT", True),
+        ("[0]::DOUBLE[]", "['-0.0']::DOUBLE[]", True),
+        ("[0, 1]::FLOAT[2]", "['-0.0', '1']::FLOAT[2]", True),
+        ("{'x': 0::DOUBLE}", "{'x': '-0.0'::DOUBLE}", True),
+        ("'-0.0'::DOUBLE", "'-0.0'::DOUBLE", False),
         ("0.5::DOUBLE", "0.5::DOUBLE", False),
     ],
 )

@@ -90,7 +90,10 @@ WITH spine AS (
       newest._instant,
       newest._event_timestamp,
       history.wind,
-      ROW_NUMBER() OVER (PARTITION BY newest._instant ORDER BY history.wind DESC NULLS LAST) AS _rank
+      ROW_NUMBER() OVER (
+        PARTITION BY newest._instant
+        ORDER BY history.wind DESC, history.wind IS NULL DESC
+      ) AS _rank
     FROM weather_newest AS newest
     JOIN "shop"."marts"."weather_features" AS history
       ON newest._event_timestamp = history."date"
