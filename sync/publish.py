@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.row_format import NO_CREATED
 from featurestore.sql.latest_rows import VALID_UNTIL
+from sync.encoding.array_values import refuse_null_elements
 from sync.encoding.arrow_values import end_micros, micros
 from sync.encoding.byte_columns import (
     ByteColumn,
@@ -162,6 +163,7 @@ def _encoded(
 ) -> tuple[ByteColumn, ByteColumn]:
     """Return the keys and the rows of a batch as Redis holds them."""
     view, keys = publication.view, encoder.keys(batch)
+    refuse_null_elements(publication.schema, batch)
     event = micros(batch.column(view.event_timestamp.name))
     stamp = view.created_timestamp
     created = None if stamp is None else micros(batch.column(stamp.name))

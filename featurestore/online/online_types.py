@@ -39,6 +39,7 @@ _EXACT = Context(prec=40)
 # No nanoseconds: Python's datetime ends at microseconds, and reading must not round.
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ZONED = re.compile(r"timestamp\[(s|ms|us), tz=(?:UTC|Etc/UTC)\]")
+_ARRAY = re.compile(r"(.+)\[(\d+)\]")
 _DIGITS = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _DECIMAL = re.compile(r"decimal128\((\d+), (-?\d+)\)")
 
@@ -55,7 +56,8 @@ class OnlineType:
         width: The bytes of each value; None if the length varies.
         code: The `struct` code of a fixed-width value; `16s` for a decimal.
         convert: Converts the result of `struct` to the Python value; None if they are the same.
-        element: The type of a list's elements.
+        element: The type of a list's elements, or of an array's.
+        size: The number of elements of an array; None for a list.
         convert_all: Converts a column at once; None if it is not faster than `convert`.
     """
 
@@ -65,6 +67,7 @@ class OnlineType:
     convert: Convert | None = None
     element: OnlineType | None = None
     convert_all: ConvertAll | None = None
+    size: int | None = None
 
 
 def _instant(unit: str, *, zoned: bool) -> Convert:
@@ -144,7 +147,13 @@ def online_type(name: str) -> OnlineType:
     if digits := _DIGITS.fullmatch(name):
         return OnlineType(name, 16, "16s", _decimal(int(digits[2])))
     if name.startswith("list<") and name.endswith(">"):
-        return OnlineType(name, None, element=online_type(name[5:-1]))
+        element = online_type(name[5:-1])
+        if element.size is None:
+            return OnlineType(name, None, element=element)
+    elif array := _ARRAY.fullmatch(name):
+        element = online_type(array[1])
+        if element.width is not None:
+            return OnlineType(name, None, element=element, size=int(array[2]))
     raise UnsupportedOnlineType(f"'{name}' is not a type of the online format.")
 
 
@@ -177,6 +186,8 @@ def online_type_name(arrow_type: pa.DataType) -> str | None:
     >>> import pyarrow as pa
     >>> online_type_name(pa.decimal128(5, 4)), online_type_name(pa.list_(pa.int32()))
     ('decimal(5,4)', 'list<int32>')
+    >>> online_type_name(pa.list_(pa.float32(), 384))
+    'float32[384]'
     >>> online_type_name(pa.timestamp("ns")) is None
     True
     """
@@ -189,12 +200,25 @@ def online_type_name(arrow_type: pa.DataType) -> str | None:
         return f"decimal({digits[1]},{digits[2]})"
     if zoned := _ZONED.fullmatch(text):
         return f"timestamptz[{zoned[1]}]"
-    if pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type):
-        element = online_type_name(arrow_type.value_type)
-        return f"list<{element}>" if element else None
     if pa.types.is_dictionary(arrow_type):
         return online_type_name(arrow_type.value_type)
-    return None
+    return _nested_name(arrow_type) if pa.types.is_nested(arrow_type) else None
+
+
+def _nested_name(arrow_type: Any) -> str | None:
+    import pyarrow as pa
+
+    is_array = pa.types.is_fixed_size_list(arrow_type)
+    if not (is_array or pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)):
+        return None
+    element = online_type_name(arrow_type.value_type)
+    if element is None:
+        return None
+    inner = online_type(element)
+    # An array needs elements of a fixed width. A list cannot have arrays as elements.
+    if not is_array:
+        return f"list<{element}>" if inner.size is None else None
+    return f"{element}[{arrow_type.list_size}]" if inner.width else None
 
 
 def to_arrow_type(name: str) -> pa.DataType:
@@ -203,6 +227,8 @@ def to_arrow_type(name: str) -> pa.DataType:
 
     if name.startswith("list<"):
         return pa.list_(to_arrow_type(name[5:-1]))
+    if array := _ARRAY.fullmatch(name):
+        return pa.list_(to_arrow_type(array[1]), int(array[2]))
     if digits := _DIGITS.fullmatch(name):
         return pa.decimal128(int(digits[1]), int(digits[2]))
     if instant := re.fullmatch(r"timestamp(tz)?\[(s|ms|us)\]", name):

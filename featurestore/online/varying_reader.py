@@ -1,4 +1,4 @@
-"""Read values of varying length: text, bytes and lists."""
+"""Read values of varying length: text, bytes, lists and arrays."""
 
 from __future__ import annotations
 
@@ -18,8 +18,17 @@ def varying_reader(kind: OnlineType) -> Convert:
     if kind.element is None:
         return kind.convert or bytes
     element = kind.element
+    if kind.size is not None:
+        return _array_reader(element, kind.size)
     # Even an empty list has the byte of its length, so zero bytes can only mean NULL.
     return lambda raw: _list(element, raw) if raw else None
+
+
+def _array_reader(element: OnlineType, size: int) -> Convert:
+    values, convert = struct.Struct("<" + element.code * size), element.convert
+    if convert is None:
+        return lambda raw: [*values.unpack(raw)] if raw else None
+    return lambda raw: [*map(convert, values.unpack(raw))] if raw else None
 
 
 def read_length(raw: bytes, at: int) -> tuple[int, int]:

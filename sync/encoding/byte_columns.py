@@ -22,6 +22,7 @@ __all__ = [
     "constant",
     "decimal_digits",
     "from_block",
+    "from_lengths",
     "from_pieces",
     "from_ragged",
     "integers",
@@ -73,6 +74,18 @@ def from_block(block: np.ndarray) -> ByteColumn:
     return _column(np.arange(count + 1, dtype=np.int64) * width, np.ascontiguousarray(block))
 
 
+def from_lengths(lengths: np.ndarray, data: np.ndarray) -> ByteColumn:
+    """Return rows that lie side by side as a column.
+
+    Args:
+        lengths: The number of bytes of each row.
+        data: The bytes of all rows.
+    """
+    import numpy as np
+
+    return _column(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), data)
+
+
 def from_ragged(block: np.ndarray, widths: np.ndarray) -> ByteColumn:
     """Return rows of different widths as a column.
 
@@ -82,9 +95,8 @@ def from_ragged(block: np.ndarray, widths: np.ndarray) -> ByteColumn:
     """
     import numpy as np
 
-    ends = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
     # The mask takes the used bytes of each row, in the order of rows: Arrow's own layout.
-    return _column(ends, block[np.arange(block.shape[1]) < widths[:, None]])
+    return from_lengths(widths, block[np.arange(block.shape[1]) < widths[:, None]])
 
 
 def _column(bounds: np.ndarray, data: Any) -> ByteColumn:

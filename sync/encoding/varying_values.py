@@ -1,4 +1,4 @@
-"""Writes columns of values whose length varies: text, bytes, lists."""
+"""Writes columns of values whose length varies: text, bytes, lists, arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.online_types import OnlineType, to_arrow_type
 from featurestore.online.row_format import LONG
+from sync.encoding.array_values import array_bytes
 from sync.encoding.arrow_values import ArrowColumn
 from sync.encoding.byte_columns import (
     ByteColumn,
@@ -40,6 +41,8 @@ def varying_bytes(name: str, column: ArrowColumn, kind: OnlineType) -> ByteColum
     """
     import pyarrow as pa
 
+    if kind.element is not None and kind.size is not None:
+        return array_bytes(column, kind.element)
     if kind.element is not None:
         # Before the conversion to Python, which fails on an infinity and reads 24:00 as 00:00.
         check_range(f"feature '{name}'", column, kind)

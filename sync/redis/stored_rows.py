@@ -140,8 +140,9 @@ def _size(kind: OnlineType, value: Any) -> int:
         size = len(value.encode() if isinstance(value, str) else value)
     else:
         element = kind.element
-        present = sum(_size(element, each) for each in value if each is not None)
-        size = _length_size(len(value)) + (len(value) + 7) // 8 + present
+        size = sum(_size(element, each) for each in value if each is not None)
+        if kind.size is None:
+            size += _length_size(len(value)) + (len(value) + 7) // 8
     return _length_size(size) + size
 
 

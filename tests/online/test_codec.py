@@ -107,12 +107,17 @@ def decimals(precision, scale):
 @st.composite
 def kinds(draw, depth=2):
     """Return the name of a type, and a strategy for its values."""
-    chosen = draw(st.sampled_from([*SCALARS, "decimal", *(["list"] * 4 if depth else [])]))
+    nested = ["list"] * 4 + ["array"] * 2 if depth else []
+    chosen = draw(st.sampled_from([*SCALARS, "decimal", *nested]))
     if chosen == "decimal":
         precision = draw(st.sampled_from([1, 5, 18, 38]))
         scale = draw(st.integers(0, precision))
         return f"decimal({precision},{scale})", decimals(precision, scale)
-    if chosen == "list":
+    if chosen == "array" and depth == 2:
+        kind = draw(st.sampled_from([name for name in SCALARS if name not in ("string", "bytes")]))
+        size = draw(st.integers(1, 5))
+        return f"{kind}[{size}]", st.lists(SCALARS[kind], min_size=size, max_size=size)
+    if chosen in ("list", "array"):
         kind, values = draw(kinds(depth=depth - 1))
         return f"list<{kind}>", st.lists(st.none() | values, max_size=10)
     return chosen, SCALARS[chosen]
@@ -159,6 +164,8 @@ def case_of(kind, values):
 @given(cases())
 @example(case_of("decimal(38,38)", [None, None]))
 @example(case_of("list<string>", [[], [None], [""], None]))
+@example(case_of("float32[384]", [[0.5] * 384, None, [-0.0] * 384]))
+@example(case_of("decimal(5,1)[2]", [None, [Decimal("-1.5"), Decimal("9999.9")]]))
 @example(case_of("float64", [float("nan"), float("inf"), float("-inf"), -0.0]))
 @example(case_of("string", ["", "\0", "🛫", None]))
 def test_what_is_encoded_is_decoded(case):
@@ -320,7 +327,20 @@ def test_a_type_without_a_format_has_no_name(arrow_type):
     assert None is online_type_name(arrow_type)
 
 
-@pytest.mark.parametrize("name", ["int128", "list<", "list<any>", "decimal(5)", "", "timestamp"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "int128",
+        "string[3]",
+        "list<int8[2]>",
+        "int8[2][2]",
+        "list<",
+        "list<any>",
+        "decimal(5)",
+        "",
+        "timestamp",
+    ],
+)
 def test_an_unknown_type_in_a_schema_is_an_error(name):
     """A schema that a newer release wrote is refused by name, not misread."""
     with pytest.raises(UnsupportedOnlineType, match="is not a type of the online format"):

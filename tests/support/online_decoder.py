@@ -149,7 +149,15 @@ def _key_text(kind: str, value: Any) -> str:
     return str(value)
 
 
+def _array(kind: str) -> tuple[str, int] | None:
+    """Return the element and the size of an array; None for another type."""
+    element, _, size = kind.removesuffix("]").rpartition("[")
+    return (element, int(size)) if kind.endswith("]") and size.isdigit() else None
+
+
 def _width(kind: str) -> int | None:
+    if _array(kind):
+        return None
     if kind.startswith("decimal("):
         return 16
     if kind.startswith("timestamp"):
@@ -186,6 +194,12 @@ def _varying(kind: str, raw: bytes) -> Any:
         return raw.decode("utf-8")
     if kind == "bytes":
         return raw
+    if array := _array(kind):
+        element, size = array
+        source = _Bytes(raw)
+        values = [_fixed(element, source.take(_width(element) or 0)) for _ in range(size)]
+        source.end()
+        return values
     element = kind.removeprefix("list<")[:-1]
     source = _Bytes(raw)
     values = [
@@ -206,6 +220,8 @@ def value_of_json(kind: str, value: Any) -> Any:
     """Return the Python value of a JSON value in a test vector."""
     if value is None:
         return None
+    if array := _array(kind):
+        return [value_of_json(array[0], item) for item in value]
     if kind.startswith("list<"):
         return [value_of_json(kind[5:-1], item) for item in value]
     if kind.startswith("timestamp"):
