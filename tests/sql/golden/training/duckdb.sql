@@ -92,7 +92,7 @@ WITH spine AS (
       history.wind,
       ROW_NUMBER() OVER (
         PARTITION BY newest._instant
-        ORDER BY history.wind DESC, history.wind IS NULL DESC
+        ORDER BY history.wind DESC NULLS LAST, history.wind IS NULL DESC NULLS LAST
       ) AS _rank
     FROM weather_newest AS newest
     JOIN "shop"."marts"."weather_features" AS history

@@ -44,7 +44,7 @@ WITH spine AS (
       history.dbt_is_deleted,
       ROW_NUMBER() OVER (
         PARTITION BY newest.tailnum, newest._instant
-        ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+        ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
       ) AS _rank
     FROM contracts_newest AS newest
     JOIN "shop"."marts"."contracts" AS history

@@ -31,7 +31,7 @@ FROM (
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum
-      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
     ) AS _rank,
     (
       history.dbt_valid_to IS NULL

@@ -30,7 +30,7 @@ WITH candidates AS (
         ),
         FALSE
       )
-      ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      ORDER BY history.dbt_valid_from DESC NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
     ) AS _rank,
     ROW_NUMBER() OVER (
       PARTITION BY COALESCE(
@@ -47,7 +47,7 @@ WITH candidates AS (
           FALSE
         )
         THEN history.dbt_valid_from AT TIME ZONE 'UTC'
-      END DESC, CASE
+      END DESC NULLS LAST, CASE
         WHEN COALESCE(
           history.dbt_valid_from AT TIME ZONE 'UTC' <= (
             CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '6' HOUR
@@ -56,7 +56,7 @@ WITH candidates AS (
         )
         THEN NULL
         ELSE history.dbt_valid_from AT TIME ZONE 'UTC'
-      END, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      END NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
     ) AS _row
   FROM "shop"."marts"."contracts" AS history
   WHERE
@@ -94,6 +94,6 @@ FROM candidates
 ORDER BY
   _eligible AND _rank = 1 DESC,
   _row,
-  _event DESC,
+  _event DESC NULLS LAST,
   _rank
 LIMIT 20

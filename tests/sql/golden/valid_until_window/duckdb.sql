@@ -32,7 +32,7 @@ WITH spine AS (
       history.dbt_is_deleted,
       ROW_NUMBER() OVER (
         PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+        ORDER BY history.dbt_valid_from DESC NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC NULLS LAST, history.lessor DESC NULLS LAST
       ) AS _rank
     FROM contracts_asked AS asked
     JOIN "shop"."marts"."contracts" AS history
