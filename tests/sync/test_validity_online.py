@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -128,6 +129,16 @@ def test_the_server_drops_a_row_by_its_ttl_or_its_end(
     plans.insert((1, day(5), end and day(end), "free"))
     plans.sync()
     lasts = (timedelta(days=days) + GRACE).total_seconds()
+    assert lasts - 60 < plans.expires_in(1) <= lasts
+
+
+def test_the_end_comes_behind_the_created_timestamp(tmp_path, redis_server, redis_client):
+    view = replace(PLANS, created=True)
+    plans = Plans(tmp_path, redis_server, redis_client, view)
+    plans.insert((1, day(5), day(5), day(-2), "old"), (1, day(5), day(4), day(-3), "new"))
+    plans.sync()
+    assert plans.read(1, NOW + timedelta(days=2)) == ("new", "PRESENT")
+    lasts = (timedelta(days=3) + GRACE).total_seconds()
     assert lasts - 60 < plans.expires_in(1) <= lasts
 
 
