@@ -52,6 +52,7 @@ from sync.redis.metadata import (
     clear_epoch,
     confirm_rows,
     delete_old_schemas,
+    record_personal_data,
     refuse_fingerprint_collision,
     write_epoch,
 )
@@ -157,7 +158,10 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
         report = _publish_changes(run, step)
     if report.held_back:
         run.ledger.hold_back(publication.name, report.held_back)
-    elif report.full or publication.since is None:
+        return report
+    personal = [feature.name for feature in publication.view.features if feature.pii]
+    record_personal_data(run.client, run.lease, publication.name, personal)
+    if report.full or publication.since is None:
         run.ledger.release(publication.name)
     return report
 

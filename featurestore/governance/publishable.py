@@ -104,16 +104,27 @@ def _nothing_left(
     )
 
 
-def as_published(registry: Registry, columns: Mapping[str, Container[str]]) -> Registry:
-    """Return the registry with only the personal data that was published.
+def as_published(
+    registry: Registry,
+    columns: Mapping[str, Container[str]],
+    allowed: Mapping[str, Container[str] | None],
+) -> Registry:
+    """Return the registry with only the personal data that was published as such.
 
     Args:
         registry: The project's definitions.
         columns: The published columns, by view.
+        allowed: The personal features that the sync of a view was allowed; None if it did not
+            record them.
     """
+
+    def was_published(view: str, feature: Feature) -> bool:
+        names = allowed.get(view)
+        return feature.name in columns.get(view, ()) and (names is None or feature.name in names)
+
     return _filtered(
         registry,
-        lambda view, feature: not feature.pii or feature.name in columns.get(view, ()),
+        lambda view, feature: not feature.pii or was_published(view, feature),
         lambda key: key.view in columns,
     )
 
@@ -133,23 +144,34 @@ def _filtered(
 
 
 def refuse_unpublished(
-    view: FeatureView, features: Container[str], published: Container[str]
+    registry: Registry,
+    view: FeatureView,
+    features: Container[str],
+    published: Container[str],
+    allowed: Container[str] | None = None,
 ) -> None:
-    """Raise if a read asks for personal data that was not published.
+    """Raise if a read asks for personal data that was not published as such.
+
+    The reader's definitions decide: a feature that was marked since the last sync is refused.
 
     Args:
+        registry: The reader's definitions.
         view: The feature view.
         features: The requested features.
         published: The features that are online.
+        allowed: The personal features that the sync was allowed; None if it did not record them.
 
     Raises:
-        OnlineStoreError: A requested feature is personal data and not online.
+        OnlineStoreError: A requested feature is personal data and not published as such.
     """
     for feature in view.features:
-        if feature.pii and feature.name in features and feature.name not in published:
+        if feature.pii and feature.name in features:
+            if feature.name in published and (allowed is None or feature.name in allowed):
+                continue
             reference = FeatureRef(view.name, feature.name)
             raise OnlineStoreError(
-                f"'{reference}' is personal data (`pii: true`) and is not published.",
+                f"'{reference}' is personal data ({personal_reason(registry, reference)}) and is"
+                " not published.",
                 remedy="Leave it out of the request, or publish it with"
                 f" `featurestore sync --allow-pii {reference}`.",
             )
@@ -165,7 +187,8 @@ def refuse_unpublished_view(registry: Registry, view: FeatureView) -> None:
         raise OnlineStoreError(
             f"'{key}' is a key or timestamp with personal data"
             f" ({personal_reason(registry, key)}), so the view is not published.",
-            remedy=f"Use a surrogate key, or publish it with `featurestore sync --allow-pii {key}`.",
+            remedy="Use a surrogate key, or publish it with"
+            f" `featurestore sync --allow-pii {key}`.",
         )
     if all(feature.pii for feature in view.features):
-        refuse_unpublished(view, view.feature_names, ())
+        refuse_unpublished(registry, view, view.feature_names, ())

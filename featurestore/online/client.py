@@ -277,6 +277,7 @@ class OnlineClient:
                 list(columns) if columns or count else None,
                 full_feature_names=naming[0],
                 feature_timestamps=naming[1],
+                personal={view: known.personal for view, known in self._schemas.items()},
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

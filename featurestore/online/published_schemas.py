@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,10 @@ from featurestore.online.row_format import (
 )
 from featurestore.online.schema import Schema
 
-__all__ = ["PublishedSchemas", "ViewRows"]
+__all__ = ["PERSONAL_FIELD", "PublishedSchemas", "ViewRows", "personal_data_of"]
+
+PERSONAL_FIELD = b"pii"
+"""The field of a view's schemas in Redis that lists the personal data that its sync was allowed."""
 
 _NAME = 2 * (HEAD - 1)
 """The length of a schema's name, its fingerprint in hex; other fields of the hash differ."""
@@ -64,6 +68,10 @@ class PublishedSchemas:
         fields: The metadata key that holds them.
         current: The schema of new rows.
         decoders: The decoder of each head that a row can have.
+
+    Attributes:
+        personal: The personal features that the sync was allowed; None if an older version of it
+            did not record them.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class PublishedSchemas:
     ) -> None:
         self.fields = fields
         self.current = current
+        self.personal = personal_data_of(fields.get(PERSONAL_FIELD))
         self._decoders = decoders
 
     @classmethod
@@ -141,3 +150,17 @@ def _asked_for(
     # A row of another version may be of a format without this checksum, so the schemas decide.
     checked = {head for head in unknown if len(head) < HEAD or head[0] >> 4 == FORMAT_VERSION}
     return {head: found for head, found in decoders.items() if head not in checked - sound}
+
+
+def personal_data_of(text: bytes | None) -> frozenset[str] | None:
+    """Return the features in the record of allowed personal data; none of them if it is damaged.
+
+    >>> sorted(personal_data_of(b'["email", "phone"]')), personal_data_of(None)
+    (['email', 'phone'], None)
+    """
+    if text is None:
+        return None
+    try:
+        return frozenset(map(str, json.loads(text)))
+    except (ValueError, TypeError):
+        return frozenset()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from featurestore.errors import EntityFrameError, NameCollision, OnlineStoreError, did_you_mean
@@ -89,6 +90,7 @@ def plan_views(
     *,
     full_feature_names: bool,
     feature_timestamps: bool,
+    personal: Mapping[str, Container[str] | None] = MappingProxyType({}),
 ) -> ReadPlan:
     """Return the plan of a request, after checking it against the columns of the entity rows.
 
@@ -99,10 +101,13 @@ def plan_views(
         columns: The names of the entity rows' columns; None without entity rows.
         full_feature_names: Name the values `view__feature`.
         feature_timestamps: Add `view__event_timestamp` for each view.
+        personal: The personal features of each view that the sync was allowed; None if its
+            version did not record them, so each published feature was.
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
-        OnlineStoreError: The view is published with other join keys than it declares.
+        OnlineStoreError: The view is published with other join keys than it declares, or a feature
+            is personal data that the sync was not allowed.
         NameCollision: Two columns of the result would have the same name.
     """
     taken = dict.fromkeys(columns or (), "the entity rows")
@@ -112,7 +117,8 @@ def plan_views(
         view = registry.view(member.view)
         schema = schemas[view.name]
         published = dict(schema.features)
-        refuse_unpublished(view, member.features, published)
+        allowed = personal.get(view.name)
+        refuse_unpublished(registry, view, member.features, published, allowed)
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         timestamp = f"{member.name}__event_timestamp" if feature_timestamps else ""

@@ -154,6 +154,7 @@ class Publishing:
     def _survey(self) -> Iterator[Survey]:
         """Open both sides for reading; the registry has the personal data that was published."""
         from featurestore.online.redis.connection import connect_redis
+        from sync.redis.metadata import read_personal_data
         from sync.safety.ownership import read_ownership
         from sync.survey import Survey
         from sync.warehouse.publication import columns_in_layout
@@ -167,7 +168,9 @@ class Publishing:
             columns = {
                 view: columns_in_layout(entry.layout) for view, entry in entries.items() if entry
             }
-            registry = as_published(registry, columns)
+            name = registry.online_name
+            allowed = {view: read_personal_data(redis, name, view) for view in columns}
+            registry = as_published(registry, columns, allowed)
             yield Survey(registry, warehouse, redis, ledger, session.now(), ownership)
 
     def _ledger(self, registry: Registry, warehouse: Warehouse) -> Ledger:

@@ -1,7 +1,8 @@
 """The metadata of a view's publication in Redis: its epoch, its schemas, and the list of views.
 
     fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at
-    fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, and `current`
+    fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, `current`, and in
+                                        `pii` the personal features that the sync was allowed
     fs-meta:{<project>}:views           set: the views that may have rows
 
 `<project>` is the project's name, or its namespace. `safety.ownership` has the keys of its owner.
@@ -10,14 +11,16 @@ In a cluster each view also has canaries, which repeat the epoch.
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from featurestore.errors import OnlineStoreError, SyncError
 from featurestore.online.keys import metadata_key
+from featurestore.online.published_schemas import PERSONAL_FIELD, personal_data_of
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.schema import Schema, fingerprint_of_schema
 from sync.safety.canaries import canaries_agree, set_canaries, swap_canaries
@@ -30,13 +33,19 @@ __all__ = [
     "confirm_rows",
     "delete_old_schemas",
     "read_metadata",
+    "read_personal_data",
     "read_schemas",
+    "record_personal_data",
     "refuse_fingerprint_collision",
     "schema_key",
     "view_key",
     "views_key",
     "write_epoch",
 ]
+
+
+_NOT_SCHEMAS = (b"current", PERSONAL_FIELD)
+"""The fields of a view's schemas that are not a schema."""
 
 
 def view_key(project: str, view: str) -> str:
@@ -95,7 +104,7 @@ def read_schemas(client: RedisCommands, project: str, view: str) -> list[Schema]
     texts = client.hgetall(schema_key(project, view))
     schemas = []
     for name, text in texts.items():
-        if name != b"current":
+        if name not in _NOT_SCHEMAS:
             with suppress(OnlineStoreError):
                 schemas.append(Schema.from_json(text))
     return schemas
@@ -140,10 +149,27 @@ def announce_schema(lease: Lease, view: str, schema: Schema) -> None:
     lease.run("SADD", [views_key(project)], view)
 
 
+def read_personal_data(client: RedisCommands, project: str, view: str) -> frozenset[str] | None:
+    """Return the personal features that a view's sync was allowed; None without a record."""
+    return personal_data_of(client.hget(schema_key(project, view), PERSONAL_FIELD.decode()))
+
+
+def record_personal_data(
+    client: RedisCommands, lease: Lease, view: str, features: Sequence[str]
+) -> None:
+    """Write which personal features of a view the sync was allowed, if that has changed.
+
+    Readers refuse others, so this must come after the rows that no longer hold them.
+    """
+    if read_personal_data(client, lease.project, view) != frozenset(features):
+        text = json.dumps(sorted(features))
+        lease.run("HSET", [schema_key(lease.project, view)], PERSONAL_FIELD.decode(), text)
+
+
 def delete_old_schemas(client: RedisCommands, lease: Lease, view: str, current: Schema) -> None:
     """Delete all schemas but the current one, once no row of an older one is left."""
     key = schema_key(lease.project, view)
-    kept = {b"current", current.fingerprint.hex().encode()}
+    kept = {*_NOT_SCHEMAS, current.fingerprint.hex().encode()}
     old = [name for name in client.hkeys(key) if name not in kept]
     if old:
         lease.run("HDEL", [key], *old)

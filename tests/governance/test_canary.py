@@ -62,7 +62,8 @@ COMMANDS = (
     ["sql", "ref:stg", "-f", "own:*", *NAMED],
     ["sql", "ref:stg", "-f", "own:*", *NAMED, "--explain"],
     ["train", "ref:stg", "-f", "copies:*", *NAMED],
-    ["train", "stg", "-f", "own:*", *NAMED, "-o", "out.parquet", "--table", "trained", "--dbt-model", "models/trained.sql"],
+    ["train", "stg", "-f", "own:*", *NAMED, "-o", "out.parquet",
+     "--table", "trained", "--dbt-model", "models/trained.sql"],
     ["train", "--check", "out.card.json"],
     ["train", "-f", "own:*", "-f", "copies:*", "--full-feature-names", "--format", "json"],
     ["train", "select tailnum, observed_at, contact from stg", "-f", "own:orders"],
@@ -151,7 +152,7 @@ def test_no_command_shows_personal_data(folder, run, redis_client):
 
 
 def test_verify_does_not_show_what_was_allowed_online(folder, run, redis_server):
-    """An allowance of the sync is no allowance of a log: both sides of a difference are hidden."""
+    """The sync may store them, but a log must not show them: both sides are hidden."""
     run("sync", "--allow-pii", "own:*", "--allow-pii", "copies:*", "--allow-pii", "keyed:*")
     with duckdb.connect("warehouse.duckdb") as connection:
         for name, changed in (("own", "email"), ("copies", "shout"), ("keyed", "tailnum")):
@@ -242,7 +243,8 @@ def test_the_card_and_the_ledger_name_what_passed(folder, run):
     """The allowed columns are recorded by name, and the values are where they were allowed."""
     reference = "raw.customers:email"
     code, _ = run(
-        "train", "ref:stg", "-f", "own:orders", *NAMED, "--allow-pii", reference, "-o", "out.parquet",
+        "train", "ref:stg", "-f", "own:orders", *NAMED, "--allow-pii", reference,
+        "-o", "out.parquet",
     )  # fmt: skip
     card = json.loads((folder / "out.card.json").read_text(encoding="utf-8"))
 
