@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 AllowPii = bool | str | Sequence[str]
-"""A caller's allowance: True for all personal data, or references `view:feature`, `view:*`."""
+"""A caller's allowance: True for all personal data, or references `view:feature`, `view:*`.
+
+For entity rows, a reference may name the marked column of any model, as `model:column`."""
 
 
 @dataclass(frozen=True, slots=True)

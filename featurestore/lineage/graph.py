@@ -35,7 +35,6 @@ __all__ = [
     "deciding",
     "feature_columns",
     "find_column",
-    "trace_columns",
 ]
 
 _UNDECLARED = "not a source or model of the project; declare it as a source"
@@ -50,14 +49,11 @@ class Edge:
         target: The column that depends on it.
         direct: Whether the target's values are computed from the source's. Otherwise the source
             only decides which rows or values those are: by a filter, a join, a group or a window.
-        counted: Whether the target shows no more of the source than a number or a presence, as
-            `count(x)` and `x is null` do.
     """
 
     source: ColumnId
     target: ColumnId
     direct: bool = True
-    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,10 +88,6 @@ class LineageGraph:
     def downstream(self, column: ColumnId, *, indirect: bool = False) -> frozenset[Edge]:
         """Return the edges between a column and all its dependents."""
         return _walk(self._out_of, column, lambda edge: edge.target, indirect=indirect)
-
-    def inputs(self, column: ColumnId) -> list[Edge]:
-        """Return the edges into a column."""
-        return sorted(self._into.get(column, ()))
 
     def why_untraced(self, column: ColumnId) -> str:
         """Return why inputs of a column may be missing; empty if none are."""
@@ -168,7 +160,7 @@ def build_lineage(
         registry = registry or build_registry(manifest)
         labels = (label_column(manifest, s) for s in registry.feature_services.values())
         columns = [*feature_columns(registry), *(label for label in labels if label)]
-    return trace_columns(tracer, columns)
+    return _traced(tracer, list(columns))
 
 
 def feature_columns(registry: Registry) -> list[ColumnId]:
@@ -180,9 +172,7 @@ def feature_columns(registry: Registry) -> list[ColumnId]:
     ]
 
 
-def trace_columns(tracer: ModelTracer, columns: Iterable[ColumnId]) -> LineageGraph:
-    """Trace columns back to the sources with a tracer that may know a part of the way."""
-    waiting = list(columns)
+def _traced(tracer: ModelTracer, waiting: list[ColumnId]) -> LineageGraph:
     edges: set[Edge] = set()
     untraced: dict[ColumnId | str, str] = {}
     digests: dict[ColumnId, str] = {}
@@ -212,7 +202,7 @@ def _parts(tracer: ModelTracer, column: ColumnId) -> tuple[str, list[Edge], str]
         return "", [], "its SQL has no such column"
     # A filter changes each column of a model, though no expression of it changed.
     digest = flow.digest if tracer.is_leaf(column.node) else digest_of(flow.digest, rows.digest)
-    edges = [Edge(source, column, counted=source in flow.counted) for source in flow.direct]
+    edges = [Edge(source, column) for source in flow.direct]
     edges += [Edge(source, column, direct=False) for source in deciding(flow, rows.flow)]
     return digest, [e for e in edges if e.source != column], "; ".join(sorted(flow.doubts))
 

@@ -159,15 +159,16 @@ class FeatureStore:
             as_known: Leave out rows that were written after the entity row's instant, so that a
                 backfill cannot leak; each view must declare a `created_timestamp`.
             strategy: A shape of join to insist on, such as `window`.
-            allow_pii: The features declared `pii: true` to include: references, or True for all.
-                By default `view:*` leaves them out. The card records each one that is included.
+            allow_pii: The personal data to include: references to features, or to marked columns
+                of the entity rows as `model:column`; True for all. By default `view:*` and a model
+                or table as `entity_df` leave it out. The card records what is included.
 
         Returns:
             A job that has been checked against the warehouse; each of its outputs builds the rows.
 
         Raises:
-            RegistryError: A name is unknown, personal data is named and not allowed, or the
-                project's definitions have problems.
+            RegistryError: A name is unknown, personal data is named (also by the query in
+                `entity_df`) and not allowed, or the project's definitions have problems.
             PlanError: The entity frame lacks a column, or names collide.
             WarehouseError: The warehouse cannot be reached, or a table is not built.
         """
@@ -318,7 +319,8 @@ class FeatureStore:
                 project to this Redis, replace all that it published. It cannot sync from then on.
 
         Returns:
-            What was done, per view. Its `held_back` names the views that were held back, and why.
+            What was done, per view. Its `held_back` names the views that were held back, and why;
+            `withheld` the personal data that was not published.
 
         Raises:
             ForeignOwner: Another identity publishes this project to this Redis.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from featurestore.governance.across_models.marks import Marks
+from featurestore.governance.across_models.node_graph import NodeGraph
 from featurestore.lineage.display_names import column_label, label_of
-from featurestore.lineage.flows import ColumnId
-from featurestore.lineage.graph import Edge, LineageGraph, trace_columns
+from featurestore.lineage.flows import ROWS, ColumnId, Flow
 from featurestore.project.catalog_json import catalog_columns
 from featurestore.project.manifest import Manifest
 from featurestore.project.result_cache import ResultCache
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from featurestore.lineage.model_tracer import ModelTracer
 
 __all__ = ["MarkOrigin", "PersonalLineage"]
-
-_QUERY = "query"
-"""The node of a query's own columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class MarkOrigin:
 
 
 class PersonalLineage:
-    """Traces columns to marked columns; models without a mark upstream are not traced.
+    """Traces columns to marked columns, each column once; models without a mark upstream are not.
 
     Args:
         manifest: dbt's manifest.
@@ -60,17 +56,19 @@ class PersonalLineage:
     """
 
     def __init__(self, manifest: Manifest, marks: Marks, cache: ResultCache | None = None) -> None:
-        self._manifest = manifest
         self._marks = marks
+        self._graph = NodeGraph(manifest)
+        self._below: frozenset[str] = frozenset()
+        self._known: dict[ColumnId, MarkOrigin | None] = {}
+        self._manifest = manifest
         self._cache = cache
-        self._marked = frozenset(column.node for column in marks.personal)
 
     def of_columns(self, columns: Iterable[ColumnId]) -> dict[ColumnId, MarkOrigin]:
         """Return the origin of each column that is personal data, or may be."""
         listed = list(columns)
-        below = self._below_marks({column.node for column in listed})
-        graph = self._traced(column for column in listed if column.node in below)
-        return self._origins(graph, below, listed)
+        self._find_below({column.node for column in listed})
+        found = ((column, self._origin(column)) for column in listed)
+        return {column: origin for column, origin in found if origin is not None}
 
     def of_query(self, sql: str, names: Iterable[str]) -> dict[str, MarkOrigin]:
         """Return the origin of each column of a query that is personal data, or may be.
@@ -89,24 +87,15 @@ class PersonalLineage:
         except SqlglotError:
             return self._by_name(names)
         relation = self._tracer.query(tree)
-        flows = {name: self._tracer.output(relation, name) for name in names}
-        read = {name: flow for name, flow in flows.items() if flow is not None}
-        sources = {source for flow in read.values() for source in flow.direct}
-        below = self._below_marks({source.node for source in sources}) | {_QUERY}
-        graph = self._traced(source for source in sources if source.node in below)
-        edges = {
-            Edge(source, ColumnId(_QUERY, name), counted=source in flow.counted)
-            for name, flow in read.items()
-            for source in flow.direct
-        }
-        doubts: dict[ColumnId | str, str] = {
-            ColumnId(_QUERY, name): "; ".join(sorted(flow.doubts))
-            for name, flow in read.items()
-            if flow.doubts
-        }
-        whole = LineageGraph(graph.edges | edges, {**graph.untraced, **doubts})
-        found = self._origins(whole, below, [ColumnId(_QUERY, name) for name in read])
-        return {column.column: origin for column, origin in found.items()}
+        traced = ((name, self._tracer.output(relation, name)) for name in names)
+        flows = {name: flow for name, flow in traced if flow is not None}
+        sources = {source for flow in flows.values() for source in flow.direct}
+        self.of_columns(sources)
+        found = (
+            (name, self._of_flow(flow, {source.node for source in flow.direct}))
+            for name, flow in flows.items()
+        )
+        return {name: origin for name, origin in found if origin is not None}
 
     def _by_name(self, names: Iterable[str]) -> dict[str, MarkOrigin]:
         """Return the columns that have the name of a marked one: no more is known of a query."""
@@ -120,67 +109,69 @@ class PersonalLineage:
 
         return ModelTracer(self._manifest, catalog_columns(self._manifest.path), self._cache)
 
-    def _traced(self, columns: Iterable[ColumnId]) -> LineageGraph:
-        listed = list(columns)
-        return trace_columns(self._tracer, listed) if listed else LineageGraph(frozenset())
+    def _find_below(self, nodes: set[str]) -> None:
+        marked = {column.node for column in self._marks.personal}
+        self._below |= self._graph.readers_of(marked, nodes)
 
-    def _origins(
-        self, graph: LineageGraph, below: set[str], columns: Iterable[ColumnId]
-    ) -> dict[ColumnId, MarkOrigin]:
-        found = ((column, self._origin(graph, below, column)) for column in columns)
-        return {column: origin for column, origin in found if origin is not None}
-
-    def _origin(self, graph: LineageGraph, below: set[str], column: ColumnId) -> MarkOrigin | None:
-        """Return the nearest marked column whose value a column holds, or may hold."""
-        seen, waiting = {column}, deque([column])
-        doubtful: MarkOrigin | None = None
+    def _origin(self, column: ColumnId) -> MarkOrigin | None:
+        """Return the marked column whose value a column holds, or may hold."""
+        opened: set[ColumnId] = set()
+        waiting = [column]
+        # An explicit stack: chains of models can be longer than Python's recursion limit.
         while waiting:
-            current = waiting.popleft()
-            if current in self._marks.personal:
-                return MarkOrigin(current, self._marks.personal[current])
-            if current in self._marks.cleared:
+            current = waiting[-1]
+            flow = self._flow(current)
+            if current not in opened and current not in self._known and flow is not None:
+                opened.add(current)
+                # An open column is not asked again: an incremental model may read itself.
+                new = (one for one in _shown(flow) if one not in self._known)
+                waiting += (one for one in new if one not in opened)
                 continue
-            doubt = graph.why_untraced(current) if current.node in below else ""
-            if doubt and doubtful is None:
-                doubtful = self._doubtful(graph, current, doubt)
-            for edge in graph.inputs(current):
-                if edge.direct and not edge.counted and edge.source not in seen:
-                    seen.add(edge.source)
-                    waiting.append(edge.source)
-        return doubtful
+            waiting.pop()
+            if current not in self._known:
+                self._known[current] = self._decided(current, flow)
+        return self._known[column]
 
-    def _doubtful(self, graph: LineageGraph, column: ColumnId, doubt: str) -> MarkOrigin | None:
-        """Return a marked column that dbt's graph has upstream of a column that is not traced."""
-        starts = {edge.source.node for edge in graph.inputs(column)} | {column.node}
-        above = set(self._readers(starts)) | starts
+    def _flow(self, column: ColumnId) -> Flow | None:
+        """Return the inputs of a column that is not marked itself and has a mark upstream."""
+        named = _as_documented(column)
+        if named in self._marks.personal or named in self._marks.cleared:
+            return None
+        return self._tracer.column(column) if column.node in self._below else None
+
+    def _decided(self, column: ColumnId, flow: Flow | None) -> MarkOrigin | None:
+        named = _as_documented(column)
+        if named in self._marks.personal:
+            return MarkOrigin(named, self._marks.personal[named])
+        if named in self._marks.cleared or column.node not in self._below:
+            return None
+        if flow is None:
+            return self._doubtful({column.node}, "its SQL has no such column")
+        return self._of_flow(flow, {column.node})
+
+    def _of_flow(self, flow: Flow, nodes: set[str]) -> MarkOrigin | None:
+        """Return the origin of a value whose inputs are known, of the given nodes."""
+        known = [self._known.get(source) for source in sorted(_shown(flow))]
+        origins = [origin for origin in known if origin is not None]
+        certain = [origin for origin in origins if not origin.doubt]
+        if certain:
+            return certain[0]
+        if flow.doubts:
+            return self._doubtful(nodes, "; ".join(sorted(flow.doubts)))
+        return origins[0] if origins else None
+
+    def _doubtful(self, nodes: set[str], doubt: str) -> MarkOrigin | None:
+        """Return a marked column that dbt's graph has at or upstream of some nodes."""
+        above = self._graph.upstream(nodes)
         marked = sorted(one for one in self._marks.personal if one.node in above)
         return MarkOrigin(marked[0], self._marks.personal[marked[0]], doubt) if marked else None
 
-    def _below_marks(self, starts: set[str]) -> set[str]:
-        """Return the nodes upstream of some nodes, and these, that read a marked node, if far."""
-        readers = self._readers(starts)
-        found = set[str]()
-        waiting = [node for node in self._marked if node in readers]
-        while waiting:
-            new = [reader for reader in readers.get(waiting.pop(), ()) if reader not in found]
-            found.update(new)
-            waiting += new
-        return found
 
-    def _readers(self, starts: Iterable[str]) -> Mapping[str, list[str]]:
-        """Return the readers of every node upstream of some nodes."""
-        readers: defaultdict[str, list[str]] = defaultdict(list)
-        seen, waiting = set(starts), list(starts)
-        while waiting:
-            node = waiting.pop()
-            for needed in self._inputs(node):
-                readers[needed].append(node)
-                if needed not in seen:
-                    seen.add(needed)
-                    waiting.append(needed)
-        return readers
+def _shown(flow: Flow) -> frozenset[ColumnId]:
+    """Return the columns whose values a value shows."""
+    return frozenset(one for one in flow.direct - flow.counted if one.column != ROWS)
 
-    def _inputs(self, node: str) -> list[str]:
-        if not node.startswith(("model.", "snapshot.")) or node not in self._manifest:
-            return []
-        return self._manifest.compiled(node).depends_on.nodes
+
+def _as_documented(column: ColumnId) -> ColumnId:
+    """Return a column under the name that marks have, in lower case and without quotes."""
+    return ColumnId(column.node, column.column.strip('"').lower())
