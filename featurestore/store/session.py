@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,17 @@ from featurestore.governance.foreign_marks import foreign_marks
 from featurestore.project.manifest import Manifest, load_manifest
 from featurestore.project.namespace import chosen_namespace
 from featurestore.project.profile import Project, load_profile, load_project
+from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.registry.build_registry import build_registry
 from featurestore.registry.registry import Registry
 from featurestore.store.target_check import checked_target
 from featurestore.values.dbt_profile import Profile
+from featurestore.values.version import VERSION
 
 if TYPE_CHECKING:
     from featurestore.governance.across_models.marks import Marks
     from featurestore.governance.across_models.personal_features import PersonalFeatures
     from featurestore.governance.across_models.personal_lineage import PersonalLineage
-    from featurestore.project.result_cache import ResultCache
     from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["Session"]
@@ -136,10 +138,22 @@ class Session:
         )
 
         if not self.marks.personal:
-            # Lineage and its parser take time to import.
             return PersonalFeatures()
-        with self.personal_lineage() as lineage:
-            return personal_features(self.declared, lineage)
+        # The whole result is kept: even an online read asks for it when it starts.
+        with self.result_cache("personal_features") as cache:
+            key = self._key_of_lineage()
+            found = PersonalFeatures.from_json(cache.get(key))
+            if found is None:
+                with self.personal_lineage() as lineage:
+                    found = personal_features(self.declared, lineage)
+                cache.put(key, found.to_json())
+            return found
+
+    def _key_of_lineage(self) -> str:
+        """Hash everything that decides which columns inherit a mark."""
+        files = (self.manifest.path, self.manifest.path.with_name("catalog.json"))
+        hashes = [sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+        return checksum(VERSION, self.marks.text, *hashes)
 
     @contextmanager
     def personal_lineage(self) -> Iterator[PersonalLineage]:
@@ -171,8 +185,6 @@ class Session:
 
     def result_cache(self, name: str) -> ResultCache:
         """Return the cache file of one analysis, beside dbt's artifacts."""
-        from featurestore.project.result_cache import ResultCache
-
         return ResultCache(self.project.target_path / "featurestore", name)
 
     def warehouse(self, *, write: bool = False) -> Warehouse:

@@ -361,3 +361,21 @@ def test_an_allowance_of_an_unknown_column_is_an_error(opened):
         store.get_historical_features(
             "ref:stg", ["v:f"], event_timestamp=LABELS, allow_pii=["stg:contcat"]
         )
+
+
+def test_the_result_is_cached_by_everything_that_decides_it(opened, monkeypatch):
+    """A second store reads no model; another mark, or another SQL, is traced again."""
+    store = opened(staging(), view("contact"))
+    assert store.registry.view("v").features[0].pii
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "featurestore.store.session.Session.personal_lineage", lambda _: pytest.fail("traced")
+        )
+        again = FeatureStore(store.project.folder)
+        assert again.registry.view("v").features[0].pii
+        assert problems(again)
+
+    assert not opened(staging(), view("orders")).registry.view("v").features[0].pii
+    cleared = staging(column("contact", pii=CLEARED))
+    assert not opened(cleared, view("contact")).registry.view("v").features[0].pii
+    assert opened(staging(), view("contact")).registry.view("v").features[0].pii

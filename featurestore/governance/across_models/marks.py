@@ -29,6 +29,11 @@ class Marks:
     cleared: frozenset[ColumnId] = frozenset()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """Every mark in one text, the same for equal marks."""
+        return f"{sorted(self.personal.items())} {sorted(self.cleared)}"
+
 
 def read_marks(manifest: Manifest, foreign: Sequence[ForeignMark] = ()) -> Marks:
     """Return the marks on the columns of all models, snapshots, seeds and sources.

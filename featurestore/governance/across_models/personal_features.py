@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from featurestore.errors import Problem
 from featurestore.governance.across_models.personal_lineage import MarkOrigin, PersonalLineage
@@ -28,6 +29,20 @@ class PersonalFeatures:
 
     reasons: Mapping[FeatureRef, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same as values that JSON can hold, for a cache."""
+        reasons = [[one.view, one.feature, reason] for one, reason in self.reasons.items()]
+        return {"reasons": reasons, "problems": [asdict(problem) for problem in self.problems]}
+
+    @classmethod
+    def from_json(cls, stored: Any) -> PersonalFeatures | None:
+        """Read it from JSON; None if the JSON has another form."""
+        try:
+            reasons = {FeatureRef(view, name): why for view, name, why in stored["reasons"]}
+            return cls(reasons, tuple(Problem(**problem) for problem in stored["problems"]))
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 def personal_features(registry: Registry, lineage: PersonalLineage) -> PersonalFeatures:
