@@ -192,7 +192,7 @@ def test_dbt_model(case):
     assert types == promised
 
 
-def test_online(case, redis_server):
+def test_online(case, redis_server, redis_client):
     """The online store, in Python and in Arrow."""
     project, arrow, value = case
     if not project.views["v"].own.get("online", True):
@@ -218,7 +218,9 @@ def test_online(case, redis_server):
         ("TIME[]", "['24:00:00']", "['24:00:00']"),
     ],
 )
-def test_values_without_a_form_outside_name_their_row(kind, text, shown, tmp_path, redis_server):
+def test_values_without_a_form_outside_name_their_row(
+    kind, text, shown, tmp_path, redis_server, redis_client
+):
     """Every exit refuses the value and names its row; so does the statement in a user's hands."""
     view = View("v", {"id": "BIGINT"}, {"x": kind})
     project = SyncProject(tmp_path, view)
@@ -243,7 +245,9 @@ def test_values_without_a_form_outside_name_their_row(kind, text, shown, tmp_pat
     assert message in str(refused.value)
 
 
-def test_an_older_row_without_a_form_outside_is_in_nobodys_way(tmp_path, redis_server):
+def test_an_older_row_without_a_form_outside_is_in_nobodys_way(
+    tmp_path, redis_server, redis_client
+):
     """Only the newest row is published, in full and where values are compared."""
     view = View("v", {"id": "BIGINT"}, {"x": "HUGEINT"})
     project = SyncProject(tmp_path, view)
@@ -275,7 +279,7 @@ LOSSY = {
 
 
 @pytest.mark.parametrize("kind", LOSSY)
-def test_types_that_lose_their_meaning_are_refused(kind, tmp_path, redis_server):
+def test_types_that_lose_their_meaning_are_refused(kind, tmp_path, redis_server, redis_client):
     """By `validate`, training sets and the sync alike, as a feature and in the entity rows."""
     text, remedy = LOSSY[kind]
     project = SyncProject(tmp_path, View("v", {"id": "BIGINT"}, {"x": kind, "y": "INTEGER"}))
@@ -322,7 +326,7 @@ def test_types_that_only_training_sets_have_are_told_by_validate(kind, remedy, t
     assert [] == project.store("redis://localhost:1").validate(lint=False)
 
 
-def test_json_text_of_a_struct_is_published(tmp_path, redis_server):
+def test_json_text_of_a_struct_is_published(tmp_path, redis_server, redis_client):
     """The remedy works: `to_json` in the model, and the same text at both ends."""
     project = SyncProject(tmp_path, View("v", {"id": "BIGINT"}, {"x": "JSON"}))
     project.execute("INSERT INTO v SELECT 1, '2024-02-20', to_json({'a': 1, 'b': [NULL, 2]})")
