@@ -759,8 +759,8 @@ def test_the_new_schema_is_announced_before_its_first_row(shop, redis_client, ch
     new = Schema((("id", "int64"),), tuple(wire(after))).to_json()
     name = fingerprint(new).hex().encode()
     assert seen
-    assert {name: new.encode(), b"current": name} == kept
-    assert {old, name, b"current"} == set(seen[0])
+    assert {name: new.encode(), b"current": name, b"pii": b"[]"} == kept
+    assert {old, name, b"current", b"pii"} == set(seen[0])
     assert name == seen[0][b"current"]
 
 
