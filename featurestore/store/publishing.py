@@ -129,7 +129,8 @@ class Publishing:
         def reader(moment: datetime) -> OnlineClient:
             return OnlineClient(registry, url, now=lambda: moment)
 
-        with self._survey() as survey:
+        # A repair takes the lock, and whoever takes it creates missing tables of the ledger.
+        with self._survey(write=repair) as survey:
             rows = None if sample == "all" else sample
             return verify_views(survey, reader, views=views, sample=rows, repair=repair)
 
@@ -151,8 +152,12 @@ class Publishing:
             return purge(registry, warehouse, redis, ledger, identity, view=view)
 
     @contextmanager
-    def _survey(self) -> Iterator[Survey]:
-        """Open both sides for reading; the registry has the personal data that was published."""
+    def _survey(self, *, write: bool = False) -> Iterator[Survey]:
+        """Open both sides; the registry has the personal data that was published.
+
+        Args:
+            write: Whether the caller writes tables.
+        """
         from featurestore.online.redis.connection import connect_redis
         from sync.redis.metadata import read_personal_data
         from sync.safety.ownership import read_ownership
@@ -160,7 +165,8 @@ class Publishing:
         from sync.warehouse.publication import columns_in_layout
 
         session, registry = self._session, self._publishable()
-        with session.warehouse() as warehouse, connect_redis(session.redis_url) as redis:
+        opened = session.warehouse(write=write)
+        with opened as warehouse, connect_redis(session.redis_url) as redis:
             ledger = self._ledger(registry, warehouse)
             identity = self._identity(registry, ledger)
             ownership = read_ownership(redis, registry.online_name, identity)

@@ -160,6 +160,22 @@ def test_verify_repairs_what_is_damaged(online):
     assert -1 == redis.ttl(keys[1])
 
 
+def test_a_repair_writes_to_a_database_in_a_file(tmp_path, redis_server, redis_client):
+    """A reader opens the file read-only; a repair takes the lock, which may create tables."""
+    project = SyncProject(tmp_path, ROUTES)
+    project.insert(ROUTES, ("JFK", 1, day(3), 1))
+    store = project.store(redis_server)
+    store.sync()
+    damage(redis_client, "fs:shop:route_load:{JFK,1}")
+
+    with store:
+        assert not store.verify(sample="all").good
+        (found,) = store.verify(sample="all", repair=True).views
+
+    assert (1, 1, True) == (found.damaged, found.repaired, found.good)
+    assert_parity(project, redis_server)
+
+
 def test_a_repair_waits_for_no_sync(online):
     """While a sync runs, the repair is refused; after one that was interrupted, it does nothing."""
     from featurestore.online.redis.connection import connect_redis
