@@ -45,9 +45,11 @@ class Inspection:
             from featurestore.store.validity_checks import overlap_problems
 
             views = declared.feature_views.values()
+            # Lineage needs definitions without problems.
+            known = None if declared.problems else self._session.personal_features.reasons
             with self._session.warehouse() as warehouse:
                 problems += check_views(views, warehouse)
-                problems += overlap_problems(views, warehouse)
+                problems += overlap_problems(views, warehouse, known)
         return sorted(problems)
 
     def _ignore_problems(self) -> list[Problem]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from featurestore.errors import DefinitionProblems, Problem, RelationNotBuilt
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import Column, FeatureRef, FeatureView
 from featurestore.registry.warehouse_types import with_types
 from featurestore.sql.overlaps import overlapping_keys
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["overlap_problems"]
 
+_HIDDEN = "(personal data)"
 
-def overlap_problems(views: Iterable[FeatureView], warehouse: Warehouse) -> Iterator[Problem]:
+
+def overlap_problems(
+    views: Iterable[FeatureView], warehouse: Warehouse, personal: Container[FeatureRef] | None
+) -> Iterator[Problem]:
     """Yield a warning for each view with keys whose validities overlap.
 
     Args:
         views: The feature views; those without `valid_until` are not looked at.
         warehouse: The warehouse with their tables.
+        personal: The keys and timestamps whose values are not shown; None if they are unknown, and
+            then no value is shown in a project with personal data.
     """
     for view in views:
         if view.valid_until is None:
@@ -30,7 +36,21 @@ def overlap_problems(views: Iterable[FeatureView], warehouse: Warehouse) -> Iter
             continue
         found = warehouse.stream(overlapping_keys(typed, warehouse.dialect)).read_all().to_pylist()
         for row in found:
-            yield _problem(view, list(row.values()))
+            *values, count = row.values()
+            columns = (*view.join_keys, view.event_timestamp)
+            shown = [
+                _HIDDEN if _is_hidden(view, column, warehouse, personal) else value
+                for column, value in zip(columns, values, strict=True)
+            ]
+            yield _problem(view, [*shown, count])
+
+
+def _is_hidden(
+    view: FeatureView, column: Column, warehouse: Warehouse, personal: Container[FeatureRef] | None
+) -> bool:
+    if personal is None:
+        return warehouse.hides_values
+    return FeatureRef(view.name, column.name) in personal
 
 
 def _problem(view: FeatureView, row: list[object]) -> Problem:

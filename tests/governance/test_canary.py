@@ -189,6 +189,26 @@ def test_status_does_not_show_what_was_allowed_online(run):
         assert (0, False) == (code, _leaks(said)), (arguments, said)
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["traced", "with a problem"])
+def test_validate_does_not_show_a_key_whose_validities_overlap(folder, run, broken):
+    """The key and the instant may be personal data; without lineage, every value may be."""
+    columns = [
+        column("tailnum", "varchar"),
+        *map(column, ("observed_at", "ends")),
+        column("orders", **({"feature": "?"} if broken else {})),
+    ]
+    sql = (
+        "select contact as tailnum, observed_at + interval (i) hour as observed_at, cast(null as"
+        ' timestamp) as ends, orders from "main"."stg", range(2) as r(i)'
+    )
+    build(folder, staging(), sql_model("keyed", sql, STG, columns, valid_until="ends"))
+
+    _, said = run("validate", "--no-lint")
+
+    assert "1 key overlap, such as tailnum=(personal data) at" in said
+    assert not _leaks(said)
+
+
 @pytest.mark.parametrize("rows", [1, 200_000])
 def test_an_error_of_a_conversion_does_not_quote_the_value(folder, run, rows, redis_server):
     """The engine quotes the value; the message keeps the kind of error, and what was done."""
