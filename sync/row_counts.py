@@ -28,7 +28,7 @@ class PublishedCounts:
 
     Attributes:
         rows: The number of rows.
-        newest: The newest event.
+        newest: The newest event of the rows that have not ended.
         oldest: The oldest event that is not past the view's ttl.
         next_end: The next end of a row's validity.
     """
@@ -64,14 +64,17 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     dialect = survey.warehouse.dialect
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     alive = _FIRST if view.ttl is None else survey.now - view.ttl
-    columns = {
+    columns: dict[str, exp.Expr] = {
         "held": exp.Count(this=exp.Star()),
         "newest": exp.Max(this=_between(at, _FIRST, end, dialect)),
         "oldest": exp.Min(this=_between(at, alive, end, dialect)),
     }
     if view.valid_until is not None:
-        until = column(VALID_UNTIL)
+        until, now = column(VALID_UNTIL), instant_literal(survey.now, dialect)
         columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
+        # A row that has ended stays until the next sync, or one without `since`.
+        lasting = exp.or_(until.copy().is_(exp.null()), until.copy() > now, copy=False)
+        columns["newest"] = exp.Filter(this=columns["newest"], expression=exp.Where(this=lasting))
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey, query.from_(table))

@@ -15,7 +15,7 @@ from featurestore.governance.publishable import personal_names
 from featurestore.online.client import OnlineClient, ResolvedRequest
 from featurestore.online.redis.read_many import key_reader
 from featurestore.online.response import OnlineResponse, Status
-from featurestore.online.row_format import events_of, fingerprint_of
+from featurestore.online.row_format import end_of_row, events_of, fingerprint_of
 from featurestore.registry.definitions import ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
@@ -42,6 +42,7 @@ _NO_KEY = "_row"
 _EXPIRED_SINCE = "_known"
 _WHOLE_ROW = "*"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def verify_views(
@@ -213,22 +214,37 @@ def _same(expected: Any, found: Any) -> bool:
 def _not_expired(
     survey: Survey, publication: Publication, keys: Iterator[bytes]
 ) -> Iterator[bytes]:
-    """Yield the keys but those of rows past their ttl: readers say EXPIRED, and a sync may wait."""
-    ttl = publication.view.ttl
-    if ttl is None:
+    """Yield the keys but those of rows past their ttl or their end.
+
+    Readers say EXPIRED of them, and a sync may leave them for later.
+    """
+    view = publication.view
+    if view.ttl is None and view.valid_until is None:
         yield from keys
         return
-    oldest = (publication.now - ttl - _EPOCH) // timedelta(microseconds=1)
+    now = _ticks(publication.now)
+    oldest = None if view.ttl is None else now - view.ttl // _MICROSECOND
     for group in key_groups(keys):
         rows = key_reader(survey.client)(group)
-        yield from (key for key, raw in zip(group, rows, strict=True) if not _is_older(raw, oldest))
+        found = zip(group, rows, strict=True)
+        yield from (key for key, raw in found if not _is_over(raw, oldest, now))
 
 
-def _is_older(raw: bytes | None, oldest: int) -> bool:
+def _is_over(raw: bytes | None, oldest: int | None, now: int) -> bool:
+    """Return whether a row is older than the oldest event that counts, or has ended."""
     try:
-        return raw is not None and bool(fingerprint_of(raw)) and events_of([raw])[0] < oldest
+        if raw is None or not fingerprint_of(raw):
+            return False
+        if oldest is not None and events_of([raw])[0] < oldest:
+            return True
+        end = end_of_row(raw)
     except OnlineStoreError:
         return False
+    return end is not None and end <= now
+
+
+def _ticks(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _find_unknown(

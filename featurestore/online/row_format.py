@@ -37,6 +37,7 @@ __all__ = [
     "STAMP",
     "UNCHECKED_VERSION",
     "common_head",
+    "end_of_row",
     "ends_of",
     "events_of",
     "fingerprint_of",
@@ -136,6 +137,21 @@ def ends_of(rows: Sequence[Any], marks: int) -> tuple[int, ...]:
     """Return the ends of validity of rows with these marks, which include `END`, likewise."""
     end = header_size(marks)
     return _stamps(rows, slice(end - STAMP.size, end))
+
+
+def end_of_row(raw: bytes) -> int | None:
+    """Return the end of validity of a row of any marks likewise; None if the row has no end.
+
+    Raises:
+        OnlineStoreError: The bytes are not a row of a format that this release reads.
+    """
+    fingerprint_of(raw)
+    marks = raw[0] & 0x0F
+    if not marks & END:
+        return None
+    if len(raw) < header_size(marks):
+        raise wrong_format(f"A value of {len(raw)} bytes")
+    return ends_of([raw], marks)[0]
 
 
 def _stamps(rows: Sequence[Any], part: slice) -> tuple[int, ...]:

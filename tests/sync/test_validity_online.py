@@ -165,3 +165,30 @@ def test_a_row_that_runs_out_between_two_syncs_leaves(plans, full):
     later = NOW + timedelta(days=1)
     assert plans.sync(later, full=full).deleted == 1
     assert plans.read(1, later) == (None, "NOT_FOUND")
+
+
+def test_a_narrow_run_leaves_a_row_that_has_ended(plans):
+    """Readers say EXPIRED of it, so verify does not call it wrong, nor status what is newest."""
+    plans.insert((1, day(5), None, "free"), (2, day(4), day(-1), "trial"))
+    plans.sync()
+    later = NOW + timedelta(days=2)
+    store = plans.project.store(plans.url, later)
+
+    assert store.status().views[0].newest_is_online
+    for _ in range(2):
+        store.sync(since=HOUR)
+        assert store.verify(sample=None).good
+        assert store.status().views[0].newest_is_online
+        plans.insert((3, later, None, "free"))
+    assert plans.read(2, later) == (None, "EXPIRED")
+    plans.project.execute("DELETE FROM plans")
+    assert 2 == store.verify(sample=None).views[0].unknown
+
+
+def test_a_row_with_another_end_than_the_warehouse_is_found(plans):
+    """Only the row's own end in Redis excuses a row that the warehouse does not have."""
+    plans.insert((1, day(5), None, "free"), (2, day(5), None, "free"))
+    plans.sync()
+    plans.project.execute(f"UPDATE plans SET ends_at = '{day(1)}' WHERE id = 2")
+    (found,) = plans.project.store(plans.url).verify(sample=None).views
+    assert [(0, 1)] == [(found.differing, found.unknown)]
