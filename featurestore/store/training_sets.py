@@ -73,8 +73,12 @@ class TrainingSets:
         from featurestore.training.request import request_of
 
         then = Card.read(card)
-        request = request_of(then, self._session.registry.dialect)
+        request = request_of(then, self._session.registry.dialect, self._rows_of)
         return differences(then, self._planned(request).card())
+
+    def _rows_of(self, sql: str) -> pa.Table:
+        with self._session.warehouse() as warehouse:
+            return warehouse.stream(sql).read_all()
 
     def why(
         self,

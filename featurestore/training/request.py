@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import ServiceMember
@@ -13,6 +13,9 @@ from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.training.card import Card
 from featurestore.training.entity_frame import EntityFrame, read_entity_frame
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Request", "request_of"]
 
@@ -61,7 +64,7 @@ class Request:
         }
 
 
-def request_of(card: Card, dialect: str) -> Request:
+def request_of(card: Card, dialect: str, rows_of: Callable[[str], pa.Table]) -> Request:
     """Return the request of a card, to repeat it.
 
     The entity rows of a data frame are read back from the training set itself.
@@ -69,6 +72,7 @@ def request_of(card: Card, dialect: str) -> Request:
     Args:
         card: The card of a training set.
         dialect: The dialect of the warehouse that will build it again.
+        rows_of: Returns the result of a statement in that warehouse.
 
     Raises:
         EntityFrameError: The entity rows were a data frame, and the training set is gone.
@@ -89,24 +93,25 @@ def request_of(card: Card, dialect: str) -> Request:
     for name in ("personal_data", "withheld"):
         content[name] = tuple(content.get(name, ()))
     frame = (
-        _entities_of(card, dialect)
+        _entities_of(card, dialect, rows_of)
         if source is None
         else EntityFrame(source, is_query, left_out=left_out)
     )
     return Request(frame, members, **content)
 
 
-def _entities_of(card: Card, dialect: str) -> EntityFrame:
+def _entities_of(card: Card, dialect: str, rows_of: Callable[[str], pa.Table]) -> EntityFrame:
     # The entity columns come first; the rest are features, and timestamps where requested.
     taken = sum(len(view.features) for view in card.views)
     if card.request["feature_timestamps"]:
         taken += len(card.views)
     own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
     path = Path(card.output)
+    # As a frame again, because a frame's keys may be texts of another type, and a query's may not.
     # The path on a card is absolute; a table's name may end in .parquet too.
     if not path.is_absolute():
         names = ", ".join(render(column(name), dialect) for name in own)
-        return EntityFrame(f"SELECT {names} FROM {card.output}", is_query=True)
+        return read_entity_frame(rows_of(f"SELECT {names} FROM {card.output}"), str, dialect)
     if not path.is_file():
         raise EntityFrameError(
             f"The entity rows were a data frame, and the training set {path} is gone.",
@@ -114,5 +119,4 @@ def _entities_of(card: Card, dialect: str) -> EntityFrame:
         )
     from pyarrow import parquet
 
-    # As a frame again, because a frame's keys may be texts of another type, and a query's may not.
     return read_entity_frame(parquet.read_table(path, columns=own), str, dialect)

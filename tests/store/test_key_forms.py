@@ -240,9 +240,12 @@ def test_a_card_of_text_keys_can_be_checked(tmp_path, redis_server):
     store = project.store(redis_server)
     frame = pd.DataFrame({"on_day": ["2024-02-29"], "event_timestamp": [day(0)]})
 
-    store.get_historical_features(frame, ["v:x"]).to_parquet(tmp_path / "t.parquet")
+    job = store.get_historical_features(frame, ["v:x"])
+    job.to_parquet(tmp_path / "t.parquet")
+    job.to_table("t")
 
-    assert [] == store.check_training_set(tmp_path / "t.card.json")
+    for card in ("t.card.json", "target/featurestore/t.card.json"):
+        assert [] == store.check_training_set(tmp_path / card)
 
 
 @pytest.mark.parametrize(
