@@ -41,6 +41,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from featurestore.governance.publishable import personal_names
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
@@ -159,7 +160,7 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
     if report.held_back:
         run.ledger.hold_back(publication.name, report.held_back)
         return report
-    personal = [feature.name for feature in publication.view.features if feature.pii]
+    personal = personal_names(run.registry, publication.view)
     record_personal_data(run.client, run.lease, publication.name, personal)
     if report.full or publication.since is None:
         run.ledger.release(publication.name)

@@ -9,7 +9,7 @@ record the allowed features.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from featurestore.errors import RegistryError
@@ -25,6 +25,7 @@ __all__ = [
     "AllowPii",
     "Allowance",
     "Granted",
+    "allowed_timestamps",
     "granted",
     "personal_reason",
     "refusal",
@@ -184,6 +185,29 @@ def _refuse(registry: Registry, members: Sequence[ServiceMember], allowance: All
         raise refusal(f"{names} {are}", refused)
 
 
+def allowed_timestamps(
+    registry: Registry, members: Iterable[ServiceMember], allowance: Allowance
+) -> tuple[str, ...]:
+    """Return references of the event timestamps that are personal data and that a request may show.
+
+    Args:
+        registry: The project's definitions.
+        members: The views whose event timestamps a training set shows.
+        allowance: The personal data that the caller allows.
+
+    Raises:
+        RegistryError: An event timestamp is personal data and not allowed.
+    """
+    views = dict.fromkeys(registry.view(member.view).name for member in members)
+    times = [FeatureRef(name, registry.view(name).event_timestamp.name) for name in views]
+    personal = [time for time in times if time in registry.personal]
+    for time in personal:
+        if not allowance.names(time):
+            reason = personal_reason(registry, time)
+            raise refusal(f"The event timestamp '{time}' is personal data ({reason})", [time])
+    return tuple(map(str, personal))
+
+
 def refusal(what: str, refused: Sequence[FeatureRef]) -> RegistryError:
     """Return the error for a training set with personal data that the caller did not allow.
 
@@ -205,21 +229,27 @@ def personal_reason(registry: Registry, reference: FeatureRef) -> str:
 
 
 def refuse_unallowed(registry: Registry, reference: FeatureRef, allow_pii: AllowPii) -> None:
-    """Raise if a feature is personal data that the caller did not allow.
+    """Raise if a feature or a timestamp beside it is personal data that the caller did not allow.
 
     Args:
         registry: The project's definitions.
-        reference: The feature to show.
+        reference: The feature to show, with the timestamps of its view.
         allow_pii: The personal data that the caller allows.
 
     Raises:
-        RegistryError: A name is unknown, or the feature is personal data and not allowed.
+        RegistryError: A name is unknown, or one of them is personal data and not allowed.
     """
-    feature = registry.feature(reference)
-    named = FeatureRef(registry.view(reference.view).name, feature.name)
-    if not Allowance.of(registry, allow_pii).permits(named.view, feature):
-        raise RegistryError(
-            f"'{named}' is personal data ({personal_reason(registry, named)}), which is not shown"
-            " unless you allow it.",
-            remedy=f'Pass allow_pii=["{named}"] (--allow-pii {named} on the command line).',
-        )
+    feature, view = registry.feature(reference), registry.view(reference.view)
+    times = (view.event_timestamp, view.created_timestamp, view.valid_until)
+    shown = [FeatureRef(view.name, time.name) for time in times if time is not None]
+    personal = [time for time in shown if time in registry.personal]
+    if feature.pii:
+        personal.insert(0, FeatureRef(view.name, feature.name))
+    allowance = Allowance.of(registry, allow_pii)
+    for one in personal:
+        if not allowance.names(one):
+            raise RegistryError(
+                f"'{one}' is personal data ({personal_reason(registry, one)}), which is not shown"
+                " unless you allow it.",
+                remedy=f'Pass allow_pii=["{one}"] (--allow-pii {one} on the command line).',
+            )

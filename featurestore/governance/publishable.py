@@ -17,6 +17,7 @@ __all__ = [
     "personal_names",
     "publishable",
     "refuse_unpublished",
+    "refuse_unpublished_timestamp",
     "refuse_unpublished_view",
 ]
 
@@ -175,6 +176,29 @@ def refuse_unpublished(
                 remedy="Leave it out of the request, or publish it with"
                 f" `featurestore sync --allow-pii {reference}`.",
             )
+
+
+def refuse_unpublished_timestamp(
+    registry: Registry, view: FeatureView, allowed: Container[str] | None
+) -> None:
+    """Raise if a read asks for event timestamps that are personal data, unless published as such.
+
+    Args:
+        registry: The reader's definitions.
+        view: The feature view.
+        allowed: The personal data that the sync was allowed; None if it did not record it.
+
+    Raises:
+        OnlineStoreError: The event timestamp was marked since the last sync.
+    """
+    time = FeatureRef(view.name, view.event_timestamp.name)
+    if time in registry.personal and allowed is not None and time.feature not in allowed:
+        raise OnlineStoreError(
+            f"The event timestamp '{time}' is personal data ({personal_reason(registry, time)}) and"
+            " is not published as such.",
+            remedy="Read without feature_timestamps, or publish it with"
+            f" `featurestore sync --allow-pii {time}`.",
+        )
 
 
 def refuse_unpublished_view(registry: Registry, view: FeatureView) -> None:

@@ -70,8 +70,8 @@ class PublishedSchemas:
         decoders: The decoder of each head that a row can have.
 
     Attributes:
-        personal: The personal features that the sync was allowed; None if an older version of it
-            did not record them.
+        personal: The personal data that the sync was allowed; None if an older version of it did
+            not record it.
     """
 
     def __init__(

@@ -8,7 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from featurestore.errors import EntityFrameError, NameCollision, OnlineStoreError, did_you_mean
-from featurestore.governance.publishable import refuse_unpublished
+from featurestore.governance.publishable import (
+    refuse_unpublished,
+    refuse_unpublished_timestamp,
+)
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
 from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPlan
@@ -101,8 +104,8 @@ def plan_views(
         columns: The names of the entity rows' columns; None without entity rows.
         full_feature_names: Name the values `view__feature`.
         feature_timestamps: Add `view__event_timestamp` for each view.
-        personal: The personal features of each view that the sync was allowed; None if its
-            version did not record them, so each published feature was.
+        personal: The personal data of each view that the sync was allowed; None if its version did
+            not record it, so all that is published was.
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
@@ -119,6 +122,8 @@ def plan_views(
         published = dict(schema.features)
         allowed = personal.get(view.name)
         refuse_unpublished(registry, view, member.features, published, allowed)
+        if feature_timestamps:
+            refuse_unpublished_timestamp(registry, view, allowed)
         prefix = f"{member.name}__" if full_feature_names else ""
         names = tuple(f"{prefix}{feature}" for feature in member.features)
         timestamp = f"{member.name}__event_timestamp" if feature_timestamps else ""

@@ -11,6 +11,7 @@ from featurestore.errors import EntityFrameError
 from featurestore.governance.personal_data import (
     Allowance,
     AllowPii,
+    allowed_timestamps,
     granted,
     refuse_unallowed,
 )
@@ -47,6 +48,10 @@ class TrainingSets:
         marked = {FeatureRef.parse(origin.reference) for origin in columns.values()}
         allowance = Allowance.of(registry, options.allow_pii, marked)
         grant = granted(registry, options.features, options.feature_service, allowance)
+        # Without an entity frame and without steps, the instants are those of the views' rows.
+        own_times = given is None and options.start is not None and options.every is None
+        timed = grant.members if options.feature_timestamps or own_times else ()
+        times = allowed_timestamps(registry, timed, allowance)
         if given is None:
             rows = EntityFrame(self._own_entities(grant.members, options), is_query=True)
             entities = own_entities(rows, registry, grant.members, allowance.names)
@@ -62,7 +67,7 @@ class TrainingSets:
             feature_timestamps=options.feature_timestamps,
             as_known=options.as_known,
             strategy=options.strategy,
-            personal_data=tuple(dict.fromkeys((*entities.personal, *grant.personal))),
+            personal_data=tuple(dict.fromkeys((*entities.personal, *times, *grant.personal))),
             withheld=tuple(dict.fromkeys((*entities.withheld, *grant.withheld))),
         )
         return self._planned(request)

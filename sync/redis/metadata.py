@@ -2,7 +2,8 @@
 
     fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at
     fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, `current`, and in
-                                        `pii` the personal features that the sync was allowed
+                                        `pii` the personal data that the sync was allowed: names of
+                                        features, keys and timestamps
     fs-meta:{<project>}:views           set: the views that may have rows
 
 `<project>` is the project's name, or its namespace. `safety.ownership` has the keys of its owner.
@@ -150,19 +151,19 @@ def announce_schema(lease: Lease, view: str, schema: Schema) -> None:
 
 
 def read_personal_data(client: RedisCommands, project: str, view: str) -> frozenset[str] | None:
-    """Return the personal features that a view's sync was allowed; None without a record."""
+    """Return the personal data that a view's sync was allowed; None without a record."""
     return personal_data_of(client.hget(schema_key(project, view), PERSONAL_FIELD.decode()))
 
 
 def record_personal_data(
-    client: RedisCommands, lease: Lease, view: str, features: Sequence[str]
+    client: RedisCommands, lease: Lease, view: str, names: Sequence[str]
 ) -> None:
-    """Write which personal features of a view the sync was allowed, if that has changed.
+    """Write which personal data of a view the sync was allowed, if that has changed.
 
     Readers refuse others, so this must come after the rows that no longer hold them.
     """
-    if read_personal_data(client, lease.project, view) != frozenset(features):
-        text = json.dumps(sorted(features))
+    if read_personal_data(client, lease.project, view) != frozenset(names):
+        text = json.dumps(sorted(names))
         lease.run("HSET", [schema_key(lease.project, view)], PERSONAL_FIELD.decode(), text)
 
 
