@@ -254,7 +254,7 @@ def test_a_card_of_text_keys_can_be_checked(tmp_path, redis_server):
         ("INTEGER[]", "array<int32>"),
         ("STRUCT(a INTEGER)", "STRUCT(a INTEGER)"),
         ("MAP(VARCHAR, INTEGER)", "MAP(VARCHAR, INTEGER)"),
-        ("INTEGER[2]", "array<int32>"),
+        ("INTEGER[2]", "int32[2]"),
         ("JSON", "json"),
         ("DOUBLE", "float64"),
     ],

@@ -34,18 +34,18 @@ class View:
         keys: The join keys with their types, all of one entity.
         features: The features with their types.
         created: Whether its rows have a created timestamp.
-        ends: Whether its rows have an end of validity.
         event_type: The type of the event timestamp.
         own: Further keys of the model's meta, such as `ttl`.
+        ends: Whether its rows have an end of validity.
     """
 
     name: str
     keys: Mapping[str, str]
     features: Mapping[str, str]
     created: bool = False
-    ends: bool = False
     event_type: str = "TIMESTAMP"
     own: Mapping[str, Any] = field(default_factory=dict)
+    ends: bool = False
 
     @property
     def columns(self) -> dict[str, str]:

@@ -39,7 +39,7 @@ def test_every_script_is_guarded_first(guard, redis_client):
     """The guard comes before all else, and the server can compile the whole."""
     found = scripts(guard)
 
-    assert {"overwrite", "newest", "delete", "unlink"} == found.keys()
+    assert {"overwrite", "newest", "replace", "delete", "discard", "unlink"} == found.keys()
     for text in found.values():
         assert text.startswith(lua_script("redis", guard.value))
         assert 40 == len(redis_client.script_load(text))
