@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from featurestore.errors import FeatureStoreError, UnsupportedDialect
 from featurestore.governance.personal_data import AllowPii
-from featurestore.governance.publishable import as_published, publishable
+from featurestore.governance.publishable import (
+    as_published,
+    publishable,
+    refuse_unpublished_view,
+)
 from featurestore.registry.definitions import Freshness
 from featurestore.registry.registry import Registry
 from featurestore.store.session import Session
@@ -115,6 +119,7 @@ class Publishing:
 
         limits = Freshness(warn_after=_duration(warn_after), error_after=_duration(error_after))
         with self._survey() as survey:
+            self._refuse_unpublished(survey.registry, views)
             return status_of(survey, views=views, limits=limits)
 
     def verify(
@@ -131,8 +136,16 @@ class Publishing:
 
         # A repair takes the lock, and whoever takes it creates missing tables of the ledger.
         with self._survey(write=repair) as survey:
+            self._refuse_unpublished(survey.registry, views)
             rows = None if sample == "all" else sample
             return verify_views(survey, reader, views=views, sample=rows, repair=repair)
+
+    def _refuse_unpublished(self, published: Registry, views: Sequence[str] | None) -> None:
+        """Refuse a named view that is not published because of personal data."""
+        declared = self._session.online_registry
+        for name in views or ():
+            if declared.view(name).online and not published.view(name).online:
+                refuse_unpublished_view(declared, declared.view(name))
 
     def purge(self, view: str | None, *, dry_run: bool) -> PurgeReport:
         """Remove a view, or the whole project, from the online store."""

@@ -28,10 +28,11 @@ class JoinReport:
         history_rows: The rows of the view's table.
         entity_rows: The entity rows of the request.
         matched: The entity rows that get values.
-        expired: The entity rows whose newest row is older than the ttl.
+        expired: The entity rows whose newest row is older than the ttl, or has ended.
         missing: The entity rows without any row that was known at their instant.
         null_keys: The entity rows without a key or a timestamp.
         ttl: The view's ttl.
+        ends: Whether rows have an end of validity.
     """
 
     view: str
@@ -43,6 +44,7 @@ class JoinReport:
     missing: int
     null_keys: int
     ttl: timedelta | None = None
+    ends: bool = False
 
     @property
     def match_rate(self) -> float:
@@ -69,9 +71,10 @@ class JoinReport:
         return f"{share} {self._causes()[cause]}"
 
     def _causes(self) -> dict[str, str]:
-        ttl = format_duration(self.ttl) if self.ttl is not None else "none"
+        over = [f"are older than the ttl of {format_duration(self.ttl)}"] if self.ttl else []
+        over += ["have ended"] if self.ends else []
         return {
-            "expired": f"find only rows older than the ttl of {ttl}: is the view fresh enough?",
+            "expired": f"find only rows that {' or '.join(over)}: is the view fresh enough?",
             "missing": "find no row that was known by then: do both sides write the keys alike,"
             " and does the history begin before the entity rows?",
             "null_keys": "have a NULL key or a NULL timestamp.",
@@ -107,4 +110,5 @@ def _report(
         missing=rows - found - null_keys,
         null_keys=null_keys,
         ttl=join.view.ttl,
+        ends=join.view.valid_until is not None,
     )

@@ -91,3 +91,14 @@ def test_a_reader_decides_about_one_that_was_marked_since(opened):
     found = opened().get_online_features(["v:f"], ROWS, feature_timestamps=True)
     assert [EVENT.replace(tzinfo=UTC)] == found.event_timestamps["v__event_timestamp"]
     assert opened().verify(sample="all").good
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_a_view_that_is_not_published_is_not_called_offline(opened, command):
+    """A command about it says why, and what to do; without its name it is left out."""
+    store = opened()
+    store.sync()
+
+    with pytest.raises(OnlineStoreError, match=f"'{TIME}' is a key or timestamp with personal"):
+        getattr(store, command)(["v"])
+    assert () == getattr(store, command)().views

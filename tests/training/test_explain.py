@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from featurestore.training.explain import JoinReport
@@ -80,17 +82,28 @@ def test_an_empty_view_is_remarked_upon(store):
     ("counts", "words"),
     [
         ((90, 0, 10, 0), ""),
-        ((10, 80, 10, 0), "older than the ttl"),
+        ((10, 80, 10, 0), "are older than the ttl of 2 days: is"),
         ((10, 10, 80, 0), "write the keys alike"),
         ((10, 0, 10, 80), "a NULL key or a NULL timestamp"),
     ],
 )
 def test_few_matches_are_explained(counts, words):
     """The remark names the most frequent cause; a good match rate has no remark."""
-    remark = JoinReport("v", "asof", 1000, 100, *counts).remark
+    remark = JoinReport("v", "asof", 1000, 100, *counts, timedelta(days=2)).remark
 
     assert words in remark
     assert bool(words) == bool(remark)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "words"),
+    [(None, "rows that have ended:"), (timedelta(1), "the ttl of 1 day or have ended:")],
+)
+def test_rows_that_have_ended_are_not_blamed_on_a_ttl(ttl, words):
+    """A view with an end of validity may have no ttl."""
+    remark = JoinReport("v", "asof", 1000, 100, 10, 90, 0, 0, ttl, ends=True).remark
+
+    assert words in remark
 
 
 def test_no_entity_rows_are_remarked_upon():
