@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from featurestore.governance.publishable import personal_names
 from featurestore.online.row_format import NO_CREATED
 from featurestore.sql.latest_rows import VALID_UNTIL
 from sync.encoding.array_values import refuse_null_elements
@@ -49,7 +50,7 @@ def publish_everything(run: SyncRun, publication: Publication, rows: int) -> int
     table = run.ledger.published(publication.name)
     with publishing(run.client, run.lease) as publisher:
         for batch in _batches(run, f"SELECT * FROM {table}"):
-            keys, values = _encoded(encoder, publication, batch)
+            keys, values = _encoded(run, encoder, publication, batch)
             publisher.overwrite(keys, values, expiry)
             _notify(run, publication, publisher, rows)
     return publisher.applied
@@ -85,7 +86,7 @@ def publish_changes(
             publisher.refused -= _discard(run, publisher, encoder, deletions)
         deleted, kept = publisher.applied, publisher.refused
         for batch in _batches(run, upserts):
-            keys, values = _encoded(encoder, publication, batch)
+            keys, values = _encoded(run, encoder, publication, batch)
             publisher.write_newest(keys, values, _previous(publication, batch), expiry)
             _notify(run, publication, publisher, rows)
         publisher.finish()
@@ -122,7 +123,7 @@ def _replace(
     for batch in _batches(run, rows):
         places, damaged = damaged_among(run.client, rows_of(encoder.keys(batch)))
         if places:
-            keys, values = _encoded(encoder, publication, batch.take(integers(places)))
+            keys, values = _encoded(run, encoder, publication, batch.take(integers(places)))
             publisher.replace(keys, values, from_pieces(damaged), expiry)
             count += len(places)
     publisher.finish()
@@ -159,11 +160,11 @@ def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
 
 
 def _encoded(
-    encoder: Encoder, publication: Publication, batch: pa.RecordBatch
+    run: SyncRun, encoder: Encoder, publication: Publication, batch: pa.RecordBatch
 ) -> tuple[ByteColumn, ByteColumn]:
     """Return the keys and the rows of a batch as Redis holds them."""
     view, keys = publication.view, encoder.keys(batch)
-    refuse_null_elements(publication.schema, batch)
+    refuse_null_elements(publication.schema, batch, personal_names(run.registry, view))
     event = micros(batch.column(view.event_timestamp.name))
     stamp = view.created_timestamp
     created = None if stamp is None else micros(batch.column(stamp.name))

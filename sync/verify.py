@@ -254,7 +254,8 @@ def _find_unknown(
     verdict.unknown = 0
     for key in _not_expired(survey, publication, unknown):
         verdict.unknown += 1
-        columns = key_columns(survey.project, publication, key)
+        hidden = survey.warehouse.hides_values
+        columns = key_columns(survey.project, publication, key, hidden=hidden)
         verdict.note(
             Difference(
                 view=publication.name,

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from featurestore.governance.personal_data import PERSONAL_VALUE
 from featurestore.online.response import Status
 
-__all__ = ["PERSONAL_VALUE", "Difference", "VerifyReport", "ViewVerdict"]
-
-PERSONAL_VALUE = "(personal data)"
-"""Written for a value that a report must not show: reports end up in the logs of schedulers."""
+__all__ = ["Difference", "VerifyReport", "ViewVerdict"]
 
 _MOST_SHOWN = 20
 """Differences that a report lists; it counts all of them."""

@@ -22,6 +22,7 @@ from featurestore.registry.definitions import (
 from featurestore.registry.registry import Registry
 
 __all__ = [
+    "PERSONAL_VALUE",
     "AllowPii",
     "Allowance",
     "Granted",
@@ -31,6 +32,9 @@ __all__ = [
     "refusal",
     "refuse_unallowed",
 ]
+
+PERSONAL_VALUE = "(personal data)"
+"""Written for a value that a report or an error must not show: both end up in logs."""
 
 AllowPii = bool | str | Sequence[str]
 """A caller's allowance: True for all personal data, or references `view:feature`, `view:*`.

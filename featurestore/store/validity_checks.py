@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from featurestore.errors import DefinitionProblems, Problem, RelationNotBuilt
+from featurestore.governance.personal_data import PERSONAL_VALUE
 from featurestore.registry.definitions import Column, FeatureRef, FeatureView
 from featurestore.registry.warehouse_types import with_types
 from featurestore.sql.overlaps import overlapping_keys
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["overlap_problems"]
-
-_HIDDEN = "(personal data)"
 
 
 def overlap_problems(
@@ -39,7 +38,7 @@ def overlap_problems(
             *values, count = row.values()
             columns = (*view.join_keys, view.event_timestamp)
             shown = [
-                _HIDDEN if _is_hidden(view, column, warehouse, personal) else value
+                PERSONAL_VALUE if _is_hidden(view, column, warehouse, personal) else value
                 for column, value in zip(columns, values, strict=True)
             ]
             yield _problem(view, [*shown, count])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
+from featurestore.governance.personal_data import PERSONAL_VALUE
 from featurestore.online.online_types import OnlineType, online_type
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import ArrowColumn, valid_mask
@@ -33,8 +35,15 @@ def array_bytes(column: ArrowColumn, element: OnlineType) -> ByteColumn:
     return from_lengths(np.where(present, width, 0), np.ascontiguousarray(elements))
 
 
-def refuse_null_elements(schema: Schema, batch: pa.RecordBatch) -> None:
+def refuse_null_elements(
+    schema: Schema, batch: pa.RecordBatch, personal: Container[str] = ()
+) -> None:
     """Refuse rows with a NULL inside of an array, for which the format has no place.
+
+    Args:
+        schema: The view's schema.
+        batch: The rows.
+        personal: The join keys whose values the error does not show.
 
     Raises:
         UnsupportedOnlineType: A row has one; the error names its key and the feature.
@@ -46,7 +55,11 @@ def refuse_null_elements(schema: Schema, batch: pa.RecordBatch) -> None:
         if not _elements(column).null_count:
             continue
         index = next(row for row, value in enumerate(column.to_pylist()) if None in (value or ()))
-        key = ", ".join(f"{key}={batch.column(key)[index].as_py()!r}" for key, _ in schema.keys)
+        keys = {key: repr(batch.column(key)[index].as_py()) for key, _ in schema.keys}
+        key = ", ".join(
+            f"{name}={PERSONAL_VALUE if name in personal else value}"
+            for name, value in keys.items()
+        )
         raise UnsupportedOnlineType(
             f"The feature '{name}' has a NULL inside of the array of {key or 'its only row'}, and"
             f" {kind} has no place for one.",

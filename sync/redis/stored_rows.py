@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from featurestore.governance.personal_data import PERSONAL_VALUE
 from featurestore.online.checksums import CHECKSUM_BYTES, unsound_places
 from featurestore.online.key_values import from_text, key_writer
 from featurestore.online.keys import entity_key, row_prefix, split_key
@@ -56,12 +57,23 @@ def key_of(project: str, publication: Publication, row: Mapping[str, Any]) -> st
     return entity_key(row_prefix(project, publication.name), texts)
 
 
-def key_columns(project: str, publication: Publication, key: bytes) -> dict[str, Any]:
-    """Return the join keys of a row in Redis, or its raw key if that cannot be parsed."""
+def key_columns(
+    project: str, publication: Publication, key: bytes, *, hidden: bool
+) -> dict[str, Any]:
+    """Return the join keys of a row in Redis, or its raw key if that cannot be parsed.
+
+    Args:
+        project: The project, as its keys name it.
+        publication: The view.
+        key: The key in Redis.
+        hidden: Whether a raw key is not shown, since it may be one of an older layout, whose join
+            keys were personal data.
+    """
     texts = split_key(key, row_prefix(project, publication.name))
     values = from_text(texts, [kind for _, kind in publication.schema.keys])
     if values is None:
-        return {"key in Redis": key.decode(errors="backslashreplace")}
+        raw = PERSONAL_VALUE if hidden else key.decode(errors="backslashreplace")
+        return {"key in Redis": raw}
     return dict(zip([name for name, _ in publication.schema.keys], values, strict=True))
 
 

@@ -189,6 +189,34 @@ def test_status_does_not_show_what_was_allowed_online(run):
         assert (0, False) == (code, _leaks(said)), (arguments, said)
 
 
+def test_a_key_of_another_layout_is_not_shown(run, redis_client):
+    """Its join keys are not known, so they may be personal data."""
+    run("sync", "--allow-pii", "keyed:*")
+    (key,) = redis_client.keys("fs:*:keyed:*")
+    redis_client.copy(key, key.replace(b"}", b",2}"))
+
+    _, said = run("verify", "--all", "--format", "json")
+
+    assert '"key in Redis": "(personal data)"' in said
+    assert not _leaks(said)
+
+
+def test_a_null_inside_of_an_array_does_not_show_a_personal_key(folder, run):
+    """The error names the row by the other keys."""
+    sql = (
+        "select contact as tailnum, orders as part, observed_at, [1.0, null]::float[2] as v"
+        ' from "main"."stg"'
+    )
+    columns = [*map(column, ("tailnum", "part", "observed_at", "v"))]
+    parts = sql_model("parts", sql, STG, columns, entities={"part": ["tailnum", "part"]})
+    build(folder, staging(), parts)
+
+    code, said = run("sync", "--allow-pii", "parts:*")
+
+    assert (1, False) == (code, _leaks(said))
+    assert "of the array of tailnum=(personal data), part=3" in " ".join(said.split())
+
+
 @pytest.mark.parametrize("broken", [False, True], ids=["traced", "with a problem"])
 def test_validate_does_not_show_a_key_whose_validities_overlap(folder, run, broken):
     """The key and the instant may be personal data; without lineage, every value may be."""
