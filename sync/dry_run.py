@@ -15,6 +15,7 @@ from sync.report import SyncReport, ViewReport, held_back_report
 from sync.selection import chosen_publications
 from sync.survey import Survey
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
+from sync.view_failures import ViewFailure, ViewFailures
 from sync.warehouse.change_detection import difference_query
 
 __all__ = ["dry_run"]
@@ -43,17 +44,21 @@ def dry_run(
 
     Raises:
         ForeignOwner: Another identity publishes the project, so the sync would be refused.
+        FeatureStoreError: No view can be published.
     """
     if not take_over:
         survey.ownership.refuse_foreign(survey.project)
     elif survey.ownership.held != survey.ownership.own:
         full, brake = True, replace(brake, released=True)
     started = time.monotonic()
-    publications = chosen_publications(
+    chosen = chosen_publications(
         survey.registry, survey.warehouse, survey.now, views=views, since=since
     )
-    steps = plan_sync(survey, publications, full=full, remove_undeclared=views is None, brake=brake)
-    reports = timed_reports(steps, partial(_explain, survey))
+    failures = ViewFailures()
+    failures.refuse_total_before(chosen)
+    steps = plan_sync(survey, chosen, full=full, remove_undeclared=views is None, brake=brake)
+    reports = timed_reports(steps, partial(_explain, survey, failures))
+    failures.refuse_total(reports)
     seconds = time.monotonic() - started
     return SyncReport(
         project=survey.registry.project,
@@ -64,8 +69,12 @@ def dry_run(
     )
 
 
-def _explain(survey: Survey, step: PlanStep) -> ViewReport:
-    return _removal(survey, step) if isinstance(step, ViewRemoval) else _sync(survey, step)
+def _explain(survey: Survey, failures: ViewFailures, step: PlanStep) -> ViewReport:
+    if isinstance(step, ViewFailure):
+        return failures.report(step)
+    if isinstance(step, ViewRemoval):
+        return _removal(survey, step)
+    return failures.guard(step.publication.name, partial(_sync, survey, step))
 
 
 def _sync(survey: Survey, step: ViewSync) -> ViewReport:

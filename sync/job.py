@@ -24,7 +24,8 @@ The steps, and what a crash after each one leaves:
     1. The ledger says dirty.            Redis still has the old rows and epoch; readers see those.
     2. Redis loses its epoch.            Readers see the old rows; status says interrupted.
     3. Redis gets the schema (full).     Readers can decode old and new rows.
-    4. Redis gets the rows.              Readers see whole rows, some old and some new.
+    4. Redis gets the rows.              Readers see whole rows, some old and some new; after a
+                                         first one they say that the view is not published.
     5. Orphans are deleted (full).       All rows are new, but neither side has confirmed it.
     6. Redis gets a new epoch.           The ledger is dirty, so the epoch proves nothing.
     7. The ledger gets the epoch, and    The publication is complete. A full one also deletes the
@@ -53,6 +54,7 @@ from sync.redis.metadata import (
     clear_epoch,
     confirm_rows,
     delete_old_schemas,
+    make_schema_current,
     record_personal_data,
     refuse_fingerprint_collision,
     write_epoch,
@@ -66,6 +68,7 @@ from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_publications
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.sync_run import SyncRun, ignore_progress
+from sync.view_failures import ViewFailure, ViewFailures
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
 
@@ -93,7 +96,7 @@ def run_sync(
 ) -> SyncReport:
     """Publish the newest row of each entity.
 
-    Every error in a definition is found before anything is written.
+    A view that cannot be published keeps its rows, and the others are published.
 
     Args:
         registry: The project's definitions.
@@ -113,13 +116,15 @@ def run_sync(
 
     Raises:
         ForeignOwner: Another identity publishes the project; nothing was changed.
-        FeatureStoreError: The sync failed. Published rows stay valid, and the next run publishes
-            the rest.
+        FeatureStoreError: The sync failed, or no view could be published. Published rows stay
+            valid, and the next run publishes the rest.
     """
     started = time.monotonic()
     as_of = now or datetime.now(UTC)
-    # Before the lock: a bad definition needs no lock to be found.
-    publications = chosen_publications(registry, warehouse, as_of, views=views, since=since)
+    # Before the lock: a view that cannot be published needs no lock to be found.
+    chosen = chosen_publications(registry, warehouse, as_of, views=views, since=since)
+    failures = ViewFailures()
+    failures.refuse_total_before(chosen)
     project = registry.online_name
     with ownership_lock(client, project, ledger, identity, take_over=take_over) as lease:
         run = SyncRun(
@@ -133,16 +138,20 @@ def run_sync(
             progress=progress or ignore_progress,
             replication_ids=replication_ids(client),
         )
-        steps = plan_sync(
-            run, publications, full=full, remove_undeclared=views is None, brake=brake
-        )
-        reports = timed_reports(steps, partial(_execute, run))
+        steps = plan_sync(run, chosen, full=full, remove_undeclared=views is None, brake=brake)
+        reports = timed_reports(steps, partial(_execute, run, failures))
+    failures.refuse_total(reports)
     seconds = time.monotonic() - started
     return SyncReport(project=registry.project, as_of=as_of, seconds=seconds, views=reports)
 
 
-def _execute(run: SyncRun, step: PlanStep) -> ViewReport:
-    report = _remove(run, step) if isinstance(step, ViewRemoval) else _sync(run, step)
+def _execute(run: SyncRun, failures: ViewFailures, step: PlanStep) -> ViewReport:
+    if isinstance(step, ViewFailure):
+        return failures.report(step)
+    if isinstance(step, ViewRemoval):
+        report = _remove(run, step)
+    else:
+        report = failures.guard(step.publication.name, partial(_sync, run, step))
     done = report.written + report.deleted
     if done:
         run.progress(ProgressEvent(report.view, done, done, report))
@@ -184,9 +193,10 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     run.ledger.replace(publication)
     rows, newest = run.ledger.summary(publication.view)
     clear_epoch(run.client, run.lease, name)
-    announce_schema(run.lease, name, schema)
+    announce_schema(run.client, run.lease, name, schema)
     written = publish_everything(run, publication, rows)
     deleted = delete_orphans(run, publication) if may_have_orphans else 0
+    make_schema_current(run.lease, name, schema)
     note_own_rows(run.lease, name)
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
     # Last: until all rows are new, a reader needs the old schemas.

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-__all__ = ["ProgressEvent", "SyncReport", "ViewReport", "held_back_report"]
+__all__ = ["ProgressEvent", "SyncReport", "ViewReport", "failed_report", "held_back_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class ViewReport:
         reason: Why every row was published; empty if the caller asked for it.
         held_back: Why the view was held back, with its rows and records as they were; empty if it
             was not.
+        failed: Why the view could not be published; empty if it could. The next run publishes it,
+            once the cause is gone.
         memory: An estimate of the bytes of Redis' memory that the rows take afterwards; only for a
             dry run.
         relation: The table that the rows are read from; only for a dry run.
@@ -60,6 +62,7 @@ class ViewReport:
     full: bool = False
     reason: str = ""
     held_back: str = ""
+    failed: str = ""
     memory: int | None = None
     relation: str | None = None
 
@@ -92,9 +95,19 @@ class SyncReport:
         """The views that were held back, each with the reason."""
         return {view.view: view.held_back for view in self.views if view.held_back}
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """The views that could not be published, each with the reason."""
+        return {view.view: view.failed for view in self.views if view.failed}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for JSON."""
         return asdict(self)
+
+
+def failed_report(view: str, reason: str) -> ViewReport:
+    """Return the result of a view that could not be published."""
+    return ViewReport(view=view, rows_read=0, changed=0, written=0, deleted=0, failed=reason)
 
 
 def held_back_report(

@@ -13,6 +13,7 @@ from featurestore.registry.registry import Registry
 from featurestore.registry.warehouse_types import with_types
 from featurestore.warehouse.protocol import Warehouse
 from sync.redis.metadata import views_key
+from sync.view_failures import ViewFailure, failure_of
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication
 from sync.warehouse.sync_source import read_publication
@@ -63,8 +64,8 @@ def chosen_publications(
     *,
     views: Sequence[str] | None,
     since: datetime | None,
-) -> list[Publication]:
-    """Return the chosen views as they are published, so that every bad definition is found first.
+) -> list[Publication | ViewFailure]:
+    """Return the chosen views as they are published, or why one cannot be.
 
     Args:
         registry: The project's definitions.
@@ -73,8 +74,11 @@ def chosen_publications(
         views: See `chosen_views`.
         since: Compare only the entities with an event since then.
     """
-    chosen = chosen_views(registry, views)
-    return [replace(publication_of(view, warehouse, now), since=since) for view in chosen]
+    found: list[Publication | ViewFailure] = []
+    for view in chosen_views(registry, views):
+        with failure_of(view.name, found.append):
+            found.append(replace(publication_of(view, warehouse, now), since=since))
+    return found
 
 
 def published_names(client: RedisCommands, ledger: Ledger, project: str) -> set[str]:

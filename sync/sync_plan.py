@@ -14,6 +14,7 @@ from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.ownership import views_taken_over
 from sync.selection import published_names, undeclared_views
 from sync.survey import Survey
+from sync.view_failures import ViewFailure
 from sync.warehouse.publication import Publication
 
 __all__ = [
@@ -68,12 +69,12 @@ class ViewRemoval:
     held_back: str = ""
 
 
-PlanStep: TypeAlias = ViewSync | ViewRemoval
+PlanStep: TypeAlias = ViewSync | ViewRemoval | ViewFailure
 
 
 def plan_sync(
     survey: Survey,
-    publications: Sequence[Publication],
+    chosen: Sequence[Publication | ViewFailure],
     *,
     full: bool,
     remove_undeclared: bool,
@@ -86,7 +87,7 @@ def plan_sync(
 
     Args:
         survey: Both sides.
-        publications: The views to publish.
+        chosen: The views to publish; those that cannot be published keep their rows.
         full: Publish every row.
         remove_undeclared: Remove the views that were published and are not among these.
         brake: How many rows, and how many views, may be deleted.
@@ -95,10 +96,13 @@ def plan_sync(
     if remove_undeclared:
         # Before the views are published: views under new names must not hide that many are gone.
         published = published_names(survey.client, survey.ledger, survey.project)
-    for publication in publications:
-        yield _plan_view(survey, publication, brake, full=full)
+    for item in chosen:
+        if isinstance(item, ViewFailure):
+            yield item
+        else:
+            yield _plan_view(survey, item, brake, full=full)
     if remove_undeclared:
-        names = [publication.name for publication in publications]
+        names = [item.name for item in chosen]
         gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
         taken = views_taken_over(survey.client, survey.project)
         held_back = brake.refuses_removals(set(gone) - taken, published)

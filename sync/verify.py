@@ -29,6 +29,7 @@ from sync.repair import repair_rows
 from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
 from sync.verify_report import Difference, VerifyReport, ViewVerdict
+from sync.view_failures import ViewFailure, failure_of
 from sync.warehouse.publication import Publication
 from sync.warehouse.sync_source import batches
 
@@ -64,8 +65,15 @@ def verify_views(
         repair: Publish damaged rows again, and compare once more.
     """
     chosen = chosen_views(survey.registry, views)
-    verdicts = [_verdict(survey, reader, view.name, sample, repair=repair) for view in chosen]
+    verdicts: list[ViewVerdict] = []
+    for view in chosen:
+        with failure_of(view.name, lambda failed: verdicts.append(_failed(failed))):
+            verdicts.append(_verdict(survey, reader, view.name, sample, repair=repair))
     return VerifyReport(survey.registry.project, tuple(verdicts))
+
+
+def _failed(failure: ViewFailure) -> ViewVerdict:
+    return ViewVerdict(failure.name, None, problem=str(failure.error).rstrip("."))
 
 
 def _verdict(

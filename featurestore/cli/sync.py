@@ -96,8 +96,9 @@ def sync_command(
 ) -> None:
     """Publish the newest row of each entity to the online store.
 
-    A view is held back if the sync would delete too many of its rows; the others are published, and
-    the command exits with 1.
+    A view is held back if the sync would delete too many of its rows, and fails if its table is not
+    built or has a value that cannot be published. The other views are published, and the command
+    exits with 1.
 
     Example: featurestore sync --view plane_features --format json
     """
@@ -119,8 +120,11 @@ def sync_command(
         print_json(report.to_dict())
     elif not quiet:
         print_sync_report(report)
+    for view, reason in report.failed.items():
+        complain(f"{'Would not be' if report.dry_run else 'Not'} published: {view}: {reason}")
     if report.held_back:
         complain(_held_back(report))
+    if report.failed or report.held_back:
         raise typer.Exit(ExitCode.WRONG)
 
 

@@ -237,7 +237,8 @@ class OnlineClient:
         return {self._registry.view(member.view).name for member in request.members}
 
     def _learn(self, view: str, schemas: Mapping[bytes, bytes]) -> None:
-        if not schemas:
+        # A first sync that has not finished leaves schemas without a current one.
+        if not schemas.get(b"current"):
             raise self._unpublished(view)
         known = self._schemas.get(view)
         if known is not None and known.fields == schemas:

@@ -319,12 +319,14 @@ class FeatureStore:
                 project to this Redis, replace all that it published. It cannot sync from then on.
 
         Returns:
-            What was done, per view. Its `held_back` names the views that were held back, and why;
-            `withheld` the personal data that was not published.
+            What was done, per view. Its `failed` names the views that could not be published, and
+            why; `held_back` those that were held back; `withheld` the personal data that was not
+            published.
 
         Raises:
             ForeignOwner: Another identity publishes this project to this Redis.
             SyncError: The sync could not finish; the next run heals it.
+            FeatureStoreError: None of the views could be published.
             UnsupportedDialect: A sync cannot keep its ledger in this warehouse.
         """
         return self._publishing.sync(

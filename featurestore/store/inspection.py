@@ -42,14 +42,18 @@ class Inspection:
             problems += self.lint(select=None, progress=None, required=lint is True).problems
         if connect:
             from featurestore.registry.warehouse_types import check_views
+            from featurestore.store.publication_checks import publication_problems
             from featurestore.store.validity_checks import overlap_problems
 
             views = declared.feature_views.values()
             # Lineage needs definitions without problems.
             known = None if declared.problems else self._session.personal_features.reasons
             with self._session.warehouse() as warehouse:
-                problems += check_views(views, warehouse)
-                problems += overlap_problems(views, warehouse, known)
+                found = check_views(views, warehouse)
+                troubled = {problem.resource for problem in (*declared.problems, *found)}
+                sound = [view for view in views if view.name not in troubled]
+                found += publication_problems(sound, warehouse, self._session.now())
+                problems += [*found, *overlap_problems(views, warehouse, known)]
         return sorted(problems)
 
     def _ignore_problems(self) -> list[Problem]:

@@ -33,6 +33,7 @@ __all__ = [
     "clear_epoch",
     "confirm_rows",
     "delete_old_schemas",
+    "make_schema_current",
     "read_metadata",
     "read_personal_data",
     "read_schemas",
@@ -142,12 +143,22 @@ def refuse_fingerprint_collision(
         )
 
 
-def announce_schema(lease: Lease, view: str, schema: Schema) -> None:
-    """Write the schema and the view's name. Readers need them before the first row is there."""
-    project, fingerprint = lease.project, schema.fingerprint.hex()
-    fields = (fingerprint, schema.to_json(), "current", fingerprint)
-    lease.run("HSET", [schema_key(project, view)], *fields)
+def announce_schema(client: RedisCommands, lease: Lease, view: str, schema: Schema) -> None:
+    """Write the schema and the view's name. Readers need them before the first row is there.
+
+    A view without a publication gets no current schema yet: until all its rows are there, readers
+    say that it has not been published.
+    """
+    project, key = lease.project, schema_key(lease.project, view)
+    lease.run("HSET", [key], schema.fingerprint.hex(), schema.to_json())
+    if client.hget(key, "current") is not None:
+        make_schema_current(lease, view, schema)
     lease.run("SADD", [views_key(project)], view)
+
+
+def make_schema_current(lease: Lease, view: str, schema: Schema) -> None:
+    """Note that a view's new rows have a schema that was announced."""
+    lease.run("HSET", [schema_key(lease.project, view)], "current", schema.fingerprint.hex())
 
 
 def read_personal_data(client: RedisCommands, project: str, view: str) -> frozenset[str] | None:
