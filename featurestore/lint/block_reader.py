@@ -37,8 +37,10 @@ class _Reader:
         if isinstance(query, exp.SetOperation):
             # EXCEPT and INTERSECT only remove rows of the left side.
             sides = [query.this, query.expression] if isinstance(query, exp.Union) else [query.this]
-            found = [reader.read(side) for side in sides]
-            return BlockSource(query, blocks=[block for side in found for block in side.blocks])
+            blocks = [block for side in sides for block in reader.read(side).blocks]
+            for block in blocks if query.args.get("by_name") else ():
+                block.by_name = True
+            return BlockSource(query, blocks=blocks)
         if not isinstance(query, exp.Select):
             return BlockSource(query)
         return BlockSource(query, blocks=[reader.block(query)])

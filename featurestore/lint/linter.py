@@ -26,7 +26,7 @@ from featurestore.sql.compiled import parsed
 
 __all__ = ["LINT_VERSION", "LintReport", "lint_project"]
 
-LINT_VERSION = "4"
+LINT_VERSION = "5"
 """Part of the cache key. Raise it when a rule finds or says something else than before."""
 
 _MOST_NAMES = 3

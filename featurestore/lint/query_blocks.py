@@ -98,8 +98,9 @@ class BlockSource:
         if self.columns:
             return self.columns.index(name) if name in self.columns else None
         names = [output_name(item) for item in self.blocks[0].select.expressions]
-        # A star covers an unknown number of columns, so no position in such a list is certain.
-        return names.index(name) if name in names and "*" not in names else None
+        position = names.index(name) if name in names else None
+        # A star covers an unknown number of columns, so no position behind one is certain.
+        return None if position is None or "*" in names[:position] else position
 
 
 @dataclass(slots=True, eq=False)
@@ -111,12 +112,14 @@ class Block:
         read: Reads a subquery of one of the block's expressions.
         sources: Its sources by alias, the FROM first.
         outer: The enclosing block, if this is a subquery that may refer to it.
+        by_name: Whether it is a branch of UNION BY NAME, which matches columns by their names.
     """
 
     select: exp.Select
     read: Callable[[exp.Expr, Block], BlockSource]
     sources: dict[str, BlockSource] = field(default_factory=dict)
     outer: Block | None = None
+    by_name: bool = False
     _subqueries: dict[int, BlockSource] = field(default_factory=dict)
     _star_columns: dict[tuple[str, str], exp.Column] = field(default_factory=dict)
 
@@ -138,13 +141,24 @@ class Block:
         return frozenset(named)
 
     def origins(self, name: str, position: int | None) -> list[TraceStep]:
-        """Return the expressions that give a column of the result."""
+        """Return the expressions that give a column of the result.
+
+        Args:
+            name: The column, in lower case.
+            position: Its position, if the query decides columns by position.
+        """
         items = self.select.expressions
+        # A later branch of a UNION may have another column of that name: the position decides.
+        if (
+            position is not None
+            and not self.by_name
+            and position < len(items)
+            and not any(map(is_star, items[: position + 1]))
+        ):
+            return [TraceStep(self, items[position].unalias())]
         for item in items:
             if output_name(item) == name and not is_star(item):
                 return [TraceStep(self, item.unalias())]
-        if position is not None and position < len(items):
-            return [TraceStep(self, items[position].unalias())]
         stars = [item for item in items if is_star(item)]
         for star in stars:
             for given in replacements(star):
