@@ -25,6 +25,7 @@ from featurestore.lint.query_blocks import (
     TraceStep,
     own_nodes,
 )
+from featurestore.lint.time_columns import dates_in_use, is_surely_time
 from featurestore.project.nodes import CompiledNode
 from featurestore.registry.definitions import FeatureService, FeatureView
 
@@ -34,10 +35,8 @@ _TIME_WORDS = (
     "at|ts|dt|tstamp|timestamp|time|date|datetime|day|hour|minute|week|month|instant|moment|from|to"
     "|until|since|start|starts|started|end|ends|ended|begin|begins|asof|valid|created|updated|loaded"
 )
-# The first pattern is generous, because a column that may be a time excuses a join or a window. The
-# second is strict, because it makes a table one of events, whose joins the rules report.
+# Generous, because a column that may be a time excuses a join or a window.
 _MAY_BE_TIME = re.compile(rf"(^|_)({_TIME_WORDS})(_|$)")
-_SURELY_TIME = re.compile(r"(_at|_ts|_timestamp|_datetime|_time)$|^(ts|timestamp|event_time)$")
 _ADDITIONS = (exp.Add, exp.DateAdd, exp.TimestampAdd, exp.DatetimeAdd, exp.TsOrDsAdd)
 
 
@@ -48,7 +47,7 @@ class TableFacts:
     Attributes:
         columns: The documented columns, in lower case.
         times: The columns whose type is a date or a timestamp.
-        unique: The columns that a test or a constraint makes unique.
+        unique: Each set of columns that a test or a constraint makes unique.
         is_history: Whether the table is a snapshot, whose rows become known one after another.
         updated_in_place: The columns of a snapshot that dbt writes into older rows.
         known_later: The timestamps of a snapshot that are earlier than the run that reads them.
@@ -56,7 +55,7 @@ class TableFacts:
 
     columns: frozenset[str] = frozenset()
     times: frozenset[str] = frozenset()
-    unique: frozenset[str] = frozenset()
+    unique: frozenset[frozenset[str]] = frozenset()
     is_history: bool = False
     updated_in_place: frozenset[str] = frozenset()
     known_later: frozenset[str] = frozenset()
@@ -198,13 +197,20 @@ class LintedView:
 
     def is_event_table(self, table: str) -> bool:
         """Return whether a table certainly holds events, each at its time."""
+        return table in self.event_tables or self.facts(table).is_history or bool(self.times(table))
+
+    def times(self, table: str) -> frozenset[str]:
+        """Return the columns of a table that are certainly times."""
         facts = self.facts(table)
         return (
-            table in self.event_tables
-            or bool(facts.times)
-            or facts.is_history
-            or any(_SURELY_TIME.search(column) for column in facts.columns)
+            facts.times
+            | {column for column in facts.columns if is_surely_time(column)}
+            | {used.column for used in self._dates_in_use if used.table == table}
         )
+
+    @cached_property
+    def _dates_in_use(self) -> frozenset[TableColumn]:
+        return dates_in_use(self.root)
 
     def has_events(self, block: Block) -> bool:
         """Return whether a block reads a table that certainly holds events."""

@@ -12,8 +12,11 @@ from sqlglot import exp
 
 from featurestore.errors import NotCompiled
 from featurestore.lint.block_reader import read_blocks
+from featurestore.lint.column_trace import steps_behind, table_columns_behind
 from featurestore.lint.linted_view import TableFacts
+from featurestore.lint.query_blocks import BlockSource, TableColumn, own_nodes
 from featurestore.lint.source_lines import lines_before
+from featurestore.lint.time_columns import dates_in_use, is_date_name, is_surely_time, makes_time
 from featurestore.lint.unique_columns import unique_sets
 from featurestore.project.manifest import MODEL_TYPES, Manifest
 from featurestore.project.nodes import CompiledNode, DataTest, Source
@@ -48,6 +51,8 @@ class ManifestIndex:
         self._nodes: dict[str, CompiledNode] = {}
         self._facts: dict[str, TableFacts] = {}
         self._trees: dict[str, exp.Query | None] = {}
+        self._roots: dict[str, BlockSource | None] = {}
+        self._used: dict[str, frozenset[TableColumn]] = {}
 
     def node(self, unique_id: str) -> CompiledNode:
         """Return a node with its SQL."""
@@ -128,13 +133,22 @@ class ManifestIndex:
         return found
 
     def _inputs(self, node: CompiledNode) -> list[_Table]:
-        found: list[_Table] = []
-        for unique_id in node.depends_on.nodes:
+        """Return the tables that a model reads, those of its ephemeral models included.
+
+        dbt writes the SQL of an ephemeral model into its readers, which therefore read its tables.
+        """
+        found: dict[str, _Table] = {}
+        waiting = list(node.depends_on.nodes)
+        for unique_id in waiting:
+            if unique_id in found:
+                continue
             if unique_id in self._manifest.sources:
-                found.append(self._manifest.sources[unique_id])
+                found[unique_id] = self._manifest.sources[unique_id]
             elif unique_id.split(".")[0] in MODEL_TYPES and unique_id in self._manifest:
-                found.append(self.node(unique_id))
-        return found
+                found[unique_id] = model = self.node(unique_id)
+                if model.config.materialized == "ephemeral":
+                    waiting += model.depends_on.nodes
+        return list(found.values())
 
     def _ancestors(self, node: CompiledNode) -> list[_Table]:
         """Return every table that a model is built from, the nearest first."""
@@ -155,12 +169,8 @@ class ManifestIndex:
             unique = () if is_history else self._unique_sets(table)
             self._facts[table.unique_id] = TableFacts(
                 columns=frozenset(map(str.lower, table.columns)) | self._selected(table),
-                times=frozenset(
-                    column.name.lower()
-                    for column in table.columns.values()
-                    if _TIME_TYPE.search(column.data_type or "")
-                ),
-                unique=frozenset(name for names in unique if len(names) == 1 for name in names),
+                times=_declared_times(table) | self._dates(table),
+                unique=frozenset(unique),
                 is_history=is_history,
                 updated_in_place=frozenset(map(str.lower, added.updated_in_place))
                 if added
@@ -173,17 +183,60 @@ class ManifestIndex:
 
     def _selected(self, table: _Table) -> frozenset[str]:
         """Return the columns that a model's SQL selects by name."""
-        if isinstance(table, Source) or not table.compiled_code:
-            return frozenset()
+        root = self._root(table)
+        return root.names() if root is not None else frozenset()
+
+    def _root(self, table: _Table) -> BlockSource | None:
+        """Return the query of a model; None for a table that no readable SQL computes."""
+        if table.unique_id not in self._roots:
+            tree = None
+            if isinstance(table, CompiledNode) and table.compiled_code:
+                tree = self.tree(table)
+            self._roots[table.unique_id] = None if tree is None else self._read(table, tree)
+        return self._roots[table.unique_id]
+
+    def _read(self, node: _Table, tree: exp.Query) -> BlockSource:
         declared = {
-            _table_name(one.relation_name): frozenset(map(str.lower, one.columns))
-            for one in self._inputs(table)
-            if one.relation_name
+            name: frozenset(map(str.lower, one.columns))
+            for name, one in self._inputs_by_name(node).items()
         }
-        tree = self.tree(table)
-        if tree is None:
-            return frozenset()
-        return read_blocks(tree, lambda name: declared.get(name, frozenset())).names()
+        return read_blocks(tree, lambda name: declared.get(name, frozenset()))
+
+    def _inputs_by_name(self, table: _Table) -> dict[str, _Table]:
+        inputs = self._inputs(table) if isinstance(table, CompiledNode) else []
+        return {_table_name(one.relation_name): one for one in inputs if one.relation_name}
+
+    def _dates(self, table: _Table) -> frozenset[str]:
+        """Return the columns called like dates that the SQL up to their source treats as times."""
+        root = self._root(table)
+        names = filter(is_date_name, root.names()) if root is not None else ()
+        return frozenset(name for name in names if self._is_time(table, name))
+
+    def _is_time(self, table: _Table, column: str) -> bool:
+        waiting, seen = [(table, column)], set()
+        # A list instead of calls: chains of models can be longer than Python's recursion limit.
+        for model, name in waiting:
+            root = self._root(model)
+            if name in _declared_times(model) or is_surely_time(name):
+                return True
+            if root is None or (model.unique_id, name) in seen:
+                continue
+            seen.add((model.unique_id, name))
+            origins = root.origins(name)
+            behind = table_columns_behind(origins)
+            steps = steps_behind(origins)
+            if behind & self._dates_in_use(model, root) or any(
+                makes_time(node) for step in steps for node in own_nodes(step.expression)
+            ):
+                return True
+            inputs = self._inputs_by_name(model)
+            waiting += [(inputs[one.table], one.column) for one in behind if one.table in inputs]
+        return False
+
+    def _dates_in_use(self, table: _Table, root: BlockSource) -> frozenset[TableColumn]:
+        if table.unique_id not in self._used:
+            self._used[table.unique_id] = dates_in_use(root)
+        return self._used[table.unique_id]
 
     def _unique_sets(self, table: _Table) -> list[frozenset[str]]:
         return unique_sets(table, self._tests.get(table.unique_id, ()))
@@ -204,6 +257,14 @@ def _table_name(relation: str | None) -> str:
     ('warehouse.main.orders', 'p.d.orders')
     """
     return re.sub(r'["`\[\]]', "", relation or "").lower()
+
+
+def _declared_times(table: _Table) -> frozenset[str]:
+    return frozenset(
+        column.name.lower()
+        for column in table.columns.values()
+        if _TIME_TYPE.search(column.data_type or "")
+    )
 
 
 def _added_by_dbt(table: _Table) -> SnapshotColumns | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
-from featurestore.lint.column_trace import blocks_behind, origins_in, table_columns_behind
+from featurestore.lint.column_trace import blocks_behind
 from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, BlockSource
+from featurestore.lint.row_links import RowLink, is_one_row, is_row_of_event, row_links
 from featurestore.lint.time_comparisons import TimeComparison, comparisons_in
 
 __all__ = [
+    "UnboundedSource",
     "is_bounded_by_constant",
     "is_bounded_by_outer_query",
     "joins_later_rows",
@@ -18,32 +22,58 @@ __all__ = [
 ]
 
 
-def unbounded_sources(
-    view: LintedView, place: PathStep, *, dimensions: bool = False
-) -> dict[str, BlockSource]:
-    """Return the sources whose rows of any time are joined to a row of the event's source.
+@dataclass(frozen=True, slots=True)
+class UnboundedSource:
+    """A source whose rows of any time are joined to a row of the event's source.
+
+    Attributes:
+        source: The source.
+        links: The equalities that join it to rows that are known at the event.
+    """
+
+    source: BlockSource
+    links: tuple[RowLink, ...]
+
+
+def unbounded_sources(view: LintedView, place: PathStep) -> dict[str, UnboundedSource]:
+    """Return the sources that no comparison of times bounds by the event, by alias.
 
     Args:
         view: The feature view.
         place: A block, and the source in it that gives the event timestamp.
-        dimensions: Whether to include tables with one row for all events of an entity.
     """
     block = place.block
     # Without one source of the timestamp, the other sources have no time to be compared with.
     if not place.alias or len(block.sources) < 2:  # noqa: PLR2004
         return {}
-    bounded = {place.alias} | _bounded_by_using(view, block) | _bounded_subqueries(view, block)
+    bounded = {place.alias} | _natural_joins(block) | _bounded_subqueries(view, block)
     comparisons = list(comparisons_in(view, block))
-    # Until nothing changes: a source is also bounded by one that is bounded itself.
-    while fresh := {
-        alias
-        for alias in block.sources.keys() - bounded
-        for comparison in comparisons
-        if _bounds(view, block, alias, bounded, comparison)
-        or _links(view, block, alias, bounded, comparison, dimensions=dimensions)
-    }:
-        bounded |= fresh
-    return {alias: source for alias, source in block.sources.items() if alias not in bounded}
+    tied: set[str] = set()
+    # Until nothing changes: a source is also bounded by one that is bounded or tied itself.
+    while True:
+        known = bounded | tied
+        by_time = {
+            alias
+            for alias in block.sources.keys() - bounded
+            if any(_bounds(view, block, alias, known - {alias}, one) for one in comparisons)
+        }
+        by_row = {
+            alias
+            for alias in block.sources.keys() - known
+            if is_row_of_event(view, block, links := list(row_links(alias, known, comparisons)))
+            or is_one_row(view, block, links)
+        }
+        if not by_time and not by_row:
+            break
+        bounded |= by_time
+        tied |= by_row
+    return {
+        alias: UnboundedSource(
+            source, tuple(row_links(alias, (bounded | tied) - {alias}, comparisons))
+        )
+        for alias, source in block.sources.items()
+        if alias not in bounded
+    }
 
 
 def joins_later_rows(view: LintedView, block: Block, alias: str) -> bool:
@@ -115,46 +145,14 @@ def _bounds(
     return times(low, {alias}) and times(high, bounded) and not comparison.ahead
 
 
-def _links(
-    view: LintedView,
-    block: Block,
-    alias: str,
-    bounded: set[str],
-    comparison: TimeComparison,
-    *,
-    dimensions: bool,
-) -> bool:
-    """Return whether an equality joins one event to one event, not to all events of an entity."""
-    if not comparison.equal or len(comparison.low) != 1 or len(comparison.high) != 1:
-        return False
-    (left, one), (right, other) = comparison.low[0], comparison.high[0]
-    if right == alias:
-        (left, one), (right, other) = (right, other), (left, one)
-    if left != alias or right not in bounded:
-        return False
-    # Equal values that are not keys, such as `order_id`, belong to one event.
-    if not (view.is_key(block, one) or view.is_key(block, other)):
-        return True
-    # Unique on the source's side: a dimension. Unique on both sides: one row for one row.
-    return _is_unique(view, block, one) and (not dimensions or _is_unique(view, block, other))
-
-
-def _is_unique(view: LintedView, block: Block, column: exp.Column) -> bool:
-    found = table_columns_behind(origins_in(block, column))
-    # all() of nothing is true: a column that cannot be traced must not count as unique.
-    return bool(found) and all(one.column in view.facts(one.table).unique for one in found)
-
-
 def _any_time(view: LintedView, block: Block, columns: list[exp.Column]) -> bool:
     return any(view.may_be_time(block, column) for column in columns)
 
 
-def _bounded_by_using(view: LintedView, block: Block) -> set[str]:
-    """Return the sources that a NATURAL join, or a USING with more than the keys, bounds."""
-    found = set()
-    for join in block.select.args.get("joins") or ():
-        names = {name.name.lower() for name in join.args.get("using") or ()}
-        # The columns of a NATURAL join are not in the SQL, so the lint cannot object to them.
-        if str(join.args.get("method") or "").upper() == "NATURAL" or names - view.keys:
-            found.add(join.this.alias_or_name.lower())
-    return found
+def _natural_joins(block: Block) -> set[str]:
+    """Return the sources of NATURAL joins: their columns are not in the SQL, so they may bound."""
+    return {
+        join.this.alias_or_name.lower()
+        for join in block.select.args.get("joins") or ()
+        if str(join.args.get("method") or "").upper() == "NATURAL"
+    }

@@ -45,6 +45,35 @@ def comparisons_in(view: LintedView, block: Block) -> Iterator[TimeComparison]:
     for part in _parts(block.select):
         for node in own_nodes(part):
             yield from _read(view, block, node)
+    yield from _using(block)
+
+
+def _joins(select: exp.Select) -> list[exp.Expr]:
+    start = select.args.get("from_")
+    nested = start.this.args.get("joins") if start is not None else None
+    return [*(select.args.get("joins") or ()), *(nested or ())]
+
+
+def _using(block: Block) -> Iterator[TimeComparison]:
+    """Yield what USING says: each of its columns is equal in the join and in a source before it."""
+    for join in _joins(block.select):
+        alias = join.this.alias_or_name.lower()
+        for name in (one.name.lower() for one in join.args.get("using") or ()):
+            for before in _sources_with(block, name, alias):
+                yield TimeComparison(
+                    low=[(before, exp.column(name, table=before))],
+                    high=[(alias, exp.column(name, table=alias))],
+                    equal=True,
+                )
+
+
+def _sources_with(block: Block, name: str, before: str) -> list[str]:
+    """Return the sources before a join that have a column, or may have it if none surely does."""
+    aliases = list(block.sources)
+    earlier = aliases[: aliases.index(before)] if before in block.sources else []
+    answers = {alias: block.sources[alias].has(name) for alias in earlier}
+    sure = [alias for alias, answer in answers.items() if answer]
+    return sure[:1] or [alias for alias, answer in answers.items() if answer is None]
 
 
 def _parts(select: exp.Select) -> Iterator[exp.Expr]:
@@ -53,9 +82,7 @@ def _parts(select: exp.Select) -> Iterator[exp.Expr]:
     for clause in ("where", "qualify", "having"):
         if (found := select.args.get(clause)) is not None:
             yield found.this
-    start = select.args.get("from_")
-    nested = start.this.args.get("joins") if start is not None else None
-    for join in (*(select.args.get("joins") or ()), *(nested or ())):
+    for join in _joins(select):
         for key in ("on", "match_condition"):
             if (found := join.args.get(key)) is not None:
                 yield found

@@ -100,6 +100,95 @@ def test_a_mart_of_totals_joined_to_each_event_is_found(lint):
     assert [] == lint(_view(first, "flights", "planes"), _table("planes", MART, "flights"), one_row)
 
 
+def _unique(name: str, column: str = "tailnum"):
+    return {
+        **grain_test(name, kind="unique"),
+        "column_name": column,
+        "test_metadata": {"name": "unique", "kwargs": {"column_name": column}},
+    }
+
+
+def test_a_mart_of_totals_is_found_where_both_sides_are_unique(lint):
+    """One row for one row: the total of the key still holds the flights to come."""
+    planes = _table("built", "select tailnum, observed_at from db.raw")
+    sql = (
+        "select b.tailnum, b.observed_at, m.delay from db.built as b"
+        " left join db.planes as m on m.tailnum = b.tailnum"
+    )
+    mart = _table("planes", MART, "flights")
+    tests = (_unique("planes"), _unique("built"))
+
+    assert [("FS005", "models/planes.sql", 3, "plane_features")] == lint(
+        _view(sql, "built", "planes"), mart, planes, *tests
+    )
+
+
+def test_totals_in_an_ephemeral_model_are_found(lint):
+    """The SQL of an ephemeral model is inlined into its reader, which then reads its tables."""
+    total = "select tailnum, count(*) as delay from db.flights group by 1"
+    nested = {"config": {"materialized": "ephemeral"}, "relation_name": None}
+    steps = [_table("totals", total, "flights", **nested), _table("step", "", "totals", **nested)]
+    sql = (
+        f"with __dbt__cte__totals as (\n{total}\n),\n"
+        "__dbt__cte__step as (select * from __dbt__cte__totals)\n"
+        "select b.tailnum, b.observed_at, t.delay from db.built as b"
+        " left join __dbt__cte__step as t on t.tailnum = b.tailnum"
+    )
+    built = _table("built", "select tailnum, observed_at from db.raw")
+
+    found = lint(_view(sql, "built", "step"), built, *steps)
+    assert ["FS005"] == [code for code, *_ in found]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select tailnum, date '2024-01-01' as flown_date from db.raw", ["FS005"]),
+        ("select tailnum, cast(flown as date) as flown_date from db.raw", ["FS005"]),
+        ("select tailnum, date_trunc('day', t) as flown_date from db.raw", ["FS005"]),
+        ("select tailnum, flown_at as flown_date from db.raw", ["FS005"]),
+        ("select tailnum, flown_date from db.raw order by flown_date", ["FS005"]),
+        ("select tailnum, flown_date, max(flown_date) over () as l from db.raw", ["FS005"]),
+        ("select tailnum, flown_date from db.raw", []),
+        ("select tailnum, cast(birth_date as date) as birth_date from db.raw", []),
+    ],
+)
+def test_a_date_without_a_type_is_a_time_if_sql_treats_it_as_one(lint, sql, expected):
+    """Two models up: the table that is counted only passes the date on."""
+    raw = _table("raw")
+    name = "birth_date" if "birth_date" in sql else "flown_date"
+    days = _table("days", f"select tailnum, {name} from db.dated", "dated") | {"columns": {}}
+    dated = _table("dated", sql, "raw") | {"columns": {}}
+    view = _view(
+        "select b.tailnum, b.observed_at, t.delay from db.built as b"
+        " left join (select tailnum, count(*) as delay from db.days group by 1) as t"
+        " on t.tailnum = b.tailnum",
+        *("built", "days"),
+    )
+    built = _table("built", "select tailnum, observed_at from db.raw")
+
+    assert expected == [code for code, *_ in lint(view, built, days, dated, raw | {"columns": {}})]
+
+
+def test_a_set_of_columns_that_is_unique_together_ties_one_row(lint):
+    """A dimension with a row per tenant and plane has no later rows."""
+    sql = (
+        "select f.tailnum, f.observed_at, max(p.maker) as delay from db.flights as f left join"
+        " db.planes as p on p.tenant = f.tenant and p.tailnum = f.tailnum group by 1, 2"
+    )
+    planes = _table("planes", "select tenant, tailnum, maker, built_at from db.raw")
+    both = {
+        **grain_test("planes", kind="unique"),
+        "test_metadata": {
+            "name": "unique_combination_of_columns",
+            "kwargs": {"combination_of_columns": ["tenant", "tailnum"]},
+        },
+    }
+
+    assert ["FS004"] == [code for code, *_ in lint(_view(sql, "flights", "planes"), planes)]
+    assert [] == lint(_view(sql, "flights", "planes"), planes, both)
+
+
 def test_a_feature_view_behind_is_linted_for_itself_alone(lint):
     flow = model("flow", node=_table("flow", TOTAL, "flights") | {"config": model()["config"]})
     found = lint(_view("select * from db.flow", "flow"), flow, grain_test("flow"))

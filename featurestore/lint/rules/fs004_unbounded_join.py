@@ -9,10 +9,12 @@ from sqlglot import exp
 from featurestore.lint.aggregates import aggregates, is_total
 from featurestore.lint.column_trace import columns_with_sources, origins_in, steps_behind
 from featurestore.lint.event_path import PathStep
+from featurestore.lint.latest_versions import is_latest_version
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, own_columns, own_nodes
+from featurestore.lint.row_links import is_known_with_event, is_one_row, is_row_of_event
 from featurestore.lint.rule import Finding, Rule
-from featurestore.lint.time_bounds import joins_later_rows, unbounded_sources
+from featurestore.lint.time_bounds import UnboundedSource, joins_later_rows, unbounded_sources
 
 __all__ = ["RULE"]
 
@@ -25,15 +27,30 @@ def _unbounded_joins(view: LintedView) -> Iterator[Finding]:
         for place in path:
             steps = [step for at, step in used if at is place]
             above = _is_aggregated_above(path, used, place)
-            for alias, source in unbounded_sources(view, place).items():
-                if id(source) in seen or not _reaches_features(view, steps, alias, source):
+            for alias, unbounded in unbounded_sources(view, place).items():
+                source = unbounded.source
+                if id(source) in seen:
                     continue
-                # A lookup of single rows is usually a join to a dimension: it leaks only if its
-                # table has later rows. An aggregate over rows of any time always leaks.
+                latest = is_latest_version(place.block, alias, source)
+                if not _reaches_features(view, steps, alias, source, latest=latest):
+                    continue
                 aggregated = above or any(_aggregates(step, alias) for step in steps)
-                if aggregated or _may_be_later(view, place.block, alias, source):
+                if latest or _leaks(view, place.block, alias, unbounded, aggregated=aggregated):
                     seen.add(id(source))
                     yield Finding(_join_of(place.block, source), f"'{alias}' has rows of any time")
+
+
+def _leaks(
+    view: LintedView, block: Block, alias: str, joined: UnboundedSource, *, aggregated: bool
+) -> bool:
+    if is_one_row(view, block, joined.links):
+        return False
+    tables = view.tables_behind(joined.source)
+    if is_row_of_event(view, block, joined.links):
+        return aggregated and not is_known_with_event(view, view, tables)
+    # A lookup of single rows is usually a join to a dimension: it leaks only if its table has
+    # later rows. An aggregate over rows of any time always leaks.
+    return aggregated or _may_be_later(view, block, alias, tables)
 
 
 def _is_aggregated_above(
@@ -45,9 +62,10 @@ def _is_aggregated_above(
 
 
 def _reaches_features(
-    view: LintedView, steps: list[TraceStep], alias: str, source: BlockSource
+    view: LintedView, steps: list[TraceStep], alias: str, source: BlockSource, *, latest: bool
 ) -> bool:
-    if not any(map(view.is_event_table, view.tables_behind(source))) or _is_first(view, source):
+    has_events = latest or any(map(view.is_event_table, view.tables_behind(source)))
+    if not has_events or _is_first(view, source):
         return False
     if any(is_total(view, block) for block in source.blocks):
         return False  # FS005 reports a total.
@@ -57,9 +75,8 @@ def _reaches_features(
     return taken or any(_aggregates(step, alias) for step in steps)
 
 
-def _may_be_later(view: LintedView, block: Block, alias: str, source: BlockSource) -> bool:
+def _may_be_later(view: LintedView, block: Block, alias: str, tables: set[str]) -> bool:
     """Return whether a single row of a source is, or may be, later than the event."""
-    tables = view.tables_behind(source)
     return (
         bool(tables & view.event_tables)
         or any(view.facts(table).is_history for table in tables)
@@ -126,9 +143,12 @@ Joined on the entity alone, an order of March meets the page views of June.
 A bound is any comparison of the two times that keeps later rows out: in the join, in WHERE, or in a
 `case` or `filter` of the aggregate. An ASOF join has a bound if it looks back.
 A difference without its sign, such as `abs(date_diff(...)) < 7`, is not a bound.
-The present state of a snapshot (`dbt_valid_to is null`) was not the state at the event: join by its
-validity.
-A join on an event's own id (`order_id`) and a join to a dimension without times are fine.
+The present state of a snapshot (`dbt_valid_to is null`) and the latest version of a history
+(`where is_most_recent_record`) were not the state at the event: join by their validity.
+A second key, such as a tenant or a country, is not a bound.
+A join on an event's own id (`order_id` of `orders`, or a unique column) and a join to a dimension
+without times are fine; rows that follow an event, such as the payments of an order, are not if they
+are aggregated.
 """,
     bad="""
 select o.customer_id, o.ordered_at, count(v.url) as views

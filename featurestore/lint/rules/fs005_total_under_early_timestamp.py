@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from featurestore.lint.aggregates import aggregates, is_total, is_windowed
-from featurestore.lint.column_trace import without_casts
+from featurestore.lint.column_trace import origins_in, without_casts
 from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
-from featurestore.lint.query_blocks import Block, BlockSource, TraceStep, own_columns, own_nodes
+from featurestore.lint.query_blocks import Block, TraceStep, own_columns, own_nodes
+from featurestore.lint.row_links import is_known_with_event, is_row_of_event
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.time_bounds import (
+    UnboundedSource,
     is_bounded_by_constant,
     is_bounded_by_outer_query,
     unbounded_sources,
@@ -57,19 +59,16 @@ def _joined_back(view: LintedView, path: list[PathStep]) -> Iterator[Finding]:
     used = list(view.features_on(path))
     for place in path:
         unbounded = unbounded_sources(view, place)
-        with_dimensions = unbounded_sources(view, place, dimensions=True)
         for step in (step for at, step in used if at is place):
-            for alias, source in with_dimensions.items():
-                found = _from_source(view, step, alias, source)
-                # Joined by a unique key, only a total of a model behind the view counts.
-                yield from (f for f in found if alias in unbounded or f.model is not view.node)
+            for alias, joined in unbounded.items():
+                yield from _from_source(view, step, alias, joined)
             yield from _from_subqueries(view, step)
 
 
 def _from_source(
-    view: LintedView, step: TraceStep, alias: str, source: BlockSource
+    view: LintedView, step: TraceStep, alias: str, joined: UnboundedSource
 ) -> Iterator[Finding]:
-    if is_bounded_by_constant(view, source):
+    if is_bounded_by_constant(view, joined.source):
         return
     origins = [
         origin
@@ -81,9 +80,25 @@ def _from_source(
         # A model that ends at a fixed time, such as a training period, was closed on purpose.
         if model is not view and is_bounded_by_constant(model, model.root):
             continue
-        if _is_total_of_events(model, below.block):
+        if _is_total_of_events(model, below.block) and not _is_of_event(
+            view, step.block, joined, model, below.block
+        ):
             for node in _harmful(below.expression):
                 yield Finding(node, f"'{alias}' is joined to rows of any time", model=model.node)
+
+
+def _is_of_event(
+    view: LintedView, block: Block, joined: UnboundedSource, model: LintedView, total: Block
+) -> bool:
+    """Return whether a total is computed from rows of one event that are known with it."""
+    if not is_row_of_event(view, block, joined.links):
+        return False
+    # The id of the event may lead to a row that took the total of something else: of a customer,
+    # at a time that the rows on the way may bound. A total of the id itself grows after the event.
+    links = [origin for link in joined.links for origin in origins_in(block, link.own)]
+    grouped = any(step.block is total for _, step in view.steps_upstream(links))
+    tables = {t for source in total.sources.values() for t in model.tables_behind(source)}
+    return not grouped or is_known_with_event(view, model, tables)
 
 
 def _from_subqueries(view: LintedView, step: TraceStep) -> Iterator[Finding]:

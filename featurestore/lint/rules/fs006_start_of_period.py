@@ -13,28 +13,11 @@ from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import own_nodes
 from featurestore.lint.rule import Finding, Rule
+from featurestore.lint.time_columns import truncates
 from featurestore.lint.window_frames import is_of_current_row
 
 __all__ = ["RULE"]
 
-_NODES = "Date DateBin DateTrunc DatetimeTrunc TimeSlice TimestampTrunc ToDate TsOrDsToDate"
-# By name, because an older sqlglot lacks some of the classes.
-_TRUNCATIONS = tuple(getattr(exp, name) for name in _NODES.split() if hasattr(exp, name))
-_TRUNCATION_NAMES = frozenset(
-    [
-        "date_bin",
-        "time_bucket",
-        "time_slice",
-        "to_date",
-        "todate",
-        "tostartofday",
-        "tostartofhour",
-        "tostartofinterval",
-        "tostartofmonth",
-        "tostartofweek",
-        "trunc",
-    ]
-)
 _DATE_NAME = re.compile(r"(^|_)(date|day|dt|month|week)$")
 _LATER = (exp.Add, exp.DateAdd, exp.TimestampAdd, exp.DatetimeAdd, exp.TsOrDsAdd, exp.LastDay)
 
@@ -54,15 +37,7 @@ def _is_truncated(place: PathStep) -> bool:
     # Any addition counts as the period's length, for the same reason.
     if any(isinstance(node, _LATER) for node in nodes):
         return False
-    return any(_truncates(node) and not _is_date_already(place, node) for node in nodes)
-
-
-def _truncates(node: exp.Expr) -> bool:
-    return (
-        isinstance(node, _TRUNCATIONS)
-        or (isinstance(node, exp.Anonymous) and node.name.lower() in _TRUNCATION_NAMES)
-        or (isinstance(node, exp.Cast) and node.to.is_type("date"))
-    )
+    return any(truncates(node) and not _is_date_already(place, node) for node in nodes)
 
 
 def _is_date_already(place: PathStep, node: exp.Expr) -> bool:

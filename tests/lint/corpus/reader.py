@@ -140,7 +140,9 @@ def _tables() -> Iterator[dict[str, Any]]:
     for name, table in TABLES.items():
         kind = "snapshot" if "snapshot" in table else "model"
         node = {"relation_name": name, "resource_type": kind, "unique_id": _id(name)}
-        yield model(name, table["columns"], meta={}, node=node, config=table.get("snapshot"))
+        # A column without a type, as most public projects document it.
+        columns = dict.fromkeys(table["columns"]) if "untyped" in table else table["columns"]
+        yield model(name, columns, meta={}, node=node, config=table.get("snapshot"))
 
 
 def _id(name: str) -> str:
@@ -221,11 +223,20 @@ def _rows(name: str) -> list[tuple[Any, ...]]:
             for end in [start + timedelta(days=6 * n + 6, hours=key) if n < 2 else None]
         ]
     if "time" not in TABLES[name]:
-        return [(key, random.choice(["A", "B"]), key + 10.0) for key in range(4)]
+        born = datetime(1990, 1, 1)  # noqa: DTZ001
+        kinds = list(TABLES[name]["columns"].values())[2:]
+        return [
+            (key, random.choice(["A", "B"]), *(born if k == "date" else key + 10.0 for k in kinds))
+            for key in range(4)
+        ]
     made = []
     for number in range(60):
         moment = start + timedelta(minutes=random.randrange(20 * 24 * 60))
         value: dict[str, Any] = {"bigint": random.randrange(4), "timestamp": moment}
+        group = random.randrange(12)
+        if at_once := TABLES[name].get("at_once"):
+            hours = Random(f"{name} {group}").randrange(20 * 24)
+            value["timestamp"] = start + timedelta(hours=hours)
         row = {
             key: number
             if key in TABLES[name].get("unique", ())
@@ -236,6 +247,8 @@ def _rows(name: str) -> list[tuple[Any, ...]]:
             else value[kind]
             for key, kind in TABLES[name]["columns"].items()
         }
+        if at_once:
+            row[at_once] = group
         for key in ("started_at", "departed_at"):
             if key in row:
                 row[key] = moment - timedelta(minutes=random.randrange(30, 300))

@@ -86,3 +86,54 @@ from orders as o
 asof join page_views as v
     match_condition (o.ordered_at <= v.viewed_at)
     on o.customer_id = v.customer_id
+
+-- title: rows joined by a tenant and a key, then counted
+select l.lead_id, l.created_at, count(s.sent_at) as sends
+from leads l
+left join sends s on s.tenant_id = l.tenant_id and s.lead_id = l.lead_id
+group by 1, 2
+
+-- title: rows joined by a tenant and a key with USING
+select lead_id, l.created_at, count(s.sent_at) as sends
+from leads l
+left join sends s using (tenant_id, lead_id)
+group by lead_id, l.created_at
+
+-- title: a country beside the key
+select l.lead_id, l.created_at, max(s.sent_at) as last_sent
+from leads l
+left join sends s on l.lead_id = s.lead_id and l.channel = s.channel
+group by l.lead_id, l.created_at
+
+-- title: events with a date that has no type
+with shipped as (select *, date_trunc('week', shipped_date) as week from shipments)
+select l.lead_id, l.created_at, sum(s.weight) as weight
+from leads l
+left join shipped s on s.tenant_id = l.tenant_id and s.lead_id = l.lead_id
+group by l.lead_id, l.created_at
+
+-- title: the latest version of a history on old days
+with ads as (
+    select
+        *,
+        row_number() over (partition by ad_id order by updated_at desc, channel) = 1 as is_most_recent_record
+    from ad_history
+),
+latest as (select * from ads where is_most_recent_record)
+select d.ad_id, d.reported_at, d.clicks, a.channel
+from ad_days d
+left join latest a on a.ad_id = d.ad_id and a.tenant_id = d.tenant_id
+-- features: channel
+-- dialects: duckdb, snowflake, bigquery, postgres
+
+-- title: the version of a history that is still valid
+select o.customer_id, o.ordered_at, h.tier
+from orders o
+left join customer_history h on h.customer_id = o.customer_id and h.valid_to is null
+
+-- title: the opens of a send on its own row
+select s.lead_id, s.sent_at, count(o.opened_at) as opens
+from sends s
+left join opens o on o.send_id = s.send_id
+group by s.send_id, s.lead_id, s.sent_at
+

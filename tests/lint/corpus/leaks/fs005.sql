@@ -46,3 +46,55 @@ cross join (select avg(temperature) as mean from readings) m
 with peaks as (select customer_id, max(amount) as peak from orders group by customer_id),
 joined as (select o.*, p.peak from orders o left join peaks p on p.customer_id = o.customer_id)
 select customer_id, ordered_at, amount >= peak as is_peak from joined
+
+-- title: a total by tenant and key
+with totals as (select tenant_id, lead_id, count(*) as sends from sends group by 1, 2)
+select l.lead_id, l.created_at, t.sends
+from leads l
+left join totals t on l.tenant_id = t.tenant_id and l.lead_id = t.lead_id
+
+-- title: a total by tenant and key with USING
+select lead_id, l.created_at, t.sends
+from leads l
+left join (select tenant_id, lead_id, count(*) as sends from sends group by tenant_id, lead_id) t
+    using (tenant_id, lead_id)
+
+-- title: a total of events with a date that has no type
+with totals as (
+    select lead_id, count(*) as shipments, max(shipped_date) as last_shipped
+    from shipments
+    group by lead_id
+)
+select l.lead_id, l.created_at, t.shipments
+from leads l
+left join totals t on t.lead_id = l.lead_id
+
+-- title: a total of events whose date is cast
+with typed as (select lead_id, weight, cast(shipped_date as timestamp) as shipped from shipments),
+totals as (select lead_id, sum(weight) as weight from typed group by lead_id)
+select l.lead_id, l.created_at, t.weight
+from leads l
+left join totals t on t.lead_id = l.lead_id
+
+-- title: the total of a product that is not the entity
+with sold as (select product_id, sum(amount) as amount from orders group by product_id)
+select o.customer_id, o.ordered_at, s.amount as product_amount
+from orders o
+join sold s on s.product_id = o.product_id
+
+-- title: a total by a key that a dimension makes unique
+with totals as (
+    select c.customer_id, count(o.order_id) as orders
+    from customers c
+    left join orders o on o.customer_id = c.customer_id
+    group by 1
+)
+select o.customer_id, o.ordered_at, t.orders
+from orders o
+join totals t on t.customer_id = o.customer_id
+
+-- title: opens of a send, counted by its id, on its own row
+with opened as (select send_id, count(*) as opens from opens group by send_id)
+select s.lead_id, s.sent_at, o.opens
+from sends s
+left join opened o on o.send_id = s.send_id

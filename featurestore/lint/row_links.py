@@ -1,0 +1,172 @@
+"""Equalities in a join that tie rows of one source to one event, not to an entity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from featurestore.lint.column_trace import origins_in, table_columns_behind
+from featurestore.lint.linted_view import LintedView
+from featurestore.lint.query_blocks import Block, TableColumn
+from featurestore.lint.time_comparisons import TimeComparison
+
+__all__ = [
+    "RowLink",
+    "is_known_with_event",
+    "is_one_row",
+    "is_row_of_event",
+    "names_own_row",
+    "row_links",
+]
+
+_ID = re.compile(r"^(?P<noun>.+)_(id|key|sk|pk|uuid|guid|number|no|hash|code)$")
+# Tables that hold several rows of one id, whatever they are called after.
+_MANY_ROWS = re.compile(
+    r"(^|_)(history|histories|snapshots?|versions?|scd|updates?|changes?|logs?|events?|status"
+    r"|statuses|daily|hourly)(_|$)"
+)
+_PARTS = re.compile(r"(^|_)(lines?|items?|details?|parts?|components?)(_|$)")
+_ANY_EVENT = re.compile(
+    r"^(created|updated|inserted|modified|occurred|happened|observed|recorded|logged|loaded|event"
+    r"|time|ts|date)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowLink:
+    """An equality between a column of a source and a column of the event's rows.
+
+    Attributes:
+        own: The source's column.
+        other: The column of rows that are known at the event.
+    """
+
+    own: exp.Column
+    other: exp.Column
+
+
+def row_links(
+    alias: str, known: Iterable[str], comparisons: Iterable[TimeComparison]
+) -> Iterator[RowLink]:
+    """Yield the equalities that join a source to sources whose rows are known at the event.
+
+    Args:
+        alias: The source.
+        known: The aliases of the sources whose rows are known at the event.
+        comparisons: The comparisons of the block.
+    """
+    wanted = set(known)
+    for comparison in comparisons:
+        if not comparison.equal or len(comparison.low) != 1 or len(comparison.high) != 1:
+            continue
+        (left, one), (right, other) = comparison.low[0], comparison.high[0]
+        if left == alias and right in wanted:
+            yield RowLink(one, other)
+        elif right == alias and left in wanted:
+            yield RowLink(other, one)
+
+
+def is_one_row(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool:
+    """Return whether a source has at most one row for each row that it is joined to."""
+    columns = [link.own for link in links]
+    return _is_unique(view, block, columns) or any(
+        not view.is_key(block, link.own) and names_own_row(block, link.own) for link in links
+    )
+
+
+def is_row_of_event(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool:
+    """Return whether a source's rows belong to one event, and not to all events of an entity.
+
+    A tenant or a country beside the entity's key is no event: it ties nothing.
+    """
+    return any(_is_of_event(view, block, link) for link in links) or (
+        _is_unique(view, block, [link.own for link in links])
+        and _is_unique(view, block, [link.other for link in links])
+    )
+
+
+def _is_of_event(view: LintedView, block: Block, link: RowLink) -> bool:
+    # All rows of an entity share its key: it is the id of one event only by chance.
+    if view.is_key(block, link.own) or view.is_key(block, link.other):
+        return False
+    return _is_unique(view, block, [link.other]) or names_own_row(block, link.other)
+
+
+def _is_unique(view: LintedView, block: Block, columns: Sequence[exp.Column]) -> bool:
+    """Return whether a test or a constraint makes columns unique, alone or together."""
+    behind = [table_columns_behind(origins_in(block, column)) for column in columns]
+    # all() of nothing is true: a column that cannot be traced must not count as unique.
+    if any(found and all(_is_covered(view, [one]) for one in found) for found in behind):
+        return True
+    # A set of columns is only unique where each of them is copied from the same table.
+    copied = [column for found in behind if len(found) == 1 for column in found]
+    tables = {column.table for column in copied}
+    return len(tables) == 1 and _is_covered(view, copied)
+
+
+def _is_covered(view: LintedView, columns: Sequence[TableColumn]) -> bool:
+    names = {column.column for column in columns}
+    return any(unique <= names for unique in view.facts(columns[0].table).unique)
+
+
+def names_own_row(block: Block, column: exp.Column) -> bool:
+    """Return whether a column is called after the rows of its table: `order_id` of `orders`."""
+    found = table_columns_behind(origins_in(block, column))
+    return bool(found) and all(_is_own_id(one) for one in found)
+
+
+def _is_own_id(column: TableColumn) -> bool:
+    words = re.split(r"_+", column.table.rpartition(".")[2])
+    if _MANY_ROWS.search("_".join(words)):
+        return False
+    if column.column == "id":
+        return True
+    match = _ID.match(column.column)
+    noun = match["noun"].split("_") if match else []
+    # `orders_enriched` and a table called `order` hold orders; `order_items` holds their parts.
+    return bool(noun) and (
+        words[-len(noun) :] == noun
+        or any(
+            words[at : at + len(noun) - 1] == noun[:-1]
+            and words[at + len(noun) - 1] in _plurals(noun[-1])
+            for at in range(len(words) - len(noun) + 1)
+        )
+    )
+
+
+def _plurals(noun: str) -> set[str]:
+    """Return what may be the plural of a noun.
+
+    >>> sorted(_plurals("entry"))
+    ['entries', 'entryes', 'entrys']
+    """
+    return {f"{noun}s", f"{noun}es", f"{noun.removesuffix('y')}ies"}
+
+
+def is_known_with_event(view: LintedView, reader: LintedView, tables: Iterable[str]) -> bool:
+    """Return whether rows that belong to one event are known when it happens.
+
+    The lines of an order are; its payments are not. A table without a time, or with the event's
+    own time alone, says nothing else.
+
+    Args:
+        view: The feature view, for its event timestamp.
+        reader: The view, or the model behind it, that reads the tables.
+        tables: The tables of the rows.
+    """
+    names = {view.event} | {column.column for column in view.event_columns}
+    return all(
+        table in view.event_tables
+        or not reader.is_event_table(table)
+        or _PARTS.search(table.rpartition(".")[2])
+        or _are_times_of(names, reader.times(table))
+        for table in tables
+    )
+
+
+def _are_times_of(event: set[str], times: frozenset[str]) -> bool:
+    # Every table has its own `created_at`: an equal name does not make it the event's.
+    return bool(times) and all(time in event and not _ANY_EVENT.match(time) for time in times)
