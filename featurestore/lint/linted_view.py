@@ -29,7 +29,7 @@ from featurestore.lint.time_columns import dates_in_use, is_surely_time
 from featurestore.project.nodes import CompiledNode
 from featurestore.registry.definitions import FeatureService, FeatureView
 
-__all__ = ["LintedView", "TableFacts"]
+__all__ = ["LintedView", "TableFacts", "sounds_like_time"]
 
 _TIME_WORDS = (
     "at|ts|dt|tstamp|timestamp|time|date|datetime|day|hour|minute|week|month|instant|moment|from|to"
@@ -38,6 +38,15 @@ _TIME_WORDS = (
 # Generous, because a column that may be a time excuses a join or a window.
 _MAY_BE_TIME = re.compile(rf"(^|_)({_TIME_WORDS})(_|$)")
 _ADDITIONS = (exp.Add, exp.DateAdd, exp.TimestampAdd, exp.DatetimeAdd, exp.TsOrDsAdd)
+
+
+def sounds_like_time(name: str) -> bool:
+    """Return whether a column may be a time by its name.
+
+    >>> sounds_like_time("valid_from"), sounds_like_time("session_number")
+    (True, False)
+    """
+    return bool(_MAY_BE_TIME.search(name.lower()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +196,18 @@ class LintedView:
 
     def may_be_time(self, block: Block, column: exp.Column) -> bool:
         """Return whether a column may be a time, by its name, its type or its origin."""
-        if _MAY_BE_TIME.search(column.name.lower()):
+        if sounds_like_time(column.name):
             return True
         columns = table_columns_behind(origins_in(block, column))
         return any(
-            found.column in self.facts(found.table).times or _MAY_BE_TIME.search(found.column)
+            found.column in self.facts(found.table).times or sounds_like_time(found.column)
             for found in columns
         ) or bool(columns & self.event_columns)
+
+    def is_unique(self, columns: Sequence[TableColumn]) -> bool:
+        """Return whether columns of one table are unique together."""
+        names = {column.column for column in columns}
+        return any(unique <= names for unique in self.facts(columns[0].table).unique)
 
     def is_event_table(self, table: str) -> bool:
         """Return whether a table certainly holds events, each at its time."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from featurestore.lint.column_trace import origins_in, table_columns_behind
+from featurestore.lint.event_ids import happens_at_once, holds_parts, is_id_of_whole, is_own_id
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, TableColumn
 from featurestore.lint.time_comparisons import TimeComparison
@@ -18,17 +19,10 @@ __all__ = [
     "is_known_with_event",
     "is_one_row",
     "is_row_of_event",
-    "names_own_row",
     "row_links",
 ]
 
-_ID = re.compile(r"^(?P<noun>.+)_(id|key|sk|pk|uuid|guid|number|no|hash|code)$")
-# Tables that hold several rows of one id, whatever they are called after.
-_MANY_ROWS = re.compile(
-    r"(^|_)(history|histories|snapshots?|versions?|scd|updates?|changes?|logs?|events?|status"
-    r"|statuses|daily|hourly)(_|$)"
-)
-_PARTS = re.compile(r"(^|_)(lines?|items?|details?|parts?|components?)(_|$)")
+# Every table has its own `created_at`: an equal name does not make it the event's.
 _ANY_EVENT = re.compile(
     r"^(created|updated|inserted|modified|occurred|happened|observed|recorded|logged|loaded|event"
     r"|time|ts|date)"
@@ -73,7 +67,8 @@ def is_one_row(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool
     """Return whether a source has at most one row for each row that it is joined to."""
     columns = [link.own for link in links]
     return _is_unique(view, block, columns) or any(
-        not view.is_key(block, link.own) and names_own_row(block, link.own) for link in links
+        not view.is_key(block, link.own) and _is_called_after(block, link.own, is_own_id)
+        for link in links
     )
 
 
@@ -92,58 +87,28 @@ def _is_of_event(view: LintedView, block: Block, link: RowLink) -> bool:
     # All rows of an entity share its key: it is the id of one event only by chance.
     if view.is_key(block, link.own) or view.is_key(block, link.other):
         return False
-    return _is_unique(view, block, [link.other]) or names_own_row(block, link.other)
+    return (
+        happens_at_once(link.other.name.lower())
+        or _is_unique(view, block, [link.other])
+        or _is_called_after(block, link.other, lambda one: is_own_id(one) or is_id_of_whole(one))
+    )
 
 
 def _is_unique(view: LintedView, block: Block, columns: Sequence[exp.Column]) -> bool:
     """Return whether a test or a constraint makes columns unique, alone or together."""
     behind = [table_columns_behind(origins_in(block, column)) for column in columns]
     # all() of nothing is true: a column that cannot be traced must not count as unique.
-    if any(found and all(_is_covered(view, [one]) for one in found) for found in behind):
+    if any(found and all(view.is_unique([one]) for one in found) for found in behind):
         return True
     # A set of columns is only unique where each of them is copied from the same table.
     copied = [column for found in behind if len(found) == 1 for column in found]
     tables = {column.table for column in copied}
-    return len(tables) == 1 and _is_covered(view, copied)
+    return len(tables) == 1 and view.is_unique(copied)
 
 
-def _is_covered(view: LintedView, columns: Sequence[TableColumn]) -> bool:
-    names = {column.column for column in columns}
-    return any(unique <= names for unique in view.facts(columns[0].table).unique)
-
-
-def names_own_row(block: Block, column: exp.Column) -> bool:
-    """Return whether a column is called after the rows of its table: `order_id` of `orders`."""
+def _is_called_after(block: Block, column: exp.Column, kind: Callable[[TableColumn], bool]) -> bool:
     found = table_columns_behind(origins_in(block, column))
-    return bool(found) and all(_is_own_id(one) for one in found)
-
-
-def _is_own_id(column: TableColumn) -> bool:
-    words = re.split(r"_+", column.table.rpartition(".")[2])
-    if _MANY_ROWS.search("_".join(words)):
-        return False
-    if column.column == "id":
-        return True
-    match = _ID.match(column.column)
-    noun = match["noun"].split("_") if match else []
-    # `orders_enriched` and a table called `order` hold orders; `order_items` holds their parts.
-    return bool(noun) and (
-        words[-len(noun) :] == noun
-        or any(
-            words[at : at + len(noun) - 1] == noun[:-1]
-            and words[at + len(noun) - 1] in _plurals(noun[-1])
-            for at in range(len(words) - len(noun) + 1)
-        )
-    )
-
-
-def _plurals(noun: str) -> set[str]:
-    """Return what may be the plural of a noun.
-
-    >>> sorted(_plurals("entry"))
-    ['entries', 'entryes', 'entrys']
-    """
-    return {f"{noun}s", f"{noun}es", f"{noun.removesuffix('y')}ies"}
+    return bool(found) and all(map(kind, found))
 
 
 def is_known_with_event(view: LintedView, reader: LintedView, tables: Iterable[str]) -> bool:
@@ -161,12 +126,11 @@ def is_known_with_event(view: LintedView, reader: LintedView, tables: Iterable[s
     return all(
         table in view.event_tables
         or not reader.is_event_table(table)
-        or _PARTS.search(table.rpartition(".")[2])
+        or holds_parts(table)
         or _are_times_of(names, reader.times(table))
         for table in tables
     )
 
 
 def _are_times_of(event: set[str], times: frozenset[str]) -> bool:
-    # Every table has its own `created_at`: an equal name does not make it the event's.
     return bool(times) and all(time in event and not _ANY_EVENT.match(time) for time in times)

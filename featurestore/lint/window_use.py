@@ -9,9 +9,8 @@ from sqlglot import exp
 from featurestore.lint.column_trace import steps_behind
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, TraceStep, own_columns, own_nodes
-from featurestore.lint.window_frames import full_window
 
-__all__ = ["FIRST_VALUES", "LAST_VALUES", "is_of_one_instant", "windows_in_use"]
+__all__ = ["FIRST_VALUES", "LAST_VALUES", "windows_in_use"]
 
 FIRST_VALUES = (exp.FirstValue, exp.First)
 LAST_VALUES = (exp.LastValue, exp.Last)
@@ -26,15 +25,6 @@ def windows_in_use(view: LintedView) -> Iterator[tuple[Block, exp.Window]]:
             if isinstance(node, exp.Window) and id(node) not in seen:
                 seen.add(id(node))
                 yield step.block, node
-
-
-def is_of_one_instant(view: LintedView, block: Block, window: exp.Window) -> bool:
-    """Return whether all rows of a partition have the same time."""
-    return any(
-        view.may_be_time(block, column)
-        for key in full_window(block, window).args.get("partition_by") or ()
-        for column in own_columns(key)
-    )
 
 
 def _row_filters(view: LintedView) -> Iterable[TraceStep]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
 
 from featurestore.lint.linted_view import LintedView
+from featurestore.lint.one_instant import is_of_one_instant
 from featurestore.lint.query_blocks import Block, own_columns, own_nodes
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.window_frames import frame_sides, named_window, window_function
 from featurestore.lint.window_use import (
     FIRST_VALUES,
     LAST_VALUES,
-    is_of_one_instant,
     windows_in_use,
 )
 
 __all__ = ["RULE"]
 
 _SHARES = (exp.PercentRank, exp.CumeDist, exp.Ntile)
+_POSITION = re.compile(
+    r"(^|_)(stop|shape|pt|point|line|line_item|column|ordinal|slot|track|chapter)"
+    r"_(sequence|seq|number|no|num|index|position|order)$|^(ordinal|position)$"
+)
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank)
 
 
@@ -48,6 +53,9 @@ def _looks_ahead(view: LintedView, block: Block, window: exp.Window) -> str:
     if isinstance(function, _SHARES):
         return "it counts all rows of its partition"
     order = full.args.get("order")
+    # The stops of a route lie in no order of time.
+    if order is not None and all(map(_is_position, order.expressions)):
+        return ""
     descending = order is not None and _is_descending(view, block, order)
     if isinstance(function, exp.Lead | exp.Lag):
         ahead = isinstance(function, exp.Lead) != _is_negative(function)
@@ -59,6 +67,11 @@ def _looks_ahead(view: LintedView, block: Block, window: exp.Window) -> str:
     if order is None and full.args.get("spec") is None:
         return ""
     return _frame_ahead(function, frame_sides(full), descending=descending)
+
+
+def _is_position(key: exp.Expr) -> bool:
+    columns = list(own_columns(key))
+    return bool(columns) and all(_POSITION.search(column.name.lower()) for column in columns)
 
 
 def _frame_ahead(function: exp.Expr, frame: tuple[str, str], *, descending: bool) -> str:
@@ -112,6 +125,7 @@ The rule fires on:
 - `last_value` over a whole frame, and `first_value` in descending order;
 - `percent_rank`, `cume_dist` and `ntile`, which count all rows.
 
+An order by a position, such as `stop_sequence` or `line_number`, has no time in it and is fine.
 `lead` that only ends a validity in a join (`valid_from <= t and t < valid_to`) is fine.
 """,
     bad="""

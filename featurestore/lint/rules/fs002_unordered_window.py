@@ -8,13 +8,13 @@ from sqlglot import exp
 
 from featurestore.lint.column_trace import without_casts
 from featurestore.lint.linted_view import LintedView
+from featurestore.lint.one_instant import carries_forward, is_of_one_instant
 from featurestore.lint.query_blocks import Block
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.window_frames import full_window, window_function
 from featurestore.lint.window_use import (
     FIRST_VALUES,
     LAST_VALUES,
-    is_of_one_instant,
     windows_in_use,
 )
 
@@ -37,6 +37,7 @@ def _unordered_windows(view: LintedView) -> Iterator[Finding]:
             and full.args.get("order") is None
             and not is_of_one_instant(view, block, window)
             and not _event_is_latest(view, block, full)
+            and not carries_forward(block, window)
             # A dimension has no later rows. The lint prefers silence where a table may be one.
             and view.has_events(block)
         ):
@@ -65,8 +66,12 @@ RULE = Rule(
     description="""
 Without ORDER BY the frame is the whole partition: the first order of a customer would know how many
 orders will follow.
-A partition with one instant only, such as `partition by measured_at`, is fine: add the event
-timestamp to it where all rows of a group happen at once.
+A partition with one instant only is fine: `partition by measured_at`, the id of the row that the
+event timestamp comes from, the rows of a transaction (`tx_hash`) or of a version of a feed.
+Where the lint does not see that all rows of a group happen at once, add the event timestamp to the
+partition.
+The idiom that carries the last known value forward, `max(x) over (partition by id, running_group)`
+where `running_group` counts the values of `x` so far, is fine too.
 """,
     bad="""
 select customer_id, ordered_at, amount / sum(amount) over (partition by customer_id) as share

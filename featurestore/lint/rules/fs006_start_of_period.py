@@ -1,4 +1,4 @@
-"""FS006: values of a whole period, stamped with its start."""
+"""FS006: values stamped with the start of their period."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ def _starts_of_periods(view: LintedView) -> Iterator[Finding]:
     for path in view.event_paths:
         last = path[-1]
         if _is_truncated(last) and _carries_values(view, path):
-            yield Finding(last.expression, "the event timestamp is the period's start")
+            yield Finding(last.expression, _period_of(last))
+
+
+def _period_of(place: PathStep) -> str:
+    if group_keys(place.block):
+        return "the row is the total of a period, which is known at its end"
+    return "the row's own time is cut to the start of its period, so it says less than it knows"
 
 
 def _is_truncated(place: PathStep) -> bool:
@@ -85,11 +91,13 @@ RULE = Rule(
     code="FS006",
     name="start-of-period",
     severity="error",
-    message="values of a whole period carry the timestamp of its start",
-    remedy="Add the period's length to the timestamp, or declare `available_after`.",
+    message="the event timestamp is the start of a period, before the values are known",
+    remedy="Take the time that is not cut, add the period's length, or declare `available_after`.",
     description="""
 `date_trunc('day', ordered_at)` is midnight, but the sum of the day is known a day later.
 Add the period's length, or declare `available_after: 1 day`, which means the same.
+A single row that is cut to its day, as in `cast(ordered_at as date)`, is early by up to a day: take
+`ordered_at` itself.
 """,
     bad="""
 -- event_timestamp: day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -15,18 +16,32 @@ from featurestore.lint.window_frames import is_of_current_row
 
 __all__ = ["RULE"]
 
+# Only words of things that happened: a `start_date` and an `end_date` are often planned together.
 _PAIRS = (
-    ("start started begin began begins starts", "end ended ends stop stopped finish finished"),
-    ("departure departed departs", "arrival arrived arrives landing landed"),
-    ("scheduled planned", "actual arrival arrived landed"),
+    ("started began begun", "ended stopped finished"),
+    ("departed", "arrived landed arrival landing"),
+    ("scheduled planned", "actual arrived landed arrival landing"),
     ("pickup picked", "dropoff dropped"),
     ("opened", "closed resolved"),
     ("admitted admission", "discharged discharge"),
     ("ordered placed submitted requested", "delivered returned refunded completed approved"),
 )
+# In tables of these, a start and an end have happened however they are called.
+_HAPPENINGS = re.compile(
+    r"(^|_)(rides?|sessions?|calls?|chats?|visits?|outages?|incidents?|jobs?|runs?|stays?)(_|$)"
+)
+_STARTS_AND_ENDS = ("start started begin began", "end ended ends stop stopped finish finished")
+# A validity, a campaign and a timetable are known before they begin.
+_PLANS = re.compile(
+    r"(^|_)(campaigns?|contracts?|seasons?|terms?|periods?|promotions?|promos?|calendars?"
+    r"|schedules?|timetables?|gtfs|feeds?|valid|validity|effective|budgets?|billing)(_|$)"
+)
 _PLANNED = frozenset(
     ["scheduled", "planned", "expected", "estimated", "promised", "forecast", "budget"]
 )
+_NOUNS = frozenset(["arrival", "landing"])
+"""A time of arrival may be planned; a delay of it is not."""
+_OUTCOMES = frozenset(["actual", "delay", "delayed", "late"])
 _MEASURES = frozenset(
     [
         *("at", "ts", "time", "timestamp", "date"),
@@ -41,8 +56,12 @@ def _known_at_the_end(view: LintedView) -> Iterator[Finding]:
         return
     for path in view.event_paths:
         names = [view.event, *(place.expression.name.lower() for place in path)]
+        tables = {table.rpartition(".")[2] for table in view.event_tables}
+        if any(_PLANS.search(name) for name in (*names, *tables)):
+            continue
         words = {word for name in names for word in name.split("_")}
-        for starts, ends in _PAIRS:
+        happened = any(map(_HAPPENINGS.search, tables)) and "date" not in words
+        for starts, ends in (_STARTS_AND_ENDS, *_PAIRS[1:]) if happened else _PAIRS:
             # A timestamp that is an end in any of its names is taken for the end.
             if not words & set(starts.split()) or words & set(ends.split()):
                 continue
@@ -67,6 +86,8 @@ def _end_columns(
 def _tells_end(name: str, ends: frozenset[str]) -> bool:
     """Return whether a column is known at the end: `arrival_delay` is, `arrival_airport` is not."""
     words = set(name.split("_"))
+    if not words & (ends - _NOUNS) and not words & _OUTCOMES:
+        return False
     return (
         bool(words & ends) and bool(words & _MEASURES or len(words) == 1) and not (words & _PLANNED)
     )
@@ -83,6 +104,8 @@ A trip has a start and an end, and its fare is known at the end.
 The rule compares names. It fires if the event timestamp names a start (`started`, `departed`,
 `scheduled`, `pickup`, `opened`, `ordered`) and a column of the same row names the matching end
 (`ended`, `arrived`, `dropoff`, `closed`, `delivered`).
+A start and an end that are only planned are fine: of a validity, a campaign or a timetable. So
+`start_date` and `end_date` count in tables of sessions, calls and the like alone.
 Where the delay is fixed, `available_after` is the other remedy.
 """,
     bad="""

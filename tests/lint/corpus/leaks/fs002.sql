@@ -30,3 +30,31 @@ qualify count(*) over (partition by customer_id) > 3
 select customer_id, ordered_at, max(amount) over w as largest
 from orders
 window w as (partition by customer_id)
+
+-- title: totals of a session, on its first row
+with marked as (
+    select
+        customer_id,
+        viewed_at,
+        case when device = 'web' then 1 else 0 end as is_new
+    from page_views
+),
+numbered as (
+    select *, sum(is_new) over (partition by customer_id order by viewed_at) as session_number
+    from marked
+)
+select
+    customer_id,
+    viewed_at,
+    count(*) over (partition by customer_id, session_number) as views_in_session,
+    max(viewed_at) over (partition by customer_id, session_number) as session_end
+from numbered
+
+-- title: the updates of an order are not at once
+-- event_timestamp: updated_at
+select customer_id, updated_at, count(*) over (partition by order_id) as updates
+from order_updates
+
+-- title: a tenant is not one instant
+select lead_id, created_at, count(*) over (partition by tenant_id) as leads_of_tenant
+from leads

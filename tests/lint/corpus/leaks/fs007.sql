@@ -17,3 +17,10 @@ select tailnum, departed_at as event_at, arrived_at as landed
 from flown
 -- keys: tailnum
 -- event_timestamp: event_at
+
+-- title: a session with a start and an end
+select customer_id, start_time, date_diff('minute', start_time, end_time) as duration
+from support_sessions
+-- event_timestamp: start_time
+-- dialects: duckdb, snowflake
+
