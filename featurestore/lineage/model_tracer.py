@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -22,8 +24,9 @@ from featurestore.lineage.flows import (
     RowFlow,
     UnlistedColumns,
     digest_of,
+    merged,
 )
-from featurestore.lineage.name_rules import NameRules
+from featurestore.lineage.name_rules import NameRules, documented_name, spellings
 from featurestore.lineage.relation_json import (
     relation_from_json,
     relation_to_json,
@@ -41,7 +44,7 @@ __all__ = ["ModelTracer", "Progress"]
 Progress = Callable[[str], None]
 """Receives the name of each model when it has been read."""
 
-_VERSION = "4"
+_VERSION = "5"
 """Part of the cache key. Raise it when tracing a query gives another result than before."""
 
 _TRACED = ("model.", "snapshot.")
@@ -103,9 +106,12 @@ class ModelTracer:
         relation = self.relation(column.node)
         if column.column == ROWS:
             return relation.rows.flow
-        found = column_of(relation, column.column)
-        # Ids are in lower case. On Snowflake a quoted lower-case name is not the bare one.
-        return column_of(relation, f'"{column.column}"') if found is None else found
+        found = spellings(relation.columns, column.column)
+        if len(found) > 1:
+            flow = merged("either", [relation.columns[name] for name in found])
+            reason = f"'{column.column}' may mean {' or '.join(found)}"
+            return replace(flow, doubts=flow.doubts | {reason})
+        return column_of(relation, found[0] if found else column.column)
 
     def query(self, tree: exp.Expr) -> Relation:
         """Return the inputs of a query that belongs to no model.
@@ -252,8 +258,14 @@ class ModelTracer:
     def _as_input(self, unique_id: str) -> Relation:
         """Return a node as its readers see it: its columns are inputs under its own id."""
         relation = self.relation(unique_id)
+        # A quoted name has the id that its documentation gives, unless two columns share that.
+        ids = {name: documented_name(name) for name in relation.columns}
+        shared = Counter(ids.values())
         columns = {
-            name: Flow(flow.digest, frozenset({ColumnId(unique_id, name)}))
+            name: Flow(
+                flow.digest,
+                frozenset({ColumnId(unique_id, name if shared[ids[name]] > 1 else ids[name])}),
+            )
             for name, flow in relation.columns.items()
         }
         rows = RowFlow(relation.rows.digest, frozenset({ColumnId(unique_id, ROWS)}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
@@ -9,7 +11,30 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.sql.dialects import grammar
 
-__all__ = ["NameRules"]
+__all__ = ["NameRules", "documented_name", "spellings"]
+
+
+def documented_name(name: str) -> str:
+    """Return a column's name as ids have it: without quotes and in lower case.
+
+    >>> documented_name('"countVisits"'), documented_name("delay")
+    ('countvisits', 'delay')
+    """
+    return name.strip('"').lower() if name.startswith('"') else name
+
+
+def spellings(columns: Iterable[str], name: str) -> list[str]:
+    """Return the normalized names that a column's documented name means.
+
+    Args:
+        columns: The normalized names of a relation's columns.
+        name: The name in an id, in lower case.
+
+    >>> spellings(["id", '"countVisits"'], "countvisits"), spellings(["id"], "n")
+    (['"countVisits"'], [])
+    """
+    known = list(columns)
+    return [name] if name in known else [one for one in known if documented_name(one) == name]
 
 
 class NameRules:

@@ -16,7 +16,7 @@ from featurestore.lineage.flows import (
     digest_of,
     merged,
 )
-from featurestore.lineage.name_rules import NameRules
+from featurestore.lineage.name_rules import NameRules, documented_name
 
 __all__ = ["NO_ROWS", "Scope", "ScopeContext", "column_of", "unreadable"]
 
@@ -67,6 +67,9 @@ def column_of(relation: Relation, name: str, *, qualified: bool = True) -> Flow 
     """
     if name in relation.columns:
         return relation.columns[name]
+    # The documentation of a source names a column without its quotes.
+    if documented_name(name) in relation.columns:
+        return relation.columns[documented_name(name)]
     found = [
         _unlisted_column(columns, name)
         for columns in relation.unlisted
@@ -84,7 +87,7 @@ def column_of(relation: Relation, name: str, *, qualified: bool = True) -> Flow 
 def _unlisted_column(columns: UnlistedColumns, name: str) -> Flow:
     if columns.flow is not None:
         return columns.flow
-    source = frozenset({ColumnId(columns.node, name)})
+    source = frozenset({ColumnId(columns.node, documented_name(name))})
     return Flow(f"{columns.digest or columns.node}.{name}", source)
 
 

@@ -75,7 +75,7 @@ def is_one_row(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool
 def is_row_of_event(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool:
     """Return whether a source's rows belong to one event, and not to all events of an entity.
 
-    A tenant or a country beside the entity's key is no event: it ties nothing.
+    A tenant or a country beside the entity's key ties nothing: it is not an event.
     """
     return any(_is_of_event(view, block, link) for link in links) or (
         _is_unique(view, block, [link.own for link in links])

@@ -262,7 +262,9 @@ def _check_version(path: Path, metadata: Metadata) -> None:
         raise ManifestInvalid(
             f"The dbt manifest at {path} has schema v{found[1]} (dbt {metadata.dbt_version});"
             f" this version reads {known}.",
-            remedy="Use dbt-core 1.8 to 1.11, or a newer featurestore.",
+            remedy="Use dbt-core 1.8 or newer."
+            if int(found[1]) < min(KNOWN_VERSIONS)
+            else f"Use a newer featurestore, or a dbt-core that writes {known}, such as 1.12.",
         )
 
 

@@ -121,7 +121,8 @@ def test_a_manifest_of_another_version(tmp_path, version):
     with pytest.raises(FeatureStoreError) as error:
         load_manifest(path)
 
-    said(error, ManifestInvalid, f"v{version}", "1.11.0", "v12")
+    remedy = "Use dbt-core 1.8 or newer." if version < 12 else "Use a newer featurestore, or a dbt-"
+    said(error, ManifestInvalid, f"v{version}", "1.11.0", "v12", remedy)
 
 
 @pytest.mark.parametrize(

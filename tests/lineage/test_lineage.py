@@ -120,6 +120,48 @@ def test_a_source_that_is_an_expression_is_matched_by_it(tmp_path):
     assert [f"{FLIGHTS}.late"] == sources_of(build_lineage(read))
 
 
+QUOTED = """select tail as tailnum, at as observed_at, "lateMinutes" as "delayMinutes"
+from raw.flights"""
+NAMED = {**dict.fromkeys(["tailnum", "observed_at"]), "delayMinutes": "double"}
+
+
+@pytest.mark.parametrize("documented", [("tail", "at", "lateMinutes"), ()])
+@pytest.mark.parametrize("adapter", ["postgres", "snowflake", "duckdb"])
+def test_a_column_in_quotes_is_traced_by_its_documented_name(tmp_path, adapter, documented):
+    """A yml writes a name without quotes: it means the quoted column, wherever it is read."""
+    features = 'select tailnum, observed_at, "delayMinutes" from main.stg_flights'
+    models = (
+        sql("stg_flights", QUOTED, (FLIGHTS,), relation_name="main.stg_flights"),
+        view(features, (STAGED,), NAMED),
+    )
+    flights = source("flights", *documented, relation="raw.flights")
+    read = write(tmp_path, *models, sources=[flights], adapter=adapter)
+    graph = build_lineage(read)
+    late = ColumnId(FLIGHTS, "lateminutes")
+    reached = dependents_of(graph, read, build_registry(read), late)
+
+    assert {} == dict(graph.untraced)
+    assert [str(late)] == sources_of(graph, "delayminutes")
+    assert ["plane_features:delayMinutes"] == [hit.name for hit in reached]
+    assert ColumnId(STAGED, "delayminutes") == find_column(read, "stg_flights.delayMinutes")
+
+
+def test_columns_that_differ_in_case_alone_are_both_meant(tmp_path):
+    features = (
+        'select tailnum, observed_at, delay as "Delay", late as "DELAY" from main.stg_flights'
+    )
+    staging = "select tail as tailnum, at as observed_at, late, delay from raw.flights"
+    models = (
+        sql("stg_flights", staging, (FLIGHTS,), relation_name="main.stg_flights"),
+        view(features, (STAGED,)),
+    )
+    flights = source("flights", relation="raw.flights")
+    graph = build_lineage(write(tmp_path, *models, sources=[flights], adapter="postgres"))
+
+    assert [f"{FLIGHTS}.delay", f"{FLIGHTS}.late"] == sources_of(graph)
+    assert "'delay' may mean" in graph.why_untraced(ColumnId(VIEW, "delay"))
+
+
 def test_a_catalog_tells_columns_apart(tmp_path):
     """Of two sources without declared columns, dbt's catalog says which has the column."""
     staging = (
