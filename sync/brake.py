@@ -3,7 +3,8 @@
 A table that a broken pipeline emptied looks like a table whose rows were deleted. So a sync that
 would delete more than a share of a view's rows stops before it writes, unless the caller allows it.
 Rows that leave because of time (the ttl, the end of their validity) do not count. Neither do rows
-of a layout with other keys, which readers do not find anyway.
+of a layout with other keys, which readers do not find anyway. A view that is withheld because of
+personal data is removed in any case.
 """
 
 from __future__ import annotations

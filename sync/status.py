@@ -13,10 +13,10 @@ from sync.redis.stored_rows import key_of, row_keys, sampled_memory
 from sync.row_counts import newest_event, newest_valid_event, published_counts
 from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.lock import lock_key
-from sync.safety.ownership import views_taken_over
 from sync.selection import chosen_views, publication_of, published_names, undeclared_views
 from sync.status_report import Level, StatusReport, ViewStatus
 from sync.survey import Survey
+from sync.sync_plan import free_removals
 from sync.warehouse.publication import Publication
 
 __all__ = ["Level", "StatusReport", "ViewStatus", "status_of"]
@@ -56,9 +56,9 @@ def status_of(
         names = [view.name for view in chosen]
         others = undeclared_views(survey.client, survey.ledger, survey.project, names)
         published = published_names(survey.client, survey.ledger, survey.project)
-        taken = views_taken_over(survey.client, survey.project)
-        held_back = DEFAULT_BRAKE.refuses_removals(set(others) - taken, published)
-        statuses += [_leftover(view, "" if view in taken else held_back) for view in others]
+        free = free_removals(survey)
+        held_back = DEFAULT_BRAKE.refuses_removals(set(others) - free, published)
+        statuses += [_leftover(view, "" if view in free else held_back) for view in others]
     return StatusReport(
         project=survey.registry.project,
         now=survey.now,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from featurestore.governance.publishable import is_withheld
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
@@ -23,6 +24,7 @@ __all__ = [
     "SyncMode",
     "ViewRemoval",
     "ViewSync",
+    "free_removals",
     "plan_sync",
     "timed_reports",
 ]
@@ -104,10 +106,20 @@ def plan_sync(
     if remove_undeclared:
         names = [item.name for item in chosen]
         gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
-        taken = views_taken_over(survey.client, survey.project)
-        held_back = brake.refuses_removals(set(gone) - taken, published)
+        free = free_removals(survey)
+        held_back = brake.refuses_removals(set(gone) - free, published)
         for view in gone:
-            yield ViewRemoval(view, "" if view in taken else held_back)
+            yield ViewRemoval(view, "" if view in free else held_back)
+
+
+def free_removals(survey: Survey) -> set[str]:
+    """Return the views that the brake never keeps online once the project does not publish them.
+
+    These are another identity's, and those that are withheld because of personal data.
+    """
+    declared = survey.registry.feature_views.values()
+    withheld = {view.name for view in declared if is_withheld(survey.registry, view)}
+    return withheld | views_taken_over(survey.client, survey.project)
 
 
 def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: bool) -> ViewSync:

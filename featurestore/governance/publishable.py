@@ -14,6 +14,7 @@ from featurestore.registry.registry import Registry
 __all__ = [
     "Publishable",
     "as_published",
+    "is_withheld",
     "personal_names",
     "publishable",
     "refuse_unpublished",
@@ -115,18 +116,33 @@ def as_published(
     Args:
         registry: The project's definitions.
         columns: The published columns, by view.
-        allowed: The personal features that the sync of a view was allowed; None if it did not
-            record them.
+        allowed: The personal data that the sync of a view was allowed; None if it did not record
+            it.
     """
 
-    def was_published(view: str, feature: Feature) -> bool:
+    def was_allowed(view: str, name: str) -> bool:
         names = allowed.get(view)
-        return feature.name in columns.get(view, ()) and (names is None or feature.name in names)
+        return view in columns and (names is None or name in names)
+
+    def was_published(view: str, feature: Feature) -> bool:
+        return feature.name in columns.get(view, ()) and was_allowed(view, feature.name)
 
     return _filtered(
         registry,
         lambda view, feature: not feature.pii or was_published(view, feature),
-        lambda key: key.view in columns,
+        lambda key: was_allowed(key.view, key.feature),
+    )
+
+
+def is_withheld(registry: Registry, view: FeatureView) -> bool:
+    """Return whether a view is not published because of personal data.
+
+    Args:
+        registry: The definitions without unallowed personal data.
+        view: The feature view in it.
+    """
+    return not view.online and bool(
+        not view.features or _personal_keys(registry, view, lambda _: False)
     )
 
 

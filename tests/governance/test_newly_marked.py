@@ -9,6 +9,7 @@ import pytest
 from featurestore import FeatureStore
 from featurestore.errors import OnlineStoreError
 from tests.support.builders import Table, column, model, tiny_project
+from tests.support.personal_project import RAW, build, sql_model
 
 COLUMNS = {"tailnum": "varchar", "observed_at": "timestamp", "mail": "varchar", "orders": "bigint"}
 ROWS = [{"tailnum": "N1"}]
@@ -84,6 +85,32 @@ def test_status_and_verify_tell_and_go_on(opened):
     assert (True, 1) == (report.good, report.views[0].checked)
     store.sync(allow_pii=True)
     assert ["ok"] == [view.state for view in store.status().views]
+
+
+def test_views_whose_keys_were_marked_are_removed_however_many(
+    tmp_path, redis_server, redis_client
+):
+    """The brake is for accidents; personal data must leave with the next sync."""
+    columns = [column(name, kind) for name, kind in COLUMNS.items() if name != "mail"]
+    sql = 'select tailnum, observed_at, orders from "main"."raw_customers"'
+    needs = [RAW["unique_id"]]
+    views = [sql_model(name, sql, needs, columns, entities={name: "tailnum"}) for name in "vwx"]
+
+    def project(**own):
+        build(tmp_path, *views, source={**RAW, "columns": {"tailnum": column("tailnum", **own)}})
+        return FeatureStore(tmp_path, redis_url=redis_server)
+
+    project().sync()
+    store = project(pii=True)
+    assert ["no longer declared"] * 3 == [view.state for view in store.status().views]
+    foretold, done = store.sync(dry_run=True), store.sync()
+
+    assert {} == done.held_back
+    assert [("v", 1), ("w", 1), ("x", 1)] == [(view.view, view.deleted) for view in done.views]
+    assert [view.deleted for view in foretold.views] == [view.deleted for view in done.views]
+    assert [] == redis_client.keys("fs:*")
+    store.sync(allow_pii=True)
+    assert ["ok"] * 3 == [view.state for view in store.status().views]
 
 
 def test_the_record_of_an_older_version_is_what_was_published(opened, redis_client):
