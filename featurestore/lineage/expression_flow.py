@@ -102,6 +102,18 @@ def _star(node: exp.Expr, scope: Scope) -> Flow:
     return scope.rows.flow
 
 
+def _positional(node: exp.Expr, scope: Scope) -> Flow:
+    """Return the column that `#3` names by its place in FROM."""
+    relations = [*scope.relations.values()]
+    columns = [flow for relation in relations for flow in relation.columns.values()]
+    if any(relation.unlisted for relation in relations) or int(node.name) > len(columns):
+        doubt = f"#{node.name} names a column by its place, and the columns are not known"
+        return replace(
+            merged(f"place {node.name}", [scope.rows.flow]), doubts=scope.rows.doubts | {doubt}
+        )
+    return columns[int(node.name) - 1]
+
+
 def _subquery(node: exp.Expr, scope: Scope) -> Flow:
     relation = scope.read(node, scope)
     unlisted = [one.flow for one in relation.unlisted if one.flow]
@@ -183,6 +195,7 @@ _RULES: tuple[tuple[Any, _Rule], ...] = (
     (exp.Column, _column),
     (exp.Literal, _literal),
     (exp.Identifier, _identifier),
+    (exp.PositionalColumn, _positional),
     ((exp.Alias, exp.Paren), _inner),
     (exp.DataType, _type),
     (exp.Exists, _exists),

@@ -61,6 +61,9 @@ def problems(store):
         ("sum(orders) filter (where contact is not null) over ()", False),
         ("sum(orders) over (partition by contact)", False),
         ("count(contact) over () + length(contact)", True),
+        ("#3", True),
+        ("#4", False),
+        ("upper(#3)", True),
     ],
 )  # fmt: skip
 def test_a_value_descends_through_every_expression_but_a_count(opened, expression, inherits):
@@ -308,6 +311,7 @@ def test_a_model_as_entity_rows_leaves_personal_columns_out(opened, tmp_path, en
         "select * from stg",
         "from stg",
         "select tailnum, observed_at, email as contact from raw_customers",
+        "select tailnum, observed_at, #3 as contact from stg",
     ],
 )
 def test_a_query_that_names_personal_data_is_refused(opened, query):
@@ -350,6 +354,15 @@ def test_entity_rows_that_lineage_cannot_follow_are_a_warning(opened):
     query = "select tailnum, observed_at, contact from stg"
 
     with pytest.warns(PersonalDataWarning, match="contact of the entity rows descends from"):
+        store.get_historical_features(query, ["v:f"], event_timestamp=LABELS)
+
+
+def test_a_place_among_unknown_columns_is_a_warning(opened):
+    """Without a catalog, the columns of a source are not known by their places."""
+    store = opened(staging(), view("orders"))
+    query = "select tailnum, observed_at, #4 as n from raw_customers"
+
+    with pytest.warns(PersonalDataWarning, match="n of the entity rows descends from"):
         store.get_historical_features(query, ["v:f"], event_timestamp=LABELS)
 
 
