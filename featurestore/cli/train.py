@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["train_command"]
 
 _PREVIEW_ROWS = 10
+
+Written = Mapping[str, str | int | None]
+"""An output in JSON: its name, its rows and the file of its card."""
 
 
 def train_command(
@@ -57,53 +61,67 @@ def train_command(
 ) -> None:
     """Build a training set as a file, a table or a dbt model.
 
-    Without --output, --table or --dbt-model, it shows the first rows.
+    Without --output, --table or --dbt-model, it shows the first rows. With one of them and
+    --format json, it prints the output, its rows and its card; with several, a list of these.
 
     Example: featurestore train ref:flight_delay_labels -f 'plane_features:*' -o training.parquet
     """
     store = open_store(project_dir, target, now=now)
     if check is not None:
-        _check(store, check)
+        _check(store, check, format_)
         return
     job = training_set.job(store)
+    written = []
     if output is not None:
-        _write_file(job, output, overwrite=overwrite)
+        written.append(_write_file(job, output, overwrite=overwrite))
     if table is not None:
-        _write_table(job, table, overwrite=overwrite)
+        written.append(_write_table(job, table, overwrite=overwrite))
     if dbt_model is not None:
-        _write_model(job, dbt_model, overwrite=overwrite)
-    if output is None and table is None and dbt_model is None:
+        written.append(_write_model(job, dbt_model, format_, overwrite=overwrite))
+    if not written:
         _preview(job, format_)
+    elif format_ is Format.JSON:
+        print_json(written[0] if len(written) == 1 else written)
 
 
-def _check(store: FeatureStore, card: Path) -> None:
+def _check(store: FeatureStore, card: Path, format_: Format) -> None:
     with working("Building the training set again"):
         differences = store.check_training_set(card)
-    for sentence in differences:
-        note(sentence)
+    if format_ is Format.JSON:
+        print_json({"card": str(card), "same": not differences, "differences": differences})
+    else:
+        for sentence in differences:
+            note(sentence)
     if differences:
         raise FeatureStoreError("The same request gives other rows today.")
     note("The same request gives the same rows today.")
 
 
-def _write_file(job: TrainingJob, output: Path, *, overwrite: bool) -> None:
+def _write_file(job: TrainingJob, output: Path, *, overwrite: bool) -> Written:
+    from featurestore.training.outputs import parquet_card_path
+
     if output.suffix != ".parquet":
         raise FeatureStoreError(f"--output must end in .parquet, got '{output}'.")
     with working(f"Writing {output}"):
         rows = job.to_parquet(output, overwrite=overwrite)
     note(f"Wrote {rows:,} rows to {output}, and their card beside it.")
+    return {"output": str(output), "rows": rows, "card": str(parquet_card_path(output))}
 
 
-def _write_table(job: TrainingJob, table: str, *, overwrite: bool) -> None:
+def _write_table(job: TrainingJob, table: str, *, overwrite: bool) -> Written:
     with working(f"Writing the table {table}"):
         rows = job.to_table(table, overwrite=overwrite)
     note(f"Wrote {rows:,} rows to the table {table}, and their card.")
+    return {"output": table, "rows": rows, "card": str(job.card_file(table))}
 
 
-def _write_model(job: TrainingJob, path: Path, *, overwrite: bool) -> None:
+def _write_model(job: TrainingJob, path: Path, format_: Format, *, overwrite: bool) -> Written:
     change = job.to_dbt_model(path.resolve(), overwrite=overwrite)
-    print_diff(change)
+    if format_ is not Format.JSON:
+        print_diff(change)
     note(f"Wrote {path} and its yml." if change else f"{path} is up to date.")
+    # dbt builds the rows later.
+    return {"output": str(path), "rows": None, "card": None, "diff": change}
 
 
 def _preview(job: TrainingJob, format_: Format) -> None:

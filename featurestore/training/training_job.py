@@ -194,7 +194,7 @@ class TrainingJob:
         project = self._project
         manifest = load_manifest(project.manifest_path) if project else None
         refuse_to_replace(name, self._request.entity_frame, manifest, self.plan.dialect)
-        card_file = card_path(name, project.target_path, self.plan.dialect) if project else None
+        card_file = self.card_file(name)
         if not overwrite:
             with self._connect() as warehouse:
                 refuse_other_table(name, card_file, warehouse)
@@ -207,6 +207,11 @@ class TrainingJob:
             make_folder(card_file)
             card.write(card_file)
         return card.rows
+
+    def card_file(self, table: str) -> Path | None:
+        """Return the file of a table's card; None without a dbt project."""
+        project = self._project
+        return card_path(table, project.target_path, self.plan.dialect) if project else None
 
     def to_dbt_model(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the training set as a dbt model with `ref()`s, and its yml beside it.

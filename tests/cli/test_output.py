@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
 from featurestore.cli import main
@@ -28,6 +29,7 @@ ROWS = [
 ]
 KEYS = "select id, timestamp '2024-03-01' as event_timestamp, 1 as \"[b]\" from odd"
 ALL = ["-f", "odd:ratio", "-f", "odd:word"]
+SMALL = [KEYS.replace("odd", "small"), "-f", "small:v"]
 WITH_ENDS = [*ALL, "-f", "odd:end"]
 
 
@@ -141,8 +143,8 @@ JSON = {
     "list": ["features"],
     "show": ["small"],
     "validate": ["--no-connect"],
-    "sql": [KEYS.replace("odd", "small"), "-f", "small:v"],
-    "train": [KEYS.replace("odd", "small"), "-f", "small:v"],
+    "sql": SMALL,
+    "train": SMALL,
     "why": ["small:v", "-k", "id=[/x]", "--at", "2024-03-01"],
     "sync": [],
     "get": ["-f", "small:v", "-e", "id=[/x]"],
@@ -163,6 +165,61 @@ def test_every_command_that_has_a_format_is_tried():
         if any("--format" in option.opts for option in command.params)
     }
     assert set(JSON) == with_format
+
+
+WRITTEN = {
+    ("-o", "t.parquet"): {"output": "t.parquet", "rows": 2, "card": "t.card.json"},
+    ("--table", "built"): {"output": "built", "rows": 2, "card": "target/featurestore/built"},
+    ("--dbt-model", "m.sql"): {"output": "m.sql", "rows": None, "card": None},
+}
+
+
+@pytest.fixture
+def small(odd):
+    """Stand in a project with two rows of one small view."""
+    rows = "select i::varchar as id, timestamp '2024-01-01' as at, i as v from range(2) r(i)"
+    tiny_project(odd, [_small()], {"small": rows})
+    return odd
+
+
+@pytest.mark.parametrize("options", WRITTEN, ids=" ".join)
+def test_train_prints_what_it_wrote_as_json(small, run, options):
+    """One value: the output, its rows, and the card, which is a file that exists."""
+    code, text, error = run("train", *SMALL, *options, "--format", "json")
+
+    assert 0 == code, error
+    found, wanted = strict(text), WRITTEN[options]
+    assert (wanted["output"], wanted["rows"]) == (found["output"], found["rows"])
+    assert bool(wanted["card"]) == bool(found["card"])
+    if wanted["card"]:
+        assert wanted["card"] in found["card"]
+        assert (small / found["card"]).is_file()
+    else:
+        assert "+++" in found["diff"]
+
+
+def test_train_prints_one_list_of_several_outputs(small, run):
+    """A parser reads one value, however many outputs there are."""
+    options = [part for pair in WRITTEN for part in pair]
+    code, text, error = run("train", *SMALL, *options, "--format", "json")
+
+    assert 0 == code, error
+    assert ["t.parquet", "built", "m.sql"] == [one["output"] for one in strict(text)]
+
+
+def test_a_check_of_a_training_set_is_json(small, run):
+    """It says whether the rows are the same, and what differs."""
+    assert 0 == run("train", *SMALL, "-o", "t.parquet")[0]
+    code, text, _ = run("train", "--check", "t.card.json", "--format", "json")
+    assert (0, {"card": "t.card.json", "same": True, "differences": []}) == (code, strict(text))
+
+    with duckdb.connect(str(small / "warehouse.duckdb")) as connection:
+        connection.execute("update small set v = 7")
+    code, text, error = run("train", "--check", "t.card.json", "--format", "json")
+    found = strict(text)
+    assert (1, False) == (code, found["same"])
+    assert found["differences"]
+    assert "other rows" in error
 
 
 def _commands():
