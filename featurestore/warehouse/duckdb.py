@@ -24,9 +24,17 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type, without_sizes
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.duckdb_attach import attach
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
-from featurestore.warehouse.duckdb_file import database_path, open_database
+from featurestore.warehouse.duckdb_file import (
+    database_path,
+    main_attachment,
+    open_database,
+    refuse_missing_file,
+    unavailable,
+)
 from featurestore.warehouse.duckdb_hash import hashed_as
+from featurestore.warehouse.duckdb_relative_files import find_files_in
 from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 if TYPE_CHECKING:
@@ -75,12 +83,10 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             WarehouseUnavailable: The file is missing, locked by a writer, or not a database.
             MissingExtra: DuckDB is not installed.
         """
-        path = database_path(profile)
-        warehouse = cls(
-            open_database(path, write=write, config=profile.settings.get("config_options"))
-        )
+        config = profile.settings.get("config_options")
+        warehouse = cls(open_database(database_path(profile), write=write, config=config))
         try:
-            warehouse._prepare(profile)
+            warehouse._prepare(profile, write=write)
         except BaseException:
             warehouse.close()
             raise
@@ -91,32 +97,38 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             for name, value in _SESSION.items():
                 self.connection.execute(f"SET {name} = {value}")
 
-    def _prepare(self, profile: Profile) -> None:
+    def _prepare(self, profile: Profile, *, write: bool) -> None:
         """Configure the session as dbt-duckdb does, but for what the statements rely on."""
+        folder, main = profile.folder.resolve(), main_attachment(profile)
         for extension in profile.settings.get("extensions") or ():
             name = extension["name"] if isinstance(extension, dict) else extension
             self.execute(f"LOAD {exp.to_identifier(str(name)).sql('duckdb')}")
+        if main is not None:
+            self._attach_main(main, folder, write=write)
+        # Before the other databases, whose views another server may hold.
+        with self._translated("read the views"):
+            find_files_in(folder, self.connection)
         for attachment in profile.settings.get("attach") or ():
-            self._attach(attachment, profile.folder)
+            if attachment is not main:
+                with self._translated(f"attach the database {attachment['path']}"):
+                    attach(self.connection, attachment, folder, write=False)
         for name, value in (profile.settings.get("settings") or {}).items():
             literal = exp.Literal.string(str(value)).sql("duckdb")
             self.execute(f"SET {name} = {literal}")
         # Again: the profile's settings must not change who wins, or which keys are one.
         self._configure()
 
-    def _attach(self, attachment: Mapping[str, Any], folder: Path) -> None:
+    def _attach_main(self, attachment: Mapping[str, Any], folder: Path, *, write: bool) -> None:
+        """Attach the database that dbt builds in; names without a database then mean it."""
+        import duckdb
+
         path = str(attachment["path"])
-        if "://" not in path and ":" not in path:
-            path = str(folder / path)
-        alias = attachment.get("alias")
-        named = f" AS {exp.to_identifier(str(alias), quoted=True).sql('duckdb')}" if alias else ""
-        options = ["READ_ONLY"]
-        if attachment.get("type"):
-            options.append(f"TYPE {attachment['type']}")
-        self.execute(
-            f"ATTACH IF NOT EXISTS {exp.Literal.string(path).sql('duckdb')}{named}"
-            f" ({', '.join(options)})"
-        )
+        refuse_missing_file(path, folder)
+        try:
+            name = attach(self.connection, attachment, folder, write=write)
+        except duckdb.Error as error:
+            raise unavailable(path, str(error)) from error
+        self.execute(f"USE {_quoted(name)}")
 
     @property
     def version(self) -> str:
@@ -179,7 +191,9 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         )
         found = self.connection.execute(f"SELECT {wanted} FROM {relation} LIMIT 1").fetchall()
         entries = zip(columns, found[0] if found else (), strict=False)
-        return {name: json.loads(entry) for name, entry in entries if entry}
+        known = {name: json.loads(entry) for name, entry in entries if entry}
+        # Before DuckDB 2.0 the statistics are text for people.
+        return {name: stats for name, stats in known.items() if isinstance(stats, dict)}
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Register Arrow data, which DuckDB reads in place, without a copy."""
