@@ -1,58 +1,23 @@
-"""The chart of a feature's distribution of values."""
+"""The chart of a feature's distribution of values, as one digit per bar."""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from featurestore.values.types import DataType, Kind
+__all__ = ["bar_heights"]
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
-__all__ = ["sparkline"]
-
-_WIDTH, _HEIGHT, _GAP = 96, 24, 1
+_DIGITS = string.digits + string.ascii_lowercase
 
 
-def sparkline(bars: Sequence[float], data_type: DataType | None) -> Markup:
-    """Return a bar chart of shares of rows; for a boolean, one bar in two parts.
+def bar_heights(bars: Sequence[float]) -> str:
+    """Return the heights of bars, relative to the highest, as digits of base 36.
 
     Args:
-        bars: The shares.
-        data_type: The type of the values.
+        bars: The share of rows of each bar.
 
-    Returns:
-        An `<svg>` element; empty without bars.
+    >>> bar_heights([0.0, 0.1, 0.2]), bar_heights([0.0, 0.0])
+    ('0iz', '00')
     """
-    from markupsafe import Markup
-
-    if not bars:
-        return Markup()
-    boolean = data_type is not None and data_type.kind is Kind.BOOLEAN
-    drawn = _parts(bars) if boolean else _columns(bars)
-    said = f"true in {bars[-1]:.0%} of rows" if boolean else "distribution of the values"
-    return Markup(
-        '<svg class="spark" role="img" viewBox="0 0 {} {}" preserveAspectRatio="none">'
-        "<title>{}</title>{}</svg>"
-    ).format(_WIDTH, _HEIGHT, said, Markup(drawn))  # noqa: S704, only numbers
-
-
-def _columns(bars: Sequence[float]) -> str:
-    width, highest = _WIDTH / len(bars), max(bars)
-    heights = [max(bar / highest * _HEIGHT, 0.6) if highest else 0.6 for bar in bars]
-    return "".join(
-        f'<rect x="{number * width:.1f}" y="{_HEIGHT - height:.1f}"'
-        f' width="{max(width - _GAP, 1):.1f}" height="{height:.1f}"/>'
-        for number, height in enumerate(heights)
-    )
-
-
-def _parts(bars: Sequence[float]) -> str:
-    true = bars[-1] * _WIDTH
-    y, height = _HEIGHT / 4, _HEIGHT / 2
-    return (
-        f'<rect x="0" y="{y:g}" width="{true:.1f}" height="{height:g}"/>'
-        f'<rect class="rest" x="{true:.1f}" y="{y:g}" width="{_WIDTH - true:.1f}"'
-        f' height="{height:g}"/>'
-    )
+    highest = max(bars, default=0.0) or 1.0
+    return "".join(_DIGITS[round(bar / highest * (len(_DIGITS) - 1))] for bar in bars)

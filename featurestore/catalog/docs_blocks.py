@@ -9,12 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from featurestore.catalog.snippets import (
-    newest_rows_sql,
-    python_snippet,
-    reading_snippet,
-    training_command,
-)
+from featurestore.catalog.snippets import newest_rows_sql, training_command, use_snippet
 from featurestore.registry.definitions import Entity, FeatureService, FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.registry.view_meta import HOW_TO_USE
@@ -24,6 +19,9 @@ __all__ = ["MARK", "block_name", "catalog_markdown", "counted", "how_to_use"]
 
 MARK = "<!-- Written by `featurestore docs`: change the models' yml instead, and run it again. -->"
 """The first line of a written file, which identifies it."""
+
+_MOST_WITH_CODE = 200
+"""dbt reads every block whenever it parses: in a project with more views, blocks have no code."""
 
 
 def catalog_markdown(registry: Registry, *, overview: bool = True) -> str:
@@ -100,23 +98,24 @@ def _service_row(registry: Registry, service: FeatureService) -> tuple[str, ...]
 
 
 def how_to_use(registry: Registry, view: FeatureView) -> str:
-    """Return the text about the use of a view."""
+    """Return the text about the use of a view; with code to copy if the project has few views."""
     users = registry.services_using(view.name)
+    facts = [(name, text) for name, text in _facts(view, users) if text]
+    has_code = len(registry.feature_views) <= _MOST_WITH_CODE
+    code = _code_to_copy(registry, view) if has_code else []
+    return "\n\n".join([HOW_TO_USE, _table(("fact", "value"), facts), *code])
+
+
+def _code_to_copy(registry: Registry, view: FeatureView) -> list[str]:
     first = [feature for feature in view.features if not feature.pii][:1] or view.features[:1]
     ref = f"{{% raw %}}{{{{ ref('{_ref(view, registry.project)}') }}}}{{% endraw %}}"
-    reading = reading_snippet(view, first)
-    training = python_snippet(view, first, registry.dialect)
     newest = newest_rows_sql(view, first, "$source", registry.dialect)
-    facts = [(name, text) for name, text in _facts(view, users) if text]
-    parts = [
-        HOW_TO_USE,
-        _table(("fact", "value"), facts),
-        _code("python", _bare(f"{training}\n\n{reading}" if reading else training)),
+    return [
+        _code("python", _bare(use_snippet(view, first, registry.dialect))),
         "The newest row of each entity, and the statement of a training set:",
         _code("sql", _bare(newest).replace("$source", ref)),
         _code("console", _bare(f"$ {training_command(view)}")),
     ]
-    return "\n\n".join(parts)
 
 
 def _facts(view: FeatureView, users: Sequence[FeatureService]) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,8 @@ def refuse_second_overview(project_dir: Path, own: Path) -> None:
 def stale_lines(path: Path, text: str) -> str:
     """Return the difference between a file and a text as a unified diff; empty if equal."""
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if before == text:
+        return ""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True),
         text.splitlines(keepends=True),

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import RECORDS, render
 from featurestore.sql.expressions import column
 
-__all__ = ["newest_rows_sql", "python_snippet", "reading_snippet", "training_command"]
+__all__ = [
+    "name_in_sql",
+    "newest_rows_sql",
+    "python_snippet",
+    "reading_snippet",
+    "training_command",
+    "use_snippet",
+]
+
+
+def use_snippet(view: FeatureView, features: Sequence[Feature], dialect: str) -> str:
+    """Return Python code that trains with some features and, if the view is online, reads them."""
+    reading = reading_snippet(view, features)
+    training = python_snippet(view, features, dialect)
+    return f"{training}\n\n{reading}" if reading else training
 
 
 def python_snippet(view: FeatureView, features: Iterable[Feature], dialect: str) -> str:
@@ -16,7 +30,7 @@ def python_snippet(view: FeatureView, features: Iterable[Feature], dialect: str)
     listed = list(features)
     references = [f"{view.name}:{feature.name}" for feature in listed]
     personal = [f"{view.name}:{feature.name}" for feature in listed if feature.pii]
-    keys = ", ".join(_name(key.name, dialect) for key in view.join_keys)
+    keys = ", ".join(name_in_sql(key.name, dialect) for key in view.join_keys)
     columns = f"{keys}, event_timestamp" if keys else "event_timestamp"
     lines = [
         "from featurestore import FeatureStore",
@@ -57,9 +71,9 @@ def newest_rows_sql(
         source: The relation to select from.
         dialect: The warehouse's dialect.
     """
-    keys = [_name(key.name, dialect) for key in view.join_keys]
-    event = _name(view.event_timestamp.name, dialect)
-    columns = [*keys, event, *(_name(feature.name, dialect) for feature in features)]
+    keys = [name_in_sql(key.name, dialect) for key in view.join_keys]
+    event = name_in_sql(view.event_timestamp.name, dialect)
+    columns = [*keys, event, *(name_in_sql(feature.name, dialect) for feature in features)]
     partition = f"partition by {', '.join(keys)} " if keys else ""
     return "\n".join(
         [
@@ -78,7 +92,8 @@ def training_command(view: FeatureView) -> str:
     return f"featurestore sql ref:my_labels -f '{view.name}:*'"
 
 
-def _name(name: str, dialect: str) -> str:
+def name_in_sql(name: str, dialect: str) -> str:
+    """Return a column's name as the dialect writes it, in quotes where it needs them."""
     # The catalog also describes projects on a dialect that no statement is written for.
     return render(column(name), dialect) if dialect in RECORDS else column(name).sql()
 

@@ -76,17 +76,21 @@ class LineageGraph:
         ends = {end for edge in self.edges for end in (edge.source, edge.target)}
         return frozenset(ends | self.digests.keys())
 
-    def upstream(self, column: ColumnId, *, indirect: bool = False) -> frozenset[Edge]:
-        """Return the edges between a column and the sources.
+    def upstream(
+        self, column: ColumnId | Iterable[ColumnId], *, indirect: bool = False
+    ) -> frozenset[Edge]:
+        """Return the edges between a column, or several together, and the sources.
 
         Args:
-            column: The column.
+            column: The column or columns.
             indirect: Whether to follow edges that only decide about rows and values too.
         """
         return _walk(self._into, column, lambda edge: edge.source, indirect=indirect)
 
-    def downstream(self, column: ColumnId, *, indirect: bool = False) -> frozenset[Edge]:
-        """Return the edges between a column and all its dependents."""
+    def downstream(
+        self, column: ColumnId | Iterable[ColumnId], *, indirect: bool = False
+    ) -> frozenset[Edge]:
+        """Return the edges between a column, or several together, and all their dependents."""
         return _walk(self._out_of, column, lambda edge: edge.target, indirect=indirect)
 
     def why_untraced(self, column: ColumnId) -> str:
@@ -111,13 +115,14 @@ def _grouped(pairs: Iterable[tuple[ColumnId, Edge]]) -> Mapping[ColumnId, list[E
 
 def _walk(
     edges: Mapping[ColumnId, list[Edge]],
-    start: ColumnId,
+    start: ColumnId | Iterable[ColumnId],
     far_end: Callable[[Edge], ColumnId],
     *,
     indirect: bool,
 ) -> frozenset[Edge]:
     found: set[Edge] = set()
-    seen, waiting = {start}, [start]
+    waiting = [start] if isinstance(start, ColumnId) else list(start)
+    seen = set(waiting)
     while waiting:
         for edge in edges.get(waiting.pop(), ()):
             if edge.direct or indirect:

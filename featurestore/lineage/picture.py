@@ -24,9 +24,9 @@ from featurestore.lineage.picture_layout import (
     shortened,
 )
 
-__all__ = ["page", "svg"]
+__all__ = ["LINEAGE_STYLE", "page", "svg"]
 
-_STYLE = """
+LINEAGE_STYLE = """
 .lineage { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   --ink: #1f2933; --soft: #616e7c; --paper: #ffffff; --box: #f8f9fb; --line: #cbd2d9;
   --edge: #7b8794; --focus: #fff3c4;
@@ -75,7 +75,7 @@ def svg(
     """
     focus = [column] if isinstance(column, ColumnId) else list(column)
     walk = graph.downstream if downstream else graph.upstream
-    edges = {edge for one in focus for edge in walk(one, indirect=indirect)}
+    edges = set(walk(focus, indirect=indirect))
     drawn = {*focus, *(end for edge in edges for end in (edge.source, edge.target))}
     for name, taken in (services or {}).items():
         target = ColumnId(f"{SERVICE_PREFIX}{name}", "")
@@ -109,12 +109,12 @@ def _drawn(
     height = max(place.y + place.box.height for place in places.values()) + MARGIN
     lines = [_edge(edge, places) for edge in sorted(edges)]
     drawn = [_box(place, focus, views, graph) for place in places.values()]
-    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     return "\n".join(
         [
             f'<svg class="lineage" xmlns="http://www.w3.org/2000/svg" role="img" {size}>',
             f"<title>{escape(title or 'Lineage')}</title>",
-            f"<style>{_STYLE}</style>",
+            f"<style>{LINEAGE_STYLE}</style>",
             '<rect class="paper" width="100%" height="100%"/>',
             *lines,
             *drawn,
@@ -127,25 +127,22 @@ def _edge(edge: Edge, places: Mapping[str, Place]) -> str:
     source, target = places[edge.source.node], places[edge.target.node]
     x1, y1 = source.x + source.box.width, source.row(edge.source.column)
     x2, y2 = target.x, target.row(edge.target.column)
-    bend = max((x2 - x1) / 2, 24)
+    bend = max((x2 - x1) // 2, 24)
     kind = "" if edge.direct else ' class="decides"'
-    return (
-        f'<path{kind} d="M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f}'
-        f' {x2:.0f} {y2:.0f}"/>'
-    )
+    return f'<path{kind} d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"/>'
 
 
 def _box(place: Place, focus: set[ColumnId], views: Collection[str], graph: LineageGraph) -> str:
     box, x, y = place.box, place.x, place.y
     kind, colour = _title(box.node, views)
     rows = [_row(place, ColumnId(box.node, column), focus, graph) for column in box.columns]
-    width, height, text = f"{box.width:.0f}", box.height, f"{x + PADDING:.0f}"
+    width, height, text = box.width, box.height, x + PADDING
     name = shortened(box_name(box.node))
     return (
-        f'<g><rect class="box" x="{x:.0f}" y="{y:.0f}" width="{width}" height="{height}" rx="6"/>'
-        f'<g style="fill:var(--{colour})"><rect x="{x:.0f}" y="{y + 4:.0f}" width="3"'
-        f' height="{height - 8}"/><text class="kind" x="{text}" y="{y + 15:.0f}">{kind}</text></g>'
-        f'<text class="name" x="{text}" y="{y + 31:.0f}">{escape(name)}</text>'
+        f'<g><rect class="box" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>'
+        f'<g style="fill:var(--{colour})"><rect x="{x}" y="{y + 4}" width="3"'
+        f' height="{height - 8}"/><text class="kind" x="{text}" y="{y + 15}">{kind}</text></g>'
+        f'<text class="name" x="{text}" y="{y + 31}">{escape(name)}</text>'
         f"{''.join(rows)}</g>"
     )
 
@@ -161,12 +158,12 @@ def _row(place: Place, column: ColumnId, focus: set[ColumnId], graph: LineageGra
     x, y = place.x, place.row(column.column)
     why = graph.why_untraced(column)
     mark = (
-        f'<rect class="focus" x="{x + 4:.0f}" y="{y - ROW_HEIGHT / 2 + 1:.0f}"'
-        f' width="{place.box.width - 8:.0f}" height="{ROW_HEIGHT - 2}" rx="3"/>'
+        f'<rect class="focus" x="{x + 4}" y="{y - ROW_HEIGHT // 2 + 1}"'
+        f' width="{place.box.width - 8}" height="{ROW_HEIGHT - 2}" rx="3"/>'
         if column in focus
         else ""
     )
     told = f"<title>could not trace: {escape(why)}</title>" if why else ""
     text = f"{column_text(column.column)}{' ?' if why else ''}"
     style = ' class="untraced"' if why else ""
-    return f'{mark}<text{style} x="{x + PADDING:.0f}" y="{y + 4:.0f}">{told}{escape(text)}</text>'
+    return f'{mark}<text{style} x="{x + PADDING}" y="{y + 4}">{told}{escape(text)}</text>'

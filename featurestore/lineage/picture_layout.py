@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,25 +57,25 @@ class Box:
         return TITLE_HEIGHT + ROW_HEIGHT * len(self.columns) + (PADDING // 2 if self.columns else 0)
 
     @property
-    def width(self) -> float:
+    def width(self) -> int:
         """The width in pixels, by the longest text."""
         words = [shortened(box_name(self.node)), *map(column_text, self.columns)]
-        return max(len(word) for word in words) * _CHARACTER + 2 * PADDING
+        return math.ceil(max(map(len, words)) * _CHARACTER) + 2 * PADDING
 
 
 @dataclass(frozen=True)
 class Place:
     """The upper left corner of a box."""
 
-    x: float
-    y: float
+    x: int
+    y: int
     box: Box
 
-    def row(self, column: str) -> float:
+    def row(self, column: str) -> int:
         """Return the y coordinate of a column's row; of the title if it has no row."""
         if column not in self.box.columns:
-            return self.y + TITLE_HEIGHT / 2
-        return self.y + TITLE_HEIGHT + ROW_HEIGHT * self.box.columns.index(column) + ROW_HEIGHT / 2
+            return self.y + TITLE_HEIGHT // 2
+        return self.y + TITLE_HEIGHT + ROW_HEIGHT * self.box.columns.index(column) + ROW_HEIGHT // 2
 
 
 def place_boxes(columns: set[ColumnId], edges: set[Edge]) -> dict[str, Place]:
@@ -149,9 +150,9 @@ def _placed(layers: list[list[Box]]) -> dict[str, Place]:
         sum(box.height + _BETWEEN_BOXES for box in layer) - _BETWEEN_BOXES for layer in layers
     ]
     places: dict[str, Place] = {}
-    x = float(MARGIN)
+    x = MARGIN
     for layer, height in zip(layers, heights, strict=True):
-        y = MARGIN + (max(heights) - height) / 2
+        y = MARGIN + (max(heights) - height) // 2
         for box in layer:
             places[box.node] = Place(x, y, box)
             y += box.height + _BETWEEN_BOXES

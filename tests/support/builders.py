@@ -104,6 +104,7 @@ def manifest_json(
     exposures: Iterable[dict[str, Any]] = (),
     groups: Iterable[dict[str, Any]] = (),
     disabled: Iterable[dict[str, Any]] = (),
+    sources: Iterable[dict[str, Any]] = (),
     adapter: str = "duckdb",
     schema: str = SCHEMA,
 ) -> dict[str, Any]:
@@ -119,6 +120,7 @@ def manifest_json(
         "exposures": {exposure["unique_id"]: exposure for exposure in exposures},
         "groups": {str(number): group for number, group in enumerate(groups)},
         "disabled": {node["unique_id"]: [node] for node in disabled},
+        "sources": {source["unique_id"]: source for source in sources},
     }
 
 

@@ -1,13 +1,27 @@
-"use strict";
 (() => {
-  const rows = [...document.querySelectorAll(".feature")];
-  const views = [...document.querySelectorAll(".view:not(.services)")];
+  const AT_ONCE = 500; // Rows that are drawn before the reader scrolls to them.
+  const ROW_HEIGHT = "2.9rem";
   const form = document.getElementById("bar");
   const filters = [...form.querySelectorAll("[data-filter]")];
   const search = form.elements.q;
-  const byReference = new Map(rows.map((row) => [row.dataset.reference, row]));
   let view = "";
   let feature = "";
+
+  const described = (own, shared) => {
+    const found = { tags: [], services: [], ...own, view: shared, reference: `${shared.name}:${own.name}` };
+    found.tags = [...new Set([...shared.tags, ...found.tags])];
+    const { reference, about = "", tags } = found;
+    found.words = [reference.replaceAll("_", " "), reference, about, ...tags].join(" ").toLowerCase();
+    return found;
+  };
+
+  const views = [...document.querySelectorAll(".view:not(.services)")].map((section) => {
+    const shared = JSON.parse(section.querySelector(".data").textContent);
+    return { section, list: section.querySelector(".rows"), features: shared.features.map((own) => described(own, shared)), shown: [] };
+  });
+  const total = views.reduce((sum, { features }) => sum + features.length, 0);
+  const bySection = new Map(views.map((one) => [one.section, one]));
+  const byReference = new Map(views.flatMap((one) => one.features.map((own) => [own.reference, [one, own]])));
 
   // The page's whole state is its address, so that any view of it can be sent to a colleague.
   const read = () => {
@@ -31,36 +45,80 @@
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   };
 
-  const matches = (row, words) =>
-    words.every((word) => row.dataset.words.includes(word)) &&
-    filters.every((filter) => !filter.value || row.dataset[filter.name].split("\n").includes(filter.value)) &&
-    (!view || row.dataset.view === view);
+  const VALUES = {
+    entity: (own) => own.view.entity,
+    owner: (own) => [own.view.owner],
+    tag: (own) => own.tags,
+    service: (own) => own.services,
+    freshness: (own) => [own.view.freshness],
+    data: (own) => [own.personal ? "personal" : "not personal"],
+  };
+
+  const matches = (own, words, chosen) =>
+    words.every((word) => own.words.includes(word)) &&
+    chosen.every((filter) => VALUES[filter.name](own).includes(filter.value)) &&
+    (!view || own.view.name === view);
+
+  const rowOf = (own) => {
+    if (!own.row) {
+      own.row = featureRow(own);
+      own.row.querySelector("summary").addEventListener("click", () => {
+        feature = own.row.open ? "" : own.reference;
+        write();
+      });
+    }
+    return own.row;
+  };
+
+  const fill = (one) => {
+    near.unobserve(one.section);
+    one.list.style.minHeight = "";
+    one.list.replaceChildren(...one.shown.map(rowOf));
+  };
+
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) fill(bySection.get(entry.target));
+  }, { rootMargin: "1000px" });
+
+  // The rows of a view are drawn when the reader comes near it: a large catalog has too many for one page.
+  const show = () => {
+    let drawn = 0;
+    for (const one of views) {
+      drawn += one.shown.length;
+      if (drawn <= AT_ONCE) { fill(one); continue; }
+      one.list.replaceChildren();
+      one.list.style.minHeight = `calc(${one.shown.length} * ${ROW_HEIGHT})`;
+      near.unobserve(one.section);
+      near.observe(one.section);
+    }
+  };
 
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = !matches(row, words) && row.dataset.reference !== feature;
-      shown += row.hidden ? 0 : 1;
-    }
-    for (const section of views) {
-      section.hidden = !section.querySelector(".feature:not([hidden])") && (words.length > 0 || rows.length !== shown);
-    }
     const chosen = filters.filter((filter) => filter.value);
+    for (const one of views) {
+      one.shown = one.features.filter((own) => matches(own, words, chosen) || own.reference === feature);
+    }
+    const shown = views.reduce((sum, one) => sum + one.shown.length, 0);
+    for (const one of views) {
+      one.section.hidden = one.shown.length === 0 && (words.length > 0 || total !== shown);
+    }
+    show();
     for (const filter of filters) filter.classList.toggle("on", Boolean(filter.value));
     const narrowed = words.length > 0 || chosen.length > 0 || view !== "";
     document.getElementById("count").textContent =
-      `${narrowed ? `${shown} of ` : ""}${rows.length} feature${rows.length === 1 ? "" : "s"}${view ? ` · only ${view}` : ""}`;
+      `${narrowed ? `${shown} of ` : ""}${total} feature${total === 1 ? "" : "s"}${view ? ` · only ${view}` : ""}`;
     document.getElementById("active").textContent = chosen.length ? `(${chosen.length})` : "";
-    document.getElementById("none").hidden = shown > 0 || rows.length === 0;
+    document.getElementById("none").hidden = shown > 0 || total === 0;
     document.getElementById("clear").hidden = !narrowed;
   };
 
   const reveal = () => {
-    const row = byReference.get(feature);
-    if (!row) return;
-    row.open = true;
-    row.scrollIntoView({ block: "start" });
+    const [one, own] = byReference.get(feature) ?? [];
+    if (!own) return;
+    fill(one);
+    own.row.open = true;
+    own.row.scrollIntoView({ block: "start" });
   };
 
   const clear = () => {
@@ -92,12 +150,6 @@
   form.addEventListener("input", () => { feature = ""; write(); apply(); });
   document.getElementById("clear").addEventListener("click", clear);
   document.getElementById("clear2").addEventListener("click", clear);
-  for (const row of rows) {
-    row.querySelector("summary").addEventListener("click", () => {
-      feature = row.open ? "" : row.dataset.reference;
-      write();
-    });
-  }
   document.addEventListener("click", (event) => {
     if (event.target.matches(".copy")) copy(event.target);
   });
@@ -107,6 +159,7 @@
     if (event.key === "Escape" && event.target === search) clear();
   });
   window.addEventListener("hashchange", () => { read(); apply(); reveal(); });
+  window.addEventListener("beforeprint", () => views.forEach(fill));
   if (matchMedia("(max-width: 40rem)").matches) document.getElementById("filters").open = false;
   read();
   apply();
