@@ -124,4 +124,4 @@ def _is_readable(raw: object, readable: set[bytes]) -> bool:
 def _oldest(publication: Publication) -> int | None:
     """Return the oldest event that is not expired, in microseconds since 1970."""
     ttl = publication.view.ttl
-    return None if ttl is None else (publication.now - ttl - _EPOCH) // timedelta(microseconds=1)
+    return None if ttl is None else (publication.now - _EPOCH - ttl) // timedelta(microseconds=1)

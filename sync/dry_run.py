@@ -85,7 +85,7 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
     else:
         report = _changes(survey, step, newest)
     # The rows are not in Redis yet, so their size is computed, from a sample.
-    each = memory_of(survey.project, publication, survey.sample(newest))
+    each = memory_of(survey.project, publication, survey.sample(publication, newest))
     relation = publication.view.relation
     return replace(report, memory=round(each * report.rows_read), relation=relation)
 

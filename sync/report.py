@@ -39,7 +39,8 @@ class ViewReport:
         deleted: Rows deleted from Redis.
         skipped: Rows not written, because Redis holds a newer one.
         seconds: The duration.
-        newest_event_timestamp: The newest event among the rows read; None without rows.
+        newest_event_timestamp: The newest event among the rows read, as text if it is before the
+            year 1; None without rows, and if all are at -infinity.
         full: Whether every row was published.
         reason: Why every row was published; empty if the caller asked for it.
         held_back: Why the view was held back, with its rows and records as they were; empty if it
@@ -58,7 +59,7 @@ class ViewReport:
     deleted: int
     skipped: int = 0
     seconds: float = 0.0
-    newest_event_timestamp: datetime | None = None
+    newest_event_timestamp: datetime | str | None = None
     full: bool = False
     reason: str = ""
     held_back: str = ""
@@ -111,7 +112,7 @@ def failed_report(view: str, reason: str) -> ViewReport:
 
 
 def held_back_report(
-    view: str, reason: str, rows: int = 0, newest: datetime | None = None
+    view: str, reason: str, rows: int = 0, newest: datetime | str | None = None
 ) -> ViewReport:
     """Return the result of a view that is held back.
 

@@ -13,13 +13,14 @@ from featurestore.sql.dialects import render
 from featurestore.sql.expressions import as_name, column, not_null, relation
 from featurestore.sql.instants import instant_literal, minus, naive
 from featurestore.sql.latest_rows import VALID_UNTIL
+from featurestore.values.far_instants import python_rows
 from sync.survey import Survey
 from sync.warehouse.publication import Publication
 
 __all__ = ["PublishedCounts", "newest_event", "newest_valid_event", "published_counts"]
 
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-"""Bounds of event timestamps. Only infinities lie beyond them, and Python cannot read those."""
+_LAST = datetime(9999, 12, 31, tzinfo=UTC)
+"""The last instant that counts: what lies beyond it never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +29,32 @@ class PublishedCounts:
 
     Attributes:
         rows: The number of rows.
-        newest: The newest event of the rows that have not ended.
-        oldest: The oldest event that is not past the view's ttl.
+        newest: The newest event of the rows that have not ended, as text if it is before the year 1.
+        oldest: The oldest event that is not past the view's ttl; None without a ttl.
         next_end: The next end of a row's validity.
     """
 
     rows: int
-    newest: datetime | None
+    newest: datetime | str | None
     oldest: datetime | None
     next_end: datetime | None = None
 
 
-def newest_event(survey: Survey, view: FeatureView) -> datetime | None:
+def newest_event(survey: Survey, view: FeatureView) -> datetime | str | None:
     """Return the newest event of a view's table that is known by now, expired or not.
 
-    Rows with a NULL join key do not count, because they are never published.
+    An event before the year 1 is a text. Rows with a NULL join key do not count, because they are
+    never published.
     """
     dialect = survey.warehouse.dialect
     at = naive(view.event_timestamp, dialect)
     known = minus(instant_literal(survey.now, dialect), view.available_after, dialect)
-    newest = exp.Max(this=_between(at, _FIRST, known, dialect))
+    newest = exp.Max(this=_until(at, known))
     query = exp.select(exp.alias_(newest, as_name("newest")), copy=False)
     query = query.from_(relation(view.relation, dialect))
     query = query.where(*not_null([key.name for key in view.join_keys]), copy=False)
-    return _in_utc(_only_row(survey, query)["newest"])
+    found: datetime | str | None = _in_utc(_only_row(survey, query)["newest"])
+    return found
 
 
 def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
@@ -63,12 +66,13 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     """
     dialect = survey.warehouse.dialect
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
-    alive = _FIRST if view.ttl is None else survey.now - view.ttl
     columns: dict[str, exp.Expr] = {
         "held": exp.Count(this=exp.Star()),
-        "newest": exp.Max(this=_between(at, _FIRST, end, dialect)),
-        "oldest": exp.Min(this=_between(at, alive, end, dialect)),
+        "newest": exp.Max(this=_until(at, end)),
     }
+    if view.ttl is not None:
+        alive = survey.now - view.ttl
+        columns["oldest"] = exp.Min(this=_between(at, alive, end, dialect))
     if view.valid_until is not None:
         until, now = column(VALID_UNTIL), instant_literal(survey.now, dialect)
         columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
@@ -78,17 +82,27 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey, query.from_(table))
-    moments = (found["newest"], found["oldest"], found.get("next_end"))
-    return PublishedCounts(found["held"], *map(_in_utc, moments))
+    return PublishedCounts(
+        rows=found["held"],
+        newest=_in_utc(found["newest"]),
+        oldest=_in_utc(found.get("oldest")),
+        next_end=_in_utc(found.get("next_end")),
+    )
 
 
-def newest_valid_event(survey: Survey, publication: Publication) -> datetime | None:
+def newest_valid_event(survey: Survey, publication: Publication) -> datetime | str | None:
     """Return the newest event of the rows that count now, expired rows excluded."""
     dialect = survey.warehouse.dialect
     at, end = naive(publication.view.event_timestamp, dialect), instant_literal(_LAST, dialect)
-    newest = exp.alias_(exp.Max(this=_between(at, _FIRST, end, dialect)), as_name("newest"))
+    newest = exp.alias_(exp.Max(this=_until(at, end)), as_name("newest"))
     table = relation(survey.newest_rows(publication), dialect)
-    return _in_utc(_only_row(survey, exp.select(newest, copy=False).from_(table))["newest"])
+    query = exp.select(newest, copy=False).from_(table)
+    found: datetime | str | None = _in_utc(_only_row(survey, query)["newest"])
+    return found
+
+
+def _until(at: exp.Expr, end: exp.Expr) -> exp.Expr:
+    return exp.Case().when(at.copy() <= end.copy(), at.copy())
 
 
 def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:
@@ -99,9 +113,9 @@ def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.
 
 def _only_row(survey: Survey, query: exp.Select) -> dict[str, Any]:
     table = survey.warehouse.stream(render(query, survey.warehouse.dialect)).read_all()
-    row: dict[str, Any] = table.to_pylist()[0]
-    return row
+    return python_rows(table)[0]
 
 
-def _in_utc(moment: Any) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+def _in_utc(moment: Any) -> Any:
+    """Return an instant with its zone; the text of one that Python cannot hold stays a text."""
+    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else moment

@@ -136,18 +136,25 @@ def _state(
     return found.state, found.reason
 
 
-def _since(moment: datetime | None, now: datetime) -> timedelta | None:
-    return None if moment is None else max(now - moment, timedelta())
+def _since(moment: datetime | str | None, now: datetime) -> timedelta | None:
+    return max(now - moment, timedelta()) if isinstance(moment, datetime) else None
+
+
+def _is_older(age: timedelta | None, ttl: timedelta) -> bool:
+    # Without an age the event is before the year 1, and a ttl is shorter than that.
+    return age is None or age > ttl
 
 
 def _with_rows(survey: Survey, publication: Publication, status: ViewStatus) -> ViewStatus:
     view, table = publication.view, survey.ledger.published(publication.name)
     counts = published_counts(survey, view)
-    sampled = [key_of(survey.project, publication, row) for row in survey.sample(table)]
+    sampled = [
+        key_of(survey.project, publication, row) for row in survey.sample(publication, table)
+    ]
     expiring = view.ttl is not None or counts.next_end is not None
     each = sampled_memory(survey.client, sampled, expiring=expiring)
-    expired = view.ttl is not None and status.age is not None and status.age > view.ttl
     newest = status.newest_event
+    expired = view.ttl is not None and newest is not None and _is_older(status.age, view.ttl)
     if view.validity_columns:
         # The newest row may be one that has ended, or that records a deletion.
         newest = newest_valid_event(survey, publication)

@@ -30,8 +30,9 @@ class ViewStatus:
         state: The state of its publication.
         level: The severity.
         reason: The problem, in a sentence.
-        newest_event: The newest event that is known by now, expired or not.
-        age: Its age: the freshness in the warehouse.
+        newest_event: The newest event that is known by now, expired or not; as text if it is before
+            the year 1.
+        age: Its age: the freshness in the warehouse; None before the year 1.
         as_of: The moment whose newest rows Redis holds.
         lag: The time since that moment.
         newest_is_online: Whether the newest event, if it has not expired, is online.
@@ -45,7 +46,7 @@ class ViewStatus:
     state: PublicationState
     level: Level = Level.PASS
     reason: str = ""
-    newest_event: datetime | None = None
+    newest_event: datetime | str | None = None
     age: timedelta | None = None
     as_of: datetime | None = None
     lag: timedelta | None = None

@@ -89,10 +89,20 @@ class Survey:
         self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_ENDED} AS\n{publication.ended}")
         return _ENDED
 
-    def sample(self, source: str, rows: int = MEMORY_SAMPLE_ROWS) -> list[dict[str, Any]]:
-        """Return random rows of a table; a row with a date that Python lacks is left out."""
+    def sample(
+        self, publication: Publication, source: str, rows: int = MEMORY_SAMPLE_ROWS
+    ) -> list[dict[str, Any]]:
+        """Return random rows of a table of a view's rows, without their timestamps.
+
+        A row with a key or a feature that Python lacks is left out.
+        """
+        view = publication.view
+        stamps = {
+            column.name for column in (view.event_timestamp, view.created_timestamp) if column
+        }
         query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
-        return list(_readable(self.warehouse.stream(query).read_all()))
+        table = self.warehouse.stream(query).read_all()
+        return list(_readable(table.drop_columns([*stamps & {*table.column_names}])))
 
 
 def _readable(table: pa.Table) -> Iterator[dict[str, Any]]:

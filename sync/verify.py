@@ -21,6 +21,7 @@ from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.instants import instant_literal, minus, naive
 from featurestore.sql.latest_rows import VALID_UNTIL
+from featurestore.values.far_instants import python_values
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
 from sync.orphans import key_groups, unknown_keys
@@ -164,17 +165,18 @@ def _compare_batch(
     publication: Publication, client: OnlineClient, verdict: ViewVerdict, batch: pa.RecordBatch
 ) -> pa.RecordBatch:
     """Compare some rows, and return those that are damaged online."""
-    columns = batch.to_pydict()
     features = publication.view.feature_names
-    keys = {name: columns[name] for name, _ in publication.schema.keys}
+    keys = {name: python_values(batch.column(name)) for name, _ in publication.schema.keys}
+    rows = {name: python_values(batch.column(name)) for name in features}
+    expired = batch.column(_EXPIRED_SINCE).to_pylist()
     request = ResolvedRequest((ServiceMember(publication.name, features),))
     online = client.get(request, keys or {_NO_KEY: [0] * batch.num_rows})
     verdict.checked += batch.num_rows
     for index in range(batch.num_rows):
-        if columns[_EXPIRED_SINCE][index] and _is(Status.NOT_FOUND, online, index):
+        if expired[index] and _is(Status.NOT_FOUND, online, index):
             continue
         key = {name: values[index] for name, values in keys.items()}
-        row = {name: columns[name][index] for name in features}
+        row = {name: values[index] for name, values in rows.items()}
         differences = list(_differences(publication.name, key, row, online, index))
         verdict.differing += bool(differences)
         for difference in differences:

@@ -11,7 +11,7 @@ __all__ = ["age_text", "freshness_text", "percent", "slug"]
 _AGES = ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
-def freshness_text(limits: Freshness, newest: datetime | None, now: datetime) -> str:
+def freshness_text(limits: Freshness, newest: datetime | str | None, now: datetime) -> str:
     """Return whether a view's newest event is within the view's limits.
 
     >>> from datetime import UTC, timedelta
@@ -20,7 +20,7 @@ def freshness_text(limits: Freshness, newest: datetime | None, now: datetime) ->
     >>> [freshness_text(limits, newest, newest + timedelta(hours=h)) for h in (1, 2, 7)]
     ['fresh', 'late', 'stale']
     """
-    if newest is None:
+    if newest is None or isinstance(newest, str):
         return "unknown"
     if limits == Freshness():
         return "no limit"
@@ -30,16 +30,16 @@ def freshness_text(limits: Freshness, newest: datetime | None, now: datetime) ->
     return "late" if limits.warn_after is not None and age > limits.warn_after else "fresh"
 
 
-def age_text(newest: datetime | None, now: datetime) -> str:
-    """Return an age in its greatest unit.
+def age_text(newest: datetime | str | None, now: datetime) -> str:
+    """Return an age in its greatest unit; an instant that Python cannot hold is its own text.
 
     >>> from datetime import UTC
     >>> now = datetime(2024, 3, 1, tzinfo=UTC)
     >>> age_text(datetime(2024, 2, 27, tzinfo=UTC), now), age_text(now, now)
     ('3 days ago', 'just now')
     """
-    if newest is None:
-        return ""
+    if newest is None or isinstance(newest, str):
+        return newest or ""
     seconds = (now - newest).total_seconds()
     for size, unit in _AGES:
         if seconds >= size:

@@ -20,6 +20,7 @@ from featurestore.catalog.histogram import BINS, histogram, inner_range
 from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.expressions import column, relation
+from featurestore.values.far_instants import python_rows
 from featurestore.values.missing import Missing
 from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
@@ -73,13 +74,14 @@ class ViewStatistics:
     Attributes:
         rows: The number of rows.
         sampled: The number of rows in the sample.
-        newest: The newest event timestamp; None for an empty table.
+        newest: The newest event timestamp, as text if Python cannot hold it; None for an empty
+            table.
         features: The statistics of each feature, by name.
     """
 
     rows: int
     sampled: int
-    newest: datetime | None
+    newest: datetime | str | None
     features: Mapping[str, FeatureStatistics] = field(default_factory=dict)
 
 
@@ -115,7 +117,7 @@ def measure_view(
     # Without statistics the whole table is read: its size is unknown, and so is the share.
     share = min(1.0, sample_rows / estimate.rows) if estimate and estimate.rows else 1.0
     sql = statistics_sql(view, warehouse.dialect, share=share)
-    found = warehouse.stream(sql).read_all().to_pylist()[0]
+    found = python_rows(warehouse.stream(sql).read_all())[0]
     numbers = range(len(view.features))
     return ViewStatistics(
         rows=found["rows_in_all"],
@@ -225,12 +227,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, int):
         # No separator in small numbers, so that a year stays readable.
         return f"{value:,}" if abs(value) >= _GROUPED else str(value)
-    return ""
+    # Only an instant that Python cannot hold is a text here.
+    return value if isinstance(value, str) else ""
 
 
-def _instant(value: Any) -> datetime | None:
+def _instant(value: Any) -> datetime | str | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return None
+    return value if isinstance(value, str) else None

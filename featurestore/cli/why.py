@@ -71,7 +71,7 @@ def why_command(
 def _note_what_is_missing(result: pa.Table, limit: int) -> None:
     from featurestore.sql.why import CHOSEN, DELETED, ENDED
 
-    newest = result.slice(0, 1).to_pylist()
+    newest = python_rows(result.slice(0, 1))
     verdict = newest[0]["verdict"] if newest else CHOSEN
     if verdict == ENDED:
         note(f"The newest row ended at {newest[0]['valid_until']}, so the value is NULL.")

@@ -15,13 +15,13 @@ from sqlglot import exp
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import (
-    as_name,
     both,
     column,
     cte,
     equal_keys,
     named,
     not_null,
+    nulls_last,
     ranked,
     relation,
     with_ctes,
@@ -175,9 +175,9 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     """
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
-    query = exp.select(
-        *keys, exp.alias_(exp.Max(this=event), as_name(NEWEST_EVENT)), copy=False
-    ).from_(relation(view.relation, dialect, "history"))
+    newest = exp.Max(this=event) if keys else event
+    query = exp.select(*keys, named(newest, NEWEST_EVENT), copy=False)
+    query = query.from_(relation(view.relation, dialect, "history"))
     at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
     bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)
     query = query.where(
@@ -201,8 +201,10 @@ def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
     else:
-        # On ClickHouse the MAX of no rows is 1970, which a real row could have too.
-        query = query.having(exp.Count(this=event.copy()) > 0, copy=False)
+        # Not MAX: of no rows it is 1970 on ClickHouse, and DuckDB may answer it from statistics,
+        # which have the first day of its calendar in place of -infinity.
+        query = query.order_by(nulls_last(event.copy(), desc=True), copy=False)
+        query = query.limit(1, copy=False)
     query.add_comments(
         [f"{view.name}: the newest instant of each entity, known by then and not expired"]
     )

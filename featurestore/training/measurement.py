@@ -15,6 +15,7 @@ from featurestore.sql.expressions import column
 from featurestore.sql.plan import TrainingPlan, unused_names
 from featurestore.training.card import HASHING, Card, ColumnCard, ViewCard
 from featurestore.training.request import Request
+from featurestore.values.far_instants import python_rows
 from featurestore.values.types import DataType, Kind
 from featurestore.values.version import VERSION
 from featurestore.warehouse.protocol import Warehouse
@@ -55,7 +56,7 @@ def measure_training_set(
     types = warehouse.columns(table)
     shown = _shown(plan, request, types)
     statement = _statement(plan, warehouse, table, types, shown)
-    found = warehouse.stream(statement).read_all().to_pylist()[0]
+    found = python_rows(warehouse.stream(statement).read_all())[0]
     rows = found["total"]
     return Card(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["date_text", "instant_text", "python_rows"]
+__all__ = ["date_text", "instant_text", "python_rows", "python_values"]
 
 _INFINITIES = {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"}
 _INFINITE_DATES = {2**31 - 1: "infinity", -(2**31) + 1: "-infinity"}
@@ -28,16 +28,25 @@ def python_rows(table: pa.Table) -> list[dict[str, Any]]:
     >>> [str(row["end"]) for row in python_rows(pa.table({"end": ends}))]
     ['1970-01-01 00:00:00', 'infinity', '0315-08-02 (BC) 01:39:22.072064']
     """
-    columns = [_python(column) for column in table.columns]
+    columns = [python_values(column) for column in table.columns]
     return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _python(column: Any) -> list[Any]:
+def python_values(column: Any) -> list[Any]:
+    """Return the values of a column of Arrow; an instant that Python cannot hold is a text."""
     try:
         found: list[Any] = column.to_pylist()
     except (OverflowError, ValueError):
         return [_value(each) for each in column]
-    return found
+    return (
+        _named_infinities(column, found) if str(column.type).startswith("timestamp[ns") else found
+    )
+
+
+def _named_infinities(column: Any, values: list[Any]) -> list[Any]:
+    """Name the infinities of a column in nanoseconds, which are ordinary instants to Python."""
+    numbers = column.cast("int64").to_pylist()
+    return [_INFINITIES.get(number, value) for number, value in zip(numbers, values, strict=True)]
 
 
 def _value(scalar: Any) -> Any:
@@ -59,6 +68,8 @@ def _far(scalar: Any) -> Any:
     if pa.types.is_date32(kind):
         return date_text(scalar.cast(pa.int32()).as_py())
     number: int = scalar.cast(pa.int64()).as_py()
+    if kind.unit == "ns":
+        return _INFINITIES.get(number) or instant_text(number // 1000)
     return _INFINITIES.get(number) or instant_text(number * _MICROS[kind.unit])
 
 

@@ -18,6 +18,9 @@ __all__ = ["ArrowColumn", "end_micros", "micros", "raw_values", "valid_mask", "w
 
 ArrowColumn: TypeAlias = "pa.Array[Any]"
 """An Arrow array of any type."""
+_DAY = 86_400_000_000
+_INFINITY = 2**63 - 1
+"""DuckDB's number for an instant at infinity; for a date it is the greatest of 32 bits."""
 
 
 def micros(column: ArrowColumn) -> np.ndarray:
@@ -25,10 +28,20 @@ def micros(column: ArrowColumn) -> np.ndarray:
     import numpy as np
     import pyarrow as pa
 
-    if not pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us"))
-    stamps = raw_values(floor_to_micros(column)).view(np.int64).reshape(-1)
+    if pa.types.is_date32(column.type):
+        stamps = _midnights(raw_values(column).view(np.int32).reshape(-1))
+    else:
+        stamps = raw_values(floor_to_micros(column)).view(np.int64).reshape(-1)
     return np.where(valid_mask(column), stamps, NO_CREATED) if column.null_count else stamps
+
+
+def _midnights(days: np.ndarray) -> np.ndarray:
+    """Return days since 1970 as microseconds; Arrow's own cast refuses the infinities."""
+    import numpy as np
+
+    last = np.iinfo(np.int32).max
+    stamps = days.astype(np.int64) * _DAY
+    return np.select([days == last, days == -last], [_INFINITY, -_INFINITY], stamps)
 
 
 def end_micros(column: ArrowColumn) -> np.ndarray:

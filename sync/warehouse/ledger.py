@@ -116,8 +116,13 @@ class Ledger:
             )
         self._tables.execute(f"DROP TABLE {CHANGES}")
 
-    def summary(self, view: FeatureView, table: str | None = None) -> tuple[int, datetime | None]:
-        """Return the number of published rows (or of a table's rows) and their newest event."""
+    def summary(
+        self, view: FeatureView, table: str | None = None
+    ) -> tuple[int, datetime | str | None]:
+        """Return the number of published rows (or of a table's rows) and their newest event.
+
+        An event before the year 1 is a text.
+        """
         return self._published.summary(view, table or self.published(view.name))
 
     def counts(self, table: str) -> dict[str, int]:

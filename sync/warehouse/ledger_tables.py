@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from featurestore.errors import RelationNotBuilt
+from featurestore.values.far_instants import python_rows
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.publication import quoted
 
@@ -50,9 +51,8 @@ class LedgerTables:
         self.warehouse.execute(sql)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Return the rows of a query."""
-        rows: list[dict[str, Any]] = self.warehouse.stream(sql).read_all().to_pylist()
-        return rows
+        """Return the rows of a query; see `python_rows`."""
+        return python_rows(self.warehouse.stream(sql).read_all())
 
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""

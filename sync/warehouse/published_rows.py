@@ -90,8 +90,8 @@ class PublishedRows:
         published = self.named(publication.name)
         self._tables.execute(f"DELETE FROM {published} AS published USING {entities} WHERE {same}")
 
-    def summary(self, view: FeatureView, table: str) -> tuple[int, datetime | None]:
-        """Return the number of rows of a table of the view's rows, and the newest event."""
+    def summary(self, view: FeatureView, table: str) -> tuple[int, datetime | str | None]:
+        """Return the number of rows of a table of the view's rows, and the newest finite event."""
         event = quoted(view.event_timestamp.name)
         if view.event_timestamp.data_type and view.event_timestamp.data_type.has_nanoseconds:
             # DuckDB has no ISFINITE of instants with a zone, nor Python an instant so fine.
