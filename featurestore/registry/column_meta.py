@@ -26,17 +26,27 @@ COLUMN_KEYS = {
 """The keys under a column's `featurestore` meta, each with its meaning."""
 
 
-def column_types(node: Node, dialect: str, notes: Notes) -> dict[str, DataType | None]:
-    """Return the declared type of each documented column; None if dbt does not declare it."""
-    types: dict[str, DataType | None] = {}
-    for column in node.columns.values():
-        try:
-            types[column.name] = parse_type(column.data_type, dialect) if column.data_type else None
-        except UnknownType as error:
-            notes.add(f"column '{column.name}': {error}.", "Correct its `data_type`.")
-            # Not None, which would let the warehouse's type hide the problem.
-            types[column.name] = DataType(Kind.OTHER, text=column.data_type)
-    return types
+def column_types(node: Node, dialect: str) -> dict[str, DataType | None]:
+    """Return the declared type of each documented column; None if it is absent or unknown.
+
+    Then the warehouse's own type counts. An engine has more types than the table of spellings, and
+    a column that is not a feature may have any of them.
+    """
+    return {column.name: _declared(column, dialect) for column in node.columns.values()}
+
+
+def _declared(column: ManifestColumn, dialect: str) -> DataType | None:
+    try:
+        return parse_type(column.data_type, dialect) if column.data_type else None
+    except UnknownType:
+        return None
+
+
+def _feature_type(column: ManifestColumn, declared: DataType | None) -> DataType | None:
+    """Return a feature's type; an unknown one keeps its spelling."""
+    if declared is None and column.data_type:
+        return DataType(Kind.OTHER, text=column.data_type)
+    return declared
 
 
 def with_features(
@@ -48,7 +58,7 @@ def with_features(
     features = tuple(
         Feature(
             column.name,
-            types[column.name],
+            _feature_type(column, types[column.name]),
             (column.description or "").strip(),
             words_of(column.tags or (column.config and column.config.tags)),
             _is_personal(column, notes),

@@ -82,7 +82,7 @@ def feature_view(
     if meta is None:
         return None
     notes.unknown_keys(meta, VIEW_KEYS, f"meta.{META_KEY}")
-    types = column_types(node, dialect, notes)
+    types = column_types(node, dialect)
     snapshot = snapshot_columns(node)
     entities = _entities(meta, node, types, notes)
     names = {

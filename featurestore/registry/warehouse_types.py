@@ -79,8 +79,7 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 f"{where} is declared, but the table {view.relation} does not have it.",
                 did_you_mean(column.name, found) or "Run `dbt build`, or correct the yml.",
             )
-        # By family: a contract may say `int` where the warehouse has a bigint.
-        elif column.data_type and column.data_type.family != found[column.name].family:
+        elif column.data_type and _differ(column.data_type, found[column.name]):
             yield Problem(
                 view.path,
                 view.name,
@@ -90,6 +89,12 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
             )
     yield from _unusable(view, found)
     yield from _lossy(view, found)
+
+
+def _differ(declared: DataType, found: DataType) -> bool:
+    # By family: a contract may say `int` where the warehouse has a bigint. A spelling that is not
+    # in our table, such as Snowflake's `array`, may name any type.
+    return declared.kind is not Kind.OTHER and declared.family != found.family
 
 
 def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:

@@ -132,7 +132,6 @@ def test_a_version_is_part_of_the_name():
             {"config": {"materialized": "ephemeral"}, "node": {"relation_name": None}},
             ("ephemeral",),
         ),
-        ({"columns": {**COLUMNS, "delay": "dooble"}}, ("column 'delay'", "'dooble'", "data_type")),
         ({"columns": {"tailnum": "varchar", "observed_at": "date"}}, ("it has no feature",)),
         (
             {"columns": [*map(column, COLUMNS), column("seats", featur=True)]},
