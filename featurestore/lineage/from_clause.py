@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
 
 from featurestore.lineage.flows import Flow, Relation, RowFlow, UnlistedColumns, digest_of, merged
 from featurestore.lineage.name_rules import NameRules
@@ -58,11 +59,27 @@ def _named(table: exp.Table, scope: Scope) -> Relation:
     if len(path) == 1 and path[0] in scope.ctes:
         relation = scope.ctes[path[0]]
     else:
-        relation = scope.find_table(table) or _function(table.this, scope)
+        by_text = _read_by_text(table.this, scope)
+        relation = by_text or scope.find_table(table) or _function(table.this, scope)
     if sample := table.args.get("sample"):
         how = Flow(digest_of(sample.sql(comments=False)))
         relation = replace(relation, rows=relation.rows.narrowed("sample", [how]))
     return relation
+
+
+def _read_by_text(call: exp.Expr, scope: Scope) -> Relation | None:
+    """Return what DuckDB's `query_table('t')` or `query('select ...')` reads; None for the rest."""
+    texts = call.expressions if isinstance(call, exp.Anonymous) else []
+    if len(texts) != 1 or not texts[0].is_string or scope.names.dialect != "duckdb":
+        return None
+    name, text = call.name.lower(), texts[0].name
+    try:
+        if name == "query_table":
+            return _named(exp.to_table(text, dialect=scope.names.dialect), scope)
+        tree = parse_one(text, dialect=scope.names.dialect) if name == "query" else None
+    except SqlglotError:
+        return None
+    return scope.read(tree, scope) if isinstance(tree, exp.Query) else None
 
 
 def _function(node: exp.Expr, scope: Scope) -> Relation:

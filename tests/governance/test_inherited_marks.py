@@ -312,6 +312,8 @@ def test_a_model_as_entity_rows_leaves_personal_columns_out(opened, tmp_path, en
         "from stg",
         "select tailnum, observed_at, email as contact from raw_customers",
         "select tailnum, observed_at, #3 as contact from stg",
+        "select tailnum, observed_at, contact from query_table('stg')",
+        "select * from query('select * from main.stg') as q",
     ],
 )
 def test_a_query_that_names_personal_data_is_refused(opened, query):
