@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.options import ProjectDir
-from featurestore.cli.output import note, print_diff, stdout
+from featurestore.cli.output import note, print_diff, print_text, stdout
 from featurestore.errors import FeatureStoreError
 from featurestore.project.profile import Project, load_project
 from featurestore.scaffold import (
@@ -113,7 +113,9 @@ def _carry_out(steps: Sequence[Step], project_dir: Path, *, dry_run: bool) -> No
             if not dry_run:
                 step.apply(project_dir)
         else:
-            note(f"Add this by hand {step.where}:")
+            # The place and the lines go to one stream, and the place is a comment in YAML: a pipe
+            # gets both.
+            print_text(f"# Add this by hand {step.where}:")
             stdout.print(step.text, end="", markup=False, soft_wrap=True)
     written = " and ".join(str(step.path) for step in steps if isinstance(step, Edit))
     if written:

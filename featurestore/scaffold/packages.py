@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +118,8 @@ def _with_item(before: str, package: Package) -> str | None:
     lines = before.splitlines()
     starts = [at for at, line in enumerate(lines) if re.match(r"packages\s*:", line)]
     if not starts:
-        head = [*lines, *([""] if lines else []), "packages:"]
-        return "\n".join([*head, *_item(package, 2)]) + "\n"
+        head = ["", "packages:"] if lines else ["packages:"]
+        return _with_lines(before, len(lines), [*head, *_item(package, 2)])
     if not re.fullmatch(r"packages\s*:\s*(#.*)?", lines[starts[0]]):
         return None
     indent, last = 2, starts[0]
@@ -131,7 +131,16 @@ def _with_item(before: str, package: Package) -> str | None:
             indent = len(mark[1]) if last == starts[0] else indent
         if line.strip() and not line.lstrip().startswith("#"):
             last = at
-    return "\n".join([*lines[: last + 1], *_item(package, indent), *lines[last + 1 :]]) + "\n"
+    return _with_lines(before, last + 1, _item(package, indent))
+
+
+def _with_lines(before: str, at: int, added: Sequence[str]) -> str:
+    """Return a text with lines added before a line; every other line keeps its own line end."""
+    end = "\r\n" if "\r\n" in before else "\n"
+    lines = before.splitlines(keepends=True)
+    if lines and lines[-1].splitlines()[0] == lines[-1]:
+        lines[-1] += end
+    return "".join([*lines[:at], *(f"{line}{end}" for line in added), *lines[at:]])
 
 
 def _adds_it(before: str, after: str, package: Package) -> bool:

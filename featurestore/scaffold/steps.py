@@ -42,7 +42,8 @@ class Edit:
     def apply(self, project: Path) -> None:
         """Write the file."""
         with atomic_write(project / self.path) as part:
-            part.write_text(self.after, encoding="utf-8")
+            # As bytes: writing text would change line ends on some systems.
+            part.write_bytes(self.after.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,13 @@ Step = Edit | Paste
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; empty if the file does not exist.
+    """Return the text of a file with its own line ends; empty if the file does not exist.
 
     Raises:
         FeatureStoreError: The file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:

@@ -11,7 +11,7 @@ from typing import Any
 from featurestore.errors import FeatureStoreError, UnknownModel, did_you_mean
 from featurestore.project.manifest import META_KEY, load_manifest
 from featurestore.project.profile import Project, load_profile
-from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml
+from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml, read_text
 from featurestore.values.durations import parse_duration
 
 __all__ = ["Tag", "columns_of_table", "model_names", "tag_model"]
@@ -73,12 +73,12 @@ def tag_model(project: Project, tag: Tag, columns: Sequence[str] = ()) -> list[S
     """
     path = _model_file(project, tag.model)
     found = _entry(project, tag.model)
-    if found is not None and META_KEY in _meta(found[1]):
+    if found is not None and META_KEY in _meta(found.fields):
         return []
     _refuse_ephemeral(project, tag.model)
     _check(tag, columns)
     if found is not None:
-        return list(_pastes(found[0], found[1], tag, columns))
+        return list(_pastes(found, tag, columns))
     return [_new_file(project, path, tag, columns)]
 
 
@@ -97,14 +97,56 @@ def _model_file(project: Project, model: str) -> Path:
     raise UnknownModel(model, model_names(project), where=f"the models of {project.name}")
 
 
-def _entry(project: Project, model: str) -> tuple[str, dict[str, Any]] | None:
-    """Return the yml entry of a model and its place as `file:line`; None without an entry."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """The yml entry of a model.
+
+    Attributes:
+        where: Its place as `file:line`.
+        fields: Its content.
+        on_one_line: The keys with a value in braces or brackets, which no line can be added below;
+            the empty key is the entry itself.
+    """
+
+    where: str
+    fields: Mapping[str, Any]
+    on_one_line: frozenset[str]
+
+
+def _entry(project: Project, model: str) -> _Entry | None:
     for path in _files(project, _YML):
         for entry in load_yaml(path).get("models") or []:
             if isinstance(entry, dict) and entry.get("name") == model:
                 name = path.relative_to(project.folder).as_posix()
-                return f"{name}:{_line(path, model)}", entry
+                return _Entry(f"{name}:{_line(path, model)}", entry, _on_one_line(path, model))
     return None
+
+
+def _on_one_line(path: Path, model: str) -> frozenset[str]:
+    import yaml
+
+    root = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+    entries = dict(_children(root)).get("models")
+    for entry in entries.value if isinstance(entries, yaml.SequenceNode) else []:
+        values = dict(_children(entry))
+        if "name" in values and values["name"].value == model:
+            below = {f"config: {key}": value for key, value in _children(values.get("config"))}
+            found = {"": entry, **values, **below}
+            whole = _is_flow(entry)
+            return frozenset(key for key, value in found.items() if whole or _is_flow(value))
+    return frozenset()
+
+
+def _children(node: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of a mapping of YAML; nothing for another node."""
+    import yaml
+
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        yield str(key.value), value
+
+
+def _is_flow(node: Any) -> bool:
+    return bool(getattr(node, "flow_style", False))
 
 
 def _line(path: Path, model: str) -> int:
@@ -200,22 +242,35 @@ def _tests(tag: Tag) -> list[str]:
     ]
 
 
-def _pastes(
-    where: str, entry: Mapping[str, Any], tag: Tag, columns: Sequence[str]
-) -> Iterator[Paste]:
-    described = {column.get("name") for column in entry.get("columns") or []}
+def _pastes(entry: _Entry, tag: Tag, columns: Sequence[str]) -> Iterator[Paste]:
+    described = {column.get("name") for column in entry.fields.get("columns") or []}
     missing = [name for name in _documented(tag, columns) if name not in described]
-    model = f"`- name: {tag.model}`"
+    model = f"at {entry.where}, `- name: {tag.model}`"
     for key, block in _blocks(tag, missing):
         if not block:
             continue
-        present = entry.get(key) or {}
-        if key == "config" and isinstance(present, dict) and "meta" in present:
-            yield Paste(f"at {where}, {model}, under its `config: meta:`", _text(block[1:], 6))
-        elif present:
-            yield Paste(f"at {where}, {model}, under its `{key}:`", _text(block, 6))
+        parent, lines = _parent(key, block, entry.fields)
+        first = ", which needs lines of its own first" if parent in entry.on_one_line else ""
+        if parent:
+            yield Paste(f"{model}, under its `{parent}:`{first}", _text(lines, 6))
         else:
-            yield Paste(f"at {where}, {model}", _text([f"{key}:", *_indented(block, 2)], 4))
+            yield Paste(f"{model}{first}", _text([f"{key}:", *_indented(block, 2)], 4))
+
+
+def _parent(key: str, block: list[str], entry: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the key of an entry to paste a block below, and the lines; no key if it has none.
+
+    dbt refuses an entry with both forms of a key: `meta` and `config: meta`, or `tests` and
+    `data_tests`.
+    """
+    present = entry.get(key)
+    if key == "config" and "meta" in entry:
+        return "meta", [line.removeprefix("  ") for line in block[1:]]
+    if key == "config" and isinstance(present, dict) and "meta" in present:
+        return "config: meta", block[1:]
+    if key == "data_tests" and "tests" in entry:
+        return "tests", block
+    return (key if present else ""), block
 
 
 def _text(lines: Sequence[str], indent: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,21 @@ LISTS = {
         "packages:\n- package: a/b\n  version: 1.0.0",
         "packages:\n- package: a/b\n  version: 1.0.0\n- local: x\n",
     ),
+    "lines of Windows": (
+        "# ours\r\npackages:\r\n  - package: a/b\r\n    version: 1.0.0\r\n\r\n# end\r\n",
+        (
+            "# ours\r\npackages:\r\n  - package: a/b\r\n    version: 1.0.0\r\n  - local: x\r\n"
+            "\r\n# end\r\n"
+        ),
+    ),
+    "lines of Windows, no list yet": (
+        "# ours\r\n",
+        "# ours\r\n\r\npackages:\r\n  - local: x\r\n",
+    ),
+    "lines of both kinds": (
+        "packages:\r\n  - package: a/b\n    version: 1.0.0\n",
+        "packages:\r\n  - package: a/b\n    version: 1.0.0\n  - local: x\r\n",
+    ),
     "projects after it": (
         "packages:\n    - git: u\n      revision: v1\n\nprojects:\n  - name: o\n",
         "packages:\n    - git: u\n      revision: v1\n    - local: x\n\nprojects:\n  - name: o\n",
@@ -116,11 +132,12 @@ LISTS = {
 def test_a_list_keeps_its_lines(tmp_path, file, name):
     """The package is the last of the list, and every other line stays as it was."""
     before, after = LISTS[name]
-    (tmp_path / file).write_text(before, encoding="utf-8")
+    (tmp_path / file).write_bytes(before.encode())
 
     step = add_package(tmp_path, {"local": "x"})
+    step.apply(tmp_path)
 
-    assert (file, after) == (str(step.path), step.after)
+    assert (file, after.encode()) == (str(step.path), (tmp_path / file).read_bytes())
 
 
 @pytest.mark.parametrize("text", ["packages: []\n", "packages: [{package: a/b, version: 1.0.0}]\n"])
@@ -222,6 +239,19 @@ def test_the_columns_of_a_built_model_are_its_features(shop, run):
     ] == [column["name"] for column in written["models"][0]["columns"]]
 
 
+def pasted(shop, out):
+    """Do what was printed: put each block of lines below the key or the model that it names."""
+    path = shop / "models" / "marts" / "marts.yml"
+    for block in re.split(r"(?m)^# Add this by hand ", out)[1:]:
+        place, _, added = block.partition("\n")
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        keys = re.findall(r"under its `(.+):`", place)
+        at = lines.index("  - name: customers\n")
+        for key in keys[0].split(": ") if keys else ():
+            at = next(n for n in range(at, len(lines)) if lines[n].strip() == f"{key}:")
+        path.write_text("".join([*lines[: at + 1], added, *lines[at + 1 :]]), encoding="utf-8")
+
+
 def test_a_model_with_yml_gets_lines_to_paste(shop, run):
     """A file of the user's stays as it is; pasted at the lines named, the lines do their work."""
     before = _files(shop)
@@ -231,23 +261,68 @@ def test_a_model_with_yml_gets_lines_to_paste(shop, run):
 
     assert 0 == code
     assert before == _files(shop)
-    assert "by hand at models/marts/marts.yml:2, `- name: customers`:" in err
-    assert "`- name: customers`, under its `columns:`:" in err
+    assert "# Add this by hand at models/marts/marts.yml:2, `- name: customers`:" in out
+    assert "`- name: customers`, under its `columns:`:" in out
+    assert "by hand" not in err
+    pasted(shop, out)
     path = shop / "models" / "marts" / "marts.yml"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    added = out[out.index("    config:") :].splitlines(keepends=True)
-    at = next(index for index, line in enumerate(added) if line.startswith("      - name: "))
-    last = lines.index("  - name: orders\n")
-    path.write_text(
-        "".join([*lines[:2], *added[:at], *lines[2:last], *added[at:], *lines[last:]]),
-        encoding="utf-8",
-    )
     entry = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]
     assert "30 days" == entry["config"]["meta"]["featurestore"]["ttl"]
-    assert ["customer_id", "last_ordered_at", "order_count", "lifetime_value"] == [
+    assert ["customer_id", "last_ordered_at", "lifetime_value", "order_count"] == sorted(
         column["name"] for column in entry["columns"]
-    ]
+    )
     assert "Nothing to do" in (run("--package", PACKAGE) and run("--package", PACKAGE, *TAGGED))[2]
+
+
+ENTRIES = {
+    "meta": "    meta:\n      owner: me\n",
+    "tests": "    tests:\n      - featurestore.within_range:\n"
+    "          arguments: {column_name: order_count, min_value: 0}\n",
+    "config": "    config:\n      materialized: table\n",
+    "config: meta": "    config:\n      meta:\n        owner: me\n",
+    "data_tests": "    data_tests:\n      - featurestore.no_future_events:\n"
+    "          arguments: {event_timestamp: first_ordered_at}\n",
+}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("meta",),
+        ("tests",),
+        ("meta", "config", "tests"),
+        ("config: meta", "data_tests"),
+        ("config",),
+    ],
+)
+def test_what_it_prints_can_be_pasted(shop, run, keys):
+    """The lines go below the form of a key that the entry has: dbt refuses both in one entry."""
+    path = shop / "models" / "marts" / "marts.yml"
+    own = "".join(ENTRIES[key] for key in keys)
+    path.write_text(f"models:\n  - name: customers\n{own}", encoding="utf-8")
+    code, out, err = run("--package", PACKAGE, *TAGGED, *FEATURES)
+    pasted(shop, out)
+
+    assert 0 == code, err
+    for key in keys:
+        assert f"under its `{key}:`:" in out or (key == "config" and "meta" in keys)
+    for command in ("deps", "parse"):
+        result = dbt(shop, command)
+        assert 0 == result.returncode, result.stdout
+    view = FeatureStore(shop).registry.feature_views["customers"]
+    assert ["lifetime_value", "order_count"] == sorted(feature.name for feature in view.features)
+
+
+def test_a_value_on_one_line_is_named(shop, run):
+    """Nothing can be pasted below a value in braces: it is written on lines of its own first."""
+    path = shop / "models" / "marts" / "marts.yml"
+    entry = "meta: {owner: me}\n    tests: [unique]\n    columns:\n      - name: customer_id\n"
+    path.write_text(f"models:\n  - name: customers\n    {entry}", encoding="utf-8")
+    out = run("--package", PACKAGE, *TAGGED, *FEATURES)[1]
+
+    assert "under its `meta:`, which needs lines of its own first:" in out
+    assert "under its `tests:`, which needs lines of its own first:" in out
+    assert "under its `columns:`:" in out
 
 
 def test_it_asks_at_a_terminal(shop):
