@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["absent_keys", "compared_keys", "key_groups", "unknown_keys"]
 
+_KEY = "_featurestore_key"
 _FOUND = "_featurestore_found"
 # Keys of these types that match need no decoding: Arrow can parse all of them at once.
 _PLAIN = {
@@ -80,10 +81,10 @@ def absent_keys(
     names = [quoted(name) for name, _ in publication.schema.keys]
     on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
     missing = warehouse.stream(
-        f"SELECT found._key FROM {uploaded} AS found"
+        f"SELECT found.{_KEY} FROM {uploaded} AS found"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS known WHERE {on})"
     ).read_all()
-    unknown: list[Any] = missing.column("_key").to_pylist()
+    unknown: list[Any] = missing.column(_KEY).to_pylist()
     return unreadable + unknown
 
 
@@ -104,7 +105,7 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
         return None
     tags = pc.utf8_slice_codeunits(texts, len(prefix) + 1, -1)
     parts = pc.split_pattern(tags, ",")
-    columns: dict[str, Any] = {"_key": pa.array(keys, pa.binary())}
+    columns: dict[str, Any] = {_KEY: pa.array(keys, pa.binary())}
     # A number that matches the pattern may still be too large for its type.
     try:
         for index, (name, kind) in enumerate(publication.schema.keys):
@@ -123,7 +124,7 @@ def _any_columns(
     kinds = [kind for _, kind in publication.schema.keys]
     values = [from_text(split_key(key, prefix), kinds) for key in keys]
     readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
-    columns: dict[str, Any] = {"_key": pa.array([key for key, _ in readable], pa.binary())}
+    columns: dict[str, Any] = {_KEY: pa.array([key for key, _ in readable], pa.binary())}
     for index, (name, kind) in enumerate(publication.schema.keys):
         columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
     unreadable = [key for key, value in zip(keys, values, strict=True) if value is None]

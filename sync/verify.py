@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "VerifyReport", "ViewVerdict", "verify_views"]
 
 # Columns that generated statements add; the registry refuses these names for a feature.
-_NO_KEY = "_row"
-_EXPIRED_SINCE = "_known"
+_NO_KEY = "_featurestore_row"
+_EXPIRED_SINCE = "_featurestore_expired"
 _WHOLE_ROW = "*"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from featurestore.sql.latest_rows import VALID_UNTIL
+
 Row = Mapping[str, Any]
 
 
@@ -87,7 +89,7 @@ def _published(view: History, row: Row) -> Row:
         return kept
     end = in_utc(row[view.until])
     known = None if end is None else (end + view.available_after).replace(tzinfo=None)
-    return {**kept, "_valid_until": known}
+    return {**kept, VALID_UNTIL: known}
 
 
 def newest(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from featurestore.project.manifest import META_KEY
 from featurestore.project.nodes import ManifestColumn, Node
-from featurestore.registry.definitions import RESERVED_NAMES, Column, Feature, FeatureView
+from featurestore.registry.definitions import RESERVED_PREFIX, Column, Feature, FeatureView
 from featurestore.registry.meta_parsing import boolean_of, words_of
 from featurestore.registry.notes import Notes
 from featurestore.registry.personal_mark import PersonalMark, personal_mark
@@ -87,9 +87,10 @@ def _note_personal_keys(node: Node, taken: set[str], notes: Notes) -> None:
 
 def _note_reserved(columns: Iterable[Column | Feature], notes: Notes) -> None:
     for column in columns:
-        if column.name.lower() in RESERVED_NAMES:
+        if column.name.lower().startswith(RESERVED_PREFIX):
             notes.add(
-                f"column '{column.name}' has a reserved name: generated SQL uses it.",
+                f"column '{column.name}' has a name of the ledger, which starts with"
+                f" '{RESERVED_PREFIX}'.",
                 "Rename it in the model.",
             )
 

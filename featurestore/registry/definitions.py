@@ -14,7 +14,7 @@ from featurestore.values.types import DataType
 
 __all__ = [
     "ALL_FEATURES",
-    "RESERVED_NAMES",
+    "RESERVED_PREFIX",
     "Column",
     "Entity",
     "Feature",
@@ -28,29 +28,8 @@ __all__ = [
 ALL_FEATURES = "*"
 """The feature name that means every feature of a view in a reference: `view:*`."""
 
-RESERVED_NAMES = frozenset(
-    {
-        "_counts",
-        "_created",
-        "_eligible",
-        "_event",
-        "_event_timestamp",
-        "_first_known",
-        "_instant",
-        "_kept",
-        "_key",
-        "_known",
-        "_next",
-        "_op",
-        "_previous_created",
-        "_previous_event",
-        "_rank",
-        "_row",
-        "_until",
-        "_valid",
-        "_valid_until",
-    }
-)
+RESERVED_PREFIX = "_featurestore_"
+"""The start of the names that a sync gives to its own columns, beside those of a view."""
 """Column names that generated SQL uses itself, so keys and features must not have them."""
 
 
@@ -116,6 +95,11 @@ class FeatureRef:
         >>> FeatureRef.parse("plane_features:seats")
         FeatureRef(view='plane_features', feature='seats')
         """
+        if not isinstance(text, str):
+            raise RegistryError(
+                f"A feature is given as a {type(text).__qualname__}, not as text.",
+                remedy="Write 'view:feature' or 'view:*'.",
+            )
         view, separator, feature = (part.strip() for part in text.partition(":"))
         if not (view and separator and feature):
             raise RegistryError(

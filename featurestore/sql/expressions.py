@@ -9,8 +9,14 @@ from sqlglot import exp
 
 from featurestore.sql.dialects import grammar
 from featurestore.sql.dialects.keywords import keywords
+from featurestore.sql.dialects.own_names import OwnName
 
 __all__ = [
+    "EVENT",
+    "INSTANT",
+    "KEY",
+    "KNOWN",
+    "RANK",
     "Named",
     "as_name",
     "both",
@@ -26,6 +32,16 @@ __all__ = [
     "with_ctes",
 ]
 
+INSTANT = OwnName("_instant")
+"""The instant that an entity row asks for, in UTC."""
+EVENT = OwnName("_event_timestamp")
+"""The event timestamp of a row of a view."""
+KEY = OwnName("_key")
+"""The number of a requested key and instant."""
+KNOWN = OwnName("_known")
+"""The instant from which a row of a view is known."""
+RANK = OwnName("_rank")
+"""The rank that `ranked` gives."""
 Named = tuple[str, exp.Select]
 """A common table expression: its name and its query."""
 
@@ -35,14 +51,17 @@ _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 def as_name(name: str) -> exp.Identifier:
     """Return an identifier, quoted only if the name needs it.
 
-    `meta["is_word"]` says whether the name is a plain lower-case word, for `Dialect.respell`.
+    `meta["is_word"]` says whether the name is a plain lower-case word, for `Dialect.respell`, and
+    `meta["own"]` that it is an `OwnName`.
 
     >>> as_name("tailnum").sql(), as_name("Order No").sql(), as_name("select").sql()
     ('tailnum', '"Order No"', '"select"')
     """
     simple = _SIMPLE.fullmatch(name) is not None
-    identifier = exp.to_identifier(name, quoted=not simple or name in keywords())
+    identifier = exp.to_identifier(str(name), quoted=not simple or name in keywords())
     identifier.meta["is_word"] = simple
+    if isinstance(name, OwnName):
+        identifier.meta["own"] = True
     return identifier
 
 
@@ -131,7 +150,7 @@ def ranked(partition: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Expr
         partition_by=list(partition),
         order=exp.Order(expressions=list(order)),
     )
-    return named(window, "_rank")
+    return named(window, RANK)
 
 
 def with_ctes(

@@ -14,7 +14,10 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
+from featurestore.sql.dialects.own_names import OwnName
 from featurestore.sql.expressions import (
+    EVENT,
+    RANK,
     both,
     column,
     cte,
@@ -39,11 +42,13 @@ __all__ = [
     "newest_instants",
 ]
 
-NEWEST_EVENT = "_event_timestamp"
+NEWEST_EVENT = "_featurestore_event"
 """The name of the column with the newest instant."""
-VALID_UNTIL = "_valid_until"
+VALID_UNTIL = "_featurestore_valid_until"
 """The name of the column with the instant at which a row ends, exclusive; NULL if it never
 ends. The statement of a view without ends of validity lacks it."""
+
+_COUNTS = OwnName("_counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,13 @@ def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
         dialect: The warehouse's dialect.
         now: The moment; see `latest_rows`.
     """
-    return render(_newest(view, dialect, now, _ALL_ENTITIES), dialect)
+    return render(_newest(view, dialect, now, _ALL_ENTITIES, NEWEST_EVENT), dialect)
 
 
 def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
     at_that_instant = [
         *equal_keys([key.name for key in view.join_keys], "newest", "history"),
-        column(NEWEST_EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
+        column(EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
     ]
     history = relation(view.relation, dialect, "history")
     return rows.from_(cte("newest")).join(history, on=both(at_that_instant), copy=False)
@@ -162,21 +167,23 @@ def _decided(
     order = winning_order(view, dialect, "history", event=False)
     rows = rows.select(ranked(keys, order), copy=False)
     if counts:
-        rows = rows.select(named(both(counts), "_counts"), copy=False)
+        rows = rows.select(named(both(counts), _COUNTS), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
-    query = query.from_(rows.subquery("ranked")).where(column("_rank").eq(1), copy=False)
-    return query.where(column("_counts"), copy=False) if counts else query
+    query = query.from_(rows.subquery("ranked")).where(column(RANK).eq(1), copy=False)
+    return query.where(column(_COUNTS), copy=False) if counts else query
 
 
-def _newest(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) -> exp.Select:
-    """Return the newest instant of each entity.
+def _newest(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset, name: str = EVENT
+) -> exp.Select:
+    """Return the newest instant of each entity, as a column of a name.
 
     A GROUP BY over few columns is cheaper than a sort of all rows, so ties are decided later.
     """
     keys = [column(key.name, "history") for key in view.join_keys]
     event = column(view.event_timestamp.name, "history")
     newest = exp.Max(this=event) if keys else event
-    query = exp.select(*keys, named(newest, NEWEST_EVENT), copy=False)
+    query = exp.select(*keys, named(newest, name), copy=False)
     query = query.from_(relation(view.relation, dialect, "history"))
     at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
     bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)

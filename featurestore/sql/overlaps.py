@@ -6,7 +6,9 @@ from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
+from featurestore.sql.dialects.own_names import OwnName
 from featurestore.sql.expressions import (
+    RANK,
     column,
     cte,
     named,
@@ -20,11 +22,11 @@ from featurestore.sql.validity import end_of
 
 __all__ = ["OVERLAP_COUNT", "OVERLAP_START", "overlapping_keys"]
 
-OVERLAP_START = "_event"
+OVERLAP_START = "_featurestore_start"
 """The name of the column with the first instant at which two rows are valid."""
-OVERLAP_COUNT = "_row"
+OVERLAP_COUNT = "_featurestore_count"
 """The name of the column with the number of all keys whose validities overlap."""
-_NEXT = "_next"
+_EVENT, _NEXT, _UNTIL = OwnName("_event"), OwnName("_next"), OwnName("_until")
 
 
 def overlapping_keys(view: FeatureView, dialect: str) -> str:
@@ -40,7 +42,7 @@ def overlapping_keys(view: FeatureView, dialect: str) -> str:
     """
     keys = [column(key.name) for key in view.join_keys]
     # In the order of their starts, a row overlaps any later one only if it overlaps the next one.
-    overlaps = [column("_until").is_(exp.null()), column("_until") > column(_NEXT)]
+    overlaps = [column(_UNTIL).is_(exp.null()), column(_UNTIL) > column(_NEXT)]
     query = exp.select(
         *keys,
         named(exp.Min(this=column(_NEXT)), OVERLAP_START),
@@ -66,8 +68,8 @@ def _validities(view: FeatureView, dialect: str) -> exp.Select:
     endless = end_of(view, dialect, "history").is_(exp.null())
     query = exp.select(
         *keys,
-        named(event, "_event"),
-        named(exp.Case().when(endless, exp.null()).else_(until), "_until"),
+        named(event, _EVENT),
+        named(exp.Case().when(endless, exp.null()).else_(until), _UNTIL),
         copy=False,
     ).from_(relation(view.relation, dialect, "history"), copy=False)
     if view.created_timestamp is not None:
@@ -85,22 +87,20 @@ def _ordered(view: FeatureView) -> exp.Select:
     """Return each row with the start of the next row of its key."""
     keys = [column(key.name) for key in view.join_keys]
     following = exp.Window(
-        this=exp.Anonymous(this="LEAD", expressions=[column("_event")]),
+        this=exp.Anonymous(this="LEAD", expressions=[column(_EVENT)]),
         partition_by=keys,
-        order=exp.Order(expressions=[exp.Ordered(this=column("_event"), nulls_first=False)]),
+        order=exp.Order(expressions=[exp.Ordered(this=column(_EVENT), nulls_first=False)]),
     )
     query = exp.select(
         *(key.copy() for key in keys),
-        column("_until"),
+        column(_UNTIL),
         named(following, _NEXT),
         copy=False,
     ).from_(cte("validities"), copy=False)
     # A row that ends at its start is never valid.
-    nonempty = exp.or_(
-        column("_until").is_(exp.null()), column("_until") > column("_event"), copy=False
-    )
+    nonempty = exp.or_(column(_UNTIL).is_(exp.null()), column(_UNTIL) > column(_EVENT), copy=False)
     query = query.where(exp.paren(nonempty), copy=False)
     if view.created_timestamp is not None:
-        query = query.where(column("_rank").eq(1), copy=False)
+        query = query.where(column(RANK).eq(1), copy=False)
     query.add_comments([f"{view.name}: each row with the start of the next one"])
     return query

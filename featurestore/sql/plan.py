@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
-from featurestore.registry.definitions import RESERVED_NAMES, Column, FeatureView, ServiceMember
+from featurestore.registry.definitions import Column, FeatureView, ServiceMember
 from featurestore.sql.dialects import dialect_record
+from featurestore.sql.expressions import INSTANT, KEY
 from featurestore.values.lossy_types import lossless_cast
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
@@ -120,9 +121,9 @@ class ViewJoin:
     def found_by(self) -> tuple[str, ...]:
         """The columns that identify one requested key and instant."""
         if not self.numbered:
-            return (*self.keys, "_instant")
+            return (*self.keys, INSTANT)
         # Whether a row counts depends on the instant, so it comes along where that is decided.
-        return ("_key", "_instant") if self.carried else ("_key",)
+        return (KEY, INSTANT) if self.carried else (KEY,)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -340,7 +341,7 @@ def _check_created(joins: Sequence[ViewJoin]) -> None:
 def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bool) -> None:
     # Most warehouses ignore case in names, so names that differ only in case collide.
     owners: dict[str, str] = {name.lower(): "the entity frame" for name in spine.own}
-    for name in sorted(RESERVED_NAMES | spine.casts.keys()):
+    for name in sorted(spine.casts):
         if name in owners:
             raise NameCollision(
                 f"The entity frame has a column '{name}', which the statement uses itself.",

@@ -11,7 +11,17 @@ from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import dialect_record, grammar, render
 from featurestore.sql.exit_types import at_exit
-from featurestore.sql.expressions import Named, both, column, cte, equal_keys, named, with_ctes
+from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
+    Named,
+    both,
+    column,
+    cte,
+    equal_keys,
+    named,
+    with_ctes,
+)
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
@@ -82,7 +92,7 @@ def _spine(spine: Spine, dialect: str) -> Named:
     query = exp.select(
         *(column(name) for name in spine.columns),
         *(named(_cast(*cast), name) for name, cast in spine.casts.items()),
-        named(naive(at, dialect), "_instant"),
+        named(naive(at, dialect), INSTANT),
         copy=False,
     ).from_(_source(spine, dialect), copy=False)
     query.add_comments(["the entity rows, each with its instant in UTC"])
@@ -140,7 +150,7 @@ def _on_the_keys(join: ViewJoin, name: str) -> Iterator[exp.Expr]:
     for key, spine_key in zip(join.keys, join.spine_keys, strict=True):
         # Plain equality: a NULL key matches nothing.
         yield exp.EQ(this=column(spine_key, "spine"), expression=column(key, name))
-    yield exp.EQ(this=column("_instant", "spine"), expression=column("_instant", name))
+    yield exp.EQ(this=column(INSTANT, "spine"), expression=column(INSTANT, name))
 
 
 def _outputs(join: ViewJoin, spine: Spine, dialect: str) -> Iterator[exp.Expr]:
@@ -152,7 +162,7 @@ def _outputs(join: ViewJoin, spine: Spine, dialect: str) -> Iterator[exp.Expr]:
         yield _at_exit(node, kind, output.name, row, dialect, joined=True)
     if join.timestamp_output is not None:
         kind = join.view.event_timestamp.data_type
-        node = column("_event_timestamp", join.cte)
+        node = column(EVENT, join.cte)
         yield _at_exit(node, kind, join.timestamp_output, row, dialect, joined=True)
 
 

@@ -12,10 +12,13 @@ from featurestore.errors import EntityFrameError, UnsupportedDialect
 from featurestore.registry.definitions import FeatureView, ServiceMember
 from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.dialects.calls import call
+from featurestore.sql.dialects.own_names import OwnName
 from featurestore.sql.expressions import (
+    KNOWN,
     as_name,
     column,
     cte,
+    named,
     not_null,
     relation,
     with_ctes,
@@ -26,6 +29,9 @@ from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
 
 __all__ = ["Period", "spine_of_views"]
+
+
+_FIRST_KNOWN = OwnName("_first_known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def _known(
             exp.alias_(column(key, "history"), as_name(name))
             for key, name in zip(keys, names, strict=True)
         ),
-        exp.alias_(known, as_name("_known")),
+        named(known, KNOWN),
         copy=False,
     ).from_(relation(view.relation, dialect, "history"))
     return query.where(*not_null([*keys, view.event_timestamp.name], "history"), copy=False)
@@ -185,7 +191,7 @@ def _known(
 def _own_rows(
     rows: exp.Query, names: Sequence[str], period: Period, event_timestamp: str, dialect: str
 ) -> exp.Select:
-    known = column("_known", "known")
+    known = column(KNOWN, "known")
     query = exp.select(
         *(column(name, "known") for name in names),
         exp.alias_(known, as_name(event_timestamp)),
@@ -206,7 +212,7 @@ def _grid(
 ) -> exp.Select:
     seen = exp.select(
         *(column(name, "known") for name in names),
-        exp.alias_(exp.Min(this=column("_known", "known")), as_name("_first_known")),
+        exp.alias_(exp.Min(this=column(KNOWN, "known")), as_name(_FIRST_KNOWN)),
         copy=False,
     ).from_(rows.subquery("known", copy=False))
     if names:
@@ -215,7 +221,7 @@ def _grid(
     at = column(event_timestamp, "instants")
     query = exp.select(*(column(name, "seen") for name in names), at, copy=False)
     query = query.from_(cte("seen")).join(
-        exp.Join(this=cte("instants"), on=column("_first_known", "seen") <= at.copy()), copy=False
+        exp.Join(this=cte("instants"), on=column(_FIRST_KNOWN, "seen") <= at.copy()), copy=False
     )
     query.add_comments(["every entity at every instant since it became known"])
     return with_ctes(query, [("seen", seen), ("instants", instants)])

@@ -24,9 +24,10 @@ __all__ = [
     "same_entity",
 ]
 
-OP = "_op"
-PREVIOUS_EVENT = "_previous_event"
-PREVIOUS_CREATED = "_previous_created"
+OP = "_featurestore_op"
+_HASH = "_featurestore_hash"
+PREVIOUS_EVENT = "_featurestore_previous_event"
+PREVIOUS_CREATED = "_featurestore_previous_created"
 
 
 def difference_query(
@@ -105,7 +106,7 @@ def entities_with_restated_row(publication: Publication, published: str) -> str:
         f"JOIN ({_with_hash(publication, published)}) AS published\n"
         f"ON {same_entity(publication, 'history', 'published')}"
         f" AND history.{event} = published.{event}\n"
-        "WHERE history._known <> published._known"
+        f"WHERE history.{_HASH} <> published.{_HASH}"
     )
 
 
@@ -116,7 +117,7 @@ def _with_hash(publication: Publication, source: str) -> str:
         for name, kind in _compared_types(publication).items()
         for part in hashed_as(publication.published_column(name), kind)
     ]
-    return f"SELECT {', '.join(kept)}, hash({', '.join(values)}) AS _known FROM {source}"
+    return f"SELECT {', '.join(kept)}, hash({', '.join(values)}) AS {_HASH} FROM {source}"
 
 
 def entities_with_ties(publication: Publication, published: str) -> str:

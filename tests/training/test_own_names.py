@@ -80,3 +80,68 @@ def test_a_view_named_like_a_part_of_the_statement(tmp_path, names, strategy, ro
         name: value for name, value in first.items() if name.endswith("__delay")
     }
     assert [1] * len(names) == [report.matched for report in job.explain()]
+
+
+INSIDE = (
+    *("_counts", "_created", "_eligible", "_event", "_first_known", "_kept", "_known", "_next"),
+    *("_op", "_previous_event", "_rank", "_row", "_until", "_valid", "_valid_until"),
+)
+KEPT = {"created_timestamp": "cr", "valid_until": "gone", "available_after": "1 hour"}
+HISTORY = """
+SELECT *, {features} FROM (VALUES
+    ('N1', 1, TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-01', NULL::TIMESTAMP, 1),
+    ('N1', 1, TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-02', NULL, 2),
+    ('N1', 1, TIMESTAMP '2024-03-02', TIMESTAMP '2024-03-02', NULL, 3),
+    ('N2', 1, TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-09', 4)
+) AS t("{k}", "{k2}", "{at}", cr, gone, n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("k", "k2", "at"),
+    [
+        ("_key", "_instant", "_event_timestamp"),
+        ("_Key", "_event_timestamp", "_INSTANT"),
+        ("tailnum", "leg", "seen"),
+    ],
+)
+@pytest.mark.parametrize(("views", "own"), [(1, {}), (1, KEPT), (5, KEPT)])
+def test_the_names_inside_a_statement_give_way(tmp_path, k, k2, at, views, own):
+    """Keys, timestamps, features and entity columns may have the names that it would use."""
+    columns = dict.fromkeys((k, k2, at, "cr", "gone", "n", *INSIDE))
+    names = [f"v{number}" for number in range(views)]
+    made = HISTORY.format(features=", ".join(f"n AS {x}" for x in INSIDE), k=k, k2=k2, at=at)
+    entities = {"leg": [k, k2]}
+    store = tiny_project(
+        tmp_path,
+        [model(name, columns, entities=entities, event_timestamp=at, **own) for name in names],
+        dict.fromkeys(names, made),
+    )
+    others = {"_key", "_instant", "_event_timestamp", "_known", "_rank"} - {k.lower(), k2}
+    frame = FRAME.assign(tailnum=["N1", "N2", "N3"], leg=1, **dict.fromkeys(others, 7))
+    frame = frame.rename(columns={"tailnum": k, "leg": k2})
+    at_noon = FRAME.event_timestamp[0].to_pydatetime()
+
+    for settings in ({}, {"as_known": True}) if own else ({},):
+        job = store.get_historical_features(
+            frame,
+            [f"{name}:*" for name in names],
+            full_feature_names=True,
+            feature_timestamps=True,
+            **settings,
+        )
+        table = job.to_arrow()
+        for feature in (f"{name}__{inside}" for name in names for inside in INSIDE):
+            assert [2, None if own else 4, None] == table[feature].to_pylist()
+        assert [7, 7, 7] == table[next(iter(others))].to_pylist()
+        assert 1 == job.explain()[0].missing
+    found = store.why("v0:_rank", {k: "N1", k2: 1}, at_noon)
+    assert [2] == found["value"].to_pylist()[:1]
+    overlaps = [problem.message for problem in store.validate(lint=False)]
+    assert [True] * (views if own else 0) == ["the validities" in text for text in overlaps]
+    generated = store.get_historical_features(
+        features=["v0:_row"], start=at_noon, end=at_noon, every="1 day"
+    ).to_arrow()
+    assert [(1, 2), (1, None if own else 4)] == sorted(
+        zip(generated[k2].to_pylist(), generated["_row"].to_pylist(), strict=True), key=str
+    )

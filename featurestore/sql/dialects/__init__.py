@@ -13,6 +13,7 @@ from featurestore.sql.dialects.clickhouse import CLICKHOUSE
 from featurestore.sql.dialects.databricks import DATABRICKS
 from featurestore.sql.dialects.datafusion import DATAFUSION
 from featurestore.sql.dialects.duckdb import DUCKDB
+from featurestore.sql.dialects.own_names import let_own_names_give_way
 from featurestore.sql.dialects.postgres import POSTGRES
 from featurestore.sql.dialects.record import Dialect
 from featurestore.sql.dialects.redshift import REDSHIFT
@@ -79,6 +80,7 @@ def render(query: exp.Expr, dialect: str) -> str:
     'date'
     """
     record = dialect_record(dialect)
+    let_own_names_give_way(query)
     record.respell(query)
     return query.sql(record.grammar, pretty=True, copy=False)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
     Named,
     both,
     column,
@@ -46,12 +48,12 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
     # Shift the bound, not the history, so that the statistics of the history's column apply.
-    known_until = minus(column("_instant", "asked"), view.available_after, dialect)
+    known_until = minus(column(INSTANT, "asked"), view.available_after, dialect)
     known_until = as_bound_of(view.event_timestamp, known_until, dialect)
     event = instant(view.event_timestamp, dialect, "history")
     query = exp.select(
         *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
-        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
+        named(column(view.event_timestamp.name, "history"), EVENT),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
     conditions = [*equal_keys(join.keys, "asked", "history"), known_until >= event]
@@ -65,7 +67,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     # After the join, which takes only one inequality. If the newest row is too old, all are, so
     # no row is lost.
     if view.ttl is not None:
-        oldest = minus(column("_instant", "asked"), view.ttl, dialect)
+        oldest = minus(column(INSTANT, "asked"), view.ttl, dialect)
         oldest = as_bound_of(view.event_timestamp, oldest, dialect)
         query = query.where(instant(view.event_timestamp, dialect, "history") >= oldest, copy=False)
     query.add_comments([f"{join.name}: the newest instant known by then"])
@@ -78,11 +80,11 @@ def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
     partition = [column(name, "newest") for name in join.found_by]
     at_that_instant = [
         *equal_keys(join.keys, "newest", "history"),
-        column("_event_timestamp", "newest").eq(column(view.event_timestamp.name, "history")),
+        column(EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
     ]
     candidates = exp.select(
         *partition,
-        column("_event_timestamp", "newest"),
+        column(EVENT, "newest"),
         *(column(feature, "history") for feature in join.features),
         ranked(partition, winning_order(view, dialect, "history", event=False)),
         copy=False,

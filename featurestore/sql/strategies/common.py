@@ -8,7 +8,17 @@ from dataclasses import replace
 from sqlglot import exp
 
 from featurestore.sql.exit_types import joined_type, recast_to
-from featurestore.sql.expressions import Named, column, cte, named, not_null
+from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
+    KEY,
+    RANK,
+    Named,
+    column,
+    cte,
+    named,
+    not_null,
+)
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.validity import not_deleted, not_ended
 
@@ -30,8 +40,8 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
         for key, spine_key in zip(join.keys, join.spine_keys, strict=True)
     ]
     # NULL keys and NULL instants match nothing, so they are not looked up.
-    needed = (*dict.fromkeys(join.spine_keys), "_instant")
-    query = exp.select(*keys, column("_instant", table), copy=False)
+    needed = (*dict.fromkeys(join.spine_keys), INSTANT)
+    query = exp.select(*keys, column(INSTANT, table), copy=False)
     query = query.from_(cte("spine"), copy=False).distinct(copy=False)
     query = query.where(*not_null(needed, table), copy=False)
     if join.numbered:
@@ -42,19 +52,19 @@ def asked(join: ViewJoin, names: Sequence[str]) -> Named:
 
 def _numbered(query: exp.Select, join: ViewJoin) -> exp.Select:
     number = exp.Window(this=exp.RowNumber())
-    columns = [column(name) for name in (*join.keys, "_instant")]
+    columns = [column(name) for name in (*join.keys, INSTANT)]
     # A subquery, because windows come before DISTINCT: a number in each row would keep duplicates.
     rows = query.subquery("asked", copy=False)
-    return exp.select(*columns, named(number, "_key"), copy=False).from_(rows, copy=False)
+    return exp.select(*columns, named(number, KEY), copy=False).from_(rows, copy=False)
 
 
 def picked(join: ViewJoin, candidates: exp.Select, comment: str, dialect: str) -> Named:
     """Return the first of the ranked candidates, as the CTE with the join's own name."""
-    names = (*join.found_by, "_event_timestamp")
+    names = (*join.found_by, EVENT)
     query = exp.select(*(column(name) for name in names), copy=False)
     query = query.select(*_features(join, dialect), copy=False)
     ranked = candidates.subquery("ranked", copy=False)
-    query = query.from_(ranked, copy=False).where(column("_rank").eq(1), copy=False)
+    query = query.from_(ranked, copy=False).where(column(RANK).eq(1), copy=False)
     query.add_comments([comment])
     return join.cte, query
 
@@ -72,9 +82,9 @@ def counting(join: ViewJoin, dialect: str) -> tuple[ViewJoin, Named | None]:
     columns = join.view.validity_columns
     if not columns:
         return join, None
-    now = column("_instant", "chosen")
+    now = column(INSTANT, "chosen")
     ended = not_ended(join.view, dialect, "chosen", now) if join.ends else []
-    names = (*join.found_by, "_event_timestamp", *join.features)
+    names = (*join.found_by, EVENT, *join.features)
     query = exp.select(*(column(name, "chosen") for name in names), copy=False)
     query = query.from_(cte(chosen_name(join), "chosen"), copy=False)
     query = query.where(*ended, *not_deleted(join.view, "chosen"), copy=False)

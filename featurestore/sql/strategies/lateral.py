@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from featurestore.sql.expressions import Named, as_name, column, cte, equal_keys, named, relation
+from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
+    Named,
+    as_name,
+    column,
+    cte,
+    equal_keys,
+    named,
+    relation,
+)
 from featurestore.sql.instants import as_type_of, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.tie_order import winning_order
@@ -30,7 +40,7 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     """
     query = exp.select(
         *(column(name, "asked") for name in join.found_by),
-        column("_event_timestamp", "newest"),
+        column(EVENT, "newest"),
         *(column(feature, "newest") for feature in join.features),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
@@ -50,7 +60,7 @@ def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
     event.set("nulls_first", True)
     return (
         exp.select(
-            named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
+            named(column(view.event_timestamp.name, "history"), EVENT),
             *(column(feature, "history") for feature in join.features),
             copy=False,
         )
@@ -63,7 +73,7 @@ def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     # Convert the bounds to the column's type, not the column to theirs, so that an index applies.
-    view, now = join.view, column("_instant", "asked")
+    view, now = join.view, column(INSTANT, "asked")
     event = column(view.event_timestamp.name, "history")
     latest = minus(now, view.available_after, dialect)
     conditions = [

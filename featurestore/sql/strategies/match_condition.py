@@ -9,6 +9,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
+    KNOWN,
     Named,
     both,
     column,
@@ -43,10 +46,10 @@ def match_condition(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]
 
 def _newest(join: ViewJoin, dialect: str) -> Named:
     view = join.view
-    now, known = column("_instant", "asked"), column("_known", "history")
+    now, known = column(INSTANT, "asked"), column(KNOWN, "history")
     query = exp.select(
         *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
-        column("_event_timestamp", "history"),
+        column(EVENT, "history"),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
     asof = exp.Join(
@@ -71,8 +74,8 @@ def _known_since(join: ViewJoin, dialect: str) -> exp.Subquery:
     known = plus(instant(view.event_timestamp, dialect, "history"), view.available_after, dialect)
     query = exp.select(
         *(column(key, "history") for key in join.keys),
-        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
-        named(known, "_known"),
+        named(column(view.event_timestamp.name, "history"), EVENT),
+        named(known, KNOWN),
         copy=False,
     )
     query = query.from_(relation(view.relation, dialect, "history"), copy=False)

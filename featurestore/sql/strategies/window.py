@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from featurestore.sql.expressions import (
+    EVENT,
+    INSTANT,
     Named,
     both,
     column,
@@ -37,7 +39,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
     partition = [column(name, "asked") for name in join.found_by]
     candidates = exp.select(
         *partition,
-        named(column(view.event_timestamp.name, "history"), "_event_timestamp"),
+        named(column(view.event_timestamp.name, "history"), EVENT),
         *(column(feature, "history") for feature in join.features),
         ranked(partition, winning_order(view, dialect, "history", event=True)),
         copy=False,
@@ -52,7 +54,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     view = join.view
-    now = column("_instant", "asked")
+    now = column(INSTANT, "asked")
     event = instant(view.event_timestamp, dialect, "history")
     # Both bounds are inclusive, and shift the requested instant instead of the history's column.
     latest = minus(now.copy(), view.available_after, dialect)

@@ -209,9 +209,9 @@ def test_the_ledgers_entries_are_lost(project, redis_server):
     assert {"the warehouse has no record of the publication"} == {r.reason for r in reports}
 
 
-@pytest.mark.parametrize("name", ["_op", "_previous_event", "_rank", "_Key"])
+@pytest.mark.parametrize("name", ["_featurestore_op", "_Featurestore_hash"])
 def test_names_of_our_own_columns_are_refused(tmp_path, name):
-    """A column may not have a name that generated statements use."""
+    """A column may not have a name that a sync gives to its own columns."""
     project = SyncProject(tmp_path, View("odd", {"id": "INTEGER"}, {name: "INTEGER"}), memory=True)
     with pytest.raises(DefinitionProblems, match=name):
         _ = project.store("redis://localhost:1").registry

@@ -237,17 +237,31 @@ def test_values_are_told_apart_that_are_alike(
     assert_parity(project, redis_server)
 
 
-def test_a_key_may_have_any_name_that_is_not_reserved(tmp_path, redis_server, redis_client):
-    """What the statements add is named by words that no column may have."""
-    named = View("named", {"_hash": "INTEGER", "found": "INTEGER"}, {"history": "INTEGER[]"})
+@pytest.mark.parametrize("ends", [False, True])
+def test_columns_may_have_the_names_of_a_statement(tmp_path, redis_server, redis_client, ends):
+    """What the statements add gives way, or has a name that no column may have."""
+    keys = {"_key": "INTEGER", "_hash": "INTEGER", "found": "INTEGER"}
+    names = ("_op", "_rank", "_known", "_row", "_valid_until", "_event_timestamp", "history")
+    named = View("named", keys, dict.fromkeys(names, "INTEGER[]"), ends=ends)
     project = SyncProject(tmp_path, named, memory=True)
-    project.insert(named, (1, 1, day(3), [1]))
-    project.store(redis_server).sync()
+    end = (None,) if ends else ()
+    for key in (1, 2, 3):
+        project.insert(named, (key, 1, 1, day(3), *end, *[[key]] * len(names)))
+    store = project.store(redis_server)
+    store.sync()
 
-    project.execute('UPDATE named SET "history" = [2]')
+    project.execute(
+        'UPDATE named SET "_rank" = [7] WHERE _key = 1', "DELETE FROM named WHERE _key = 2"
+    )
+    assert 2 == store.sync(dry_run=True).views[0].changed
     (report,) = project.store(redis_server).sync().views
 
-    assert 1 == report.changed
+    assert (1, 1) == (report.written, report.deleted)
+    assert_parity(project, redis_server)
+    project.execute("DELETE FROM named WHERE _key = 3")
+    store.sync(full=True)
+    assert store.verify(sample=None).good
+    assert store.status().views[0].newest_is_online
     assert_parity(project, redis_server)
 
 
