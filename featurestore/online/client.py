@@ -86,7 +86,11 @@ class OnlineClient:
         """
         listed = features if features is None or isinstance(features, str) else tuple(features)
         shape = (listed, feature_service)
-        request = self._requests.get(shape)
+        try:
+            request = self._requests.get(shape)
+        except TypeError:
+            # A reference is not a text, which the registry refuses.
+            request = None
         if request is None:
             request = ResolvedRequest(self._registry.members(listed, feature_service))
             _remember(self._requests, shape, request)

@@ -12,6 +12,7 @@ from featurestore.governance.personal_data import AllowPii
 from featurestore.project.manifest import Manifest
 from featurestore.project.profile import Project
 from featurestore.registry.registry import Registry
+from featurestore.registry.requested_features import Features, Service
 from featurestore.store.inspection import Inspection
 from featurestore.store.online_reading import EntityRows, OnlineReading
 from featurestore.store.publishing import Publishing
@@ -126,9 +127,9 @@ class FeatureStore:
     def get_historical_features(
         self,
         entity_df: Any = None,
-        features: str | Sequence[str] | None = None,
+        features: Features = None,
         *,
-        feature_service: str | None = None,
+        feature_service: Service = None,
         start: datetime | None = None,
         end: datetime | None = None,
         every: str | timedelta | None = None,
@@ -148,8 +149,8 @@ class FeatureStore:
                 Without it, the rows are the views' own entities: with `start` and `every`, all of
                 them at each step; with `start` alone, at the instants at which their rows became
                 known; without a period, once, as of now.
-            features: References `view:feature`, or `view:*` for all of a view.
-            feature_service: The name of a service, instead of `features`.
+            features: References `view:feature`, `view:*` for all of a view, or a feature service.
+            feature_service: A service or its name, instead of `features`.
             start: The first instant, without an entity frame.
             end: The last instant, inclusive; by default now.
             every: The step from one instant to the next, such as `1 day`.
@@ -238,10 +239,10 @@ class FeatureStore:
 
     def get_online_features(
         self,
-        features: str | Sequence[str] | None = None,
+        features: Features = None,
         entity_rows: EntityRows = (),
         *,
-        feature_service: str | None = None,
+        feature_service: Service = None,
         full_feature_names: bool = False,
         feature_timestamps: bool = False,
     ) -> OnlineResponse:
@@ -264,10 +265,10 @@ class FeatureStore:
 
     async def get_online_features_async(
         self,
-        features: str | Sequence[str] | None = None,
+        features: Features = None,
         entity_rows: EntityRows = (),
         *,
-        feature_service: str | None = None,
+        feature_service: Service = None,
         full_feature_names: bool = False,
         feature_timestamps: bool = False,
     ) -> OnlineResponse:
@@ -277,7 +278,7 @@ class FeatureStore:
         )
 
     def online_key_types(
-        self, features: str | Sequence[str] | None = None, *, feature_service: str | None = None
+        self, features: Features = None, *, feature_service: Service = None
     ) -> dict[str, DataType]:
         """Return the columns that the entity rows of an online request need, with their types.
 

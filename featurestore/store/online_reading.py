@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from featurestore.registry.requested_features import Features, Service, requested
 from featurestore.store.session import Session
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ class OnlineReading:
 
     def get(
         self,
-        features: str | Sequence[str] | None,
+        features: Features,
         entity_rows: EntityRows,
-        feature_service: str | None,
+        feature_service: Service,
         full_feature_names: bool,
         feature_timestamps: bool,
     ) -> OnlineResponse:
         """Read the newest values."""
-        request = self.client.resolve(features, feature_service)
+        request = self.client.resolve(*requested(features, feature_service))
         return self.client.get(
             request,
             entity_rows,
@@ -56,14 +57,14 @@ class OnlineReading:
 
     async def get_async(
         self,
-        features: str | Sequence[str] | None,
+        features: Features,
         entity_rows: EntityRows,
-        feature_service: str | None,
+        feature_service: Service,
         full_feature_names: bool,
         feature_timestamps: bool,
     ) -> OnlineResponse:
         """Read the newest values without blocking the event loop."""
-        request = self.client.resolve(features, feature_service)
+        request = self.client.resolve(*requested(features, feature_service))
         return await self.client.get_async(
             request,
             entity_rows,
@@ -71,11 +72,9 @@ class OnlineReading:
             feature_timestamps=feature_timestamps,
         )
 
-    def key_types(
-        self, features: str | Sequence[str] | None, feature_service: str | None
-    ) -> dict[str, DataType]:
+    def key_types(self, features: Features, feature_service: Service) -> dict[str, DataType]:
         """Return the columns that a request's entity rows need, with their types."""
-        return self.client.key_types(self.client.resolve(features, feature_service))
+        return self.client.key_types(self.client.resolve(*requested(features, feature_service)))
 
     def close(self) -> None:
         """Close the connections of blocking reads."""

@@ -16,6 +16,7 @@ from featurestore.governance.personal_data import (
     refuse_unallowed,
 )
 from featurestore.registry.definitions import FeatureRef, ServiceMember
+from featurestore.registry.requested_features import requested
 from featurestore.store.session import Session
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class TrainingSets:
         columns = {} if given is None else self._personal_columns(given)
         marked = {FeatureRef.parse(origin.reference) for origin in columns.values()}
         allowance = Allowance.of(registry, options.allow_pii, marked)
-        grant = granted(registry, options.features, options.feature_service, allowance)
+        asked = requested(options.features, options.feature_service)
+        grant = granted(registry, *asked, allowance)
         # Without an entity frame and without steps, the instants are those of the views' rows.
         own_times = given is None and options.start is not None and options.every is None
         timed = grant.members if options.feature_timestamps or own_times else ()

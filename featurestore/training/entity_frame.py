@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import EntityFrameError, MissingExtra
+from featurestore.errors import EntityFrameError
 from featurestore.sql.plan import Spine
+from featurestore.training.arrow_frame import (
+    check_repeated,
+    durations_of,
+    frame_to_arrow,
+    with_types_of,
+)
 from featurestore.training.entity_file import read_entity_file
+from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, estimate_of
 from featurestore.warehouse.protocol import Warehouse
 
@@ -23,6 +30,7 @@ FRAME_NAME = "entity_df"
 """The name of an uploaded data frame in the generated SQL."""
 
 _ORDER = "_row"
+_DURATION = DataType(Kind.OTHER, text="duration")
 _NAME = r"""(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+"|`[^`]+`)"""
 _TABLE = re.compile(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
 _QUERY = re.compile(r"(\(|select\b|with\b|from\b|values\b|--|/\*)", re.IGNORECASE)
@@ -35,7 +43,9 @@ class EntityFrame:
     Attributes:
         source: A relation or a query; `FRAME_NAME` for a data frame.
         is_query: Whether `source` is a query.
-        table: The rows of a data frame, numbered in `_row`; None if the warehouse has the rows.
+        table: The rows of a data frame, numbered in `order_by`; None if the warehouse has the rows.
+        order_by: The column that numbers the rows of a data frame; None in the warehouse.
+        durations: The types of the columns of `table` that hold durations, as integers.
         parsed: The columns of `table` that `parsed_keys` added.
         left_out: The columns that the training set must not hold, because they are personal data.
     """
@@ -43,6 +53,8 @@ class EntityFrame:
     source: str
     is_query: bool = False
     table: pa.Table | None = None
+    order_by: str | None = None
+    durations: Mapping[str, pa.DataType] = field(default_factory=dict)
     parsed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -64,8 +76,20 @@ class EntityFrame:
         source = self.place(warehouse)
         found = warehouse.columns(source, is_query=self.is_query)
         columns = {name: kind for name, kind in found.items() if name not in self.left_out}
-        order_by = _ORDER if self.table is not None else None
-        return Spine(source, self.is_query, columns, event_timestamp, order_by, parsed=self.parsed)
+        # Not an integer, which a join key could match.
+        columns |= {name: _DURATION for name in self.durations if name in columns}
+        return Spine(
+            source,
+            self.is_query,
+            columns,
+            event_timestamp,
+            order_by=self.order_by,
+            parsed=self.parsed,
+        )
+
+    def restored(self, table: pa.Table) -> pa.Table:
+        """Return a training set with the durations of a data frame as they were."""
+        return with_types_of(table, self.durations)
 
     def estimate(self, warehouse: Warehouse) -> Estimate | None:
         """Return the approximate number of rows; None if the warehouse keeps no statistics."""
@@ -91,7 +115,7 @@ def read_entity_frame(entity_df: Any, ref: Callable[[str], str], dialect: str) -
         rows = read_entity_file(entity_df, dialect)
         return EntityFrame(rows, is_query=True) if isinstance(rows, str) else _uploaded(rows)
     if not isinstance(entity_df, str):
-        return _uploaded(_to_arrow(entity_df))
+        return _uploaded(frame_to_arrow(entity_df))
     text = entity_df.strip().rstrip(";").strip()
     if text.startswith("ref:"):
         return EntityFrame(ref(text.removeprefix("ref:").strip()))
@@ -106,56 +130,16 @@ def read_entity_frame(entity_df: Any, ref: Callable[[str], str], dialect: str) -
 
 
 def _uploaded(table: pa.Table) -> EntityFrame:
-    return EntityFrame(FRAME_NAME, table=_numbered(table))
-
-
-def _to_arrow(frame: Any) -> pa.Table:
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise MissingExtra("pyarrow", "duckdb", purpose="Reading a data frame") from None
-    if isinstance(frame, pa.Table):
-        return frame
-    try:
-        if type(frame).__module__.partition(".")[0] == "pandas":
-            _check_repeated([str(name) for name in frame.columns])
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if hasattr(frame, "collect") and hasattr(frame, "lazy"):
-            frame = frame.collect()
-        if isinstance(frame, pa.RecordBatch) or hasattr(frame, "__arrow_c_stream__"):
-            return pa.table(frame)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        reason = " ".join(str(error).split())
-        raise EntityFrameError(
-            f"The entity frame cannot be read as Arrow: {reason}.",
-            remedy="Give each column one type, for example with astype().",
-        ) from error
-    raise EntityFrameError(
-        f"The entity frame is of the type {type(frame).__module__}.{type(frame).__qualname__}.",
-        remedy="Give a pandas, polars or Arrow frame, a SELECT, a table's name,"
-        " 'ref:<model>' or the Path of a file.",
-    )
-
-
-def _numbered(table: pa.Table) -> pa.Table:
+    """Return the frame of some rows, numbered in a column whose name no other column has."""
     import pyarrow as pa
 
-    names = [name.lower() for name in table.column_names]
-    _check_repeated(table.column_names)
-    if _ORDER in names:
-        raise EntityFrameError(
-            f"The entity frame has a column '{_ORDER}', a name that the statement uses itself.",
-            remedy="Rename the column.",
-        )
-    return table.append_column(_ORDER, pa.array(range(table.num_rows), pa.int64()))
-
-
-def _check_repeated(names: Sequence[str]) -> None:
-    """Refuse names that differ only in capital letters: to a warehouse, they are the same."""
-    folded = [name.lower() for name in names]
-    repeated = sorted({name for name in names if folded.count(name.lower()) > 1})
-    if repeated:
-        raise EntityFrameError(
-            f"The entity frame has more than one column named {', '.join(repeated)}.",
-            remedy="Rename or drop one of them; capital letters make no difference.",
-        )
+    check_repeated(table.column_names)
+    durations = durations_of(table)
+    table = with_types_of(table, dict.fromkeys(durations, pa.int64()))
+    taken = {name.lower() for name in table.column_names}
+    order_by = _ORDER
+    while order_by in taken:
+        order_by = f"_{order_by}"
+    numbers = pa.array(range(table.num_rows), pa.int64())
+    table = table.append_column(order_by, numbers)
+    return EntityFrame(FRAME_NAME, table=table, order_by=order_by, durations=durations)

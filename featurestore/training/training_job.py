@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from featurestore.errors import PlanError
+from featurestore.errors import EntityFrameError, PlanError
 from featurestore.project.manifest import load_manifest
 from featurestore.project.profile import Project
 from featurestore.registry.registry import Registry
@@ -129,7 +129,8 @@ class TrainingJob:
 
     def to_arrow(self) -> pa.Table:
         """Build the training set as an Arrow table; the rows of a data frame keep their order."""
-        return self._run(lambda warehouse: warehouse.stream(self._sql).read_all())
+        table = self._run(lambda warehouse: warehouse.stream(self._sql).read_all())
+        return self._frame.restored(table)
 
     def to_df(self) -> pd.DataFrame:
         """Build the training set as a pandas frame.
@@ -252,6 +253,7 @@ class TrainingJob:
         to_warehouse: bool = False,
     ) -> Card:
         """Build the rows once, write them and measure them."""
+        self._refuse_durations()
         plan = with_timestamps(self.plan)
         statement = point_in_time(plan, self._request.strategy)
 
@@ -272,6 +274,14 @@ class TrainingJob:
             )
 
         return self._run(use, write=to_warehouse)
+
+    def _refuse_durations(self) -> None:
+        """Refuse a duration where the warehouse writes the rows: it would be a bare integer."""
+        for name in self._frame.durations:
+            raise EntityFrameError(
+                f"The entity frame's column '{name}' is a duration, which only a data frame keeps.",
+                remedy="Convert it to a number, such as its seconds, or leave it out.",
+            )
 
     def _run(self, use: Callable[[Warehouse], Result], *, write: bool = False) -> Result:
         with self._connect(write=write) as warehouse:

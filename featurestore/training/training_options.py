@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from featurestore.governance.personal_data import AllowPii
+from featurestore.registry.requested_features import Features, Service
 
 __all__ = ["TrainingOptions"]
 
@@ -17,9 +17,9 @@ class TrainingOptions:
     """The arguments of `FeatureStore.get_historical_features`, which explains each of them."""
 
     entity_df: Any = None
-    features: str | Sequence[str] | None = None
+    features: Features = None
     _: KW_ONLY
-    feature_service: str | None = None
+    feature_service: Service = None
     start: datetime | None = None
     end: datetime | None = None
     every: str | timedelta | None = None
