@@ -29,7 +29,8 @@ class PublishedCounts:
 
     Attributes:
         rows: The number of rows.
-        newest: The newest event of the rows that have not ended, as text if it is before the year 1.
+        newest: The newest event of the rows that have not ended; as text if it is before the
+            year 1.
         oldest: The oldest event that is not past the view's ttl; None without a ttl.
         next_end: The next end of a row's validity.
     """
