@@ -30,8 +30,8 @@ WITH validities AS (
 /* contracts: the first key with two rows valid at one instant */
 SELECT
   tailnum,
-  MIN(_next) AS _event,
-  COUNT(1) OVER () AS _row
+  MIN(_next) AS _featurestore_start,
+  COUNT(1) OVER () AS _featurestore_count
 FROM ordered
 WHERE
   NOT _next IS NULL AND (

@@ -18,7 +18,7 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  _valid_until,
+  _featurestore_valid_until,
   lessor
 FROM (
   SELECT
@@ -29,7 +29,7 @@ FROM (
       OR history.dbt_valid_to >= toDateTime64('9999-12-31 00:00:00.000000', 6, 'UTC')
       THEN NULL
       ELSE history.dbt_valid_to + INTERVAL '6' HOUR
-    END AS _valid_until,
+    END AS _featurestore_valid_until,
     history.lessor AS lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

@@ -18,7 +18,7 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  _valid_until,
+  _featurestore_valid_until,
   lessor
 FROM (
   SELECT
@@ -33,7 +33,7 @@ FROM (
       ELSE (
         CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_to)
       ) + INTERVAL '6' HOUR
-    END AS _valid_until,
+    END AS _featurestore_valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

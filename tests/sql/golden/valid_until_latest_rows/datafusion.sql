@@ -19,7 +19,7 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  _valid_until,
+  _featurestore_valid_until,
   lessor
 FROM (
   SELECT
@@ -36,7 +36,7 @@ FROM (
         ARROW_CAST(history.dbt_valid_to, 'Timestamp(Microsecond, Some("UTC"))'),
         'Timestamp(Microsecond, None)'
       ) + INTERVAL '6 HOUR'
-    END AS _valid_until,
+    END AS _featurestore_valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum

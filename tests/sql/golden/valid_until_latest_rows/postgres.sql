@@ -16,7 +16,7 @@ WITH newest AS (
 SELECT
   tailnum,
   dbt_valid_from,
-  _valid_until,
+  _featurestore_valid_until,
   lessor
 FROM (
   SELECT
@@ -27,7 +27,7 @@ FROM (
       OR history.dbt_valid_to AT TIME ZONE 'UTC' >= CAST('9999-12-31 00:00:00.000000' AS TIMESTAMP)
       THEN NULL
       ELSE history.dbt_valid_to AT TIME ZONE 'UTC' + INTERVAL '6 HOUR'
-    END AS _valid_until,
+    END AS _featurestore_valid_until,
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum
