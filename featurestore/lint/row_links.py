@@ -17,6 +17,7 @@ from featurestore.lint.time_comparisons import TimeComparison
 __all__ = [
     "RowLink",
     "is_known_with_event",
+    "is_lookup",
     "is_one_row",
     "is_row_of_event",
     "row_links",
@@ -69,6 +70,13 @@ def is_one_row(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool
     return _is_unique(view, block, columns) or any(
         not view.is_key(block, link.own) and _is_called_after(block, link.own, is_own_id)
         for link in links
+    )
+
+
+def is_lookup(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool:
+    """Return whether a source gives one row of another thing than the view's entity."""
+    return is_one_row(view, block, links) and not any(
+        view.is_key(block, column) for link in links for column in (link.own, link.other)
     )
 
 

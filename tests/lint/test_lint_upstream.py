@@ -123,6 +123,20 @@ def test_a_mart_of_totals_is_found_where_both_sides_are_unique(lint):
     )
 
 
+@pytest.mark.parametrize(("picked", "expected"), [("max(name)", []), ("count(*)", ["FS005"])])
+def test_a_dimension_that_picks_a_name_is_not_a_total(lint, picked, expected):
+    """A crew is not the entity: its name is looked up, and its number of flights is a leak."""
+    sql = (
+        "select b.tailnum, b.observed_at, c.delay from db.built as b"
+        " left join db.crews as c on c.crew_id = b.crew_id"
+    )
+    crews = f"select crew_id, {picked} as delay from db.flights group by 1"
+    built = _table("built", "select tailnum, crew_id, observed_at from db.raw")
+    models = (_table("crews", crews, "flights"), built, _unique("crews", "crew_id"))
+
+    assert expected == [code for code, *_ in lint(_view(sql, "built", "crews"), *models)]
+
+
 def test_totals_in_an_ephemeral_model_are_found(lint):
     """The SQL of an ephemeral model is inlined into its reader, which then reads its tables."""
     total = "select tailnum, count(*) as delay from db.flights group by 1"

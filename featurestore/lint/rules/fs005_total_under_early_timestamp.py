@@ -11,7 +11,7 @@ from featurestore.lint.column_trace import origins_in, without_casts
 from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, TraceStep, own_columns, own_nodes
-from featurestore.lint.row_links import is_known_with_event, is_row_of_event
+from featurestore.lint.row_links import is_known_with_event, is_lookup, is_row_of_event
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.time_bounds import (
     UnboundedSource,
@@ -76,6 +76,8 @@ def _from_source(
         for name, origin in step.block.resolve(column)
         if name == alias
     ]
+    # A name that a dimension picks with max() is not a total.
+    picks = (exp.Max, exp.ArgMax) if is_lookup(view, step.block, joined.links) else ()
     for model, below in view.steps_upstream(origins):
         # A model that ends at a fixed time, such as a training period, was closed on purpose.
         if model is not view and is_bounded_by_constant(model, model.root):
@@ -84,7 +86,10 @@ def _from_source(
             view, step.block, joined, model, below.block
         ):
             for node in _harmful(below.expression):
-                yield Finding(node, f"'{alias}' is joined to rows of any time", model=model.node)
+                if not isinstance(node, picks):
+                    yield Finding(
+                        node, f"'{alias}' is joined to rows of any time", model=model.node
+                    )
 
 
 def _is_of_event(
