@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from featurestore.lint.star_items import is_star, left_out, output_name, replacements
+from featurestore.lint.star_items import left_out, output_name, replacements
 
 __all__ = [
     "Block",
@@ -97,7 +97,9 @@ class BlockSource:
         """Return the position of a column: a UNION matches its branches by position."""
         if self.columns:
             return self.columns.index(name) if name in self.columns else None
-        names = [output_name(item) for item in self.blocks[0].select.expressions]
+        if len(self.blocks) == 1:
+            return None  # The name alone decides.
+        names = self.blocks[0].item_names()
         position = names.index(name) if name in names else None
         # A star covers an unknown number of columns, so no position behind one is certain.
         return None if position is None or "*" in names[:position] else position
@@ -120,22 +122,28 @@ class Block:
     sources: dict[str, BlockSource] = field(default_factory=dict)
     outer: Block | None = None
     by_name: bool = False
+    _item_names: list[str] = field(default_factory=list)
     _subqueries: dict[int, BlockSource] = field(default_factory=dict)
     _star_columns: dict[tuple[str, str], exp.Column] = field(default_factory=dict)
 
+    def item_names(self) -> list[str]:
+        """Return the names of the items in lower case, `*` for a star; read once."""
+        if not self._item_names:
+            self._item_names = [output_name(item) for item in self.select.expressions]
+        return self._item_names
+
     def gives(self, name: str, seen: frozenset[int]) -> bool | None:
         """Return whether the result has a column; None if that is unknown."""
-        stars = [item for item in self.select.expressions if is_star(item)]
-        if name in map(output_name, self.select.expressions):
+        if name in self.item_names():
             return True
+        stars = self._stars()
         answers = [s.has(name, seen) for star in stars for s in self._starred(star, name).values()]
         return True if True in answers else (None if None in answers else False)
 
     def names(self) -> frozenset[str]:
         """Return the columns that the result certainly has."""
-        items = self.select.expressions
-        named = {output_name(item) for item in items if not is_star(item)}
-        for star in filter(is_star, items):
+        named = set(self.item_names()) - {"*"}
+        for star in self._stars():
             for source in self._starred(star, "").values():
                 named |= source.names() - left_out(star)
         return frozenset(named)
@@ -147,19 +155,18 @@ class Block:
             name: The column, in lower case.
             position: Its position, if the query decides columns by position.
         """
-        items = self.select.expressions
+        items, names = self.select.expressions, self.item_names()
         # A later branch of a UNION may have another column of that name: the position decides.
         if (
             position is not None
             and not self.by_name
             and position < len(items)
-            and not any(map(is_star, items[: position + 1]))
+            and "*" not in names[: position + 1]
         ):
             return [TraceStep(self, items[position].unalias())]
-        for item in items:
-            if output_name(item) == name and not is_star(item):
-                return [TraceStep(self, item.unalias())]
-        stars = [item for item in items if is_star(item)]
+        if name in names and name != "*":
+            return [TraceStep(self, items[names.index(name)].unalias())]
+        stars = self._stars()
         for star in stars:
             for given in replacements(star):
                 if given.alias.lower() == name:
@@ -203,6 +210,11 @@ class Block:
         if id(query) not in self._subqueries:
             self._subqueries[id(query)] = self.read(query, self)
         return self._subqueries[id(query)]
+
+    def _stars(self) -> list[exp.Expr]:
+        names = self.item_names()
+        items = self.select.expressions
+        return [item for item, name in zip(items, names, strict=True) if name == "*"]
 
     def _starred(self, star: exp.Expr, name: str) -> dict[str, BlockSource]:
         """Return the sources that a star covers; none where it excludes the name."""
