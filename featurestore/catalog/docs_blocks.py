@@ -141,8 +141,9 @@ def _entity(entity: Entity) -> str:
 
 def _ref(view: FeatureView, project: str) -> str:
     """Return the arguments of `ref()`: another package's name first, and a version last."""
-    package = view.unique_id.split(".")[1]
-    name = view.name if package == project else f"{package}', '{view.name}"
+    # `model.<package>.<name>`; an id of another form, by some other tool, is of this project.
+    _, package, name = f"{view.unique_id}..".split(".", 2)
+    name = view.name if not name.strip(".") or package == project else f"{package}', '{view.name}"
     if not view.version:
         return name
     return f"{name.removesuffix(f'.v{view.version}')}', v='{view.version}"

@@ -84,6 +84,16 @@ def test_a_view_has_a_block_that_says_how_to_use_it():
         assert line in text.splitlines()
 
 
+@pytest.mark.parametrize("unique_id", ["plane_features", "model", "model.plane_features"])
+def test_an_id_of_another_form_is_of_this_project(unique_id):
+    """A tool that writes its own manifest may leave out the full stops."""
+    found = registry({**model(), "unique_id": unique_id}).checked()
+
+    text = how_to_use(found, found.view("plane_features"))
+
+    assert "ref('plane_features')" in text
+
+
 @pytest.mark.parametrize(("adapter", "key"), [("bigquery", "`group`"), ("snowflake", '"GROUP"')])
 def test_the_sql_of_a_block_is_in_the_warehouses_dialect(adapter, key):
     """Double quotes make a text on BigQuery, and another name on Snowflake."""
