@@ -8,16 +8,16 @@ from typing import TypeAlias
 from featurestore.errors import RegistryError
 from featurestore.registry.definitions import FeatureService
 
-__all__ = ["Features", "Service", "requested"]
+__all__ = ["AskedFeatures", "AskedService", "requested"]
 
-Features: TypeAlias = str | Sequence[str] | FeatureService | None
+AskedFeatures: TypeAlias = str | Sequence[str] | FeatureService | None
 """References `view:feature` or `view:*`, or a service of the registry."""
-Service: TypeAlias = str | FeatureService | None
+AskedService: TypeAlias = str | FeatureService | None
 """A service, or its name."""
 
 
 def requested(
-    features: Features, feature_service: Service
+    features: AskedFeatures, feature_service: AskedService
 ) -> tuple[str | Sequence[str] | None, str | None]:
     """Return the references and the name of the service; one of them is None in a good request.
 

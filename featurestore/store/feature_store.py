@@ -12,7 +12,7 @@ from featurestore.governance.personal_data import AllowPii
 from featurestore.project.manifest import Manifest
 from featurestore.project.profile import Project
 from featurestore.registry.registry import Registry
-from featurestore.registry.requested_features import Features, Service
+from featurestore.registry.requested_features import AskedFeatures, AskedService
 from featurestore.store.inspection import Inspection
 from featurestore.store.online_reading import EntityRows, OnlineReading
 from featurestore.store.publishing import Publishing
@@ -127,9 +127,9 @@ class FeatureStore:
     def get_historical_features(
         self,
         entity_df: Any = None,
-        features: Features = None,
+        features: AskedFeatures = None,
         *,
-        feature_service: Service = None,
+        feature_service: AskedService = None,
         start: datetime | None = None,
         end: datetime | None = None,
         every: str | timedelta | None = None,
@@ -239,10 +239,10 @@ class FeatureStore:
 
     def get_online_features(
         self,
-        features: Features = None,
+        features: AskedFeatures = None,
         entity_rows: EntityRows = (),
         *,
-        feature_service: Service = None,
+        feature_service: AskedService = None,
         full_feature_names: bool = False,
         feature_timestamps: bool = False,
     ) -> OnlineResponse:
@@ -265,10 +265,10 @@ class FeatureStore:
 
     async def get_online_features_async(
         self,
-        features: Features = None,
+        features: AskedFeatures = None,
         entity_rows: EntityRows = (),
         *,
-        feature_service: Service = None,
+        feature_service: AskedService = None,
         full_feature_names: bool = False,
         feature_timestamps: bool = False,
     ) -> OnlineResponse:
@@ -278,7 +278,7 @@ class FeatureStore:
         )
 
     def online_key_types(
-        self, features: Features = None, *, feature_service: Service = None
+        self, features: AskedFeatures = None, *, feature_service: AskedService = None
     ) -> dict[str, DataType]:
         """Return the columns that the entity rows of an online request need, with their types.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from featurestore.registry.requested_features import Features, Service, requested
+from featurestore.registry.requested_features import AskedFeatures, AskedService, requested
 from featurestore.store.session import Session
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class OnlineReading:
 
     def get(
         self,
-        features: Features,
+        features: AskedFeatures,
         entity_rows: EntityRows,
-        feature_service: Service,
+        feature_service: AskedService,
         full_feature_names: bool,
         feature_timestamps: bool,
     ) -> OnlineResponse:
@@ -57,9 +57,9 @@ class OnlineReading:
 
     async def get_async(
         self,
-        features: Features,
+        features: AskedFeatures,
         entity_rows: EntityRows,
-        feature_service: Service,
+        feature_service: AskedService,
         full_feature_names: bool,
         feature_timestamps: bool,
     ) -> OnlineResponse:
@@ -72,7 +72,9 @@ class OnlineReading:
             feature_timestamps=feature_timestamps,
         )
 
-    def key_types(self, features: Features, feature_service: Service) -> dict[str, DataType]:
+    def key_types(
+        self, features: AskedFeatures, feature_service: AskedService
+    ) -> dict[str, DataType]:
         """Return the columns that a request's entity rows need, with their types."""
         return self.client.key_types(self.client.resolve(*requested(features, feature_service)))
 

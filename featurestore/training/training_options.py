@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from featurestore.governance.personal_data import AllowPii
-from featurestore.registry.requested_features import Features, Service
+from featurestore.registry.requested_features import AskedFeatures, AskedService
 
 __all__ = ["TrainingOptions"]
 
@@ -17,9 +17,9 @@ class TrainingOptions:
     """The arguments of `FeatureStore.get_historical_features`, which explains each of them."""
 
     entity_df: Any = None
-    features: Features = None
+    features: AskedFeatures = None
     _: KW_ONLY
-    feature_service: Service = None
+    feature_service: AskedService = None
     start: datetime | None = None
     end: datetime | None = None
     every: str | timedelta | None = None

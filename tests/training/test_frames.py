@@ -113,7 +113,7 @@ def test_a_duration_is_neither_a_key_nor_a_time(store, name):
 
 
 def test_a_service_itself_is_a_request(store, redis_server, redis_client, tmp_path):
-    """As in Feast, the object is its name, offline and online."""
+    """As in Feast, the object does what its name does, offline and online."""
     asked = store.registry.feature_services["delays"]
     rows = [{"tailnum": "N1"}]
     online = FeatureStore(tmp_path, redis_url=redis_server)
