@@ -19,12 +19,13 @@ from featurestore.scaffold import (
     Step,
     Tag,
     add_package,
-    columns_of_table,
     default_package,
     model_names,
     read_package,
     tag_model,
+    types_of_table,
 )
+from featurestore.values.wide_integers import BIGINT_REMEDY, bigint_hint
 
 __all__ = ["init_command"]
 
@@ -93,10 +94,13 @@ def init_command(
     source = read_package(package, project_dir) if package else default_package(project_dir)
     added = add_package(project_dir, source)
     wanted = _tag(project, tag)
-    columns = columns_of_table(project, wanted.model) if wanted else ()
-    tagged = tag_model(project, wanted, columns) if wanted else []
+    types = types_of_table(project, wanted.model) if wanted else {}
+    tagged = tag_model(project, wanted, tuple(types)) if wanted else []
     steps = [*([added] if added else []), *tagged]
     _carry_out(steps, project_dir, dry_run=dry_run)
+    for name in (wanted.features or types) if wanted and tagged else ():
+        if name in types and (hint := bigint_hint(types[name])):
+            note(f"Hint: column '{name}' is {hint} {BIGINT_REMEDY}")
     if added and package is None:
         note("That path exists on this machine only. For a team, use --package git:URL@REVISION.")
     if not steps:

@@ -18,6 +18,8 @@ from featurestore.errors import (
 )
 from featurestore.online.arrow_columns import entity_array, feature_array
 from featurestore.online.online_types import to_arrow_type
+from featurestore.values.frame_decimals import Decimals, decimal_dtype
+from featurestore.values.json_text import to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,11 +126,28 @@ class OnlineResponse:
         ]
         return pa.table(arrays, names=[*self.entities, *results])
 
-    def to_df(self) -> pd.DataFrame:
-        """Return a pandas frame; the features are objects, so their values keep their types.
+    def to_json(self, *, include_statuses: bool = False, indent: int | None = None) -> str:
+        """Return `to_dict` as JSON that every parser reads.
+
+        Decimals are text and keep their digits, times are in ISO 8601, bytes are base64. NaN and
+        infinity are null.
+
+        Args:
+            include_statuses: Add `<feature>__status` for each feature.
+            indent: The spaces of one level; by default all is on one line.
+        """
+        return to_json(self.to_dict(include_statuses=include_statuses), indent=indent)
+
+    def to_df(self, *, decimals: Decimals = "arrow") -> pd.DataFrame:
+        """Return a pandas frame; features other than decimals are objects that keep their types.
+
+        Args:
+            decimals: "arrow" for exact decimals in pandas' Arrow type, "float" for the nearest
+                floats.
 
         Raises:
             MissingExtra: pandas is not installed.
+            FeatureStoreError: `decimals` is neither.
         """
         try:
             import pandas as pd
@@ -136,10 +155,16 @@ class OnlineResponse:
             raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
         columns = {name: pd.Series(values) for name, values in self.entities.items()}
         columns |= {
-            name: pd.Series(values, dtype=object if name in self.values else _PANDAS_INSTANT)
+            name: pd.Series(values, dtype=self._dtype(name, decimals))
             for name, values in (self._columns or self.values).items()
         }
         return pd.DataFrame(columns)
+
+    def _dtype(self, name: str, decimals: Decimals) -> Any:
+        if name not in self.values:
+            return _PANDAS_INSTANT
+        found = decimal_dtype(to_arrow_type(self.types[name]), decimals)
+        return object if found is None else found
 
     @property
     def feature_names(self) -> tuple[str, ...]:

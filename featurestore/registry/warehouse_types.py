@@ -19,6 +19,7 @@ from featurestore.registry.definitions import Column, Entity, Feature, FeatureVi
 from featurestore.registry.view_meta import OTHER_KEY_TYPES
 from featurestore.values.lossy_types import lossless_cast, publishable_cast
 from featurestore.values.types import DataType, Kind
+from featurestore.values.wide_integers import BIGINT_REMEDY, bigint_hint
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["check_views", "with_types"]
@@ -51,7 +52,7 @@ def check_views(views: Iterable[FeatureView], warehouse: Warehouse) -> list[Prob
         except RelationNotBuilt as error:
             problems.append(Problem(view.path, view.name, error.message, error.remedy))
             continue
-        problems += [*_problems(view, found), *_unpublishable(view, found)]
+        problems += [*_problems(view, found), *_unpublishable(view, found), *_wide(view, found)]
     return problems
 
 
@@ -147,6 +148,18 @@ def _unpublishable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable
                 f"column '{name}' is {kind}, for which the online format has no type.",
                 f"Cast it to {cast} in the model, leave it out with `feature: false`, or declare"
                 " the view `online: false`.",
+            )
+
+
+def _wide(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    for name in view.feature_names:
+        if name in found and (hint := bigint_hint(found[name])):
+            yield Problem(
+                view.path,
+                view.name,
+                f"column '{name}' is {hint}",
+                BIGINT_REMEDY,
+                severity="warning",
             )
 
 

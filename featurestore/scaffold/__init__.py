@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from featurestore.scaffold.packages import Package, add_package, default_package, read_package
 from featurestore.scaffold.steps import Edit, Paste, Step
-from featurestore.scaffold.view import Tag, columns_of_table, model_names, tag_model
+from featurestore.scaffold.view import Tag, model_names, tag_model, types_of_table
 
 __all__ = [
     "Edit",
@@ -17,9 +17,9 @@ __all__ = [
     "Step",
     "Tag",
     "add_package",
-    "columns_of_table",
     "default_package",
     "model_names",
     "read_package",
     "tag_model",
+    "types_of_table",
 ]

@@ -13,8 +13,9 @@ from featurestore.project.manifest import META_KEY, load_manifest
 from featurestore.project.profile import Project, load_profile
 from featurestore.scaffold.steps import Edit, Paste, Step, load_yaml, read_text
 from featurestore.values.durations import parse_duration
+from featurestore.values.types import DataType
 
-__all__ = ["Tag", "columns_of_table", "model_names", "tag_model"]
+__all__ = ["Tag", "model_names", "tag_model", "types_of_table"]
 
 _YML = (".yml", ".yaml")
 
@@ -48,16 +49,16 @@ def model_names(project: Project) -> list[str]:
     return sorted({path.stem for path in _files(project, (".sql", ".py"))})
 
 
-def columns_of_table(project: Project, model: str) -> tuple[str, ...]:
-    """Return the columns of a model's table; empty if it is not built or cannot be reached."""
+def types_of_table(project: Project, model: str) -> Mapping[str, DataType]:
+    """Return the columns of a model's table with their types; empty if it cannot be read."""
     from featurestore.warehouse import connect
 
     try:
         relation = load_manifest(project.manifest_path).model(model).relation_name
         with connect(load_profile(project)) as warehouse:
-            return tuple(warehouse.columns(relation)) if relation else ()
+            return warehouse.columns(relation) if relation else {}
     except FeatureStoreError:
-        return ()
+        return {}
 
 
 def tag_model(project: Project, tag: Tag, columns: Sequence[str] = ()) -> list[Step]:

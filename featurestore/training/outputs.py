@@ -13,6 +13,7 @@ from featurestore.errors import MissingExtra, PlanError
 from featurestore.lineage.name_rules import NameRules
 from featurestore.sql.dialects import grammar
 from featurestore.sql.plan import TrainingPlan
+from featurestore.values.frame_decimals import Decimals, decimal_dtype
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,12 @@ _SEPARATORS = re.compile(r"""[./\\:%"]""")
 """The signs of a quoted name that separate the parts of a table's name or of a path."""
 
 
-def to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table, decimals: Decimals = "arrow") -> pd.DataFrame:
     """Return a table as a pandas frame with nullable integers and booleans.
+
+    Args:
+        table: The table.
+        decimals: How the frame holds decimals.
 
     Raises:
         MissingExtra: pandas is not installed.
@@ -42,7 +47,14 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         import pandas as pd
     except ImportError:
         raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_nullable_types(pd).get)
+    dtypes = _nullable_types(pd)
+    for place, field in enumerate(table.schema):
+        dtype = decimal_dtype(field.type, decimals)
+        if dtype == "float64":
+            table = table.set_column(place, field.name, table.column(place).cast(dtype))
+        elif dtype is not None:
+            dtypes[field.type] = dtype
+    frame: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get)
     return frame
 
 

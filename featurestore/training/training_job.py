@@ -36,6 +36,7 @@ from featurestore.training.overwriting import (
 from featurestore.training.parsed_keys import with_parsed_keys
 from featurestore.training.request import Request
 from featurestore.training.strategy_choice import with_cheapest_shapes
+from featurestore.values.frame_decimals import Decimals
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -132,16 +133,21 @@ class TrainingJob:
         table = self._run(lambda warehouse: warehouse.stream(self._sql).read_all())
         return self._frame.restored(table)
 
-    def to_df(self) -> pd.DataFrame:
+    def to_df(self, *, decimals: Decimals = "arrow") -> pd.DataFrame:
         """Build the training set as a pandas frame.
 
         Integers and booleans get pandas' nullable types, so that a missing value does not turn an
         integer into a float.
 
+        Args:
+            decimals: "arrow" for exact decimals in pandas' Arrow type, "float" for the nearest
+                floats. DuckDB's HUGEINT, which a sum of integers is, counts as a decimal.
+
         Raises:
             MissingExtra: pandas is not installed.
+            FeatureStoreError: `decimals` is neither.
         """
-        return to_pandas(self.to_arrow())
+        return to_pandas(self.to_arrow(), decimals)
 
     def to_polars(self) -> pl.DataFrame:
         """Build the training set as a polars frame.
