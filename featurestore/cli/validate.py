@@ -86,7 +86,8 @@ def validate_command(
     if any(strict or problem.severity == "error" for problem in found):
         raise typer.Exit(ExitCode.WRONG)
     if format_ is ReportFormat.TABLE:
-        note(_summary(store, found))
+        unseen = _unseen(report, connect=connect, select=select)
+        note(_summary(store, found, unseen))
 
 
 def _rules(naming: list[str] | None) -> dict[str, str]:
@@ -154,13 +155,27 @@ _WRITERS = {
 }
 
 
-def _summary(store: FeatureStore, found: Sequence[Problem]) -> str:
+def _unseen(report: LintReport | None, *, connect: bool, select: str | None) -> list[str]:
+    """Return what a run did not look at."""
+    parts = {
+        "the tables (--no-connect)": not connect,
+        "the SQL (--no-lint)": report is None,
+        f"other lint rules (--select {select})": select is not None,
+        "SQL that dbt has not compiled": report is not None and bool(report.uncompiled),
+    }
+    return [part for part, is_unseen in parts.items() if is_unseen]
+
+
+def _summary(store: FeatureStore, found: Sequence[Problem], unseen: Sequence[str]) -> str:
     registry = store.registry
     features = [name for view in registry.feature_views.values() for name in view.features]
-    verdict = f"No error, {_counted(found, 'warning')}" if found else "All good"
+    complete = "No problem found" if unseen else "All good"
+    verdict = f"No error, {_counted(found, 'warning')}" if found else complete
+    left_out = f" Not checked: {', '.join(unseen)}." if unseen else ""
     return (
         f"{verdict}: {_counted(registry.feature_views, 'feature view')},"
         f" {_counted(features, 'feature')}, {_counted(registry.feature_services, 'service')}."
+        f"{left_out}"
     )
 
 

@@ -155,15 +155,15 @@ class OnlineResponse:
             raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
         columns = {name: pd.Series(values) for name, values in self.entities.items()}
         columns |= {
-            name: pd.Series(values, dtype=self._dtype(name, decimals))
+            name: pd.Series(values, dtype=self._dtype(name, decimals, pd))
             for name, values in (self._columns or self.values).items()
         }
         return pd.DataFrame(columns)
 
-    def _dtype(self, name: str, decimals: Decimals) -> Any:
+    def _dtype(self, name: str, decimals: Decimals, pandas: Any) -> Any:
         if name not in self.values:
             return _PANDAS_INSTANT
-        found = decimal_dtype(to_arrow_type(self.types[name]), decimals)
+        found = decimal_dtype(to_arrow_type(self.types[name]), decimals, pandas)
         return object if found is None else found
 
     @property

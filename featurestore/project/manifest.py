@@ -17,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from featurestore.errors import ManifestInvalid, ManifestNotFound, UnknownModel
+from featurestore.project.compiled_files import CompiledFiles
 from featurestore.project.nodes import (
     CompiledNode,
     DataTest,
@@ -52,10 +53,12 @@ class Manifest:
     Args:
         path: The path of the file, for messages.
         file: Its decoded outer structure.
+        folder: The dbt project's folder, for the SQL that earlier runs of dbt compiled.
     """
 
-    def __init__(self, path: Path, file: ManifestFile) -> None:
+    def __init__(self, path: Path, file: ManifestFile, folder: Path | None = None) -> None:
         self.path = path
+        self._folder = folder
         self.metadata = file.metadata or Metadata()
         self.exposures = tuple(file.exposures.values())
         self._groups = tuple(file.groups.values())
@@ -136,12 +139,29 @@ class Manifest:
                 yield node.relation_name, node.unique_id
 
     def compiled(self, unique_id: str) -> CompiledNode:
-        """Return a node with its SQL.
+        """Return a node with its SQL, which an earlier run of dbt may have compiled.
 
         Raises:
             KeyError: The manifest has no node of this id.
         """
-        return self._decode(bytes(self._nodes[unique_id]), CompiledNode)
+        node = self._decode(bytes(self._nodes[unique_id]), CompiledNode)
+        if node.compiled_code or self._compiled_files is None:
+            return node
+        sql = self._compiled_files.sql(node, self._relations_read_by(node))
+        return msgspec.structs.replace(node, compiled_code=sql)
+
+    @cached_property
+    def _compiled_files(self) -> CompiledFiles | None:
+        folder = self._folder
+        return CompiledFiles(self.project, folder, self.path.parent) if folder else None
+
+    def _relations_read_by(self, node: CompiledNode) -> Iterator[str]:
+        for needed in node.depends_on.nodes:
+            table: Node | Source | None = self.sources.get(needed)
+            if table is None and needed in self._nodes:
+                table = self._node(needed)
+            if table is not None and table.relation_name:
+                yield table.relation_name
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -213,11 +233,12 @@ class Manifest:
             raise _invalid(self.path, f"a node does not match dbt's schema: {error}") from error
 
 
-def load_manifest(path: Path) -> Manifest:
+def load_manifest(path: Path, folder: Path | None = None) -> Manifest:
     """Return the manifest in a file.
 
     Args:
         path: The manifest.json that a command of dbt wrote.
+        folder: The dbt project's folder, for the SQL that earlier runs of dbt compiled.
 
     Raises:
         ManifestNotFound: The file does not exist.
@@ -235,10 +256,10 @@ def load_manifest(path: Path) -> Manifest:
         raise ManifestInvalid(f"Cannot read the dbt manifest at {path}: {error}.") from error
     if not data.strip():
         raise _invalid(path, "the file is empty")
-    return _decode_file(path, data)
+    return _decode_file(path, data, folder)
 
 
-def _decode_file(path: Path, data: bytes) -> Manifest:
+def _decode_file(path: Path, data: bytes, folder: Path | None) -> Manifest:
     try:
         file = msgspec.json.decode(data, type=ManifestFile)
     except msgspec.ValidationError as error:
@@ -248,7 +269,7 @@ def _decode_file(path: Path, data: bytes) -> Manifest:
     if file.metadata is None:
         raise _invalid(path, "it has no 'metadata', so dbt did not write it")
     _check_version(path, file.metadata)
-    return Manifest(path, file)
+    return Manifest(path, file, folder)
 
 
 def _check_version(path: Path, metadata: Metadata) -> None:

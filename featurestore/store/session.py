@@ -105,7 +105,7 @@ class Session:
         Raises:
             ManifestError: It is missing or cannot be read.
         """
-        return load_manifest(self.project.manifest_path)
+        return load_manifest(self.project.manifest_path, self.project.folder)
 
     @cached_property
     def declared(self) -> Registry:

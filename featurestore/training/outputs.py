@@ -49,7 +49,7 @@ def to_pandas(table: pa.Table, decimals: Decimals = "arrow") -> pd.DataFrame:
         raise MissingExtra("pandas", "pandas", purpose="to_df()") from None
     dtypes = _nullable_types(pd)
     for place, field in enumerate(table.schema):
-        dtype = decimal_dtype(field.type, decimals)
+        dtype = decimal_dtype(field.type, decimals, pd)
         if dtype == "float64":
             table = table.set_column(place, field.name, table.column(place).cast(dtype))
         elif dtype is not None:

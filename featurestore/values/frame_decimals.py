@@ -15,17 +15,17 @@ Decimals = Literal["arrow", "float"]
 """How a frame holds decimals, which are the sums of integers too: exact, or as numpy's floats."""
 
 
-def decimal_dtype(kind: pa.DataType, decimals: Decimals) -> Any | None:
+def decimal_dtype(kind: pa.DataType, decimals: Decimals, pandas: Any) -> Any | None:
     """Return the dtype of a column of decimals in a pandas frame; None for other columns.
 
     Args:
         kind: The column's type in Arrow.
         decimals: "arrow" for the exact values, "float" for the nearest floats.
+        pandas: The module.
 
     Raises:
         FeatureStoreError: `decimals` is neither.
     """
-    import pandas as pd
     import pyarrow as pa
 
     if decimals not in get_args(Decimals):
@@ -35,4 +35,4 @@ def decimal_dtype(kind: pa.DataType, decimals: Decimals) -> Any | None:
         )
     if not pa.types.is_decimal(kind):
         return None
-    return pd.ArrowDtype(kind) if decimals == "arrow" else "float64"
+    return pandas.ArrowDtype(kind) if decimals == "arrow" else "float64"
