@@ -22,6 +22,7 @@ FeatureStoreError
 ├── MissingExtra                  an optional dependency is not installed
 ├── WarehouseError                the warehouse refused a statement
 │   ├── WarehouseUnavailable      the warehouse does not answer (exit code 3)
+│   ├── MissingRight              the role lacks a right that the statement needs
 │   └── RelationNotBuilt          the model's table or view does not exist
 ├── OnlineStoreError              Redis refused a command or holds unreadable data
 │   ├── OnlineStoreUnavailable    Redis does not answer (exit code 3)
@@ -49,6 +50,7 @@ __all__ = [
     "ManifestNotFound",
     "ManifestOfOtherTarget",
     "MissingExtra",
+    "MissingRight",
     "NameCollision",
     "NotCompiled",
     "OnlineStoreError",
@@ -281,6 +283,10 @@ class WarehouseUnavailable(WarehouseError):
     """The warehouse does not answer: its file is missing or locked, or its server is down."""
 
     exit_code = 3
+
+
+class MissingRight(WarehouseError):
+    """The role lacks a right that the statement needs; the message names both."""
 
 
 class RelationNotBuilt(WarehouseError):

@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from featurestore.lineage.flows import Flow, Relation, RowFlow, UnlistedColumns, digest_of, merged
 from featurestore.lineage.name_rules import NameRules
 from featurestore.lineage.scopes import Scope, column_of
+from featurestore.sql.dialects import RECORDS
 
 __all__ = ["read_table", "renamed"]
 
@@ -68,9 +69,9 @@ def _named(table: exp.Table, scope: Scope) -> Relation:
 
 
 def _read_by_text(call: exp.Expr, scope: Scope) -> Relation | None:
-    """Return what DuckDB's `query_table('t')` or `query('select ...')` reads; None for the rest."""
+    """Return what `query_table('t')` or `query('select ...')` reads; None for the rest."""
     texts = call.expressions if isinstance(call, exp.Anonymous) else []
-    if len(texts) != 1 or not texts[0].is_string or scope.names.dialect != "duckdb":
+    if len(texts) != 1 or not texts[0].is_string or not _reads_texts(scope.names.dialect):
         return None
     name, text = call.name.lower(), texts[0].name
     try:
@@ -80,6 +81,11 @@ def _read_by_text(call: exp.Expr, scope: Scope) -> Relation | None:
     except SqlglotError:
         return None
     return scope.read(tree, scope) if isinstance(tree, exp.Query) else None
+
+
+def _reads_texts(dialect: str) -> bool:
+    record = RECORDS.get(dialect)
+    return record is not None and record.reads_texts
 
 
 def _function(node: exp.Expr, scope: Scope) -> Relation:

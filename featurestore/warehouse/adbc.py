@@ -31,12 +31,15 @@ from featurestore.warehouse.arrow import (
     write_parquet,
 )
 from featurestore.warehouse.protocol import Warehouse, values_hidden
+from featurestore.warehouse.rights import Right, missing_right
 
 __all__ = ["AdbcWarehouse", "driver"]
 
 # SQLSTATEs: undefined table and schema of PostgreSQL, base table not found and no data of
 # Snowflake.
 _NO_RELATION = ("42P01", "3F000", "42S02", "02000")
+_NO_RIGHT = "42501"
+_REFUSED = "FATAL:"
 _LOST = ("08", "57P")
 _ABOUT_SQL = ("42", "3D", "3F", "0A")
 """The SQLSTATE classes of errors that quote the statement, and never a row."""
@@ -69,27 +72,39 @@ class AdbcWarehouse(Warehouse):
         options: The arguments of its `connect`.
         address: The warehouse's address for messages, without secrets.
         secrets: Texts that errors must not show.
+        role: The role or user that statements run as, for messages.
 
     Raises:
         WarehouseUnavailable: The warehouse does not answer, or refuses the connection.
     """
 
     dialect: ClassVar[str]
+    rights: ClassVar[Sequence[Right]] = ()
+    """The engine's rights, to name the one that a role lacks."""
     ingest_options: ClassVar[Mapping[str, Any]] = {}
     """Options with which the driver finds a temporary table when it ingests."""
 
     def __init__(
-        self, dbapi: Any, options: Mapping[str, Any], *, address: str, secrets: Sequence[str] = ()
+        self,
+        dbapi: Any,
+        options: Mapping[str, Any],
+        *,
+        address: str,
+        secrets: Sequence[str] = (),
+        role: str = "",
     ) -> None:
         self._errors = dbapi.Error
         self._address = address
-        self._secrets = [secret for secret in secrets if secret]
+        self._role = role
+        # As a word of its own: a password of one letter must not hide letters of other words.
+        hidden = "|".join(re.escape(secret) for secret in secrets if secret)
+        self._secrets = re.compile(rf"(?<!\w)(?:{hidden})(?!\w)") if hidden else None
         try:
             self.connection = dbapi.connect(autocommit=True, **options)
         except self._errors as error:
             raise WarehouseUnavailable(
                 f"Cannot connect to {address}: {self._reason(error)}",
-                remedy="Is it running, and is the target in profiles.yml right? Try `dbt debug`.",
+                remedy=self._remedy(error),
             ) from None
         self._cursor = self.connection.cursor()
 
@@ -218,6 +233,8 @@ class AdbcWarehouse(Warehouse):
         message = f"Cannot {doing}: {self._reason(error)}"
         if state in _NO_RELATION or (not state and status == "NOT_FOUND"):
             return RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.")
+        if state == _NO_RIGHT or (not state and status in ("UNAUTHORIZED", "UNAUTHENTICATED")):
+            return missing_right(doing, self._reason(error), self._role, self.rights)
         if state.startswith(_LOST) or (not state and status in ("IO", "TIMEOUT")):
             return WarehouseUnavailable(f"Lost the connection to {self._address}. {message}")
         if self.hides_values and not state.startswith(_ABOUT_SQL):
@@ -225,10 +242,25 @@ class AdbcWarehouse(Warehouse):
         return WarehouseError(message)
 
     def _reason(self, error: Exception) -> str:
-        """Return the engine's first line, without the driver's prefix and without secrets."""
-        words = str(error).split("\nQuery was:")[0].strip().splitlines() or [repr(error)]
-        reason = _DRIVERS_OWN.sub("", words[0].rpartition("ERROR:")[2].strip())
+        """Return the engine's first line, without the driver's prefix and without secrets.
+
+        The driver may quote a statement of many lines before it.
+        """
+        words = str(error).split("\nQuery was:")[0].rpartition("ERROR:")[2].strip()
+        lines = [line.strip() for line in words.splitlines() if line.strip()] or [repr(error)]
+        # A line that ends with a colon says nothing yet.
+        first = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+        reason = _DRIVERS_OWN.sub("", first)
         # Drivers quote the connection string, and an error may end up in a log.
-        for secret in self._secrets:
-            reason = reason.replace(secret, _HIDDEN)
-        return reason
+        return self._secrets.sub(_HIDDEN, reason) if self._secrets else reason
+
+    def _remedy(self, error: Exception) -> str:
+        """Return the remedy for a failed connection; a server that refuses it is running."""
+        if _REFUSED not in str(error):
+            return "Is it running, and is the target in profiles.yml right? Try `dbt debug`."
+        reason = self._reason(error)
+        remedies = (missing_right("connect", reason, self._role, [right]) for right in self.rights)
+        known = next((found for found in remedies if " lacks " in found.message), None)
+        if known is not None:
+            return known.remedy
+        return "The server runs and refuses the connection: correct the target in profiles.yml."

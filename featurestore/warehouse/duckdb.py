@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlglot import exp
 
 from featurestore.errors import (
+    MissingRight,
     RelationNotBuilt,
     WarehouseError,
 )
@@ -56,6 +57,14 @@ _SESSION = {
     "enable_progress_bar": "false",
 }
 """The settings of every session."""
+_NO_RIGHTS = {
+    "attached in read-only mode": "The ledger of a sync and `to_table` write to the database of the"
+    " target's `path:`, which must not have `access_mode: read_only`; databases under `attach:` are"
+    " read only.",
+    "Permission denied": "Let the user of this process write to the file, and create files beside"
+    " it.",
+}
+"""How the engine's words show that a right is missing, and the remedy."""
 
 
 class DuckDBWarehouse(Warehouse, KeepsStatistics):
@@ -127,7 +136,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         try:
             name = attach(self.connection, attachment, folder, write=write)
         except duckdb.Error as error:
-            raise unavailable(path, str(error)) from error
+            raise unavailable(path, str(error), write=write) from error
         self.execute(f"USE {_quoted(name)}")
 
     @property
@@ -290,6 +299,10 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
             remedy = "If it is a dbt model, run `dbt build`."
             raise RelationNotBuilt(message, remedy=remedy) from error
         except duckdb.Error as error:
+            remedy = next((kept for sign, kept in _NO_RIGHTS.items() if sign in str(error)), "")
+            if remedy:
+                message = f"Cannot {doing}: {_reason(error).rstrip('.')}."
+                raise MissingRight(message, remedy=remedy) from error
             about_sql = (
                 duckdb.BinderException,
                 duckdb.SyntaxException,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import MissingExtra, WarehouseUnavailable
+from featurestore.errors import MissingExtra, MissingRight, WarehouseError, WarehouseUnavailable
 from featurestore.values.dbt_profile import Profile
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def open_database(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConn
 
     Raises:
         WarehouseUnavailable: The file is missing, locked by a writer, or not a database.
+        MissingRight: The user may not read the file, or not write to it.
         MissingExtra: DuckDB is not installed.
     """
     try:
@@ -101,7 +102,7 @@ def open_database(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConn
             read_only = not write and path != MEMORY
             return duckdb.connect(path, read_only=read_only, config=dict(config or {}))
     except duckdb.Error as error:
-        raise unavailable(path, str(error)) from error
+        raise unavailable(path, str(error), write=write) from error
 
 
 def refuse_missing_file(path: str, folder: Path = Path()) -> None:
@@ -120,9 +121,16 @@ def refuse_missing_file(path: str, folder: Path = Path()) -> None:
         )
 
 
-def unavailable(path: str, reason: str) -> WarehouseUnavailable:
+def unavailable(path: str, reason: str, *, write: bool) -> WarehouseError:
     """Return the error for a database that DuckDB cannot open."""
     first = reason.splitlines()[0].partition(" See also ")[0].rstrip(".") + "."
+    if "Permission denied" in reason:
+        needed = "read and write" if write else "read"
+        return MissingRight(
+            f"Cannot open the warehouse file {path}: {first}",
+            remedy=f"Let the user of this process {needed} the file"
+            + (" and create files beside it." if write else "."),
+        )
     if "lock" in reason:
         return WarehouseUnavailable(
             f"The warehouse file {path} is locked by another process: {first}",

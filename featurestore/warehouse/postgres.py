@@ -18,6 +18,7 @@ from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 from featurestore.warehouse.arrow import canonical_type, data_type
+from featurestore.warehouse.rights import POSTGRES_RIGHTS
 
 __all__ = ["PostgresWarehouse"]
 
@@ -50,6 +51,7 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"
+    rights = POSTGRES_RIGHTS
     ingest_options: ClassVar = {"temporary": True}
 
     @classmethod
@@ -78,7 +80,8 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
             address="PostgreSQL at {}:{}/{}".format(
                 *(words.get(word, "") for word in ("host", "port", "dbname"))
             ),
-            secrets=[words.get("password", "")],
+            secrets=[words.get("password", ""), _escaped(words.get("password", ""))],
+            role=str(settings.get("role") or words.get("user", "")),
         )
         try:
             warehouse._prepare(settings)
@@ -246,5 +249,8 @@ def _literal(text: str) -> str:
 
 def _quoted(value: str) -> str:
     """Quote a value of libpq's connection string."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return f"'{_escaped(value)}'"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")

@@ -76,6 +76,7 @@ class SnowflakeWarehouse(AdbcWarehouse):
             {"db_kwargs": options(settings)},
             address=f"Snowflake account {settings.get('account', '')}",
             secrets=[str(settings[key]) for key in _SECRETS if settings.get(key)],
+            role=str(settings.get("role") or settings.get("user") or ""),
         )
         try:
             warehouse.execute("ALTER SESSION SET TIMEZONE = 'UTC'")

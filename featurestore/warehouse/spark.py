@@ -7,6 +7,8 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/spark-setup
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +31,7 @@ from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 __all__ = ["SparkWarehouse"]
 
+_ERROR_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
@@ -77,13 +80,17 @@ class SparkWarehouse(Warehouse):
         session = SparkSession.getActiveSession()
         if session is None:
             builder = SparkSession.builder.appName("featurestore").enableHiveSupport()
+            # The progress bar goes to standard error, in the middle of a message.
+            builder = builder.config("spark.ui.showConsoleProgress", "false")
             for name, value in (profile.settings.get("server_side_parameters") or {}).items():
                 builder = builder.config(name, value)
             try:
                 session = builder.getOrCreate()
+                # The session is ours: what Java would print comes with the exception.
+                session.sparkContext.setLogLevel("OFF")
             except Exception as error:  # a failing JVM raises plain exceptions
                 raise WarehouseUnavailable(
-                    f"Cannot start Spark: {_first_line(error)}", remedy="Is Java installed?"
+                    f"Cannot start Spark: {_reason(error)}", remedy="Is Java installed?"
                 ) from error
         return cls(session)
 
@@ -165,9 +172,10 @@ class SparkWarehouse(Warehouse):
         from pyspark.errors import AnalysisException, PySparkException
 
         try:
-            yield
+            with _without_log():
+                yield
         except AnalysisException as error:
-            message = f"Cannot {doing}: {_first_line(error)}"
+            message = f"Cannot {doing}: {_reason(error)}"
             if error.getCondition() in _MISSING:
                 remedy = "If it is a dbt model, run `dbt build`."
                 raise RelationNotBuilt(message, remedy=remedy) from error
@@ -177,7 +185,7 @@ class SparkWarehouse(Warehouse):
         except (PySparkException, Py4JError, pa.ArrowException) as error:
             if self.hides_values:
                 raise values_hidden(doing, type(error).__name__) from None
-            raise WarehouseError(f"Cannot {doing}: {_first_line(error)}") from error
+            raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
 
 
 def _type(text: str) -> DataType:
@@ -189,5 +197,35 @@ def _type(text: str) -> DataType:
         return DataType(Kind.OTHER, text=text)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _reason(error: Exception) -> str:
+    """Return the first line of an error; of one that py4j passes on, Java's own."""
+    java = getattr(error, "java_exception", None)
+    text = str(error) if java is None else str(java.toString())
+    return (text.strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep PySpark from logging errors with Java's stack, in this thread, for a block.
+
+    It writes thousands of characters to standard error before it raises the same error.
+    """
+    try:
+        from pyspark.logger import PySparkLogger
+    except ImportError:
+        # Before version 4 it logged none.
+        yield
+        return
+    own = threading.get_ident()
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return record.thread != own
+
+    loggers = [PySparkLogger.getLogger(name) for name in _ERROR_LOGS]
+    for logger in loggers:
+        logger.addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_of_others)

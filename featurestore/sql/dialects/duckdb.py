@@ -109,6 +109,7 @@ DUCKDB = Dialect(
     ),
     # A window that sorts by one column may become an aggregate (the optimizer's
     # `top_n_window_elimination`), which keeps rows as sort keys: -0.0 comes back as 0.0.
+    reads_texts=True,
     lone_sort_keys=frozenset({Kind.FLOAT32, Kind.FLOAT64, Kind.ARRAY, Kind.OTHER}),
     exits={
         "int128": Exit(_WIDEST_INTEGER, _beyond_38_digits),

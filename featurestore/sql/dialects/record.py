@@ -122,6 +122,7 @@ class Dialect:
         arrays_sort_as_elements: Whether the sort key of an element also serves for an array.
         lone_sort_keys: The kinds of values that the engine may change if they are all that a window
             sorts by.
+        reads_texts: Whether `query('select ...')` and `query_table('t')` read what a text names.
         exits: The types that leave the warehouse as another type, by `DataType.variant`.
         outer_joins_spoil_arrays: Whether an outer join may damage arrays of a fixed size, which
             then pass it as lists.
@@ -147,6 +148,7 @@ class Dialect:
     sort_keys: Mapping[Kind, SortKeys] = field(default_factory=dict)
     arrays_sort_as_elements: bool = False
     lone_sort_keys: frozenset[Kind] = frozenset()
+    reads_texts: bool = False
     exits: Mapping[str, Exit] = field(default_factory=dict)
     outer_joins_spoil_arrays: bool = False
     series: InstantSeries | Missing
