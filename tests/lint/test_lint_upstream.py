@@ -137,6 +137,20 @@ def test_a_dimension_that_picks_a_name_is_not_a_total(lint, picked, expected):
     assert expected == [code for code, *_ in lint(_view(sql, "built", "crews"), *models)]
 
 
+@pytest.mark.parametrize(
+    ("picked", "expected"), [("max(maker_name)", []), ("max(seats)", ["FS005"])]
+)
+def test_what_a_thing_is_called_is_not_a_total(lint, picked, expected):
+    mart = f"select tailnum, {picked} as delay from db.flights group by 1"
+    sql = (
+        "select f.tailnum, f.observed_at, m.delay from db.flights as f"
+        " left join db.planes as m on m.tailnum = f.tailnum"
+    )
+
+    found = lint(_view(sql, "flights", "planes"), _table("planes", mart, "flights"))
+    assert expected == [code for code, *_ in found]
+
+
 def test_totals_in_an_ephemeral_model_are_found(lint):
     """The SQL of an ephemeral model is inlined into its reader, which then reads its tables."""
     total = "select tailnum, count(*) as delay from db.flights group by 1"

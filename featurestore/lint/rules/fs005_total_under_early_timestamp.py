@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -25,6 +26,8 @@ __all__ = ["RULE"]
 # any_value() and first() may return the earliest time of a group, as min() does.
 _EARLY_STAMPS = (exp.Min, exp.AnyValue, exp.First, exp.ArgMin)
 _HARMLESS = (exp.Min, exp.ArgMin, exp.GroupConcat)
+_PICKS = (exp.Max, exp.ArgMax, exp.AnyValue, exp.First, exp.Last)
+_NAMES = re.compile(r"(name|email|title|slug|url)$")
 
 
 def _totals(view: LintedView) -> Iterator[Finding]:
@@ -38,7 +41,21 @@ def _totals(view: LintedView) -> Iterator[Finding]:
 
 
 def _harmful(expression: exp.Expr) -> Iterator[exp.Expr]:
-    return (node for node in aggregates(expression) if not isinstance(node, _HARMLESS))
+    return (
+        node
+        for node in aggregates(expression)
+        if not isinstance(node, _HARMLESS) and not _picks_name(node)
+    )
+
+
+def _picks_name(node: exp.Expr) -> bool:
+    """Return whether an aggregate picks what a thing is called, which later rows only repeat."""
+    columns = list(own_columns(node))
+    return (
+        isinstance(node, _PICKS)
+        and bool(columns)
+        and all(_NAMES.search(column.name.lower()) for column in columns)
+    )
 
 
 def _beside_early_stamp(view: LintedView, path: list[PathStep]) -> Iterator[Finding]:
@@ -76,8 +93,8 @@ def _from_source(
         for name, origin in step.block.resolve(column)
         if name == alias
     ]
-    # A name that a dimension picks with max() is not a total.
-    picks = (exp.Max, exp.ArgMax) if is_lookup(view, step.block, joined.links) else ()
+    # An attribute that a dimension picks with max() is not a total.
+    picks = _PICKS if is_lookup(view, step.block, joined.links) else ()
     for model, below in view.steps_upstream(origins):
         # A model that ends at a fixed time, such as a training period, was closed on purpose.
         if model is not view and is_bounded_by_constant(model, model.root):
