@@ -173,7 +173,7 @@ def test_a_created_timestamp_that_comes_or_goes(tmp_path, redis_server, redis_cl
 
 def test_an_event_timestamp_of_another_type(tmp_path, redis_server, redis_client):
     """A date that becomes a timestamp is kept whole, and not written again on every run."""
-    view = View("daily", {"id": "INTEGER"}, {"x": "INTEGER"}, False, "DATE")
+    view = View("daily", {"id": "INTEGER"}, {"x": "INTEGER"}, event_type="DATE")
     project = SyncProject(tmp_path, view, memory=True)
     project.insert(view, (1, "2024-02-28", 1))
     project.store(redis_server).sync()
