@@ -71,7 +71,7 @@ def test_every_command_parses(words):
 
 @pytest.fixture
 def run(example_project, capsys, monkeypatch, tmp_path):
-    """Run a command of the page; return the lines that it shows and does not print."""
+    """Run a command of the page; return the lines shown that it does not print in this order."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "110")
@@ -82,7 +82,8 @@ def run(example_project, capsys, monkeypatch, tmp_path):
             main(words)
         printed = capsys.readouterr()
         assert 0 == (stopped.value.code or 0), printed.err
-        lines = {_squeezed(line) for line in (printed.out + printed.err).splitlines()}
+        lines = map(_squeezed, (printed.out + printed.err).splitlines())
+        # An iterator: each line must come after the one shown before it.
         return [line for line in shown if _squeezed(line) not in lines]
 
     return run
@@ -90,7 +91,7 @@ def run(example_project, capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("words", "shown"), OFFLINE, ids=[" ".join(w) for w, _ in OFFLINE])
 def test_every_command_prints_what_is_shown(words, shown, run):
-    """Each line shown below a command is one that it prints."""
+    """The lines shown below a command are lines that it prints, in their order."""
     assert shown
     assert [] == run(words, shown)
 
