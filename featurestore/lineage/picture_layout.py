@@ -33,6 +33,8 @@ _CHARACTER = 7.3
 """The width of a letter in the picture's font of 12 pixels."""
 _BETWEEN_LAYERS, _BETWEEN_BOXES = 90, 22
 _LONGEST = 44
+_LEAST_WIDTH = 126
+"""The words "feature service" above the name fit into it."""
 _ROUNDS = 4
 """How often the layers are sorted by their neighbours; more rounds rarely move a box."""
 
@@ -60,7 +62,7 @@ class Box:
     def width(self) -> int:
         """The width in pixels, by the longest text."""
         words = [shortened(box_name(self.node)), *map(column_text, self.columns)]
-        return math.ceil(max(map(len, words)) * _CHARACTER) + 2 * PADDING
+        return max(math.ceil(max(map(len, words)) * _CHARACTER) + 2 * PADDING, _LEAST_WIDTH)
 
 
 @dataclass(frozen=True)

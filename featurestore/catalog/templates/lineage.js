@@ -1,7 +1,7 @@
 // Draws the lineage of one column as `featurestore lineage` does: one box per table, inputs at the left.
 const lineage = (() => {
   const ROW = 20, TITLE = 40, PADDING = 14, MARGIN = 16, CHARACTER = 7.3;
-  const BETWEEN_LAYERS = 90, BETWEEN_BOXES = 22, ROUNDS = 4, LONGEST = 44;
+  const BETWEEN_LAYERS = 90, BETWEEN_BOXES = 22, ROUNDS = 4, LONGEST = 44, LEAST_WIDTH = 126;
   const MOST_TABLES = 60; // More than a reader follows.
   let tables;
 
@@ -72,7 +72,7 @@ const lineage = (() => {
     const words = [shortened(tables[node].label), ...rows.map((column) => columnText(node, column))];
     return {
       node, layer, rows,
-      width: Math.ceil(Math.max(...words.map((word) => word.length)) * CHARACTER) + 2 * PADDING,
+      width: Math.max(Math.ceil(Math.max(...words.map((word) => word.length)) * CHARACTER) + 2 * PADDING, LEAST_WIDTH),
       height: TITLE + ROW * rows.length + (rows.length ? PADDING / 2 : 0),
     };
   };
