@@ -25,7 +25,7 @@ from featurestore.online.published_schemas import PERSONAL_FIELD, personal_data_
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.schema import Schema, fingerprint_of_schema
 from sync.safety.canaries import canaries_agree, set_canaries, swap_canaries
-from sync.safety.lock import Lease, lock_lost
+from sync.safety.lock import Lease
 
 __all__ = [
     "OnlineMetadata",
@@ -221,7 +221,10 @@ def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime)
     epoch = secrets.token_hex(8)
     # The epoch is written last. A server that loses the end of its history loses it first.
     if not swap_canaries(client, lease.project, view, lease.token, epoch):
-        raise lock_lost()
+        raise SyncError(
+            "A node of the cluster lost its data while rows were written.",
+            remedy="Run the sync again; it publishes what is missing.",
+        )
     lease.run("HSET", [view_key(lease.project, view)], "epoch", epoch, *_moments(as_of))
     return epoch
 

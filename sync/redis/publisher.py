@@ -13,7 +13,7 @@ from sync.redis.cluster import sending_to_cluster
 from sync.redis.resp import RowBatch
 from sync.redis.scripts import LOST
 from sync.redis.standalone import sending_to_server
-from sync.safety.lock import Lease, lock_lost
+from sync.safety.lock import Lease
 
 __all__ = ["Publisher", "publishing"]
 
@@ -33,6 +33,7 @@ class Publisher:
 
     Args:
         sender: Sends the rows.
+        lease: The lock that guards every write.
 
     Attributes:
         applied: Rows that the server has written or deleted so far.
@@ -40,9 +41,10 @@ class Publisher:
         sent: Rows sent so far.
     """
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, lease: Lease) -> None:
         self.applied = self.refused = self.sent = 0
         self._sender = sender
+        self._lease = lease
 
     def overwrite(self, keys: ByteColumn, values: ByteColumn, expiry: bytes) -> None:
         """Write rows, no matter what the server holds."""
@@ -84,7 +86,7 @@ class Publisher:
         for applied, refused in answers:
             # The server found another holder's token, or none.
             if applied == LOST:
-                raise lock_lost()
+                raise self._lease.lost()
             self.applied += applied
             self.refused += refused
 
@@ -98,6 +100,6 @@ def publishing(client: RedisCommands, lease: Lease) -> Iterator[Publisher]:
         lease: The lock that guards every write.
     """
     with (sending_to_cluster if is_cluster(client) else sending_to_server)(client, lease) as sender:
-        publisher = Publisher(sender)
+        publisher = Publisher(sender, lease)
         yield publisher
         publisher.finish()

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,13 +21,14 @@ from typing import Any
 from featurestore.errors import SyncError, SyncLocked
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
-from featurestore.online.redis.internals import is_cluster
+from featurestore.online.redis.internals import is_cluster, shown_server
 from featurestore.online.redis.redis_errors import RESHARD_ERRORS, RedisError, ResponseError
 from featurestore.online.redis.retry import retry_while
 from sync.lua_files import lua_script
 from sync.safety.fences import next_fencing_token, raise_fences, return_fencing_token
+from sync.safety.lost_lock import LostLock, server_run
 
-__all__ = ["LEASE_SECONDS", "Lease", "lock_key", "lock_lost", "sync_lock"]
+__all__ = ["LEASE_SECONDS", "Lease", "lock_key", "sync_lock"]
 
 LEASE_SECONDS = 60.0
 """The lock's time-out: how long a holder that died blocks the next sync.
@@ -60,6 +62,8 @@ class Lease:
         self._client = client
         self._key = lock_key(project)
         self._seconds = seconds
+        self._server_run = server_run(client)
+        self._confirmed = time.monotonic()
         self._done = threading.Event()
         self._lost = threading.Event()
         # A daemon, so that a process that ends in an error does not wait for it.
@@ -106,7 +110,17 @@ class Lease:
             SyncError: The lock was lost, so another sync may be running.
         """
         if self._lost.is_set():
-            raise lock_lost()
+            raise self.lost()
+
+    def lost(self) -> SyncError:
+        """Return the error about the lost lock, with what took it away."""
+        return LostLock(
+            project=self.project,
+            key=self._key,
+            run=self._server_run,
+            silent_for=time.monotonic() - self._confirmed,
+            lease=self._seconds,
+        ).error(self._client)
 
     def run(self, command: str, keys: Sequence[str | bytes], *arguments: str | bytes) -> Any:
         """Run one command at the server, only if the lock is still held there.
@@ -139,7 +153,7 @@ class Lease:
             return retry_while(run, RESHARD_ERRORS)
         except ResponseError as error:
             if "LOCKLOST" in str(error):
-                raise lock_lost() from None
+                raise self.lost() from None
             raise
 
     def release(self) -> None:
@@ -165,20 +179,12 @@ class Lease:
             if not held:
                 self._lost.set()
                 return
+            self._confirmed = time.monotonic()
 
 
 def lock_key(project: str) -> str:
     """Return the key of a project's lock."""
     return metadata_key(project, "lock")
-
-
-def lock_lost() -> SyncError:
-    """Return the error of a run that lost its lock."""
-    return SyncError(
-        "The lock was lost while syncing: the online store was flushed, restarted, or could not be"
-        " reached for too long, or another sync took over.",
-        remedy="Run the sync again; it publishes what is missing.",
-    )
 
 
 @contextmanager
@@ -205,7 +211,8 @@ def sync_lock(
     if found != token.encode():
         raise SyncLocked(
             f"Another sync of project '{project}' is running:"
-            f" {found.decode(errors='replace').partition('#')[0]}.",
+            f" {found.decode(errors='replace').partition('#')[0]}. The server and database:"
+            f" {shown_server(client)}.",
             remedy=f"Wait for it. If it died, its lock expires within {seconds:.0f} s.",
         )
     lease = Lease(client, project, token, seconds)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from featurestore.errors import ForeignOwner
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
+from featurestore.online.redis.internals import shown_server
 from sync.redis.metadata import view_key, views_key
 from sync.safety.identity import Identity
 from sync.safety.lock import Lease, sync_lock
@@ -34,10 +35,12 @@ class Ownership:
     Attributes:
         own: The identity of this run.
         held: The identity in Redis; None if it has none.
+        server: The server and its database, for messages.
     """
 
     own: Identity
     held: Identity | None
+    server: str = "unknown"
 
     @property
     def is_foreign(self) -> bool:
@@ -56,7 +59,7 @@ class Ownership:
         if self.is_foreign:
             raise ForeignOwner(
                 f"Another identity publishes '{project}' to this Redis: {self.held}."
-                f" This run is: {self.own}.",
+                f" This run is: {self.own}. The server and database: {self.server}.",
                 remedy="Give each its own `namespace` under `vars: featurestore:` in"
                 " dbt_project.yml, or its own Redis. To replace the other's rows, run"
                 " `featurestore sync --take-over`.",
@@ -73,7 +76,8 @@ def read_ownership(client: RedisCommands, project: str, own: Identity) -> Owners
     """
     found = client.hgetall(_owner_key(project))
     texts = {_text(name): _text(value) for name, value in found.items()}
-    return Ownership(own, Identity.from_fields(texts) if texts else None)
+    held = Identity.from_fields(texts) if texts else None
+    return Ownership(own, held, shown_server(client))
 
 
 @contextmanager

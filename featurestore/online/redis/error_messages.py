@@ -18,6 +18,14 @@ _REMEDIES = {
     "CERTIFICATE_VERIFY_FAILED": "Name the authority that signed the server's certificate:"
     " rediss://...?ssl_ca_certs=/path/to/ca.pem.",
     "CERTIFICATE_REQUIRED": f"Give the client's own certificate: rediss://...?{_CLIENT}.",
+    "loading the dataset": "Wait: the server is running, and still loads its data.",
+    "max number of clients": "The server is running: close connections to it, or raise its"
+    " `maxclients`.",
+    "Timeout reading": "The server is running, but did not answer in time: check its load and its"
+    " `SLOWLOG`.",
+    "not known": "Check the host in FEATURESTORE_REDIS_URL: no address is known for its name.",
+    "name resolution": "Check the host in FEATURESTORE_REDIS_URL, and the DNS of this machine.",
+    "Permission denied": "Let the user of this process open the socket.",
     "No master found": "Check the master's name, and that one of its Sentinels is up.",
     "WRONG_VERSION_NUMBER": "This port does not speak TLS: begin the URL with redis://.",
 }

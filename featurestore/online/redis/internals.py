@@ -19,6 +19,7 @@ __all__ = [
     "node_of_slot",
     "raw_connection",
     "servers",
+    "shown_server",
 ]
 
 
@@ -109,3 +110,14 @@ async def aclose(client: Any) -> None:
 def _sentinels_of(client: Any) -> list[Any]:
     pool = getattr(client, "connection_pool", None)
     return list(getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()))
+
+
+def shown_server(client: Any) -> str:
+    """Return a client's server and database for messages, without secrets."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is None:
+        return "this Redis Cluster"
+    words = pool.connection_kwargs
+    service = getattr(pool, "service_name", "")
+    host = f"{words.get('host', 'localhost')}:{words.get('port', 6379)}"
+    return f"Redis at {service or words.get('path') or host}/{words.get('db', 0)}"
