@@ -106,8 +106,10 @@ def shown_end(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
     until = instant(view.valid_until, dialect, table)
     if _is_short_lived(view.valid_until, dialect):
         return until
-    finite = until < instant_literal(_LAST_DAY + timedelta(days=1, microseconds=-1), dialect)
-    return exp.Case().when(finite, until.copy())
+    # In microseconds, because an engine that compares in nanoseconds cannot hold the last day.
+    micros = ceil(view.valid_until, dialect, table)
+    finite = micros < instant_literal(_LAST_DAY + timedelta(days=1, microseconds=-1), dialect)
+    return exp.Case().when(finite, until)
 
 
 def _is_short_lived(until: Column, dialect: str) -> bool:

@@ -64,4 +64,7 @@ class SnowflakeOnDuckDB(DuckDB):
 def _in_duckdb(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.ConvertTimezone):
         return exp.AtTimeZone(this=node.args["timestamp"], zone=node.args["target_tz"])
+    if isinstance(node, exp.Literal) and node.is_string and node.this.startswith("9999-"):
+        # Snowflake's nanoseconds reach that year, DuckDB's do not.
+        return exp.Literal.string("infinity")
     return node
