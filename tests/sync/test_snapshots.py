@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+import redis
 
 from featurestore import FeatureStore
 from featurestore.cli import main
@@ -104,6 +105,8 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, redis_server):
     """Two customers; then one changes and the other disappears."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
     shop = Shop(tmp_path_factory.mktemp("snapshots"), redis_server)
     shop.build((1, 10, "2024-01-01"), (2, 20, "2024-01-01"))
     shop.first = shop.values()
