@@ -127,6 +127,10 @@ def _write_model(job: TrainingJob, path: Path, format_: Format, *, overwrite: bo
 def _preview(job: TrainingJob, format_: Format) -> None:
     with working("Building the training set"):
         result = job.to_arrow()
+    spine = job.plan.spine
+    if spine.order_by is None:
+        # The rows of a query have no order of their own, and would come in another one each time.
+        result = result.sort_by(spine.event_timestamp)
     if format_ is Format.JSON:
         print_json(python_rows(result))
         return
