@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.errors import RegistryError
 from featurestore.registry.definitions import Column, FeatureView
-from featurestore.sql.dialects import dialect_record, grammar
+from featurestore.sql.dialects import grammar
 from featurestore.sql.expressions import column
 from featurestore.sql.instants import (
     as_bound_of,
@@ -94,28 +94,19 @@ def known_end(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
     until = ceil(view.valid_until, dialect, table)
     end = plus(until, view.available_after, dialect)
     # The `no_end` first: it may be any value, such as a date long ago.
-    endless = _equals_no_end(view, dialect, table)
-    if not _is_short_lived(view.valid_until, dialect):
-        endless.append(until.copy() >= instant_literal(_LAST_DAY, dialect))
-    return exp.Case().when(exp.or_(*endless, copy=False), exp.null()).else_(end) if endless else end
+    last = until.copy() >= instant_literal(_LAST_DAY, dialect)
+    endless = exp.or_(*_equals_no_end(view, dialect, table), last, copy=False)
+    return exp.Case().when(endless, exp.null()).else_(end)
 
 
 def shown_end(view: FeatureView, dialect: str, table: str | None) -> exp.Expr:
     """Return a row's end as a naive timestamp in UTC; NULL for infinity, which Python lacks."""
     assert view.valid_until is not None  # noqa: S101, the callers ask only views that have it
     until = instant(view.valid_until, dialect, table)
-    if _is_short_lived(view.valid_until, dialect):
-        return until
     # In microseconds, because an engine that compares in nanoseconds cannot hold the last day.
     micros = ceil(view.valid_until, dialect, table)
     finite = micros < instant_literal(_LAST_DAY + timedelta(days=1, microseconds=-1), dialect)
     return exp.Case().when(finite, until)
-
-
-def _is_short_lived(until: Column, dialect: str) -> bool:
-    """Return whether the engine compares the column in nanoseconds, which end in the year 2262."""
-    rounding = dialect_record(dialect).clock.nanoseconds
-    return rounding is None and bool(until.data_type and until.data_type.has_nanoseconds)
 
 
 def _endless(view: FeatureView, dialect: str, until: Column, table: str | None) -> list[exp.Expr]:
