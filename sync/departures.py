@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from featurestore.errors import OnlineStoreError
 from featurestore.online.key_values import text_family
@@ -21,8 +20,6 @@ from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, same_entity
 from sync.warehouse.publication import Publication
 
 __all__ = ["departures_of_full", "refusal_of_changes"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def refusal_of_changes(
@@ -108,7 +105,7 @@ def _count_untimely(
     # A key that is not a text is None in the answer to MGET.
     values = key_reader(survey.client)(keys) if keys else []
     found = [raw for raw in values if _is_readable(raw, readable)]
-    oldest = _oldest(publication)
+    oldest = publication.oldest_event
     if oldest is None or not found:
         return len(found)
     return sum(1 for event in events_of(found) if event >= oldest)
@@ -119,9 +116,3 @@ def _is_readable(raw: object, readable: set[bytes]) -> bool:
         return isinstance(raw, bytes) and fingerprint_of(raw) in readable
     except OnlineStoreError:
         return False
-
-
-def _oldest(publication: Publication) -> int | None:
-    """Return the oldest event that is not expired, in microseconds since 1970."""
-    ttl = publication.view.ttl
-    return None if ttl is None else (publication.now - _EPOCH - ttl) // timedelta(microseconds=1)

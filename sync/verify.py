@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -21,6 +21,7 @@ from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.instants import instant_literal, minus, naive
 from featurestore.sql.latest_rows import VALID_UNTIL
+from featurestore.values.epoch import micros_since_1970
 from featurestore.values.far_instants import python_values
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
@@ -43,8 +44,6 @@ __all__ = ["Difference", "VerifyReport", "ViewVerdict", "verify_views"]
 _NO_KEY = "_featurestore_row"
 _EXPIRED_SINCE = "_featurestore_expired"
 _WHOLE_ROW = "*"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def verify_views(
@@ -232,8 +231,7 @@ def _not_expired(
     if view.ttl is None and view.valid_until is None:
         yield from keys
         return
-    now = _ticks(publication.now)
-    oldest = None if view.ttl is None else now - view.ttl // _MICROSECOND
+    now, oldest = micros_since_1970(publication.now), publication.oldest_event
     for group in key_groups(keys):
         rows = key_reader(survey.client)(group)
         found = zip(group, rows, strict=True)
@@ -251,10 +249,6 @@ def _is_over(raw: bytes | None, oldest: int | None, now: int) -> bool:
     except OnlineStoreError:
         return False
     return end is not None and end <= now
-
-
-def _ticks(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _find_unknown(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import repeat
 from typing import Any
 
@@ -13,6 +13,7 @@ from featurestore.online.published_schemas import ViewRows
 from featurestore.online.read_plan import FeatureReader, ReadPlan
 from featurestore.online.response import OnlineResponse, Status
 from featurestore.online.row_format import HEAD, ends_of, events_of
+from featurestore.values.epoch import EPOCH, MICROSECOND
 
 __all__ = ["build_response"]
 
@@ -20,7 +21,6 @@ __all__ = ["build_response"]
 _PRESENT, _NULL = Status.PRESENT, Status.NULL
 _NOT_FOUND, _EXPIRED, _DAMAGED = Status.NOT_FOUND, Status.EXPIRED, Status.DAMAGED
 _FOUND = (_PRESENT, _NULL)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 ValuesAndStatuses = tuple[list[list[Any]], list[list[Status]]]
@@ -79,7 +79,7 @@ def _timestamps(view: ViewRows, why: list[list[Status]]) -> list[datetime | None
 
 def _instant(micros: int) -> datetime:
     try:
-        return _EPOCH + timedelta(microseconds=micros)
+        return EPOCH + micros * MICROSECOND
     except OverflowError:
         # An infinity, or a year before Christ, which Python's datetime does not have.
         return _FIRST if micros < 0 else _LAST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from featurestore.errors import FeatureStoreError, OnlineStoreError
@@ -28,12 +28,11 @@ from featurestore.online.request import entity_columns, plan_views
 from featurestore.online.response import OnlineResponse
 from featurestore.registry.definitions import ServiceMember
 from featurestore.registry.registry import Registry
+from featurestore.values.epoch import micros_since_1970
 from featurestore.values.types import DataType
 
 __all__ = ["OnlineClient", "ResolvedRequest"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _Naming = tuple[bool, bool]
 """Whether names are `view__feature`, and whether each view's event timestamps are added."""
 _SHAPES = 1000
@@ -204,7 +203,7 @@ class OnlineClient:
             stale = outdated
 
     def _micros(self) -> int:
-        return (self._now() - _EPOCH) // _MICROSECOND
+        return micros_since_1970(self._now())
 
     def close(self) -> None:
         """Close the connections that blocking reads opened."""

@@ -13,11 +13,10 @@ from uuid import UUID
 
 from featurestore.errors import UnsupportedOnlineType
 from featurestore.online.online_types import logical_type
+from featurestore.values.epoch import EPOCH, MICROSECOND, micros_since_1970
 from featurestore.values.key_rules import KeyRule, checked_rule, key_rule
 
 __all__ = ["from_text", "is_null", "key_writer", "text_family"]
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def text_family(kind: str) -> str:
@@ -39,11 +38,11 @@ def _plain(number: Any) -> str:
 
 
 def _micros(moment: dt.datetime) -> str:
-    return str((moment - _EPOCH) // dt.timedelta(microseconds=1))
+    return str(micros_since_1970(moment))
 
 
 def _zoned(text: str) -> dt.datetime:
-    return _EPOCH + dt.timedelta(microseconds=int(text))
+    return EPOCH + int(text) * MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import UnsupportedOnlineType
+from featurestore.values.epoch import EPOCH
 from featurestore.values.types import DataType, Kind
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001, naive timestamps are UTC
-_EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_DATE = dt.date(1970, 1, 1)
 # Python's default context rounds to 28 digits, and 16 bytes hold up to 39.
 _EXACT = Context(prec=40)
@@ -83,7 +83,7 @@ def _instants(unit: str, *, zoned: bool) -> ConvertAll:
 def _scale(unit: str, *, zoned: bool) -> tuple[dt.datetime, dt.timedelta]:
     """Return the epoch and the length of a tick."""
     step = dt.timedelta(microseconds=1_000_000 // _PER_SECOND[unit])
-    return (_EPOCH_UTC if zoned else _EPOCH), step
+    return (EPOCH if zoned else _EPOCH), step
 
 
 def _date(days: int) -> dt.date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -18,10 +17,9 @@ from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPla
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView, ServiceMember
 from featurestore.registry.registry import Registry
+from featurestore.values.epoch import MICROSECOND
 
 __all__ = ["entity_columns", "plan_views"]
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def entity_columns(
@@ -136,7 +134,7 @@ def plan_views(
                 wanted=wanted,
                 names=names,
                 types={name: kind or "null" for name, (_, kind) in zip(names, wanted, strict=True)},
-                ttl=None if view.ttl is None else view.ttl // _MICROSECOND,
+                ttl=None if view.ttl is None else view.ttl // MICROSECOND,
                 prefix=row_prefix(registry.online_name, view.name),
                 # One object for views that read equal keys, so that each request writes them once.
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from featurestore.values.epoch import EPOCH
 
 __all__ = ["GRACE", "expiry_shift"]
 
@@ -10,8 +12,6 @@ GRACE = timedelta(days=1)
 """How long an expired row stays. A reader then answers EXPIRED instead of NOT_FOUND, which
 tells a late pipeline from an unknown entity. One day covers a nightly run that fails once; longer
 would only hold memory, since no read returns the value."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def expiry_shift(ttl: timedelta | None, now: datetime, *, ends: bool = False) -> bytes:
@@ -26,8 +26,8 @@ def expiry_shift(ttl: timedelta | None, now: datetime, *, ends: bool = False) ->
         ends: Whether rows have an end of validity. Then the seconds that do the same to a row's end
             follow, behind a blank.
     """
-    age = "" if ttl is None else _seconds(ttl + GRACE - (now - _EPOCH))
-    return f"{age} {_seconds(GRACE - (now - _EPOCH))}".encode() if ends else age.encode()
+    age = "" if ttl is None else _seconds(ttl + GRACE - (now - EPOCH))
+    return f"{age} {_seconds(GRACE - (now - EPOCH))}".encode() if ends else age.encode()
 
 
 def _seconds(length: timedelta) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from featurestore.sql.latest_rows import (
     latest_rows,
     newest_instants,
 )
+from featurestore.values.epoch import MICROSECOND, micros_since_1970
 from featurestore.values.types import DataType
 
 __all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted"]
@@ -121,9 +122,15 @@ class Publication:
         return replace(self, since=None if self.now < last else min(self.since, last))
 
     @property
+    def oldest_event(self) -> int | None:
+        """The oldest event that is not expired, in microseconds since 1970; None without a ttl."""
+        ttl = self.view.ttl
+        return None if ttl is None else micros_since_1970(self.now) - ttl // MICROSECOND
+
+    @property
     def layout(self) -> str:
         """A text of all that decides how rows are published: names, types, ttl."""
-        ttl = None if self.view.ttl is None else self.view.ttl // timedelta(microseconds=1)
+        ttl = None if self.view.ttl is None else self.view.ttl // MICROSECOND
         created = self.view.created_timestamp
         return json.dumps(
             {
