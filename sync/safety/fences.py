@@ -24,6 +24,7 @@ from sync.lua_files import lua_script
 __all__ = [
     "FencingToken",
     "fence_key",
+    "last_fencing_token",
     "next_fencing_token",
     "raise_fences",
     "remove_fences",
@@ -54,6 +55,11 @@ def next_fencing_token(client: RedisCommands, project: str) -> FencingToken:
     script = lua_script("safety", "next_fencing_token")
     answer: Any = client.eval(script, 2, *_token_keys(project), milliseconds)
     return FencingToken(answer[0], bool(answer[1]))
+
+
+def last_fencing_token(client: RedisCommands, project: str) -> int:
+    """Return the number of the last fencing token that was issued; 0 if none is recorded."""
+    return int(client.get(_token_keys(project)[0]) or 0)
 
 
 def return_fencing_token(client: RedisCommands, project: str, number: int) -> None:

@@ -120,6 +120,7 @@ class Lease:
             run=self._server_run,
             silent_for=time.monotonic() - self._confirmed,
             lease=self._seconds,
+            fencing_token=self.fencing_token,
         ).error(self._client)
 
     def run(self, command: str, keys: Sequence[str | bytes], *arguments: str | bytes) -> Any:

@@ -10,6 +10,7 @@ from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.internals import is_cluster
 from featurestore.online.redis.redis_errors import RedisError
+from sync.safety.fences import last_fencing_token
 
 __all__ = ["LostLock", "server_run"]
 
@@ -34,6 +35,7 @@ class LostLock:
         run: The server's `server_run` when the lock was taken.
         silent_for: The seconds since the server last confirmed the lock.
         lease: The lock's time-out in seconds.
+        fencing_token: The holder's fencing token in a cluster; 0 on a single server.
     """
 
     project: str
@@ -41,6 +43,7 @@ class LostLock:
     run: str
     silent_for: float
     lease: float
+    fencing_token: int = 0
 
     def error(self, client: RedisCommands) -> SyncError:
         """Return the error of the run, with what took the lock away."""
@@ -63,6 +66,8 @@ class LostLock:
             return "the server of the online store was restarted"
         if not client.hgetall(metadata_key(self.project, "owner")):
             return "the online store was flushed, or the project was purged from it"
+        if self.fencing_token and last_fencing_token(client, self.project) > self.fencing_token:
+            return "another sync took it over, and has ended"
         if is_late:
             return late
         return "its key was deleted or evicted; Redis must not evict keys (`maxmemory-policy`)"

@@ -301,7 +301,7 @@ def test_a_node_lost_in_the_middle_is_noticed_at_the_end(project, cluster, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(ClusterSender, "send", send_and_lose)
-        with pytest.raises(SyncError, match="lost while syncing"):
+        with pytest.raises(SyncError, match="A node of the cluster lost its data"):
             store.sync()
     assert planes(store.sync()).full
     assert_parity(project, cluster.url)
@@ -319,7 +319,7 @@ def test_a_holder_that_never_gave_the_lock_back_is_fenced_out(project, cluster):
 
         project.store(cluster.url).sync()
         with (
-            pytest.raises(SyncError, match="another sync took over"),
+            pytest.raises(SyncError, match="another sync took it over, and has ended"),
             publishing(connection, zombie) as publisher,
         ):
             publisher.unlink(keys)
