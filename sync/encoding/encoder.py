@@ -13,7 +13,7 @@ from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import encoded, entity_key, row_prefix
 from featurestore.online.online_types import online_type
-from featurestore.online.row_format import CREATED, END, NO_END, NULLS, header_size
+from featurestore.online.row_format import CREATED, END, NULLS, header_size
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import ArrowColumn, without_dictionary
 from sync.encoding.byte_columns import (
@@ -37,8 +37,8 @@ __all__ = ["Encoder"]
 class Encoder:
     """Encodes rows of one view.
 
-    One encoder serves a whole sync: once it has seen a NULL or an end of validity, all later rows
-    have the parts for them.
+    The bytes are canonical: a row has the same ones in every run, in any batch. So every row of a
+    view has the same optional parts, whether or not a value is NULL, which readers decode fastest.
 
     Args:
         project: The dbt project.
@@ -49,7 +49,6 @@ class Encoder:
     def __init__(self, project: str, view: str, schema: Schema) -> None:
         self._prefix = row_prefix(project, view)
         self._schema = schema
-        self._optional = 0
         self._types = [online_type(kind) for _, kind in schema.features]
         self._writers = [key_writer(name, kind) for name, kind in schema.keys]
 
@@ -96,12 +95,6 @@ class Encoder:
             A column of bytes.
         """
         columns = [without_dictionary(batch.column(name)) for name, _ in self._schema.features]
-        # Sticky on purpose: later batches keep the optional parts so that all rows share one
-        # layout, which a reader decodes faster.
-        if any(column.null_count for column in columns):
-            self._optional |= NULLS
-        if end is not None and (end != NO_END).any():
-            self._optional |= END
         pieces = [from_block(self._fixed_part(columns, event, created, end))]
         names = [name for name, _ in self._schema.features]
         for name, column, kind in zip(names, columns, self._types, strict=True):
@@ -121,9 +114,7 @@ class Encoder:
         """Return the part of a row with fixed offsets: header, NULL bitmap, fixed-width values."""
         import numpy as np
 
-        blocks = [self._header(event, created, end)]
-        if self._optional & NULLS:
-            blocks.append(null_bitmap(columns, len(event)))
+        blocks = [self._header(event, created, end), null_bitmap(columns, len(event))]
         blocks += [
             fixed_block(name, column, kind)
             for (name, _), column, kind in zip(
@@ -138,13 +129,13 @@ class Encoder:
     ) -> np.ndarray:
         import numpy as np
 
-        marks = self._optional | (0 if created is None else CREATED)
+        marks = NULLS
+        marks |= 0 if created is None else CREATED
+        marks |= 0 if end is None else END
         head = np.frombuffer(self._schema.head(marks), np.uint8)
         header = np.empty((len(event), header_size(marks)), np.uint8)
         header[:, : len(head)] = head
-        stamps = [event] if created is None else [event, created]
-        if marks & END:
-            stamps.append(np.full(len(event), NO_END, np.int64) if end is None else end)
+        stamps = [stamp for stamp in (event, created, end) if stamp is not None]
         # Big-endian, unlike the values: the scripts compare timestamps by struct.unpack('>i4I4').
         header[:, len(head) :] = np.column_stack(stamps).astype(">i8").view(np.uint8)
         return header

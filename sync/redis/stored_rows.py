@@ -84,7 +84,7 @@ def memory_of(project: str, publication: Publication, rows: Sequence[Mapping[str
     view = publication.view
     ends = any(row.get(VALID_UNTIL) is not None for row in rows)
     entry = _ENTRY_BYTES + (0 if view.ttl is None and not ends else _EXPIRY_BYTES)
-    marks = _marks(publication, rows)
+    marks = _marks(publication)
     sizes = [
         len(key_of(project, publication, row)) + value_size(publication.schema, marks, row)
         for row in rows
@@ -117,16 +117,10 @@ def sampled_memory(client: RedisCommands, keys: Sequence[str], *, expiring: bool
     return total / len(sizes)
 
 
-def _marks(publication: Publication, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return the marks of the rows' first byte: which optional parts a row has."""
+def _marks(publication: Publication) -> int:
+    """Return the marks of the rows' first byte: the optional parts that the encoder writes."""
     created = CREATED if publication.view.created_timestamp else 0
-    ends = END if any(row.get(VALID_UNTIL) is not None for row in rows) else 0
-    features = [name for name, _ in publication.schema.features]
-    return (
-        created
-        | ends
-        | (NULLS if any(row[name] is None for row in rows for name in features) else 0)
-    )
+    return NULLS | created | (END if publication.view.valid_until else 0)
 
 
 def value_size(schema: Schema, marks: int, row: Mapping[str, Any]) -> int:

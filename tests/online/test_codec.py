@@ -232,31 +232,14 @@ def test_a_batch_is_its_rows(case):
 @examples(100)
 @given(cases(rows=5))
 def test_a_row_has_the_parts_that_it_needs(case):
-    """No place is taken by a created timestamp or by bits where there is none of either."""
-    marks = NULLS if any(None in row for row in case.rows) else 0
+    """A view without a created timestamp or ends spends no bytes on them."""
+    marks = NULLS
     marks |= 0 if case.created is None else CREATED
-    marks |= END if any(end is not None for end in ends_of(case)) else 0
+    marks |= 0 if case.end is None else END
 
     assert marks == case.decoder.marks
     for raw, row in zip(case.encoded(), case.rows, strict=True):
         assert value_size(case.schema, marks, dict(zip(case.names, row, strict=True))) == len(raw)
-
-
-def test_bits_stay_once_there_was_a_null():
-    """Batches behind one with a NULL have bits too: rows of the same parts are read together."""
-    encoder = Encoder("shop", "orders", Schema((), (("f0", "int8"),)))
-    batches = [pa.record_batch({"f0": pa.array([value], pa.int8())}) for value in (1, None, 1)]
-
-    first, null, last = (
-        encoder.values(batch, from_pieces([KEY]), np.zeros(1, np.int64), None).to_pylist()[0]
-        for batch in batches
-    )
-
-    assert (0x30, 0x32, 0x32) == (first[0], null[0], last[0])
-    decoders = Decoder.all_of(Schema((), (("f0", "int8"),)))
-    assert [(1,), (None,), (1,)] == [
-        decoders[raw[:HEAD]].decode(raw, KEY).values for raw in (first, null, last)
-    ]
 
 
 @pytest.mark.parametrize("marks", range(8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from featurestore.errors import OnlineStoreError
 from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.column_reader import ColumnReader
-from featurestore.online.row_format import CREATED, HEAD, NULLS, common_head
+from featurestore.online.row_format import CREATED, HEAD, NULLS, common_head, header_size
 from featurestore.online.schema import Schema
 from tests.online.test_codec import cases, exactly
 from tests.support.builders import Table, model
@@ -134,12 +135,21 @@ def test_a_batch_gives_what_each_row_alone_gives(store, tmp_path, redis_server, 
     assert ("EXPIRED" in states) == (later > 0)
 
 
+def drop_bitmap(redis, key):
+    """Rewrite a row of at most eight features without its bitmap of NULLs."""
+    raw = redis.get(key)
+    marks, start = raw[0] & 15, header_size(raw[0] & 15)
+    row = bytes([raw[0] - NULLS]) + raw[1:start] + raw[start + 1 : -CHECKSUM_BYTES]
+    assert marks & NULLS
+    redis.set(key, row + crc32(key + row).to_bytes(CHECKSUM_BYTES, "little"), keepttl=True)
+
+
 @pytest.mark.parametrize("ttl", [None, "2 days"])
 @pytest.mark.parametrize("created", [False, True])
 def test_rows_with_other_parts_are_read_in_a_batch(
     tmp_path, redis_server, redis_client, ttl, created
 ):
-    """Rows of a sync that met NULLs, and of one that did not, among old and missing ones."""
+    """Rows without a bitmap, as older releases wrote them, among newer, old and missing ones."""
     view = View("loads", {"id": "BIGINT"}, {"n": "INTEGER", "words": "VARCHAR[]"}, created)
     view = view.but(ttl=ttl)
     project = SyncProject(tmp_path, view)
@@ -156,6 +166,8 @@ def test_rows_with_other_parts_are_read_in_a_batch(
     for rows in (nulls, full):
         project.insert(view, *rows)
         project.store(redis_server).sync()
+    for number in range(50, 90):
+        drop_bitmap(redis_client, b"fs:shop:loads:{%d}" % number)
     held = redis_client.mget(redis_client.keys("fs:shop:loads:*"))
     store = project.store(redis_server, SYNCED + timedelta(minutes=30))
     names, asked = ["loads:n", "loads:words"], {"id": list(range(100))}

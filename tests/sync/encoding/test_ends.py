@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from featurestore.online.decoder import Decoder
-from featurestore.online.row_format import END, HEAD, NO_END
+from featurestore.online.row_format import END, HEAD, NO_END, NULLS
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import end_micros
 from sync.encoding.byte_columns import from_pieces
@@ -36,24 +36,22 @@ def test_null_and_infinity_never_end(kind):
     assert [NO_END] == end_micros(infinite.combine_chunks()).tolist()
 
 
-def test_rows_have_ends_once_one_has():
-    """Batches behind one with an end have them too; before it, a row takes no bytes for it."""
-    encoder, batch = (
-        Encoder("shop", "prices", SCHEMA),
-        pa.record_batch({"n": pa.array([1], "int8")}),
-    )
-    event, ends = np.zeros(1, np.int64), [None, [NO_END], [7], [NO_END], None]
+def test_a_row_has_the_same_bytes_in_every_batch():
+    """A NULL or an end in another row changes no byte of it."""
+    ends = np.array([NO_END, 7, NO_END], np.int64)
+    batch = pa.record_batch({"n": pa.array([1, None, 2], "int8")})
+    keys, events = from_pieces([KEY] * 3), np.zeros(3, np.int64)
 
-    rows = [
-        encoder.values(
-            batch, from_pieces([KEY]), event, None, end and np.array(end, np.int64)
-        ).to_pylist()[0]
-        for end in ends
+    together = Encoder("shop", "prices", SCHEMA).values(batch, keys, events, None, ends)
+    encoder = Encoder("shop", "prices", SCHEMA)
+    alone = [
+        encoder.values(batch.slice(n, 1), keys[n : n + 1], events[:1], None, ends[n : n + 1])
+        for n in (2, 1, 0)
     ]
 
-    assert [0, 0, END, END, END] == [row[0] & 15 for row in rows]
-    assert [0, 0, 8, 8, 8] == [len(row) - len(rows[0]) for row in rows]
+    assert together.to_pylist() == [column.to_pylist()[0] for column in reversed(alone)]
+    assert {NULLS | END} == {row[0] & 15 for row in together.to_pylist()}
     decoders = Decoder.all_of(SCHEMA)
-    assert [None, None, 7, None, None] == [
-        decoders[row[:HEAD]].decode(row, KEY).end for row in rows
+    assert [None, 7, None] == [
+        decoders[row[:HEAD]].decode(row, KEY).end for row in together.to_pylist()
     ]
