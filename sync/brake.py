@@ -67,9 +67,9 @@ class Departures:
     """The rows that a sync would delete from Redis, and the rows that would stay.
 
     Attributes:
-        deleted: All rows that would be deleted.
+        deleted: All rows that would be deleted; not those that are left to the server to expire.
         untimely: The deleted rows that count: readers find them, and their ttl has not run out.
-        staying: Rows that would stay.
+        staying: Rows that would stay and have not expired.
     """
 
     deleted: int

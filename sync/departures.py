@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from featurestore.errors import OnlineStoreError
 from featurestore.online.key_values import text_family
 from featurestore.online.redis.read_many import key_reader
-from featurestore.online.row_format import events_of, fingerprint_of
+from featurestore.online.row_format import fingerprint_of
 from featurestore.online.schema import Schema
-from featurestore.sql.dialects import render
-from featurestore.sql.instants import instant_literal, minus, naive
 from sync.brake import FREE_ROWS, Departures
+from sync.lapses import Lapses, are_expired
 from sync.orphans import absent_keys, compared_keys
 from sync.redis.metadata import read_schemas
 from sync.survey import Survey
-from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, same_entity
+from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, same_entity, was_expired
+from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import Publication
 
 __all__ = ["departures_of_full", "refusal_of_changes"]
@@ -37,23 +36,25 @@ def refusal_of_changes(
     if limit is None or deleted <= FREE_ROWS:
         # The brake is released, or ignores so few: the queries can be saved.
         return ""
-    published, _ = survey.ledger.summary(publication.view)
-    condition = f"{OP} = 'delete' AND NOT coalesce({_expired(survey, publication)}, FALSE)"
+    gone = f"{OP} = 'delete' AND NOT {was_expired(publication)}"
+    untimely = gone
     if publication.view.valid_until is not None:
-        condition += f" AND NOT {_has_ended(survey, publication)}"
-    query = f"SELECT count(*) AS n FROM (SELECT * FROM {changes}) AS gone WHERE {condition}"
-    untimely = survey.warehouse.stream(query).read_all().to_pylist()[0]["n"]
-    return Departures(deleted, untimely, published - deleted).refused(limit)
+        untimely += f" AND NOT {_has_ended(survey, publication)}"
+    query = (
+        f"SELECT count(*) FILTER ({untimely}) AS untimely,"
+        f" count(*) FILTER ({gone} OR {_expires(survey, publication)}) AS leaving"
+        f" FROM (SELECT * FROM {changes}) AS gone"
+    )
+    (found,) = survey.warehouse.stream(query).read_all().to_pylist()
+    staying = survey.ledger.summary(publication).current - found["leaving"]
+    return Departures(deleted, found["untimely"], staying).refused(limit)
 
 
-def _expired(survey: Survey, publication: Publication) -> str:
-    """Write the condition that the ttl of the row published before has run out."""
-    view, dialect = publication.view, survey.warehouse.dialect
-    if view.ttl is None:
-        return "FALSE"
-    event = replace(view.event_timestamp, name=PREVIOUS_EVENT)
-    oldest = minus(instant_literal(publication.now, dialect), view.ttl, dialect)
-    return render(naive(event, dialect) < oldest, dialect)
+def _expires(survey: Survey, publication: Publication) -> str:
+    """Write the condition that a change ends a row which counted before."""
+    expired = has_expired(publication.view, publication.now, survey.warehouse.dialect)
+    counted = f"{PREVIOUS_EVENT} IS NOT NULL AND NOT {was_expired(publication)}"
+    return f"({OP} = 'upsert' AND {counted} AND {expired})"
 
 
 def _has_ended(survey: Survey, publication: Publication) -> str:
@@ -63,28 +64,47 @@ def _has_ended(survey: Survey, publication: Publication) -> str:
     return f"EXISTS (SELECT 1 FROM {ended} AS ended WHERE {same})"
 
 
-def departures_of_full(survey: Survey, publication: Publication, newest: str) -> Departures:
+def departures_of_full(
+    survey: Survey, publication: Publication, newest: str, lapses: Lapses
+) -> Departures:
     """Walk through a view's rows in Redis, and count those that a full sync would delete.
 
     Args:
         survey: Both sides.
         publication: The view.
         newest: A table with the join keys of the view's newest rows.
+        lapses: The rows that the sync leaves to the server.
     """
     readable = _readable_layouts(survey, publication)
     ended = survey.ended_entities(publication) if publication.view.valid_until else ""
+    stale = _expired_rows(survey, publication, newest)
     deleted = untimely = staying = 0
     groups = compared_keys(survey.client, survey.warehouse, survey.project, publication, newest)
-    for size, missing in groups:
-        deleted += len(missing)
-        staying += size - len(missing)
-        gone = (
-            absent_keys(survey.warehouse, survey.project, publication, ended, missing)
-            if ended and missing
-            else missing
-        )
+    for keys, missing in groups:
+        deleted += len(lapses.left_out(missing))
+        kept = [*({*keys} - {*missing})]
+        staying += len(_not_in(survey, publication, stale, kept))
+        gone = _not_in(survey, publication, ended, missing)
         untimely += _count_untimely(survey, publication, gone, readable)
     return Departures(deleted, untimely, staying)
+
+
+def _expired_rows(survey: Survey, publication: Publication, newest: str) -> str:
+    """Return the subquery for the rows of a table that have expired; empty without any."""
+    found = survey.ledger.summary(publication, newest)
+    if found.rows == found.current:
+        return ""
+    expired = has_expired(publication.view, publication.now, survey.warehouse.dialect)
+    return f"(SELECT * FROM {newest} WHERE {expired})"
+
+
+def _not_in(
+    survey: Survey, publication: Publication, table: str, keys: list[bytes]
+) -> Sequence[bytes]:
+    """Return the keys that a table does not have; all of them without a table."""
+    if not table or not keys:
+        return keys
+    return absent_keys(survey.warehouse, survey.project, publication, table, keys)
 
 
 def _readable_layouts(survey: Survey, publication: Publication) -> set[bytes]:
@@ -105,10 +125,7 @@ def _count_untimely(
     # A key that is not a text is None in the answer to MGET.
     values = key_reader(survey.client)(keys) if keys else []
     found = [raw for raw in values if _is_readable(raw, readable)]
-    oldest = publication.oldest_event
-    if oldest is None or not found:
-        return len(found)
-    return sum(1 for event in events_of(found) if event >= oldest)
+    return are_expired(publication, found).count(False)
 
 
 def _is_readable(raw: object, readable: set[bytes]) -> bool:

@@ -10,13 +10,13 @@ from functools import partial
 
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.departures import departures_of_full, refusal_of_changes
+from sync.lapses import Lapses
 from sync.redis.stored_rows import memory_of, row_keys
 from sync.report import SyncReport, ViewReport, held_back_report
 from sync.selection import chosen_publications
 from sync.survey import Survey
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
 from sync.view_failures import ViewFailure, ViewFailures
-from sync.warehouse.change_detection import difference_query
 
 __all__ = ["dry_run"]
 
@@ -87,24 +87,26 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
     # The rows are not in Redis yet, so their size is computed, from a sample.
     each = memory_of(survey.project, publication, survey.sample(publication, newest))
     relation = publication.view.relation
-    return replace(report, memory=round(each * report.rows_read), relation=relation)
+    rows = survey.ledger.summary(publication, newest).rows
+    return replace(report, memory=round(each * rows), relation=relation)
 
 
 def _full(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
     publication = step.publication
-    rows, event = survey.ledger.summary(publication.view, newest)
-    departures = departures_of_full(survey, publication, newest)
+    found = survey.ledger.summary(publication, newest)
+    lapses = Lapses(survey, publication, step.diagnosis.state)
+    departures = departures_of_full(survey, publication, newest, lapses)
     refusal = departures.refused(step.limit)
     if refusal:
-        return held_back_report(publication.name, refusal, rows, event)
+        return held_back_report(publication.name, refusal, found.current, found.newest)
     deleted = departures.deleted
     return ViewReport(
         view=publication.name,
-        rows_read=rows,
-        changed=rows + deleted,
-        written=rows,
+        rows_read=found.current,
+        changed=found.rows + deleted,
+        written=found.rows,
         deleted=deleted,
-        newest_event_timestamp=event,
+        newest_event_timestamp=found.newest,
         full=True,
         reason=step.reason,
     )
@@ -112,24 +114,21 @@ def _full(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
 
 def _changes(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
     publication = step.publication
-    rows, event = survey.ledger.summary(publication.view, newest)
-    whole = publication.since is None
-    latest = f"SELECT * FROM {newest}" if whole else publication.latest_since
-    published = survey.ledger.published(publication.name)
-    difference = difference_query(publication, latest, published, whole=whole)
-    changes = f"(\n{difference}\n) AS changes"
+    found = survey.ledger.summary(publication, newest)
+    changes = survey.ledger.find_changes(publication)
     counts = survey.ledger.counts(changes)
+    counts.pop("lapse", 0)
     deletions = counts.get("delete", 0)
     refusal = refusal_of_changes(survey, publication, changes, deletions, step.limit)
     if refusal:
-        return held_back_report(publication.name, refusal, rows, event)
+        return held_back_report(publication.name, refusal, found.current, found.newest)
     return ViewReport(
         view=publication.name,
-        rows_read=rows,
+        rows_read=found.current,
         changed=sum(counts.values()),
         written=counts.get("upsert", 0),
         deleted=deletions,
-        newest_event_timestamp=event,
+        newest_event_timestamp=found.newest,
     )
 
 

@@ -48,6 +48,7 @@ from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.departures import departures_of_full, refusal_of_changes
+from sync.lapses import Lapses
 from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
@@ -182,20 +183,21 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     refuse_fingerprint_collision(run.client, run.project, name, schema)
     # Must come before the rows: afterwards every view has rows. A first sync skips the scan.
     may_have_orphans = has_rows(run, name)
+    lapses = Lapses(run, publication, step.diagnosis.state)
     if may_have_orphans and step.limit is not None:
         entities = run.newest_entities(publication)
-        departures = departures_of_full(run, publication, entities)
+        departures = departures_of_full(run, publication, entities, lapses)
         refusal = departures.refused(step.limit)
         if refusal:
             return _held_back(run, publication, refusal, entities)
         may_have_orphans = departures.deleted > 0
     run.ledger.mark_dirty(name, publication.layout)
     run.ledger.replace(publication)
-    rows, newest = run.ledger.summary(publication.view)
+    found = run.ledger.summary(publication)
     clear_epoch(run.client, run.lease, name)
     announce_schema(run.client, run.lease, name, schema)
-    written = publish_everything(run, publication, rows)
-    deleted = delete_orphans(run, publication) if may_have_orphans else 0
+    written = publish_everything(run, publication, found.rows)
+    deleted = delete_orphans(run, publication, lapses) if may_have_orphans else 0
     make_schema_current(run.lease, name, schema)
     note_own_rows(run.lease, name)
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
@@ -203,11 +205,11 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     delete_old_schemas(run.client, run.lease, name, schema)
     return ViewReport(
         view=name,
-        rows_read=rows,
+        rows_read=found.current,
         changed=written + deleted,
         written=written,
         deleted=deleted,
-        newest_event_timestamp=newest,
+        newest_event_timestamp=found.newest,
         full=True,
         reason=reason,
     )
@@ -218,12 +220,13 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
     name = publication.name
     changes = run.ledger.find_changes(publication)
     counts = run.ledger.counts(changes)
+    lapses = counts.pop("lapse", 0)
     deletions = counts.get("delete", 0)
     refusal = refusal_of_changes(run, publication, changes, deletions, step.limit)
     if refusal:
         return _held_back(run, publication, refusal, run.newest_entities(publication))
     written = deleted = skipped = 0
-    if counts:
+    if counts or lapses:
         run.ledger.mark_dirty(name, publication.layout)
         if not clear_epoch(run.client, run.lease, name, step.diagnosis.online.epoch or ""):
             return _publish_in_full(run, step, PART_LOST)
@@ -231,24 +234,24 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
         run.ledger.apply_changes(publication, _write_epoch(run, name))
     else:
         confirm_rows(run.lease, name, run.now)
-    rows, newest = run.ledger.summary(publication.view)
+    found = run.ledger.summary(publication)
     if skipped:
         # Redis has newer rows than the warehouse; force a full comparison next time.
         run.ledger.mark_dirty(name, publication.layout)
     return ViewReport(
         view=name,
-        rows_read=rows,
+        rows_read=found.current,
         changed=sum(counts.values()),
         written=written,
         deleted=deleted,
         skipped=skipped,
-        newest_event_timestamp=newest,
+        newest_event_timestamp=found.newest,
     )
 
 
 def _held_back(run: SyncRun, publication: Publication, reason: str, entities: str) -> ViewReport:
-    rows, event = run.ledger.summary(publication.view, entities)
-    return held_back_report(publication.name, reason, rows, event)
+    found = run.ledger.summary(publication, entities)
+    return held_back_report(publication.name, reason, found.current, found.newest)
 
 
 def _write_epoch(run: SyncRun, view: str) -> str:

@@ -56,13 +56,13 @@ def unknown_keys(
 
 def compared_keys(
     client: RedisCommands, warehouse: Warehouse, project: str, publication: Publication, table: str
-) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield, for each group of a view's keys in Redis, its size and the unknown keys in it.
+) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """Yield each group of a view's keys in Redis, and the unknown keys in it.
 
     See `unknown_keys`, which takes the same arguments.
     """
     for keys in key_groups(row_keys(client, project, publication.name)):
-        yield len(keys), absent_keys(warehouse, project, publication, table, keys)
+        yield keys, absent_keys(warehouse, project, publication, table, keys)
 
 
 def absent_keys(

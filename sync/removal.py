@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sync.lapses import Lapses
 from sync.orphans import key_groups, unknown_keys
 from sync.redis.metadata import schema_key, view_key, views_key
 from sync.redis.publisher import publishing
@@ -21,11 +22,14 @@ def has_rows(run: SyncRun, view: str) -> bool:
     return next(row_keys(run.client, run.project, view), None) is not None
 
 
-def delete_orphans(run: SyncRun, publication: Publication) -> int:
-    """Delete the rows of a view that are not among its published rows; return their number."""
+def delete_orphans(run: SyncRun, publication: Publication, lapses: Lapses) -> int:
+    """Delete the rows of a view that are not among its published rows; return their number.
+
+    Rows that left for their time alone stay: readers say EXPIRED, until the server drops them.
+    """
     table = run.ledger.published(publication.name)
     orphans = unknown_keys(run.client, run.warehouse, run.project, publication, table)
-    return _unlink(run, orphans)
+    return _unlink(run, (key for group in key_groups(orphans) for key in lapses.left_out(group)))
 
 
 def remove_view(run: SyncRun, view: str) -> int:

@@ -35,7 +35,7 @@ class ViewReport:
         view: The feature view.
         rows_read: Entities with a row at this moment, neither too new nor expired.
         changed: Rows that differ from the published ones, or are gone.
-        written: Rows written to Redis.
+        written: Rows written to Redis, with those that expired within the last day.
         deleted: Rows deleted from Redis.
         skipped: Rows not written, because Redis holds a newer one.
         seconds: The duration.

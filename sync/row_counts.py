@@ -15,6 +15,7 @@ from featurestore.sql.instants import instant_literal, minus, naive
 from featurestore.sql.latest_rows import VALID_UNTIL
 from featurestore.values.far_instants import python_rows
 from sync.survey import Survey
+from sync.warehouse.expired_rows import expired_condition
 from sync.warehouse.publication import Publication
 
 __all__ = ["PublishedCounts", "newest_event", "newest_valid_event", "published_counts"]
@@ -29,7 +30,7 @@ class PublishedCounts:
 
     Attributes:
         rows: The number of rows.
-        newest: The newest event of the rows that have not ended; as text if it is before the
+        newest: The newest event of the rows that have not expired; as text if it is before the
             year 1.
         oldest: The oldest event that is not past the view's ttl; None without a ttl.
         next_end: The next end of a row's validity.
@@ -67,19 +68,18 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     """
     dialect = survey.warehouse.dialect
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
+    # An expired row stays for a day, and longer if every sync has a `since`.
+    current = exp.Where(this=exp.not_(expired_condition(view, survey.now, dialect)))
     columns: dict[str, exp.Expr] = {
         "held": exp.Count(this=exp.Star()),
-        "newest": exp.Max(this=_until(at, end)),
+        "newest": exp.Filter(this=exp.Max(this=_until(at, end)), expression=current),
     }
     if view.ttl is not None:
         alive = survey.now - view.ttl
         columns["oldest"] = exp.Min(this=_between(at, alive, end, dialect))
     if view.valid_until is not None:
-        until, now = column(VALID_UNTIL), instant_literal(survey.now, dialect)
+        until = column(VALID_UNTIL)
         columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
-        # A row that has ended stays until the next sync, or one without `since`.
-        lasting = exp.or_(until.copy().is_(exp.null()), until.copy() > now, copy=False)
-        columns["newest"] = exp.Filter(this=columns["newest"], expression=exp.Where(this=lasting))
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey, query.from_(table))
@@ -96,7 +96,7 @@ def newest_valid_event(survey: Survey, publication: Publication) -> datetime | s
     dialect = survey.warehouse.dialect
     at, end = naive(publication.view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     newest = exp.alias_(exp.Max(this=_until(at, end)), as_name("newest"))
-    table = relation(survey.newest_rows(publication), dialect)
+    table = relation(survey.current_rows(publication), dialect)
     query = exp.select(newest, copy=False).from_(table)
     found: datetime | str | None = _in_utc(_only_row(survey, query)["newest"])
     return found

@@ -26,6 +26,7 @@ MEMORY_SAMPLE_ROWS = 500
 """Rows from which the memory of all rows is estimated."""
 
 _NEWEST = "_featurestore_newest"
+_KNOWN = "_featurestore_known"
 _ENDED = "_featurestore_ended"
 
 
@@ -63,9 +64,19 @@ class Survey:
         return found
 
     def newest_rows(self, publication: Publication) -> str:
-        """Keep the newest rows for the length of the session; return the table's name."""
+        """Keep the newest rows, as Redis holds them, for the session; return the table's name."""
         self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.latest}")
         return _NEWEST
+
+    def current_rows(self, publication: Publication) -> str:
+        """Keep the newest rows that have not expired; return the table's name."""
+        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.current}")
+        return _NEWEST
+
+    def known_rows(self, publication: Publication) -> str:
+        """Keep the newest rows, however long ago they expired; return the table's name."""
+        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_KNOWN} AS\n{publication.known}")
+        return _KNOWN
 
     def newest_entities(self, publication: Publication) -> str:
         """Keep the join keys and the newest instant of each entity; return the table's name.

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from featurestore.governance.publishable import is_withheld
 from sync.brake import DEFAULT_BRAKE, Brake
+from sync.orphans import unknown_keys
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.ownership import views_taken_over
@@ -29,6 +30,7 @@ __all__ = [
     "timed_reports",
 ]
 
+GOES_BACK = "it was published as of a later moment"
 TAKEN_OVER = "another identity published it before"
 
 
@@ -124,7 +126,9 @@ def free_removals(survey: Survey) -> set[str]:
 
 def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: bool) -> ViewSync:
     found = survey.diagnosis(publication)
-    if full or found.state is not PublicationState.OK:
+    is_ok = found.state is PublicationState.OK
+    goes_back = is_ok and _goes_back_to_lapses(survey, publication, found)
+    if full or goes_back or not is_ok:
         mode = SyncMode.FULL
     else:
         mode = SyncMode.CHANGES
@@ -134,10 +138,23 @@ def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: 
     return ViewSync(
         publication=publication,
         mode=mode,
-        reason=TAKEN_OVER if taken else found.reason,
+        reason=TAKEN_OVER if taken else found.reason or (GOES_BACK if goes_back else ""),
         diagnosis=found,
         limit=None if taken else brake.limit_of(publication.view),
     )
+
+
+def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagnosis) -> bool:
+    """Return whether the run goes back in time, and Redis has rows that were left to expire.
+
+    They may not have expired by that moment, or not be known yet, and the ledger lacks them.
+    """
+    last = found.online.as_of
+    if last is None or survey.now >= last:
+        return False
+    published = survey.ledger.published(publication.name)
+    unknown = unknown_keys(survey.client, survey.warehouse, survey.project, publication, published)
+    return next(unknown, None) is not None
 
 
 def timed_reports(

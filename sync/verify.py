@@ -8,23 +8,15 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp
-
-from featurestore.errors import OnlineStoreError
 from featurestore.governance.publishable import personal_names
 from featurestore.online.client import OnlineClient, ResolvedRequest
 from featurestore.online.redis.read_many import key_reader
 from featurestore.online.response import OnlineResponse, Status
-from featurestore.online.row_format import end_of_row, events_of, fingerprint_of
 from featurestore.registry.definitions import ServiceMember
-from featurestore.sql.dialects import render
-from featurestore.sql.expressions import column
-from featurestore.sql.instants import instant_literal, minus, naive
-from featurestore.sql.latest_rows import VALID_UNTIL
-from featurestore.values.epoch import micros_since_1970
 from featurestore.values.far_instants import python_values
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
+from sync.lapses import are_expired
 from sync.orphans import key_groups, unknown_keys
 from sync.redis.stored_rows import key_columns
 from sync.repair import repair_rows
@@ -32,6 +24,7 @@ from sync.selection import chosen_views, publication_of
 from sync.survey import Survey
 from sync.verify_report import Difference, VerifyReport, ViewVerdict
 from sync.view_failures import ViewFailure, failure_of
+from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import Publication
 from sync.warehouse.sync_source import batches
 
@@ -132,7 +125,7 @@ def _compare(
     sample: int | None,
 ) -> list[pa.RecordBatch]:
     """Compare rows, and return those that are damaged online."""
-    newest = survey.newest_rows(publication)
+    newest = survey.current_rows(publication)
     limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
     rows = survey.warehouse.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
     damaged = [_compare_batch(publication, client, verdict, batch) for batch in _slices(rows)]
@@ -143,15 +136,7 @@ def _compare(
 
 def _expired_since(survey: Survey, publication: Publication, moment: datetime) -> str:
     """Write the condition that a row has run out by now, so that Redis may have dropped it."""
-    view, dialect = publication.view, survey.warehouse.dialect
-    now = instant_literal(moment, dialect)
-    conditions: list[exp.Expr] = []
-    if view.ttl is not None:
-        oldest = minus(now, view.ttl, dialect)
-        conditions.append(naive(view.event_timestamp, dialect) < oldest)
-    if view.valid_until is not None:
-        conditions.append(exp.Coalesce(this=column(VALID_UNTIL) <= now, expressions=[exp.false()]))
-    return render(exp.or_(*conditions) if conditions else exp.false(), dialect)
+    return has_expired(publication.view, moment, survey.warehouse.dialect)
 
 
 def _slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -223,32 +208,10 @@ def _same(expected: Any, found: Any) -> bool:
 def _not_expired(
     survey: Survey, publication: Publication, keys: Iterator[bytes]
 ) -> Iterator[bytes]:
-    """Yield the keys but those of rows past their ttl or their end.
-
-    Readers say EXPIRED of them, and a sync may leave them for later.
-    """
-    view = publication.view
-    if view.ttl is None and view.valid_until is None:
-        yield from keys
-        return
-    now, oldest = micros_since_1970(publication.now), publication.oldest_event
+    """Yield the keys but those of expired rows: readers say EXPIRED, and the server drops them."""
     for group in key_groups(keys):
-        rows = key_reader(survey.client)(group)
-        found = zip(group, rows, strict=True)
-        yield from (key for key, raw in found if not _is_over(raw, oldest, now))
-
-
-def _is_over(raw: bytes | None, oldest: int | None, now: int) -> bool:
-    """Return whether a row is older than the oldest event that counts, or has ended."""
-    try:
-        if raw is None or not fingerprint_of(raw):
-            return False
-        if oldest is not None and events_of([raw])[0] < oldest:
-            return True
-        end = end_of_row(raw)
-    except OnlineStoreError:
-        return False
-    return end is not None and end <= now
+        expired = are_expired(publication, key_reader(survey.client)(group))
+        yield from (key for key, is_over in zip(group, expired, strict=True) if not is_over)
 
 
 def _find_unknown(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlglot import exp
@@ -59,11 +59,14 @@ class EntitySubset:
         since: Only entities with an event that became known since this moment.
         among: Only entities whose join keys are in the table of this name.
         ended: Only entities whose newest row has ended, instead of those whose newest row counts.
+        expired_for: Also entities whose newest row expired (its ttl ran out, or its end came) at
+            most this long ago; None for however long ago.
     """
 
     since: datetime | None = None
     among: str = ""
     ended: bool = False
+    expired_for: timedelta | None = timedelta()
 
 
 _ALL_ENTITIES = EntitySubset()
@@ -82,8 +85,8 @@ def latest_rows(
     Args:
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
-        now: The moment. Rows that become known later or are older than the ttl are left out, and
-            entities whose newest row has ended or records a deletion.
+        now: The moment. Rows that become known later are left out, and entities whose newest row
+            is older than the ttl, has ended or records a deletion; see `EntitySubset.expired_for`.
         some: The entities to return. The choice does not change which row wins.
         decided: Whether ties are decided; otherwise all rows of an entity's newest instant are
             returned. A view with an end of validity must be decided: the end of the winner counts.
@@ -98,7 +101,7 @@ def latest_rows(
     names = latest_columns(view)
     rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
-    counts = _counts(view, dialect, instant_literal(now, dialect), ended=some.ended)
+    counts = _counts(view, dialect, now, some)
     if decided:
         rows = _decided(rows, names, counts, view, dialect)
     elif counts:
@@ -120,15 +123,18 @@ def latest_columns(view: FeatureView) -> list[str]:
     ]
 
 
-def newest_instants(view: FeatureView, dialect: str, now: datetime) -> str:
+def newest_instants(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset = _ALL_ENTITIES
+) -> str:
     """Write the statement for the newest instant of each entity: join keys and `NEWEST_EVENT`.
 
     Args:
         view: The feature view, with all types known.
         dialect: The warehouse's dialect.
         now: The moment; see `latest_rows`.
+        some: The entities to return; ends of validity do not count here.
     """
-    return render(_newest(view, dialect, now, _ALL_ENTITIES, NEWEST_EVENT), dialect)
+    return render(_newest(view, dialect, now, some, NEWEST_EVENT), dialect)
 
 
 def _at_newest(rows: exp.Select, view: FeatureView, dialect: str) -> exp.Select:
@@ -148,10 +154,13 @@ def _columns(view: FeatureView, names: Sequence[str], dialect: str) -> Iterator[
             yield column(name, "history")
 
 
-def _counts(view: FeatureView, dialect: str, now: exp.Expr, *, ended: bool) -> list[exp.Expr]:
-    if not ended:
-        return still_counts(view, dialect, "history", now)
-    alive = not_ended(view, dialect, "history", now)
+def _counts(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) -> list[exp.Expr]:
+    if some.expired_for is None:
+        return not_deleted(view, "history")
+    moment = instant_literal(now - some.expired_for, dialect)
+    if not some.ended:
+        return still_counts(view, dialect, "history", moment)
+    alive = not_ended(view, dialect, "history", moment)
     return [*(condition.not_() for condition in alive), *not_deleted(view, "history")]
 
 
@@ -192,8 +201,8 @@ def _newest(
         at <= bound(minus(moment, view.available_after, dialect)),
         copy=False,
     )
-    if view.ttl is not None:
-        oldest = bound(minus(moment.copy(), view.ttl, dialect))
+    if view.ttl is not None and some.expired_for is not None:
+        oldest = bound(minus(moment.copy(), view.ttl + some.expired_for, dialect))
         query = query.where(at.copy() >= oldest, copy=False)
     # Either the newest event of an entity is in this period, or none is: the winner is the same.
     if some.since is not None:

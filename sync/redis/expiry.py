@@ -5,13 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from featurestore.values.epoch import EPOCH
+from sync.grace import GRACE
 
-__all__ = ["GRACE", "expiry_shift"]
-
-GRACE = timedelta(days=1)
-"""How long an expired row stays. A reader then answers EXPIRED instead of NOT_FOUND, which
-tells a late pipeline from an unknown entity. One day covers a nightly run that fails once; longer
-would only hold memory, since no read returns the value."""
+__all__ = ["expiry_shift"]
 
 
 def expiry_shift(ttl: timedelta | None, now: datetime, *, ends: bool = False) -> bytes:

@@ -7,27 +7,34 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
-from featurestore.sql.latest_rows import NEWEST_EVENT
+from featurestore.sql.latest_rows import NEWEST_EVENT, VALID_UNTIL
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.duckdb_hash import hashed_as
+from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import Publication, quoted
 
 __all__ = [
     "OP",
     "PREVIOUS_CREATED",
+    "PREVIOUS_END",
     "PREVIOUS_EVENT",
+    "deleted_lapses",
     "difference_query",
     "entities_with_new_instant",
     "entities_with_restated_row",
     "entities_with_ties",
+    "lapsed_entities",
     "published_rows_of",
     "same_entity",
+    "was_expired",
 ]
 
 OP = "_featurestore_op"
+_DIALECT = "duckdb"
 _HASH = "_featurestore_hash"
 PREVIOUS_EVENT = "_featurestore_previous_event"
 PREVIOUS_CREATED = "_featurestore_previous_created"
+PREVIOUS_END = "_featurestore_previous_end"
 
 
 def difference_query(
@@ -43,8 +50,9 @@ def difference_query(
             a newest one does not count as deleted.
 
     Returns:
-        A SELECT of the view's columns, `OP` (`upsert` or `delete`), and the timestamps of the row
-        published before, NULL if there was none.
+        A SELECT of the view's columns, `OP`, and the timestamps of the row published before, NULL
+        if there was none. `OP` is `upsert`, `delete`, or `lapse` for a row without a newest one
+        that had expired: it may be left to the server, see `deleted_lapses`.
     """
     view, keys = publication.view, _join_keys(publication)
     columns = [
@@ -61,6 +69,8 @@ def difference_query(
         )
         if column is not None
     ]
+    if view.valid_until is not None:
+        previous.append(f"published.{VALID_UNTIL} AS {PREVIOUS_END}")
     present = quoted(view.event_timestamp.name)
     differing = _differing(publication, "latest", "published")
     shown = ",\n  ".join(
@@ -69,9 +79,44 @@ def difference_query(
     # A full outer join also keeps published rows without a newest row: these were deleted.
     join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
     on = same_entity(publication, "latest", "published") or "TRUE"
-    return (
+    differences = (
         f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
         f"{join} {published} AS published ON {on}\nWHERE {differing}"
+    )
+    lapses = f"if({OP} = 'delete' AND {was_expired(publication)}, 'lapse', {OP}) AS {OP}"
+    return f"SELECT * REPLACE ({lapses})\nFROM (\n{differences}\n) AS differences"
+
+
+def was_expired(publication: Publication) -> str:
+    """Write the condition that the row published before, in a table of changes, has expired."""
+    return has_expired(
+        publication.view, publication.now, _DIALECT, event=PREVIOUS_EVENT, end=PREVIOUS_END
+    )
+
+
+def lapsed_entities(publication: Publication, changes: str) -> str:
+    """Write the query for the join keys of the lapses in a table of changes."""
+    keys = ", ".join(_join_keys(publication)) or "1"
+    return f"SELECT {keys} FROM {changes} WHERE {OP} = 'lapse'"
+
+
+def deleted_lapses(publication: Publication, changes: str, lapsed: str) -> str:
+    """Write the UPDATE that makes each lapse a deletion whose row the source no longer has.
+
+    A row that lapsed, and is still in the source, left for its time alone: it stays in Redis until
+    the server drops it, and readers say EXPIRED.
+
+    Args:
+        publication: The view.
+        changes: The table of changes.
+        lapsed: The table of `lapsed_entities`.
+    """
+    event = quoted(publication.view.event_timestamp.name)
+    same = same_entity(publication, "known", changes) or "TRUE"
+    return (
+        f"UPDATE {changes} SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
+        f"SELECT 1 FROM (\n{publication.known_among(lapsed)}\n) AS known\n"
+        f"WHERE {same} AND known.{event} = {changes}.{PREVIOUS_EVENT})"
     )
 
 

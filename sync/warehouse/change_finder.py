@@ -10,9 +10,11 @@ from __future__ import annotations
 from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import (
+    deleted_lapses,
     difference_query,
     entities_with_new_instant,
     entities_with_restated_row,
+    lapsed_entities,
     published_rows_of,
 )
 from sync.warehouse.ledger_tables import LedgerTables
@@ -23,6 +25,7 @@ __all__ = ["CHANGES", "SUSPECTS", "find_changes", "is_large"]
 CHANGES = "_featurestore_changes"
 """The temporary table of changes."""
 
+_LAPSED = "_featurestore_lapsed"
 SUSPECTS = "_featurestore_suspects"
 """The temporary table of suspects."""
 
@@ -46,6 +49,10 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
         The name of a temporary table with the columns of `difference_query`.
     """
     tables.create_temporary(CHANGES, _difference(tables, publication, published))
+    tables.create_temporary(_LAPSED, lapsed_entities(publication, CHANGES))
+    # Most runs find no lapse, and then the source need not be read again.
+    if tables.count(_LAPSED):
+        tables.execute(deleted_lapses(publication, CHANGES, _LAPSED))
     return CHANGES
 
 

@@ -12,9 +12,6 @@ marked dirty before Redis changes, and clean, with the epoch that Redis has too,
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import OP
 from sync.warehouse.change_finder import CHANGES, find_changes
@@ -23,7 +20,7 @@ from sync.warehouse.holds import Holds
 from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import Publication
-from sync.warehouse.published_rows import PublishedRows
+from sync.warehouse.published_rows import PublishedRows, RowSummary
 
 __all__ = ["Ledger"]
 
@@ -116,16 +113,11 @@ class Ledger:
             )
         self._tables.execute(f"DROP TABLE {CHANGES}")
 
-    def summary(
-        self, view: FeatureView, table: str | None = None
-    ) -> tuple[int, datetime | str | None]:
-        """Return the number of published rows (or of a table's rows) and their newest event.
-
-        An event before the year 1 is a text.
-        """
-        return self._published.summary(view, table or self.published(view.name))
+    def summary(self, publication: Publication, table: str | None = None) -> RowSummary:
+        """Summarize a view's published rows, or another table of its rows."""
+        return self._published.summary(publication, table or self.published(publication.name))
 
     def counts(self, table: str) -> dict[str, int]:
-        """Return the number of changes in a table by operation: `upsert`, `delete`."""
+        """Return the number of changes in a table by operation; see `difference_query`."""
         rows = self._tables.rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
         return {row["op"]: row["n"] for row in rows}

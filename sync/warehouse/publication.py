@@ -21,10 +21,13 @@ from featurestore.sql.latest_rows import (
 )
 from featurestore.values.epoch import MICROSECOND, micros_since_1970
 from featurestore.values.types import DataType
+from sync.grace import GRACE
 
 __all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted"]
 
 _DIALECT = "duckdb"
+# At the end of the grace the server drops a row, so the last microsecond is left out.
+_ONLINE = EntitySubset(expired_for=GRACE - MICROSECOND)
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,35 @@ class Publication:
 
     @property
     def latest(self) -> str:
-        """The statement for the newest row of each entity."""
+        """The statement for the newest row of each entity, as Redis holds it.
+
+        Rows that expired within the last day are among them: readers say EXPIRED.
+        """
+        return self._rows(_ONLINE)
+
+    @property
+    def current(self) -> str:
+        """The statement for the newest row of each entity that has not expired."""
         return self._rows(EntitySubset())
+
+    @property
+    def known(self) -> str:
+        """The statement for the newest row of each entity, however long ago it expired."""
+        return self._rows(EntitySubset(expired_for=None))
+
+    def known_among(self, table: str) -> str:
+        """Return the statement like `known` for the entities in a table."""
+        return self._rows(EntitySubset(among=table, expired_for=None))
 
     @property
     def latest_with_ties(self) -> str:
         """The statement for all rows of each entity's newest instant; entities may tie."""
-        return self._rows(EntitySubset(), decided=False)
+        return self._rows(_ONLINE, decided=False)
 
     @property
     def latest_since(self) -> str:
         """The statement for the newest row of each entity with an event since `since`."""
-        return self._rows(EntitySubset(since=self.since))
+        return self._rows(replace(_ONLINE, since=self.since))
 
     @property
     def ended(self) -> str:
@@ -72,12 +92,12 @@ class Publication:
 
     def latest_among(self, table: str) -> str:
         """Return the statement for the newest row of each entity in a table."""
-        return self._rows(EntitySubset(among=table))
+        return self._rows(replace(_ONLINE, among=table))
 
     @property
     def newest_instants(self) -> str:
         """The statement for the newest instant of each entity."""
-        return newest_instants(self.view, _DIALECT, self.now)
+        return newest_instants(self.view, _DIALECT, self.now, _ONLINE)
 
     def _rows(self, some: EntitySubset, *, decided: bool = True) -> str:
         rows = latest_rows(self.view, _DIALECT, self.now, some, decided=decided)

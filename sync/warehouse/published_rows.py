@@ -6,20 +6,37 @@ A name with a capital letter ends with `#` and a hash of its exact spelling.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import naive
 from sync.warehouse.change_detection import OP, entities_with_ties, same_entity
 from sync.warehouse.change_finder import SUSPECTS, is_large
+from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import Publication, quoted
 
-__all__ = ["PublishedRows"]
+__all__ = ["PublishedRows", "RowSummary"]
 
 _PREFIX = "_featurestore_published__"
+
+
+@dataclass(frozen=True, slots=True)
+class RowSummary:
+    """A summary of rows as Redis holds them.
+
+    Attributes:
+        rows: The number of rows.
+        current: The number of rows that have not expired.
+        newest: The newest finite event of those, as text if it is before the year 1; None without
+            any.
+    """
+
+    rows: int
+    current: int
+    newest: datetime | str | None
 
 
 class PublishedRows:
@@ -90,17 +107,20 @@ class PublishedRows:
         published = self.named(publication.name)
         self._tables.execute(f"DELETE FROM {published} AS published USING {entities} WHERE {same}")
 
-    def summary(self, view: FeatureView, table: str) -> tuple[int, datetime | str | None]:
-        """Return the number of rows of a table of the view's rows, and the newest finite event."""
+    def summary(self, publication: Publication, table: str) -> RowSummary:
+        """Summarize a table of a view's rows."""
+        view = publication.view
         event = quoted(view.event_timestamp.name)
         if view.event_timestamp.data_type and view.event_timestamp.data_type.has_nanoseconds:
             # DuckDB has no ISFINITE of instants with a zone, nor Python an instant so fine.
             dialect = self._tables.warehouse.dialect
             event = render(naive(view.event_timestamp, dialect), dialect)
+        expired = has_expired(view, publication.now, self._tables.warehouse.dialect)
         row = self._tables.rows(
-            f"SELECT count(*) AS n, max({event}) FILTER (isfinite({event})) AS newest FROM {table}"
+            f"SELECT count(*) AS n, count(*) FILTER (NOT {expired}) AS current,"
+            f" max({event}) FILTER (isfinite({event}) AND NOT {expired}) AS newest FROM {table}"
         )[0]
-        return row["n"], row["newest"]
+        return RowSummary(row["n"], row["current"], row["newest"])
 
 
 def _case_proof(name: str) -> str:

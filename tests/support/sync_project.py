@@ -235,7 +235,9 @@ class _InMemory(FeatureStore):
 def assert_parity(
     project: SyncProject, url: str, now: datetime = NOW, *, keys: pa.Table | None = None
 ) -> None:
-    """Check the law: online values equal those of the history now, and Redis holds no other row.
+    """Check the law: online values equal those of the history now.
+
+    Redis holds no other rows but expired ones, whose readers get EXPIRED.
 
     Args:
         project: The project.
@@ -280,7 +282,10 @@ def _assert_view(
         assert plain(column.type) == online.column(name).type, name
         wanted, got = comparable(column.to_pylist()), comparable(online.column(name).to_pylist())
         assert wanted == got, f"{view.name}:{name} as of {now}"
-    return _redis_keys(project, view, keys, known.is_valid().to_pylist())
+    statuses = [str(status) for status in response.statuses[next(iter(view.features))]]
+    for there, status in zip(known.is_valid().to_pylist(), statuses, strict=True):
+        assert (status not in ("NOT_FOUND", "EXPIRED")) == there, f"{view.name} as of {now}"
+    return _redis_keys(project, view, keys, [status != "NOT_FOUND" for status in statuses])
 
 
 def _redis_keys(

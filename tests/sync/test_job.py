@@ -247,14 +247,14 @@ def test_an_empty_table_can_be_published(syncs):
     ]
 
 
-def test_a_row_that_outlives_its_ttl_is_deleted(planes):
-    """To the instant: at the end of the ttl it is there, a microsecond later it is gone."""
+def test_a_row_that_outlives_its_ttl_has_expired(planes):
+    """To the instant: at the end of the ttl it counts, a microsecond later readers say EXPIRED."""
     end = NOW + timedelta(days=25)
     assert (2, 0, 0, 0, 0) == planes.planes(end)
     late = end + timedelta(microseconds=1)
     assert (None, "EXPIRED") == planes.online(now=late)
-    assert (0, 2, 0, 2, 0) == planes.planes(late)
-    assert (None, "NOT_FOUND") == planes.online(now=late)
+    assert (0, 0, 0, 0, 0) == planes.planes(late)
+    assert (None, "EXPIRED") == planes.online(now=late)
 
 
 def test_a_row_of_the_future_waits(planes):
@@ -267,9 +267,9 @@ def test_a_row_of_the_future_waits(planes):
 
 
 def test_now_may_go_back(planes):
-    """A store that replays history publishes what was so then."""
+    """A store that replays history publishes what was so then; a row of later leaves."""
     planes.planes(NOW + timedelta(days=100))
-    assert (1, 1, 1, 0, 0) == planes.planes(NOW - timedelta(days=7))
+    assert (1, 2, 1, 1, 0) == planes.planes(NOW - timedelta(days=7))
     assert (2, 2, 2, 0, 0) == planes.planes()
 
 
@@ -549,7 +549,10 @@ def test_a_date_as_event_timestamp(tmp_path, redis_server, redis_client):
     assert 2 == syncs()["daily"].written
     project.insert(view, (1, "2024-02-29", 4))
     assert 1 == syncs()["daily"].written
-    assert 2 == syncs(NOW + timedelta(days=30))["daily"].deleted
+    end = NOW + timedelta(days=1)
+    assert 2 == syncs(end)["daily"].rows_read
+    assert 1 == syncs(end + timedelta(microseconds=1))["daily"].rows_read
+    assert 0 == syncs(NOW + timedelta(days=30))["daily"].deleted
 
 
 @pytest.mark.parametrize("first", ["prod", "nonprod", "prod:x"])

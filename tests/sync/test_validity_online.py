@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.redis.expiry import GRACE
+from sync.grace import GRACE
 from tests.support.sync_project import (
     NOW,
     SyncProject,
@@ -159,12 +159,12 @@ def test_rows_that_end_do_not_pull_the_brake(plans, full):
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_row_that_runs_out_between_two_syncs_leaves(plans, full):
+def test_a_row_that_runs_out_between_two_syncs_has_expired(plans, full):
     plans.insert((1, day(5), day(-1), "trial"), (2, day(5), None, "free"))
     plans.sync()
     later = NOW + timedelta(days=1)
-    assert plans.sync(later, full=full).deleted == 1
-    assert plans.read(1, later) == (None, "NOT_FOUND")
+    assert plans.sync(later, full=full).deleted == 0
+    assert plans.read(1, later) == (None, "EXPIRED")
 
 
 def test_a_narrow_run_leaves_a_row_that_has_ended(plans):

@@ -10,7 +10,8 @@ import redis
 from featurestore.errors import SyncError
 from featurestore.online.schema import Schema
 from sync.encoding.byte_columns import from_pieces
-from sync.redis.expiry import GRACE, expiry_shift
+from sync.grace import GRACE
+from sync.redis.expiry import expiry_shift
 from sync.redis.publisher import publishing
 from sync.redis.resp import command
 from sync.redis.transactions import opening
