@@ -45,14 +45,14 @@ def refusal_of_changes(
         f" count(*) FILTER ({gone} OR {_expires(survey, publication)}) AS leaving"
         f" FROM (SELECT * FROM {changes}) AS gone"
     )
-    (found,) = survey.warehouse.stream(query).read_all().to_pylist()
+    (found,) = survey.ledger.database.stream(query).read_all().to_pylist()
     staying = survey.ledger.summary(publication).current - found["leaving"]
     return Departures(deleted, found["untimely"], staying).refused(limit)
 
 
 def _expires(survey: Survey, publication: Publication) -> str:
     """Write the condition that a change ends a row which counted before."""
-    expired = has_expired(publication.view, publication.now, survey.warehouse.dialect)
+    expired = has_expired(publication.view, publication.now, survey.ledger.database.dialect)
     counted = f"{PREVIOUS_EVENT} IS NOT NULL AND NOT {was_expired(publication)}"
     return f"({OP} = 'upsert' AND {counted} AND {expired})"
 
@@ -79,7 +79,7 @@ def departures_of_full(
     ended = survey.ended_entities(publication) if publication.view.valid_until else ""
     stale = _expired_rows(survey, publication, newest)
     deleted = untimely = staying = 0
-    groups = compared_keys(survey.client, survey.warehouse, survey.project, publication, newest)
+    groups = compared_keys(survey.client, survey.ledger.database, survey.project, publication, newest)
     for keys, missing in groups:
         deleted += len(lapses.left_out(missing))
         kept = [*({*keys} - {*missing})]
@@ -94,7 +94,7 @@ def _expired_rows(survey: Survey, publication: Publication, newest: str) -> str:
     found = survey.ledger.summary(publication, newest)
     if found.rows == found.current:
         return ""
-    expired = has_expired(publication.view, publication.now, survey.warehouse.dialect)
+    expired = has_expired(publication.view, publication.now, survey.ledger.database.dialect)
     return f"(SELECT * FROM {newest} WHERE {expired})"
 
 
@@ -104,7 +104,7 @@ def _not_in(
     """Return the keys that a table does not have; all of them without a table."""
     if not table or not keys:
         return keys
-    return absent_keys(survey.warehouse, survey.project, publication, table, keys)
+    return absent_keys(survey.ledger.database, survey.project, publication, table, keys)
 
 
 def _readable_layouts(survey: Survey, publication: Publication) -> set[bytes]:

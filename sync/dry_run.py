@@ -29,6 +29,7 @@ def dry_run(
     since: datetime | None = None,
     brake: Brake = DEFAULT_BRAKE,
     take_over: bool = False,
+    require_ledger: bool = False,
 ) -> SyncReport:
     """Count the rows that a sync would write and delete, and estimate the memory they would take.
 
@@ -41,6 +42,7 @@ def dry_run(
         since: Compare only the entities with an event since then.
         brake: How many rows, and how many views, the sync may delete.
         take_over: The sync may replace all that another identity published.
+        require_ledger: The sync must have the ledger that Redis names.
 
     Raises:
         ForeignOwner: Another identity publishes the project, so the sync would be refused.
@@ -50,6 +52,8 @@ def dry_run(
         survey.ownership.refuse_foreign(survey.project)
     elif survey.ownership.held != survey.ownership.own:
         full, brake = True, replace(brake, released=True)
+    if require_ledger:
+        survey.ownership.ledger.refuse_other(survey.ledger)
     started = time.monotonic()
     chosen = chosen_publications(
         survey.registry, survey.warehouse, survey.now, views=views, since=since
@@ -66,6 +70,8 @@ def dry_run(
         seconds=seconds,
         views=reports,
         dry_run=True,
+        ledger=survey.ledger.place,
+        other_ledger="" if survey.has_ledger else survey.ownership.ledger.ledger_place,
     )
 
 

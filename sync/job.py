@@ -64,7 +64,7 @@ from sync.removal import delete_orphans, has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport, held_back_report
 from sync.safety.diagnosis import PART_LOST, PublicationState
 from sync.safety.identity import Identity
-from sync.safety.ownership import Ownership, note_own_rows, ownership_lock
+from sync.safety.ownership import Ownership, note_own_rows, ownership_lock, read_ownership
 from sync.safety.replication_ids import check_replication_ids, replication_ids
 from sync.selection import chosen_publications
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
@@ -92,6 +92,7 @@ def run_sync(
     since: datetime | None = None,
     now: datetime | None = None,
     take_over: bool = False,
+    require_ledger: bool = False,
     progress: Callable[[ProgressEvent], None] | None = None,
     brake: Brake = DEFAULT_BRAKE,
 ) -> SyncReport:
@@ -112,6 +113,7 @@ def run_sync(
             earlier. Other changes and deletions are left to a run without it.
         now: The moment whose newest rows are published; by default the clock's.
         take_over: Replace all that another identity published; then all views must be published.
+        require_ledger: Refuse a ledger that is not the one that Redis names.
         progress: Called with each progress event.
         brake: How many rows, and how many views, may be deleted.
 
@@ -127,14 +129,17 @@ def run_sync(
     failures = ViewFailures()
     failures.refuse_total_before(chosen)
     project = registry.online_name
-    with ownership_lock(client, project, ledger, identity, take_over=take_over) as lease:
+    named = read_ownership(client, project, identity).ledger
+    with ownership_lock(
+        client, project, ledger, identity, take_over=take_over, require_ledger=require_ledger
+    ) as lease:
         run = SyncRun(
             registry=registry,
             warehouse=warehouse,
             client=client,
             ledger=ledger,
             now=as_of,
-            ownership=Ownership(identity, identity),
+            ownership=Ownership(identity, identity, named),
             lease=lease,
             progress=progress or ignore_progress,
             replication_ids=replication_ids(client),
@@ -143,7 +148,14 @@ def run_sync(
         reports = timed_reports(steps, partial(_execute, run, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
-    return SyncReport(project=registry.project, as_of=as_of, seconds=seconds, views=reports)
+    return SyncReport(
+        project=registry.project,
+        as_of=as_of,
+        seconds=seconds,
+        views=reports,
+        ledger=ledger.place,
+        other_ledger=named.ledger_place if named.is_other(ledger) else "",
+    )
 
 
 def _execute(run: SyncRun, failures: ViewFailures, step: PlanStep) -> ViewReport:

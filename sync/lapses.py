@@ -59,7 +59,7 @@ class Lapses:
         self._known = self._known or self._survey.known_rows(self._publication)
         survey = self._survey
         absent = absent_keys(
-            survey.warehouse, survey.project, self._publication, self._known, lapsed
+            survey.ledger.database, survey.project, self._publication, self._known, lapsed
         )
         kept = {*lapsed} - {*absent}
         return [key for key in keys if key not in kept]

@@ -153,7 +153,7 @@ def _encoder(run: SyncRun, publication: Publication) -> Encoder:
 
 
 def _batches(run: SyncRun, sql: str) -> Iterator[pa.RecordBatch]:
-    for batch in batches(run.warehouse.stream(sql)):
+    for batch in batches(run.ledger.database.stream(sql)):
         # The server refuses writes without the lock anyway; this stops the run earlier.
         run.lease.check()
         yield batch

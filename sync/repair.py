@@ -56,7 +56,7 @@ def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) ->
             ownership=survey.ownership,
             lease=lease,
         )
-        found = survey.warehouse.upload(_DAMAGED, pa.Table.from_batches(damaged))
+        found = survey.ledger.database.upload(_DAMAGED, pa.Table.from_batches(damaged))
         same = same_entity(publication, "published", "damaged") or "TRUE"
         table = survey.ledger.published(view)
         rows = (

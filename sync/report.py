@@ -78,6 +78,9 @@ class SyncReport:
         seconds: The duration.
         views: One report per view.
         dry_run: Whether nothing was written.
+        ledger: Where the ledger of the run is.
+        other_ledger: The place of another ledger, from which the rows online were published
+            before; empty if it is the same.
         personal_data: The published features that are personal data, as the caller allowed.
         withheld: The features and keys that were not published, each with the reason why it is
             personal data. A view with such a key is not published.
@@ -88,6 +91,8 @@ class SyncReport:
     seconds: float
     views: tuple[ViewReport, ...]
     dry_run: bool = False
+    ledger: str = ""
+    other_ledger: str = ""
     personal_data: tuple[str, ...] = ()
     withheld: Mapping[str, str] = field(default_factory=dict)
 

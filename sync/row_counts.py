@@ -14,6 +14,7 @@ from featurestore.sql.expressions import as_name, column, not_null, relation
 from featurestore.sql.instants import instant_literal, minus, naive
 from featurestore.sql.latest_rows import VALID_UNTIL
 from featurestore.values.far_instants import python_rows
+from featurestore.warehouse.protocol import Warehouse
 from sync.survey import Survey
 from sync.warehouse.expired_rows import expired_condition
 from sync.warehouse.publication import Publication
@@ -55,7 +56,7 @@ def newest_event(survey: Survey, view: FeatureView) -> datetime | str | None:
     query = exp.select(exp.alias_(newest, as_name("newest")), copy=False)
     query = query.from_(relation(view.relation, dialect))
     query = query.where(*not_null([key.name for key in view.join_keys]), copy=False)
-    found: datetime | str | None = _in_utc(_only_row(survey, query)["newest"])
+    found: datetime | str | None = _in_utc(_only_row(survey.warehouse, query)["newest"])
     return found
 
 
@@ -66,7 +67,7 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
         survey: Both sides.
         view: The feature view, with all types known.
     """
-    dialect = survey.warehouse.dialect
+    dialect = survey.ledger.database.dialect
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     # An expired row stays for a day, and longer if every sync has a `since`.
     current = exp.Where(this=exp.not_(expired_condition(view, survey.now, dialect)))
@@ -82,7 +83,7 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
         columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
-    found = _only_row(survey, query.from_(table))
+    found = _only_row(survey.ledger.database, query.from_(table))
     return PublishedCounts(
         rows=found["held"],
         newest=_in_utc(found["newest"]),
@@ -93,12 +94,12 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
 
 def newest_valid_event(survey: Survey, publication: Publication) -> datetime | str | None:
     """Return the newest event of the rows that count now, expired rows excluded."""
-    dialect = survey.warehouse.dialect
+    dialect = survey.ledger.database.dialect
     at, end = naive(publication.view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     newest = exp.alias_(exp.Max(this=_until(at, end)), as_name("newest"))
     table = relation(survey.current_rows(publication), dialect)
     query = exp.select(newest, copy=False).from_(table)
-    found: datetime | str | None = _in_utc(_only_row(survey, query)["newest"])
+    found: datetime | str | None = _in_utc(_only_row(survey.ledger.database, query)["newest"])
     return found
 
 
@@ -112,8 +113,8 @@ def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.
     return exp.Case().when(inside, at.copy())
 
 
-def _only_row(survey: Survey, query: exp.Select) -> dict[str, Any]:
-    table = survey.warehouse.stream(render(query, survey.warehouse.dialect)).read_all()
+def _only_row(warehouse: Warehouse, query: exp.Select) -> dict[str, Any]:
+    table = warehouse.stream(render(query, warehouse.dialect)).read_all()
     return python_rows(table)[0]
 
 

@@ -12,16 +12,18 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.registry.warehouse_types import with_types
 from featurestore.warehouse.protocol import Warehouse
-from sync.redis.metadata import views_key
+from sync.redis.metadata import read_schemas, views_key
+from sync.survey import Survey
 from sync.view_failures import ViewFailure, failure_of
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.publication import Publication
+from sync.warehouse.publication import Publication, columns_in_layout
 from sync.warehouse.sync_source import read_publication
 
 __all__ = [
     "chosen_publications",
     "chosen_views",
     "publication_of",
+    "published_columns",
     "published_names",
     "undeclared_views",
 ]
@@ -85,6 +87,23 @@ def published_names(client: RedisCommands, ledger: Ledger, project: str) -> set[
     """Return the names of all views that the ledger or Redis knows as published."""
     in_redis = client.smembers(views_key(project))
     return {*ledger.views(), *(name.decode() for name in in_redis)}
+
+
+def published_columns(survey: Survey) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each published view; those of the online rows without a ledger."""
+    if survey.has_ledger:
+        entries = {view: survey.ledger.read(view) for view in survey.ledger.views()}
+        return {view: columns_in_layout(entry.layout) for view, entry in entries.items() if entry}
+    found = {}
+    for view in published_names(survey.client, survey.ledger, survey.project):
+        declared = survey.registry.feature_views.get(view)
+        schemas = read_schemas(survey.client, survey.project, view)
+        if declared and schemas:
+            # The online format does not name the timestamps.
+            stamps = [column.name for column in declared.columns]
+            names = {name for schema in schemas for name, _ in (*schema.keys, *schema.features)}
+            found[view] = (*sorted(names), *stamps)
+    return found
 
 
 def undeclared_views(

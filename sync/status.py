@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from featurestore.errors import DefinitionProblems, RelationNotBuilt, UnsupportedOnlineType
 from featurestore.registry.definitions import FeatureView, Freshness
@@ -15,7 +16,7 @@ from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.lock import lock_key
 from sync.selection import chosen_views, publication_of, published_names, undeclared_views
 from sync.status_report import Level, StatusReport, ViewStatus
-from sync.survey import Survey
+from sync.survey import MEMORY_SAMPLE_ROWS, Survey
 from sync.sync_plan import free_removals
 from sync.warehouse.publication import Publication
 
@@ -67,6 +68,8 @@ def status_of(
         online_name=survey.project,
         owner=survey.ownership.held,
         own=survey.ownership.own,
+        ledger=survey.ledger.place,
+        other_ledger="" if survey.has_ledger else survey.ownership.ledger.ledger_place,
     )
 
 
@@ -105,7 +108,7 @@ def _limits(view: FeatureView, limits: Freshness) -> Freshness:
 
 
 def _observed(survey: Survey, publication: Publication) -> ViewStatus:
-    found = survey.diagnosis(publication)
+    found = survey.observed(publication)
     newest = newest_event(survey, publication.view)
     state, reason = _state(survey, publication.name, found, empty=newest is None)
     status = ViewStatus(
@@ -118,6 +121,8 @@ def _observed(survey: Survey, publication: Publication) -> ViewStatus:
         lag=_since(found.online.as_of, survey.now),
         synced_at=found.online.synced_at,
     )
+    if not survey.has_ledger:
+        return _with_rows_online(survey, publication, status)
     entry = survey.ledger.read(publication.name)
     return _with_rows(survey, publication, status) if entry and entry.complete else status
 
@@ -166,6 +171,17 @@ def _with_rows(survey: Survey, publication: Publication, status: ViewStatus) -> 
         newest_is_online=expired or counts.newest == newest,
         next_expiry=min(filter(None, expiries), default=None),
     )
+
+
+def _with_rows_online(survey: Survey, publication: Publication, status: ViewStatus) -> ViewStatus:
+    """Add what Redis alone tells of the rows, for a reader without the ledger."""
+    keys = row_keys(survey.client, survey.project, publication.name)
+    sampled = [key.decode(errors="surrogateescape") for key in islice(keys, MEMORY_SAMPLE_ROWS)]
+    rows = len(sampled) + sum(1 for _ in keys)
+    view = publication.view
+    expiring = view.ttl is not None or view.valid_until is not None
+    each = sampled_memory(survey.client, sampled, expiring=expiring)
+    return replace(status, rows=rows, memory=None if each is None else round(each * rows))
 
 
 def _with_level(status: ViewStatus, limits: Freshness) -> ViewStatus:

@@ -36,7 +36,7 @@ class ViewStatus:
         as_of: The moment whose newest rows Redis holds.
         lag: The time since that moment.
         newest_is_online: Whether the newest event, if it has not expired, is online.
-        rows: Rows in the ledger's table of published rows.
+        rows: Rows in the ledger's table of published rows; without the ledger, rows in Redis.
         memory: An estimate of the bytes of Redis' memory that they take, from a sample.
         synced_at: The clock at the end of the last sync of the view.
         next_expiry: When the next row expires.
@@ -69,6 +69,9 @@ class StatusReport:
         online_name: The project's name in Redis: its namespace, if it has one.
         owner: The identity that publishes the project to Redis; None if it was never published.
         own: The identity of this run, which may sync if it is the owner or none exists.
+        ledger: The place of the ledger that a sync here would use.
+        other_ledger: The place of the ledger of the last sync, if that is another one; the status
+            then comes from Redis and the warehouse alone.
     """
 
     project: str
@@ -78,6 +81,8 @@ class StatusReport:
     online_name: str
     owner: Identity | None
     own: Identity
+    ledger: str = ""
+    other_ledger: str = ""
 
     @property
     def level(self) -> Level:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
-from featurestore.sql.latest_rows import NEWEST_EVENT
 from featurestore.warehouse.protocol import Warehouse
-from sync.safety.diagnosis import OTHER_IDENTITY, Diagnosis, PublicationState, diagnose
+from sync.safety.diagnosis import OTHER_IDENTITY, Diagnosis, PublicationState, diagnose, diagnose_online
 from sync.safety.ownership import Ownership
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.publication import Publication, quoted
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,20 +62,28 @@ class Survey:
             return replace(found, state=PublicationState.FOREIGN, reason=OTHER_IDENTITY)
         return found
 
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the ledger at hand is the one that the rows online were published from."""
+        return self.ledger.in_warehouse or not self.ownership.ledger.is_other(self.ledger)
+
+    def observed(self, publication: Publication) -> Diagnosis:
+        """Return the state of a view for a reader, who may lack the ledger."""
+        if self.has_ledger or self.ownership.is_foreign:
+            return self.diagnosis(publication)
+        return diagnose_online(self.client, self.project, publication)
+
     def newest_rows(self, publication: Publication) -> str:
         """Keep the newest rows, as Redis holds them, for the session; return the table's name."""
-        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.latest}")
-        return _NEWEST
+        return self.ledger.keep(_NEWEST, publication.latest)
 
     def current_rows(self, publication: Publication) -> str:
         """Keep the newest rows that have not expired; return the table's name."""
-        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n{publication.current}")
-        return _NEWEST
+        return self.ledger.keep(_NEWEST, publication.current)
 
     def known_rows(self, publication: Publication) -> str:
         """Keep the newest rows, however long ago they expired; return the table's name."""
-        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_KNOWN} AS\n{publication.known}")
-        return _KNOWN
+        return self.ledger.keep(_KNOWN, publication.known)
 
     def newest_entities(self, publication: Publication) -> str:
         """Keep the join keys and the newest instant of each entity; return the table's name.
@@ -87,18 +94,11 @@ class Survey:
         view = publication.view
         if view.validity_columns:
             return self.newest_rows(publication)
-        keys = [quoted(key.name) for key in view.join_keys]
-        columns = [*keys, f"{NEWEST_EVENT} AS {quoted(view.event_timestamp.name)}"]
-        self.warehouse.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_NEWEST} AS\n"
-            f"SELECT {', '.join(columns)} FROM (\n{publication.newest_instants}\n) AS newest"
-        )
-        return _NEWEST
+        return self.ledger.keep(_NEWEST, publication.newest_entities)
 
     def ended_entities(self, publication: Publication) -> str:
         """Keep the entities whose newest row has ended; return the table's name."""
-        self.warehouse.execute(f"CREATE OR REPLACE TEMP TABLE {_ENDED} AS\n{publication.ended}")
-        return _ENDED
+        return self.ledger.keep(_ENDED, publication.ended)
 
     def sample(
         self, publication: Publication, source: str, rows: int = MEMORY_SAMPLE_ROWS
@@ -112,7 +112,7 @@ class Survey:
             column.name for column in (view.event_timestamp, view.created_timestamp) if column
         }
         query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
-        table = self.warehouse.stream(query).read_all()
+        table = self.ledger.database.stream(query).read_all()
         return list(_readable(table.drop_columns([*stamps & {*table.column_names}])))
 
 

@@ -97,7 +97,7 @@ def _compared(
     """Compare a view, and add the damaged rows to a list."""
     view = survey.registry.view(name)
     publication = publication_of(view, survey.warehouse, survey.now)
-    found = survey.diagnosis(publication)
+    found = survey.observed(publication)
     as_of, synced_at = found.online.as_of, found.online.synced_at
     verdict = ViewVerdict(name, as_of, personal_data=personal_names(survey.registry, view))
     if survey.ownership.is_foreign:
@@ -127,7 +127,7 @@ def _compare(
     """Compare rows, and return those that are damaged online."""
     newest = survey.current_rows(publication)
     limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
-    rows = survey.warehouse.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
+    rows = survey.ledger.database.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
     damaged = [_compare_batch(publication, client, verdict, batch) for batch in _slices(rows)]
     if sample is None:
         _find_unknown(survey, publication, newest, verdict)
@@ -136,7 +136,7 @@ def _compare(
 
 def _expired_since(survey: Survey, publication: Publication, moment: datetime) -> str:
     """Write the condition that a row has run out by now, so that Redis may have dropped it."""
-    return has_expired(publication.view, moment, survey.warehouse.dialect)
+    return has_expired(publication.view, moment, survey.ledger.database.dialect)
 
 
 def _slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -217,7 +217,7 @@ def _not_expired(
 def _find_unknown(
     survey: Survey, publication: Publication, newest: str, verdict: ViewVerdict
 ) -> None:
-    unknown = unknown_keys(survey.client, survey.warehouse, survey.project, publication, newest)
+    unknown = unknown_keys(survey.client, survey.ledger.database, survey.project, publication, newest)
     verdict.unknown = 0
     for key in _not_expired(survey, publication, unknown):
         verdict.unknown += 1

@@ -86,6 +86,11 @@ def _print_status(report: StatusReport) -> None:
         note(f"Published as '{report.online_name}' by {report.owner}.")
     if report.owner not in (None, report.own):
         note(f"This run is another identity, which cannot sync: {report.own}.")
+    if report.other_ledger:
+        note(
+            f"The ledger of the last sync is not here: {report.other_ledger}. States and rows are"
+            " those that Redis tells."
+        )
     if report.running:
         note(f"A sync is running, or died within the last minute: {report.running}.")
     for view in report.views:

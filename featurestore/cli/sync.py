@@ -88,6 +88,14 @@ def sync_command(
             " then on.",
         ),
     ] = False,
+    require_ledger: Annotated[
+        bool,
+        typer.Option(
+            "--require-ledger",
+            help="Refuse to run with another ledger than the last run's, instead of publishing"
+            " every row.",
+        ),
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -113,6 +121,7 @@ def sync_command(
             allow_pii=allow_pii or False,
             allow_deletes=allow_deletes,
             take_over=take_over,
+            require_ledger=require_ledger,
         )
     if format_ is Format.JSON and quiet:
         print_json(report.to_dict(), indent=None)
@@ -147,6 +156,13 @@ def print_sync_report(report: SyncReport) -> None:
     for view in report.views:
         if view.reason:
             note(f"{view.view}: {done} in full, because {view.reason}.")
+    if report.dry_run:
+        note(f"The ledger is {report.ledger}.")
+    if report.other_ledger:
+        note(
+            f"The rows online were published from another ledger, {report.other_ledger}, which"
+            f" this run did not find; its own is {report.ledger}."
+        )
     if report.personal_data:
         note(f"Personal data {done}, as allowed: {', '.join(report.personal_data)}.")
     if report.withheld:

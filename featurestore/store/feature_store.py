@@ -299,6 +299,7 @@ class FeatureStore:
         allow_pii: AllowPii = False,
         allow_deletes: bool = False,
         take_over: bool = False,
+        require_ledger: bool = False,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 
@@ -318,6 +319,8 @@ class FeatureStore:
                 than its `max_deletes`; the other views are published.
             take_over: If another identity (another warehouse, schema or target) publishes this
                 project to this Redis, replace all that it published. It cannot sync from then on.
+            require_ledger: Refuse to run with another ledger than the last run's, instead of
+                publishing every row.
 
         Returns:
             What was done, per view. Its `failed` names the views that could not be published, and
@@ -328,7 +331,8 @@ class FeatureStore:
             ForeignOwner: Another identity publishes this project to this Redis.
             SyncError: The sync could not finish; the next run heals it.
             FeatureStoreError: None of the views could be published.
-            UnsupportedDialect: A sync cannot keep its ledger in this warehouse.
+            UnsupportedDialect: There is no connection to this kind of warehouse, or it cannot keep
+                the ledger and `state: warehouse` asks for that.
         """
         return self._publishing.sync(
             views,
@@ -339,6 +343,7 @@ class FeatureStore:
             allow_pii=allow_pii,
             allow_deletes=allow_deletes,
             take_over=take_over,
+            require_ledger=require_ledger,
         )
 
     def status(

@@ -15,7 +15,6 @@ from featurestore.errors import (
 )
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.warehouse_types import with_types
-from featurestore.warehouse import missing_ledger
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["publication_problems"]
@@ -31,8 +30,6 @@ def publication_problems(
         warehouse: The warehouse with their tables.
         now: The moment whose newest rows would be published.
     """
-    if missing_ledger(warehouse.dialect) is not None:
-        return
     for view in views:
         if not view.online:
             continue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from featurestore.errors import FeatureStoreError, UnsupportedDialect
+from featurestore.errors import FeatureStoreError
 from featurestore.governance.personal_data import AllowPii
 from featurestore.governance.publishable import (
     as_published,
@@ -23,6 +23,8 @@ from featurestore.warehouse import missing_ledger
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
+    from featurestore.online.redis.commands import RedisCommands
+    from featurestore.project.ledger_place import LedgerPlace
     from featurestore.warehouse.protocol import Warehouse
     from sync.brake import Brake
     from sync.purge import PurgeReport
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
     from sync.warehouse.ledger import Ledger
 
 __all__ = ["Publishing"]
+
+
+@dataclass(frozen=True, slots=True)
+class _BothSides:
+    warehouse: Warehouse
+    redis: RedisCommands
+    ledger: Ledger
+    identity: Identity
 
 
 class Publishing:
@@ -53,11 +63,12 @@ class Publishing:
         allow_pii: AllowPii,
         allow_deletes: bool,
         take_over: bool,
+        require_ledger: bool,
     ) -> SyncReport:
         """Publish the newest row of each entity, or return the report of a dry run."""
         if take_over:
             _refuse_part(views, since)
-        allowed = publishable(self._publishable(), allow_pii, views)
+        allowed = publishable(self._session.online_registry, allow_pii, views)
         registry = allowed.registry
         choices: dict[str, Any] = {
             "views": views,
@@ -65,6 +76,7 @@ class Publishing:
             "since": self._moment(since, full=full),
             "brake": self._brake(released=allow_deletes),
             "take_over": take_over,
+            "require_ledger": require_ledger,
         }
         if dry_run:
             report = self._dry_run(registry, choices)
@@ -84,19 +96,16 @@ class Publishing:
         choices: Mapping[str, Any],
         progress: Callable[[ProgressEvent], None] | None,
     ) -> SyncReport:
-        from featurestore.online.redis.connection import connect_redis
         from sync.job import run_sync
 
-        session = self._session
-        with session.warehouse(write=True) as warehouse, connect_redis(session.redis_url) as redis:
-            ledger = self._ledger(registry, warehouse)
+        with self._opened(registry, write=True) as both:
             return run_sync(
                 registry,
-                warehouse,
-                redis,
-                ledger,
-                self._identity(registry, ledger),
-                now=session.now(),
+                both.warehouse,
+                both.redis,
+                both.ledger,
+                both.identity,
+                now=self._session.now(),
                 progress=progress,
                 **choices,
             )
@@ -149,20 +158,18 @@ class Publishing:
 
     def purge(self, view: str | None, *, dry_run: bool) -> PurgeReport:
         """Remove a view, or the whole project, from the online store."""
-        from featurestore.online.redis.connection import connect_redis
         from sync.purge import plan_purge, purge
         from sync.safety.ownership import read_ownership
 
-        session, registry = self._session, self._publishable()
-        warehouse = session.warehouse(write=not dry_run)
-        with warehouse, connect_redis(session.redis_url) as redis:
-            ledger = self._ledger(registry, warehouse)
-            identity = self._identity(registry, ledger)
+        registry = self._session.online_registry
+        with self._opened(registry, write=not dry_run) as both:
             if dry_run:
-                found = read_ownership(redis, registry.online_name, identity)
+                found = read_ownership(both.redis, registry.online_name, both.identity)
                 found.refuse_foreign(registry.online_name)
-                return plan_purge(registry, redis, ledger, view)
-            return purge(registry, warehouse, redis, ledger, identity, view=view)
+                return plan_purge(registry, both.redis, both.ledger, view)
+            return purge(
+                registry, both.warehouse, both.redis, both.ledger, both.identity, view=view
+            )
 
     @contextmanager
     def _survey(self, *, write: bool = False) -> Iterator[Survey]:
@@ -171,48 +178,55 @@ class Publishing:
         Args:
             write: Whether the caller writes tables.
         """
-        from featurestore.online.redis.connection import connect_redis
-        from sync.redis.metadata import read_personal_data
         from sync.safety.ownership import read_ownership
         from sync.survey import Survey
-        from sync.warehouse.publication import columns_in_layout
 
-        session, registry = self._session, self._publishable()
-        opened = session.warehouse(write=write)
-        with opened as warehouse, connect_redis(session.redis_url) as redis:
-            ledger = self._ledger(registry, warehouse)
-            identity = self._identity(registry, ledger)
-            ownership = read_ownership(redis, registry.online_name, identity)
-            entries = {view: ledger.read(view) for view in ledger.views()}
-            columns = {
-                view: columns_in_layout(entry.layout) for view, entry in entries.items() if entry
-            }
-            name = registry.online_name
-            allowed = {view: read_personal_data(redis, name, view) for view in columns}
-            registry = as_published(registry, columns, allowed)
-            yield Survey(registry, warehouse, redis, ledger, session.now(), ownership)
-
-    def _ledger(self, registry: Registry, warehouse: Warehouse) -> Ledger:
-        from sync.warehouse.ledger import Ledger
-
-        return Ledger(warehouse, self._session.ledger_schema, registry.online_name)
-
-    def _identity(self, registry: Registry, ledger: Ledger) -> Identity:
-        from sync.safety.identity import Identity
-
-        return Identity.of(registry.project, self._session.profile, ledger.database_id)
-
-    def _publishable(self) -> Registry:
-        """Return the registry if the sync can keep its ledger in the warehouse."""
         registry = self._session.online_registry
-        missing = missing_ledger(registry.dialect)
-        if missing is not None:
-            raise UnsupportedDialect(
-                f"`featurestore sync` cannot publish from {registry.dialect or 'this warehouse'}"
-                f" ({missing}).",
-                remedy="Publish from a DuckDB target.",
+        with self._opened(registry, write=write) as both:
+            ownership = read_ownership(both.redis, registry.online_name, both.identity)
+            survey = Survey(
+                registry,
+                both.warehouse,
+                both.redis,
+                both.ledger,
+                self._session.now(),
+                ownership,
             )
-        return registry
+            yield replace(survey, registry=_as_published(survey))
+
+    @contextmanager
+    def _opened(self, registry: Registry, *, write: bool) -> Iterator[_BothSides]:
+        """Open the warehouse, the online store and the ledger.
+
+        Args:
+            registry: The project's definitions.
+            write: Whether the caller writes to the ledger.
+        """
+        from featurestore.online.redis.connection import connect_redis
+        from sync.safety.identity import Identity
+        from sync.warehouse.open_ledger import opened_ledger
+
+        session, place, name = self._session, self._ledger_place(registry), registry.online_name
+        with (
+            session.warehouse(write=write and place.file is None) as warehouse,
+            connect_redis(session.redis_url) as redis,
+            opened_ledger(place, warehouse, name, write=write) as ledger,
+        ):
+            database_id = ledger.database_id if ledger.in_warehouse else ""
+            identity = Identity.of(registry.project, session.profile, database_id)
+            yield _BothSides(warehouse, redis, ledger, identity)
+
+    def _ledger_place(self, registry: Registry) -> LedgerPlace:
+        from featurestore.project.ledger_place import chosen_ledger_place
+
+        session = self._session
+        return chosen_ledger_place(
+            session.project,
+            target=session.profile.target,
+            name=registry.online_name,
+            schema=session.ledger_schema,
+            missing=missing_ledger(session.profile.adapter),
+        )
 
     def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:
         if since is not None and full:
@@ -223,6 +237,16 @@ class Publishing:
         if isinstance(since, timedelta):
             return self._session.now() - since
         return since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+
+
+def _as_published(survey: Survey) -> Registry:
+    """Return the registry with the personal data that was published as such."""
+    from sync.redis.metadata import read_personal_data
+    from sync.selection import published_columns
+
+    columns = published_columns(survey)
+    allowed = {view: read_personal_data(survey.client, survey.project, view) for view in columns}
+    return as_published(survey.registry, columns, allowed)
 
 
 def _refuse_part(views: Sequence[str] | None, since: object) -> None:

@@ -81,6 +81,13 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         self._configure()
 
     @classmethod
+    def in_memory(cls) -> Self:
+        """Open an empty database in memory."""
+        import duckdb
+
+        return cls(duckdb.connect())
+
+    @classmethod
     def from_profile(cls, profile: Profile, *, write: bool = False) -> Self:
         """Open the database of a dbt-duckdb target.
 
@@ -204,8 +211,8 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         # Before DuckDB 2.0 the statistics are text for people.
         return {name: stats for name, stats in known.items() if isinstance(stats, dict)}
 
-    def upload(self, name: str, table: pa.Table) -> str:
-        """Register Arrow data, which DuckDB reads in place, without a copy."""
+    def upload(self, name: str, table: pa.Table | pa.RecordBatchReader) -> str:
+        """Register Arrow data, which DuckDB reads in place, without a copy; a reader once."""
         self.connection.register(name, table)
         return exp.to_identifier(name).sql("duckdb")
 

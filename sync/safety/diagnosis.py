@@ -1,4 +1,4 @@
-"""Compares the ledger in the warehouse with the metadata in Redis: do they agree on a view?"""
+"""Compares the ledger with the metadata in Redis: do they agree on a view?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sync.redis.metadata import OnlineMetadata, read_metadata
 from sync.warehouse.ledger_entries import LedgerEntry
 from sync.warehouse.publication import Publication
 
-__all__ = ["OTHER_IDENTITY", "PART_LOST", "Diagnosis", "PublicationState", "diagnose"]
+__all__ = ["OTHER_IDENTITY", "PART_LOST", "Diagnosis", "PublicationState", "diagnose", "diagnose_online"]
 
 OTHER_IDENTITY = "another identity publishes it"
 PART_LOST = "a part of the online store lost its data"
@@ -68,20 +68,43 @@ def diagnose(
     return Diagnosis(PublicationState.OK, "", online)
 
 
+def diagnose_online(client: RedisCommands, project: str, publication: Publication) -> Diagnosis:
+    """Return the state of a view as Redis alone tells it, for a reader without the ledger.
+
+    Args:
+        client: The online store.
+        project: The dbt project.
+        publication: The view as it would be published now.
+    """
+    online = read_metadata(client, project, publication.name)
+    known = online.schema == publication.schema.fingerprint.hex()
+    unfinished = "a sync is running, or did not finish it"
+    causes = [
+        (online.schema is None and online.epoch is None, PublicationState.NEVER, ""),
+        (online.epoch is None, PublicationState.INTERRUPTED, unfinished),
+        (not known, PublicationState.CHANGED, "its names or types changed"),
+        (not online.complete, PublicationState.LOST, PART_LOST),
+    ]
+    for applies, state, reason in causes:
+        if applies:
+            return Diagnosis(state, reason, online)
+    return Diagnosis(PublicationState.OK, "", online)
+
+
 def _causes(
     publication: Publication, entry: LedgerEntry | None, online: OnlineMetadata
 ) -> list[tuple[bool, PublicationState, str]]:
     """Return each state that is not OK, and whether it applies; the first that applies counts."""
     published = online.epoch is not None
     if entry is None:
-        reason = "the warehouse has no record of the publication"
+        reason = "the ledger has no record of the publication"
         return [(published, PublicationState.FOREIGN, reason), (True, PublicationState.NEVER, "")]
     known = published and online.schema == publication.schema.fingerprint.hex()
     return [
         (
             not entry.complete,
             PublicationState.INTERRUPTED,
-            "the warehouse's table of published rows is gone",
+            "the ledger's table of published rows is gone",
         ),
         (entry.dirty, PublicationState.INTERRUPTED, "the last sync did not finish it"),
         (

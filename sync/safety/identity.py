@@ -7,6 +7,7 @@ from typing import Self
 
 from featurestore.project.target_names import TargetNames
 from featurestore.values.dbt_profile import Profile
+from featurestore.warehouse.duckdb_file import MEMORY, absolute_path
 
 __all__ = ["Identity"]
 
@@ -41,14 +42,15 @@ class Identity:
         Args:
             project: The dbt project.
             profile: The target.
-            database_id: The random id that a DuckDB database keeps.
+            database_id: The random id that a DuckDB database keeps; empty if its ledger is
+                elsewhere, and then its path counts.
         """
         names = TargetNames.of(profile)
         return cls(
             project=project,
             target=profile.target,
             adapter=profile.adapter,
-            host=database_id if profile.adapter == "duckdb" else _host(profile),
+            host=_file(profile, database_id) if profile.adapter == "duckdb" else _host(profile),
             database=names.folded(names.database or ""),
             schema=names.folded(names.schema or ""),
         )
@@ -68,6 +70,11 @@ class Identity:
             f"project '{self.project}', target '{self.target}',"
             f" {place or 'no named schema'} in {self.adapter} {self.host}"
         )
+
+
+def _file(profile: Profile, database_id: str) -> str:
+    path = str(profile.settings.get("path") or MEMORY)
+    return database_id or absolute_path(path, profile.folder)
 
 
 def _host(profile: Profile) -> str:

@@ -1,6 +1,7 @@
 """One identity publishes a project to a server; every other one is refused, unless it takes over.
 
-    fs-meta:{<project>}:owner        hash: the fields of the identity
+    fs-meta:{<project>}:owner        hash: the fields of the identity, and the id and the place of
+                                     the ledger that the last run used
     fs-meta:{<project>}:taken-over   set: the views whose rows are still another identity's
 
 Without this, `dev` and `prod` on one server would overwrite each other's rows, each of them
@@ -14,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
-from featurestore.errors import ForeignOwner
+from featurestore.errors import ForeignOwner, SyncError
 from featurestore.online.keys import metadata_key
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.internals import shown_server
@@ -25,7 +26,38 @@ from sync.safety.identity import Identity
 from sync.safety.lock import Lease, sync_lock
 from sync.warehouse.ledger import Ledger
 
-__all__ = ["Ownership", "note_own_rows", "ownership_lock", "read_ownership", "views_taken_over"]
+__all__ = ["LedgerName", "Ownership", "note_own_rows", "ownership_lock", "read_ownership", "views_taken_over"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerName:
+    """How Redis names a ledger; empty if it names none.
+
+    Attributes:
+        ledger_id: The ledger's random id.
+        ledger_place: Where it was.
+    """
+
+    ledger_id: str = ""
+    ledger_place: str = ""
+
+    def refuse_other(self, ledger: Ledger) -> None:
+        """Make sure that the ledger at hand is the one that Redis names.
+
+        Raises:
+            SyncError: It is another one, so a sync would publish every row.
+        """
+        if not self.is_other(ledger):
+            return
+        raise SyncError(
+            f"The rows online were published from the ledger {self.ledger_place}, and this run has"
+            f" {ledger.place}, so it would publish every row.",
+            remedy="Bring that ledger back, or leave out `--require-ledger`.",
+        )
+
+    def is_other(self, ledger: Ledger) -> bool:
+        """Return whether Redis names another ledger than the one at hand."""
+        return bool(self.ledger_id) and self.ledger_id != ledger.database_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +67,13 @@ class Ownership:
     Attributes:
         own: The identity of this run.
         held: The identity in Redis; None if it has none.
+        ledger: The ledger that Redis names: the one of the last run.
         server: The server and its database, for messages.
     """
 
     own: Identity
     held: Identity | None
+    ledger: LedgerName = field(default_factory=lambda: LedgerName())
     server: str = "unknown"
 
     @property
@@ -76,13 +110,20 @@ def read_ownership(client: RedisCommands, project: str, own: Identity) -> Owners
     """
     found = client.hgetall(_owner_key(project))
     texts = {_text(name): _text(value) for name, value in found.items()}
-    held = Identity.from_fields(texts) if texts else None
-    return Ownership(own, held, shown_server(client))
+    held = Identity.from_fields(texts) if "project" in texts else None
+    named = LedgerName(**{name: texts.get(name, "") for name in LedgerName.__slots__})
+    return Ownership(own, held, named, shown_server(client))
 
 
 @contextmanager
 def ownership_lock(
-    client: RedisCommands, project: str, ledger: Ledger, own: Identity, *, take_over: bool = False
+    client: RedisCommands,
+    project: str,
+    ledger: Ledger,
+    own: Identity,
+    *,
+    take_over: bool = False,
+    require_ledger: bool = False,
 ) -> Iterator[Lease]:
     """Hold the project's lock, as its owner, for the length of a block.
 
@@ -92,19 +133,24 @@ def ownership_lock(
         ledger: The ledger; its tables are created.
         own: The identity of this run.
         take_over: Become the owner where another identity is.
+        require_ledger: Refuse a ledger that is not the one that Redis names.
 
     Raises:
         SyncLocked: Another sync holds the lock.
+        SyncError: The ledger is another one, and must not be.
         ForeignOwner: Another identity publishes the project; nothing was changed.
     """
     with sync_lock(client, project) as lease:
         found = read_ownership(client, project, own)
         if not take_over:
             found.refuse_foreign(project)
+        if require_ledger:
+            found.ledger.refuse_other(ledger)
         # The database's id, a part of the identity, must be kept before Redis names it.
         ledger.create()
         if found.held != own:
             _become_owner(client, lease, own, take_over=take_over)
+        _name_ledger(lease, ledger, found.ledger)
         yield lease
 
 
@@ -116,6 +162,13 @@ def views_taken_over(client: RedisCommands, project: str) -> set[str]:
 def note_own_rows(lease: Lease, view: str) -> None:
     """Note that no row of another identity is left of a view."""
     lease.run("SREM", [_taken_over_key(lease.project)], view)
+
+
+def _name_ledger(lease: Lease, ledger: Ledger, named: LedgerName) -> None:
+    own = LedgerName(ledger.database_id, ledger.place)
+    if own != named:
+        words = [word for pair in asdict(own).items() for word in pair]
+        lease.run("HSET", [_owner_key(lease.project)], *words)
 
 
 def _become_owner(client: RedisCommands, lease: Lease, own: Identity, *, take_over: bool) -> None:

@@ -100,7 +100,7 @@ def lapsed_entities(publication: Publication, changes: str) -> str:
     return f"SELECT {keys} FROM {changes} WHERE {OP} = 'lapse'"
 
 
-def deleted_lapses(publication: Publication, changes: str, lapsed: str) -> str:
+def deleted_lapses(publication: Publication, changes: str, known: str) -> str:
     """Write the UPDATE that makes each lapse a deletion whose row the source no longer has.
 
     A row that lapsed, and is still in the source, left for its time alone: it stays in Redis until
@@ -109,13 +109,13 @@ def deleted_lapses(publication: Publication, changes: str, lapsed: str) -> str:
     Args:
         publication: The view.
         changes: The table of changes.
-        lapsed: The table of `lapsed_entities`.
+        known: The statement for the newest rows of these entities, however old.
     """
     event = quoted(publication.view.event_timestamp.name)
     same = same_entity(publication, "known", changes) or "TRUE"
     return (
         f"UPDATE {changes} SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
-        f"SELECT 1 FROM (\n{publication.known_among(lapsed)}\n) AS known\n"
+        f"SELECT 1 FROM (\n{known}\n) AS known\n"
         f"WHERE {same} AND known.{event} = {changes}.{PREVIOUS_EVENT})"
     )
 

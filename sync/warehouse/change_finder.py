@@ -8,8 +8,9 @@ queries, and only their rows are ranked and compared; see `change_detection`.
 from __future__ import annotations
 
 from featurestore.warehouse.abilities import estimate_of
-from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.change_detection import (
+    OP,
+    PREVIOUS_EVENT,
     deleted_lapses,
     difference_query,
     entities_with_new_instant,
@@ -48,29 +49,42 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
     Returns:
         The name of a temporary table with the columns of `difference_query`.
     """
-    tables.create_temporary(CHANGES, _difference(tables, publication, published))
+    _compare(tables, publication, published)
     tables.create_temporary(_LAPSED, lapsed_entities(publication, CHANGES))
     # Most runs find no lapse, and then the source need not be read again.
     if tables.count(_LAPSED):
-        tables.execute(deleted_lapses(publication, CHANGES, _LAPSED))
+        _settle_lapses(tables, publication)
     return CHANGES
 
 
-def _difference(tables: LedgerTables, publication: Publication, published: str) -> str:
+def _compare(tables: LedgerTables, publication: Publication, published: str) -> None:
+    """Write the table of changes."""
+    newest, compared, whole = publication.latest, published, True
     if publication.since is not None:
         # Entities without a recent event are not read, so a missing one is not deleted.
-        return difference_query(publication, publication.latest_since, published, whole=False)
-    large = is_large(tables.warehouse, publication)
-    if large and _find_suspects(tables, publication, published):
-        some = published_rows_of(publication, published, SUSPECTS)
-        return difference_query(publication, publication.latest_among(SUSPECTS), some)
-    return difference_query(publication, publication.latest, published)
+        newest, whole = publication.latest_since, False
+    elif is_large(tables, publication) and _find_suspects(tables, publication, published):
+        newest = publication.latest_among(SUSPECTS)
+        compared = published_rows_of(publication, published, SUSPECTS)
+    with tables.source.reading(newest) as rows:
+        difference = difference_query(publication, rows, compared, whole=whole)
+        tables.create_temporary(CHANGES, difference)
 
 
-def is_large(warehouse: Warehouse, publication: Publication) -> bool:
+def _settle_lapses(tables: LedgerTables, publication: Publication) -> None:
+    """Tell the lapses whose rows the source still has from those that it deleted."""
+    known = publication.known_among(_LAPSED)
+    if not tables.source.in_place:
+        event = f"SELECT min({PREVIOUS_EVENT}) AS oldest FROM {CHANGES} WHERE {OP} = 'lapse'"
+        known = publication.known_since(tables.rows(event)[0]["oldest"])
+    with tables.source.reading(known) as rows:
+        tables.execute(deleted_lapses(publication, CHANGES, rows))
+
+
+def is_large(tables: LedgerTables, publication: Publication) -> bool:
     """Return whether listing suspects first pays for a view.
 
-    It pays if the rows are stored in a large table: a view of the warehouse would run its query
+    It pays only where the ledger is in the warehouse, if the rows are stored in a large table: a view of the warehouse would run its query
     twice more. It does not pay with a created timestamp, since many entities then have several rows
     at their newest instant, and each of those is a suspect. Nor does it pay with an end of
     validity, since an entity that has ended has a newest instant that is not published.
@@ -78,8 +92,11 @@ def is_large(warehouse: Warehouse, publication: Publication) -> bool:
     view = publication.view
     if not view.join_keys or view.created_timestamp is not None or view.validity_columns:
         return False
+    if not tables.source.in_place:
+        # Streaming the newest rows once is all that a run needs.
+        return False
     # Without statistics the size is unknown, and comparing all rows is always right.
-    found = estimate_of(warehouse, publication.view.relation)
+    found = estimate_of(tables.database, publication.view.relation)
     return found is not None and found.stored and found.rows >= _LARGE_ROWS
 
 

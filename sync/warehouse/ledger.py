@@ -1,4 +1,4 @@
-"""The ledger: tables in the warehouse that record what was published.
+"""The ledger: tables that record what was published, in the warehouse or in a file beside the job.
 
     _featurestore_sync                          `LedgerEntries`: each view's epoch, and whether it
                                                 is dirty
@@ -21,21 +21,33 @@ from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import Publication
 from sync.warehouse.published_rows import PublishedRows, RowSummary
+from sync.warehouse.source_rows import RowsInPlace, SourceRows
 
 __all__ = ["Ledger"]
 
 
 class Ledger:
-    """The ledger of one project in one warehouse.
+    """The ledger of one project.
 
     Args:
-        warehouse: The warehouse.
-        schema: The schema of the tables, dbt's own by default. A missing table reads as empty.
+        database: Where its tables are: the warehouse, or a file beside the job.
+        schema: The schema of the tables. A missing table reads as empty.
         project: The dbt project, or its namespace; two projects may share a schema.
+        source: Makes the rows of the warehouse readable there; by default they are there.
+        place: The place for messages.
     """
 
-    def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
-        self._tables = LedgerTables(warehouse, schema, project)
+    def __init__(
+        self,
+        database: Warehouse,
+        schema: str,
+        project: str,
+        source: SourceRows | None = None,
+        place: str = "the warehouse",
+    ) -> None:
+        self.database = database
+        self.place = place
+        self._tables = LedgerTables(database, schema, project, source or RowsInPlace())
         self._entries = LedgerEntries(self._tables)
         self._holds = Holds(self._tables)
         self._published = PublishedRows(self._tables)
@@ -51,6 +63,15 @@ class Ledger:
     def database_id(self) -> str:
         """The random id of the database; `create` keeps it there."""
         return self._database.read()
+
+    @property
+    def in_warehouse(self) -> bool:
+        """Whether the ledger is in the warehouse, beside the history."""
+        return self._tables.source.in_place
+
+    def keep(self, table: str, query: str) -> str:
+        """Keep the rows of a query of the warehouse for the session; return the table's name."""
+        return self._tables.keep(table, query)
 
     def views(self) -> list[str]:
         """Return the views that were published and not dropped since."""

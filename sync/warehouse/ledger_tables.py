@@ -12,21 +12,26 @@ from featurestore.errors import RelationNotBuilt
 from featurestore.values.far_instants import python_rows
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.publication import quoted
+from sync.warehouse.source_rows import SourceRows
 
 __all__ = ["LedgerTables", "text_literal"]
 
 
 class LedgerTables:
-    """The schema of a warehouse in which one project's ledger is.
+    """The schema of a database in which one project's ledger is.
 
     Args:
-        warehouse: The warehouse.
+        database: The database: the warehouse's, or a file beside the job.
         schema: The schema of the tables.
         project: The dbt project.
+        source: Makes the rows of the warehouse readable there.
     """
 
-    def __init__(self, warehouse: Warehouse, schema: str, project: str) -> None:
-        self.warehouse = warehouse
+    def __init__(
+        self, database: Warehouse, schema: str, project: str, source: SourceRows
+    ) -> None:
+        self.database = database
+        self.source = source
         self.project = project
         self._schema = schema
 
@@ -42,17 +47,17 @@ class LedgerTables:
         """Return whether a table exists, by its name in a statement."""
         # A dry run and `status` create no tables, so a missing table is an answer, not an error.
         try:
-            return bool(self.warehouse.columns(table))
+            return bool(self.database.columns(table))
         except RelationNotBuilt:
             return False
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        self.warehouse.execute(sql)
+        self.database.execute(sql)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return the rows of a query; see `python_rows`."""
-        return python_rows(self.warehouse.stream(sql).read_all())
+        return python_rows(self.database.stream(sql).read_all())
 
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""
@@ -62,6 +67,12 @@ class LedgerTables:
     def create_temporary(self, table: str, query: str) -> None:
         """Keep a query's rows for the length of the session."""
         self.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS\n{query}")
+
+    def keep(self, table: str, query: str) -> str:
+        """Keep the rows of a query of the warehouse for the session; return the table's name."""
+        with self.source.reading(query) as rows:
+            self.create_temporary(table, rows)
+        return table
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from sqlglot import exp
 
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
+from featurestore.sql.dialects import render
 from featurestore.sql.exit_types import as_lists, at_exit, exit_type, recast_to
+from featurestore.sql.expressions import column, named
 from featurestore.sql.latest_rows import (
+    NEWEST_EVENT,
     EntitySubset,
     latest_columns,
     latest_rows,
@@ -23,9 +26,10 @@ from featurestore.values.epoch import MICROSECOND, micros_since_1970
 from featurestore.values.types import DataType
 from sync.grace import GRACE
 
-__all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted"]
+__all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted", "select_list"]
 
-_DIALECT = "duckdb"
+_LEDGER = "duckdb"
+"""The dialect of the ledger's own statements."""
 # At the end of the grace the server drops a row, so the last microsecond is left out.
 _ONLINE = EntitySubset(expired_for=GRACE - MICROSECOND)
 
@@ -39,6 +43,7 @@ class Publication:
         now: The moment whose newest rows are published.
         schema: The schema of the rows in the online format.
         columns: The name and the warehouse's type of each column, in order.
+        dialect: The warehouse's dialect, in which the statements below are written.
         since: Compare only the entities with an event since then; None for all.
     """
 
@@ -46,6 +51,7 @@ class Publication:
     now: datetime
     schema: Schema
     columns: tuple[tuple[str, str], ...]
+    dialect: str = "duckdb"
     since: datetime | None = None
 
     @property
@@ -75,6 +81,14 @@ class Publication:
         """Return the statement like `known` for the entities in a table."""
         return self._rows(EntitySubset(among=table, expired_for=None))
 
+    def known_since(self, oldest: object) -> str:
+        """Return the statement like `known`, without rows older than an event if that is known."""
+        if self.view.ttl is None or not isinstance(oldest, datetime):
+            return self.known
+        past = self.now - self.view.ttl - oldest.replace(tzinfo=UTC)
+        # A microsecond more, in case the event was truncated.
+        return self._rows(EntitySubset(expired_for=past + MICROSECOND))
+
     @property
     def latest_with_ties(self) -> str:
         """The statement for all rows of each entity's newest instant; entities may tie."""
@@ -97,15 +111,22 @@ class Publication:
     @property
     def newest_instants(self) -> str:
         """The statement for the newest instant of each entity."""
-        return newest_instants(self.view, _DIALECT, self.now, _ONLINE)
+        return newest_instants(self.view, self.dialect, self.now, _ONLINE)
+
+    @property
+    def newest_entities(self) -> str:
+        """The statement for the join keys and the newest instant, under its own name."""
+        event = exp.column(NEWEST_EVENT)
+        names = {key.name: column(key.name) for key in self.view.join_keys}
+        listed = select_list({**names, self.view.event_timestamp.name: exp.paren(event)}, self.dialect)
+        return f"SELECT {listed} FROM (\n{self.newest_instants}\n) AS newest"
 
     def _rows(self, some: EntitySubset, *, decided: bool = True) -> str:
-        rows = latest_rows(self.view, _DIALECT, self.now, some, decided=decided)
-        shown = exit_columns(self.view, latest_columns(self.view), lists=True)
-        if all(shown[name] == quoted(name) for name in shown):
+        rows = latest_rows(self.view, self.dialect, self.now, some, decided=decided)
+        shown = exit_columns(self.view, latest_columns(self.view), self.dialect, lists=True)
+        if all(isinstance(node, exp.Column) for node in shown.values()):
             return rows
-        listed = ", ".join(f"{column} AS {quoted(name)}" for name, column in shown.items())
-        return f"SELECT {listed} FROM (\n{rows}\n) AS newest"
+        return f"SELECT {select_list(shown, self.dialect)} FROM (\n{rows}\n) AS newest"
 
     def published_column(self, name: str, table: str = "") -> str:
         """Return the expression for a column as it is published, to compare rows by.
@@ -113,19 +134,19 @@ class Publication:
         A value that cannot be published is NULL here: an older row may have one, in the way of
         no other row.
         """
-        column = _column(name, table)
+        node = _column(name, table)
         own = _leaving(self.view).get(name)
         if own is None:
-            return column.sql(_DIALECT)
-        published = as_lists(exit_type(own, _DIALECT))
-        return recast_to(column, own, published, _DIALECT, safe=True).sql(_DIALECT)
+            return node.sql(_LEDGER)
+        published = as_lists(exit_type(own, self.dialect))
+        return recast_to(node, own, published, _LEDGER, safe=True).sql(_LEDGER)
 
     @cached_property
     def published_types(self) -> dict[str, DataType | None]:
         """The types of the columns as they are published, by name; arrays are lists."""
         kept = {column.name: column.data_type for column in self.view.columns}
         leaving = _leaving(self.view).items()
-        exits = {name: as_lists(exit_type(kind, _DIALECT)) for name, kind in leaving}
+        exits = {name: as_lists(exit_type(kind, self.dialect)) for name, kind in leaving}
         return {name: exits.get(name, kept.get(name)) for name, _ in self.columns}
 
     def compared_with(self, last: datetime | None) -> Publication:
@@ -173,8 +194,8 @@ def columns_in_layout(layout: str) -> tuple[str, ...]:
 
 
 def quoted(name: str) -> str:
-    """Return the name of a column or a table, quoted for a statement."""
-    return exp.to_identifier(name, quoted=True).sql(_DIALECT)
+    """Return the name of a column or a table, quoted for a statement of the ledger."""
+    return exp.to_identifier(name, quoted=True).sql(_LEDGER)
 
 
 def _leaving(view: FeatureView) -> dict[str, DataType]:
@@ -192,22 +213,32 @@ def _leaving(view: FeatureView) -> dict[str, DataType]:
     return {name: kind for name, kind in found.items() if kind is not None}
 
 
-def exit_columns(view: FeatureView, names: Iterable[str], *, lists: bool) -> dict[str, str]:
+def exit_columns(
+    view: FeatureView, names: Iterable[str], dialect: str, *, lists: bool
+) -> dict[str, exp.Expr]:
     """Return the expression of each column of a view as it leaves the warehouse.
 
     Args:
         view: The feature view, with all types known.
         names: The columns.
+        dialect: The warehouse's dialect.
         lists: Whether arrays of a fixed size are lists. An outer join of DuckDB may damage arrays,
             and the search for changes has one.
     """
-    row = {key.name: _column(key.name) for key in view.join_keys}
+    row = {key.name: column(key.name) for key in view.join_keys}
     types = _leaving(view)
-    exits = {
-        name: at_exit(_column(name), types.get(name), _DIALECT, name, row, lists=lists)
+    return {
+        name: at_exit(column(name), types.get(name), dialect, name, row, lists=lists)
         for name in names
     }
-    return {name: node.sql(_DIALECT) for name, node in exits.items()}
+
+
+def select_list(columns: Mapping[str, exp.Expr], dialect: str) -> str:
+    """Return expressions as they are written between SELECT and FROM, each with its name."""
+    return ", ".join(
+        render(node if isinstance(node, exp.Column) else named(node, name), dialect)
+        for name, node in columns.items()
+    )
 
 
 def _column(name: str, table: str = "") -> exp.Column:

@@ -81,8 +81,9 @@ class PublishedRows:
         """
         table = self.named(publication.name)
         self._drop_shared(publication.name)
-        if not is_large(self._tables.warehouse, publication):
-            self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest}")
+        if not is_large(self._tables, publication):
+            with self._tables.source.reading(publication.latest) as rows:
+                self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
             return
         self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest_with_ties}")
         self._tables.create_temporary(SUSPECTS, entities_with_ties(publication, table))
@@ -113,9 +114,9 @@ class PublishedRows:
         event = quoted(view.event_timestamp.name)
         if view.event_timestamp.data_type and view.event_timestamp.data_type.has_nanoseconds:
             # DuckDB has no ISFINITE of instants with a zone, nor Python an instant so fine.
-            dialect = self._tables.warehouse.dialect
+            dialect = self._tables.database.dialect
             event = render(naive(view.event_timestamp, dialect), dialect)
-        expired = has_expired(view, publication.now, self._tables.warehouse.dialect)
+        expired = has_expired(view, publication.now, self._tables.database.dialect)
         row = self._tables.rows(
             f"SELECT count(*) AS n, count(*) FILTER (NOT {expired}) AS current,"
             f" max({event}) FILTER (isfinite({event}) AND NOT {expired}) AS newest FROM {table}"

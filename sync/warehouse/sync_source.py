@@ -15,7 +15,7 @@ from featurestore.sql.latest_rows import latest_columns
 from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import BATCH_ROWS
-from sync.warehouse.publication import Publication, exit_columns, quoted
+from sync.warehouse.publication import Publication, exit_columns, select_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,13 +40,13 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
     kinds = {name: str(found.field(name).type) for name in found.names}
     # The end is computed, so it is described as what it becomes.
     columns = tuple((name, kinds.get(name, _END_TYPE)) for name in latest_columns(view))
-    return Publication(view, now, _schema(view, found), columns)
+    return Publication(view, now, _schema(view, found), columns, warehouse.dialect)
 
 
 def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
     names = (*(column.name for column in view.columns), *view.feature_names)
-    exits = exit_columns(view, names, lists=False)
-    columns = ", ".join(f"{column} AS {quoted(name)}" for name, column in exits.items())
+    dialect = warehouse.dialect
+    columns = select_list(exit_columns(view, names, dialect, lists=False), dialect)
     reader = warehouse.stream(f"SELECT {columns} FROM {view.relation} LIMIT 0")
     found = reader.schema
     # An unread reader blocks DuckDB's connection.
