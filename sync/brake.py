@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from featurestore.governance.deletion_limit import DEFAULT_DELETION_LIMIT
+from featurestore.governance.deletion_limit import DEFAULT_DELETION_LIMIT, DeletionLimit
 from featurestore.registry.definitions import FeatureView
 from featurestore.values.percentages import format_percentage
 
@@ -30,18 +30,20 @@ class Brake:
     """How many rows, and how many views, one sync may delete.
 
     Attributes:
-        limit: The share of a view's rows, for views that declare none.
+        limit: The limit of views that declare none.
         released: Whether the caller allows every deletion.
     """
 
-    limit: float = DEFAULT_DELETION_LIMIT
+    limit: DeletionLimit = DEFAULT_DELETION_LIMIT
     released: bool = False
 
-    def limit_of(self, view: FeatureView) -> float | None:
-        """Return the share of a view's rows that may be deleted; None if all of them may."""
+    def limit_of(self, view: FeatureView) -> DeletionLimit | None:
+        """Return the limit on the deletions of a view's rows; None if all of them may go."""
         if self.released:
             return None
-        return self.limit if view.max_deletes is None else view.max_deletes
+        if view.max_deletes is None:
+            return self.limit
+        return DeletionLimit(view.max_deletes, "the view's own max_deletes")
 
     def refuses_removals(self, gone: Collection[str], published: Collection[str]) -> str:
         """Return why the views that are gone from the project are not removed; empty if they are.
@@ -55,7 +57,7 @@ class Brake:
             return ""
         return (
             f"a sync would remove {len(gone)} of {len(published)} published views at once, more"
-            f" than {format_percentage(_VIEWS_LIMIT)}"
+            f" than {format_percentage(_VIEWS_LIMIT)}, a fixed limit"
         )
 
 
@@ -76,23 +78,23 @@ class Departures:
     untimely: int
     staying: int
 
-    def refused(self, limit: float | None) -> str:
+    def refused(self, limit: DeletionLimit | None) -> str:
         """Return why the view is held back; empty if it is not.
 
         Args:
-            limit: The share of the rows that may be deleted; None if all of them may.
+            limit: The limit on its deletions; None if all rows may go.
 
-        >>> Departures(deleted=20, untimely=20, staying=80).refused(0.1)
-        'a sync would delete 20 of its 100 rows from Redis, more than 10%'
+        >>> own = DeletionLimit(0.1, "the view's own max_deletes")
+        >>> print(Departures(deleted=20, untimely=20, staying=80).refused(own))
+        a sync would delete 20 of its 100 rows from Redis, more than 10%, the view's own max_deletes
         """
         if limit is None or self.untimely <= FREE_ROWS:
             return ""
         rows = self.untimely + self.staying
         if not self.staying:
-            return f"a sync would delete all of its {rows:,} rows from Redis"
-        if self.untimely <= limit * rows:
+            gone = f"all of its {rows:,} rows from Redis, which no max_deletes allows"
+        elif self.untimely <= limit.share * rows:
             return ""
-        return (
-            f"a sync would delete {self.untimely:,} of its {rows:,} rows from Redis, more than"
-            f" {format_percentage(limit)}"
-        )
+        else:
+            gone = f"{self.untimely:,} of its {rows:,} rows from Redis, more than {limit}"
+        return f"a sync would delete {gone}"

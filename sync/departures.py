@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from featurestore.errors import OnlineStoreError
+from featurestore.governance.deletion_limit import DeletionLimit
 from featurestore.online.key_values import text_family
 from featurestore.online.redis.read_many import key_reader
 from featurestore.online.row_format import fingerprint_of
@@ -22,7 +23,11 @@ __all__ = ["departures_of_full", "refusal_of_changes"]
 
 
 def refusal_of_changes(
-    survey: Survey, publication: Publication, changes: str, deleted: int, limit: float | None
+    survey: Survey,
+    publication: Publication,
+    changes: str,
+    deleted: int,
+    limit: DeletionLimit | None,
 ) -> str:
     """Return why a view's changes are held back; empty if they are not.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from featurestore.governance.deletion_limit import DeletionLimit
 from featurestore.governance.publishable import is_withheld
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.orphans import unknown_keys
@@ -50,14 +51,14 @@ class ViewSync:
         mode: Whether every row is published, or the changes.
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
-        limit: The share of its rows in Redis that may be deleted; None if all of them may.
+        limit: The limit on the deletions of its rows in Redis; None if all of them may go.
     """
 
     publication: Publication
     mode: SyncMode
     reason: str
     diagnosis: Diagnosis
-    limit: float | None
+    limit: DeletionLimit | None
 
 
 @dataclass(frozen=True, slots=True)

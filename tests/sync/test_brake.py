@@ -77,7 +77,9 @@ def test_an_emptied_table_does_not_empty_the_online_store(brakes, full):
     brakes.project.execute("DELETE FROM loads", "UPDATE others SET load = 2")
     reports = brakes.sync(full=full)
 
-    assert "a sync would delete all of its 100 rows from Redis" == reports["loads"].held_back
+    assert reports["loads"].held_back == (
+        "a sync would delete all of its 100 rows from Redis, which no max_deletes allows"
+    )
     assert (0, 0, 0) == (
         reports["loads"].written,
         reports["loads"].deleted,
@@ -137,16 +139,39 @@ def test_the_limit_of_a_view_and_of_a_project(brakes, full):
     brakes.project.execute("DELETE FROM loads WHERE id < 60", "DELETE FROM others WHERE id < 21")
     reports = brakes.sync(full=full)
 
-    assert ["", "a sync would delete 21 of its 100 rows from Redis, more than 20%"] == [
+    reason = "a sync would delete 21 of its 100 rows from Redis, more than 20%"
+    assert ["", f"{reason}, the view's own max_deletes"] == [
         view.held_back for view in reports.values()
     ]
     brakes.project.declare(LOADS.but(max_deletes="100%"), OTHERS)
     brakes.project.execute("DELETE FROM loads")
     reports = brakes.sync(full=full)
 
-    assert ["a sync would delete all of its 40 rows from Redis", ""] == [
-        view.held_back for view in reports.values()
-    ]
+    every = "a sync would delete all of its 40 rows from Redis, which no max_deletes allows"
+    assert [every, ""] == [view.held_back for view in reports.values()]
+
+
+@pytest.mark.parametrize(
+    ("own", "project", "passed"),
+    [
+        ("20%", "30%", "20%, the view's own max_deletes"),
+        (None, "30%", "30%, the project's max_deletes in dbt_project.yml"),
+        (None, None, "50%, the default of max_deletes"),
+    ],
+)
+@pytest.mark.parametrize("full", [False, True])
+def test_the_message_names_the_limit_that_was_passed(brakes, full, own, project, passed):
+    """By a dry run, which `sync` compares, by the run, and by the status after it."""
+    if project:
+        settings = {"name": "shop", "profile": "shop"}
+        settings["vars"] = {"featurestore": {"max_deletes": project}}
+        target = brakes.project.folder / "dbt_project.yml"
+        target.write_text(json.dumps(settings), encoding="utf-8")
+    brakes.project.declare(LOADS.but(max_deletes=own) if own else LOADS, OTHERS)
+    brakes.project.execute("DELETE FROM loads WHERE id < 60")
+    reason = f"a sync would delete 60 of its 100 rows from Redis, more than {passed}"
+    assert reason == brakes.sync(full=full)["loads"].held_back
+    assert reason == brakes.status()[2]
 
 
 WRONG = pytest.mark.parametrize("wrong", [50, "half", "101%", 0.5, "-1%"])
@@ -301,7 +326,7 @@ def test_most_views_are_not_removed_at_once(tmp_path, redis_server, redis_client
     project.declare(*renamed, views[0])
     reports = brakes.sync()
 
-    reason = "a sync would remove 2 of 3 published views at once, more than 50%"
+    reason = "a sync would remove 2 of 3 published views at once, more than 50%, a fixed limit"
     assert {"view_1": reason, "view_2": reason} == {
         name: view.held_back for name, view in reports.items() if view.held_back
     }
