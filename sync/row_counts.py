@@ -33,8 +33,8 @@ class PublishedCounts:
         rows: The number of rows.
         newest: The newest event of the rows that have not expired; as text if it is before the
             year 1.
-        oldest: The oldest event that is not past the view's ttl; None without a ttl.
-        next_end: The next end of a row's validity.
+        oldest: The oldest event of these rows; None without a ttl.
+        next_end: The next end of validity of these rows.
     """
 
     rows: int
@@ -71,16 +71,14 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     # An expired row stays for a day, and longer if every sync has a `since`.
     current = exp.Where(this=exp.not_(expired_condition(view, survey.now, dialect)))
-    columns: dict[str, exp.Expr] = {
-        "held": exp.Count(this=exp.Star()),
-        "newest": exp.Filter(this=exp.Max(this=_until(at, end)), expression=current),
-    }
+    extremes: dict[str, exp.Expr] = {"newest": exp.Max(this=_until(at, end))}
     if view.ttl is not None:
-        alive = survey.now - view.ttl
-        columns["oldest"] = exp.Min(this=_between(at, alive, end, dialect))
+        extremes["oldest"] = exp.Min(this=_until(at, end))
     if view.valid_until is not None:
-        until = column(VALID_UNTIL)
-        columns["next_end"] = exp.Min(this=_between(until, survey.now, end, dialect))
+        extremes["next_end"] = exp.Min(this=_until(column(VALID_UNTIL), end))
+    columns: dict[str, exp.Expr] = {"held": exp.Count(this=exp.Star())}
+    for name, extreme in extremes.items():
+        columns[name] = exp.Filter(this=extreme, expression=current.copy())
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey.ledger.database, query.from_(table))
@@ -105,12 +103,6 @@ def newest_valid_event(survey: Survey, publication: Publication) -> datetime | s
 
 def _until(at: exp.Expr, end: exp.Expr) -> exp.Expr:
     return exp.Case().when(at.copy() <= end.copy(), at.copy())
-
-
-def _between(at: exp.Expr, start: datetime, end: exp.Expr, dialect: str) -> exp.Expr:
-    # CASE instead of WHERE: one query gives several extremes, each with its own bounds.
-    inside = exp.and_(at.copy() >= instant_literal(start, dialect), at.copy() <= end.copy())
-    return exp.Case().when(inside, at.copy())
 
 
 def _only_row(warehouse: Warehouse, query: exp.Select) -> dict[str, Any]:

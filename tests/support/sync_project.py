@@ -123,10 +123,11 @@ class SyncProject:
         views: Its feature views; the tables start empty.
         project: The dbt project's name.
         memory: Keep the warehouse in memory, for tests with a great many steps.
+        state: The file of the ledger; by default the ledger is in the warehouse.
     """
 
     def __init__(
-        self, folder: Path, *views: View, project: str = "shop", memory: bool = False
+        self, folder: Path, *views: View, project: str = "shop", memory: bool = False, state: str = ""
     ) -> None:
         self.folder = folder
         self.name = project
@@ -135,7 +136,8 @@ class SyncProject:
         target = {"type": "duckdb", "path": "warehouse.duckdb", "schema": "main"}
         profiles = {"shop": {"target": "dev", "outputs": {"dev": target}}}
         (folder / "target").mkdir(parents=True, exist_ok=True)
-        self._write("dbt_project.yml", {"name": project, "profile": "shop"})
+        own = {"vars": {"featurestore": {"state": state}}} if state else {}
+        self._write("dbt_project.yml", {"name": project, "profile": "shop", **own})
         self._write("profiles.yml", profiles)
         self.declare(*views)
         self.create(*views)

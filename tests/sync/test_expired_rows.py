@@ -171,3 +171,34 @@ def test_the_brake_counts_the_rows_that_readers_find(tmp_path, redis_server, red
     syncs.project.execute("DELETE FROM v WHERE id >= 60")
     (report,) = syncs.project.store(syncs.url, later).sync(full=full).views
     assert "all of its 40 rows" in report.held_back
+
+
+def test_status_compares_the_rows_that_count(tmp_path, redis_server, redis_client):
+    """Neither a row that ended nor one past its ttl is the newest online, on either side."""
+    view = ENDING.but(ttl="10 days")
+    syncs = Syncs(tmp_path, redis_server, view)
+    syncs.project.insert(view, (1, day(1), day(-1), 10), (2, day(9), None, 20))
+    syncs.sync(NOW)
+    later = NOW + timedelta(days=1) + HOUR
+    for _ in range(2):
+        (status,) = syncs.project.store(syncs.url, later).status().views
+        assert (True, None) == (status.newest_is_online, status.next_expiry)
+        syncs.sync(later)
+    assert [(None, "EXPIRED"), (None, "EXPIRED")] == syncs.read(later, 1, 2)
+
+
+@FULL
+def test_a_run_with_since_leaves_expired_rows_too(short, full):
+    """It deletes none of them either; the next run without it deletes what the source lacks."""
+    short.project.insert(SHORT, (3, day(5), 30))
+    short.sync(NOW)
+    short.project.execute("DELETE FROM v WHERE id = 3")
+    later = NOW + timedelta(days=5) + HOUR
+    short.project.insert(SHORT, (4, later.replace(tzinfo=None), 40))
+    store = short.project.store(short.url, later)
+    (report,) = store.sync(since=HOUR).views
+    assert (1, 0) == (report.written, report.deleted)
+    assert store.verify(sample=None).good
+    assert [(None, "EXPIRED"), (20, "PRESENT")] == short.read(later, 1, 2)
+    assert 1 == short.sync(later, full=full).deleted
+    assert [(None, "EXPIRED"), (None, "NOT_FOUND")] == short.read(later, 1, 3)
