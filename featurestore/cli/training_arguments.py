@@ -59,7 +59,9 @@ class TrainingArguments:
     as_known: AsKnown = False
     strategy: Annotated[
         str | None,
-        typer.Option(metavar="SHAPE", help="The shape of join: asof, window or lateral."),
+        typer.Option(
+            metavar="SHAPE", help="The shape of join: asof, union, interval, window or lateral."
+        ),
     ] = None
     allow_pii: AllowPiiOption = None
 

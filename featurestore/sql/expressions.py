@@ -17,6 +17,8 @@ __all__ = [
     "KEY",
     "KNOWN",
     "RANK",
+    "UNTIL",
+    "VALUES",
     "Named",
     "as_name",
     "both",
@@ -42,6 +44,10 @@ KNOWN = OwnName("_known")
 """The instant from which a row of a view is known."""
 RANK = OwnName("_rank")
 """The rank that `ranked` gives."""
+UNTIL = OwnName("_until")
+"""The instant from which a better row of a view is known."""
+VALUES = OwnName("_values")
+"""The values of a row of a view, as one struct."""
 Named = tuple[str, exp.Select]
 """A common table expression: its name and its query."""
 

@@ -254,7 +254,7 @@ def _listed(spine: Spine) -> str:
 
 def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
     # The names of the statement's own CTEs and aliases, which no view may hide.
-    taken = {"spine", "history", "asked", "newest", "ranked", "chosen"}
+    taken = {"spine", "history", "asked", "newest", "periods", "ranked", "chosen", "together"}
     names = []
     for member in members:
         base, count = member.name, 1
@@ -268,7 +268,8 @@ def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
 
 def _own_ctes(base: str) -> set[str]:
     """Return the names of a join's CTEs, in lower case: to a warehouse, capitals are the same."""
-    return {f"{base}{suffix}".lower() for suffix in ("", "_asked", "_newest", "_chosen")}
+    suffixes = ("", "_asked", "_newest", "_periods", "_chosen")
+    return {f"{base}{suffix}".lower() for suffix in suffixes}
 
 
 def _outputs(member: ServiceMember, full_feature_names: bool) -> tuple[Output, ...]:

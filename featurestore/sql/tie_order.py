@@ -15,7 +15,7 @@ from featurestore.sql.expressions import column, nulls_last
 from featurestore.sql.validity import end_of
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["sort_keys", "winning_order"]
+__all__ = ["reversed_order", "sort_keys", "winning_order"]
 
 
 def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -> list[exp.Expr]:
@@ -49,6 +49,22 @@ def winning_order(view: FeatureView, dialect: str, table: str, *, event: bool) -
         order.append(order[0].is_(exp.null()))
     # Engines and sessions differ in the place of NULL: here it loses every tie.
     return [*times, *(nulls_last(node, desc=True) for node in order)]
+
+
+def reversed_order(order: list[exp.Expr]) -> list[exp.Expr]:
+    """Return an order turned around, so that the row to use comes last.
+
+    >>> [term.sql("spark") for term in reversed_order([nulls_last(column("seats"), desc=True)])]
+    ['seats']
+    """
+    return [
+        exp.Ordered(
+            this=term.this,
+            desc=None if term.args.get("desc") else True,
+            nulls_first=not term.args.get("nulls_first"),
+        )
+        for term in order
+    ]
 
 
 def _changes_alone(feature: Feature, dialect: str) -> bool:

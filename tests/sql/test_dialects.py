@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -141,8 +142,12 @@ def _training(dialect: str, strategy: str | None = None, *, as_known: bool = Fal
 CASES: dict[str, Callable[[str], str]] = {
     "training": _training,
     "training_window": lambda dialect: _training(dialect, "window"),
+    "training_union": lambda dialect: _training(dialect, "union"),
+    "training_interval": lambda dialect: _training(dialect, "interval"),
     "training_lateral": lambda dialect: _training(dialect, "lateral"),
     "as_known": lambda dialect: _training(dialect, as_known=True),
+    "as_known_union": lambda dialect: _training(dialect, "union", as_known=True),
+    "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
     "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
     "why": lambda dialect: why_query(
         planes(dialect), "seats", {"tailnum": "N1", "carrier": "UA"}, AT, dialect
@@ -156,11 +161,22 @@ CASES: dict[str, Callable[[str], str]] = {
     ),
     "overlapping_keys": lambda dialect: overlapping_keys(contracts(dialect), dialect),
 }
+
+
+def _on_request(strategy: str) -> list[str]:
+    """Return the dialects that have a strategy and prefer another one."""
+    return [d for d in NAMES if strategy in {shape.name for shape in strategies_of(d)[1:]}]
+
+
 SHAPES = {
-    "training_window": [d for d in NAMES if strategies_of(d)[0].name != "window"],
-    "training_lateral": ["postgres"],
-    "valid_until_window": [d for d in NAMES if strategies_of(d)[0].name != "window"],
-    "valid_until_lateral": ["postgres"],
+    "training_window": _on_request("window"),
+    "training_union": _on_request("union"),
+    "training_interval": _on_request("interval"),
+    "training_lateral": _on_request("lateral"),
+    "as_known_union": ["duckdb"],
+    "as_known_interval": ["duckdb", "postgres", "spark"],
+    "valid_until_window": _on_request("window"),
+    "valid_until_lateral": _on_request("lateral"),
 }
 STATEMENTS = [(case, dialect) for case in CASES for dialect in SHAPES.get(case, NAMES)]
 
@@ -185,7 +201,7 @@ def test_the_dialect_reads_it_back(case, dialect):
 
 
 def _columns(case: str) -> list[str]:
-    text = CASES[case.replace("_lateral", "")]("duckdb")
+    text = CASES[re.sub("_(lateral|union|interval)$", "", case)]("duckdb")
     return [name.lower() for name in parse_one(text, dialect="duckdb").named_selects]
 
 

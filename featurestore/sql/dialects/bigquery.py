@@ -38,7 +38,7 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
 BIGQUERY = Dialect(
     name="bigquery",
     grammar="bigquery",
-    shapes=(JoinShape.WINDOW,),
+    shapes=(JoinShape.WINDOW, JoinShape.UNION, JoinShape.INTERVAL),
     missing_shapes={
         JoinShape.ASOF: Missing("BigQuery has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("BigQuery has no LATERAL join", engine_cannot=True),

@@ -58,9 +58,10 @@ def _name_columns(query: exp.Expr) -> None:
 CLICKHOUSE = Dialect(
     name="clickhouse",
     grammar="clickhouse",
-    shapes=(JoinShape.KEYED_ASOF, JoinShape.WINDOW),
+    shapes=(JoinShape.KEYED_ASOF, JoinShape.WINDOW, JoinShape.UNION),
     missing_shapes={
-        JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True)
+        JoinShape.INTERVAL: Missing("its ASOF join does the same, faster"),
+        JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True),
     },
     clock=Clock(
         naive=_naive, zoned=_already_utc, shift=_shift, nanoseconds=Nanoseconds(_floor, _ceil)

@@ -61,9 +61,12 @@ DATAFUSION = Dialect(
     name="datafusion",
     # Its parser follows PostgreSQL, including the place of NULL in an order.
     grammar="postgres",
-    shapes=(JoinShape.WINDOW,),
+    shapes=(JoinShape.WINDOW, JoinShape.INTERVAL),
     missing_shapes={
         JoinShape.ASOF: Missing("DataFusion has no ASOF join", engine_cannot=True),
+        JoinShape.UNION: Missing(
+            "its UNION ALL loses the type of a column that is NULL in one part", engine_cannot=True
+        ),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
     clock=Clock(

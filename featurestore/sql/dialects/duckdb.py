@@ -85,20 +85,27 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
     return f"APPROX_QUANTILE({x}, [{listed}]) FILTER (WHERE ISFINITE({x}))"
 
 
-def _write_nulls_last(query: exp.Expr) -> None:
-    """Write NULLS LAST, which sqlglot leaves out: `default_null_order` can be another.
+def _write_orders(query: exp.Expr) -> None:
+    """Write NULLS LAST and ASC, which sqlglot leaves out.
 
-    `with_fill` is what sqlglot writes after a term, unchanged.
+    The session can have another `default_null_order` and `default_order`. `with_fill` is what
+    sqlglot writes after a term, unchanged.
     """
     for term in query.find_all(exp.Ordered):
         if term.meta.get("nulls_last"):
             term.set("with_fill", exp.var("NULLS LAST"))
+    for window in query.find_all(exp.Window):
+        order = window.args.get("order")
+        for node in order.expressions if order else ():
+            # A parser makes an `Ordered` of every term, so a bare column is ours.
+            if isinstance(node, exp.Column):
+                node.replace(exp.Ordered(this=node.copy(), desc=False))
 
 
 DUCKDB = Dialect(
     name="duckdb",
     grammar="duckdb",
-    shapes=(JoinShape.ASOF, JoinShape.WINDOW),
+    shapes=(JoinShape.ASOF, JoinShape.WINDOW, JoinShape.UNION, JoinShape.INTERVAL),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     clock=Clock(
         naive=_NAIVE,
@@ -128,7 +135,7 @@ DUCKDB = Dialect(
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.
     numbered_from=4,
-    respell=_write_nulls_last,
+    respell=_write_orders,
     local_files={".parquet": "read_parquet", ".csv": "read_csv"},
     quantiles=_quantiles,
     sample="{table} TABLESAMPLE BERNOULLI({percent}%)",

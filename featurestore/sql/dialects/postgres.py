@@ -35,9 +35,9 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
 POSTGRES = Dialect(
     name="postgres",
     grammar="postgres",
-    # LATERAL comes second: without an index on the keys and the event timestamp it reads the whole
+    # LATERAL comes last: without an index on the keys and the event timestamp it reads the whole
     # history once per entity row, and dbt builds no index unless the model declares one.
-    shapes=(JoinShape.WINDOW, JoinShape.LATERAL),
+    shapes=(JoinShape.UNION, JoinShape.INTERVAL, JoinShape.WINDOW, JoinShape.LATERAL),
     missing_shapes={JoinShape.ASOF: Missing("PostgreSQL has no ASOF join", engine_cannot=True)},
     clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
     sort_keys={

@@ -30,6 +30,9 @@ class JoinShape(Enum):
     KEYED_ASOF = "an ASOF join that needs at least one key"
     MATCH_CONDITION = "an ASOF join with a MATCH_CONDITION clause"
     LATERAL = "a LATERAL subquery for each key and instant"
+    UNION = "a running maximum over the history and the requested instants in one sort"
+    UNION_OF_STRUCTS = "the last row, as a struct, in one sort with the requested instants"
+    INTERVAL = "a range join with the period in which each row is the newest"
     WINDOW = "a window function over all rows known by then"
 
 
@@ -115,7 +118,8 @@ class Dialect:
         name: The name, as dbt's manifest gives it in `adapter_type`.
         grammar: The dialect whose grammar sqlglot reads and writes.
         shapes: The join shapes that it can run, in order of preference.
-        missing_shapes: Why it lacks the others. The three kinds of ASOF join count as one.
+        missing_shapes: Why it lacks the others. The three kinds of ASOF join count as one, and so
+            do the two kinds of union.
         clock: How it writes instants.
         sort_keys: What to sort by, for the kinds of values that it does not sort like DuckDB, so
             that ties are decided alike on all engines.

@@ -57,7 +57,12 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
 SNOWFLAKE = Dialect(
     name="snowflake",
     grammar="snowflake",
-    shapes=(JoinShape.MATCH_CONDITION, JoinShape.WINDOW),
+    shapes=(
+        JoinShape.MATCH_CONDITION,
+        JoinShape.WINDOW,
+        JoinShape.UNION,
+        JoinShape.INTERVAL,
+    ),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     clock=Clock(naive=_NAIVE, zoned=_zoned, shift=dateadd),
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON")),

@@ -38,7 +38,7 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
 SPARK = Dialect(
     name="spark",
     grammar="spark",
-    shapes=(JoinShape.WINDOW,),
+    shapes=(JoinShape.UNION_OF_STRUCTS, JoinShape.INTERVAL, JoinShape.WINDOW),
     missing_shapes={
         JoinShape.ASOF: Missing("Spark SQL has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),

@@ -53,7 +53,7 @@ def _as_json(node: exp.Expr) -> list[exp.Expr]:
 TRINO = Dialect(
     name="trino",
     grammar="trino",
-    shapes=(JoinShape.WINDOW,),
+    shapes=(JoinShape.WINDOW, JoinShape.UNION, JoinShape.INTERVAL),
     missing_shapes={
         JoinShape.ASOF: Missing("Trino has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),

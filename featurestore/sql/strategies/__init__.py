@@ -15,8 +15,11 @@ from featurestore.sql.dialects.record import JoinShape
 from featurestore.sql.expressions import Named
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.strategies.asof import asof
+from featurestore.sql.strategies.interval import interval
 from featurestore.sql.strategies.lateral import lateral
 from featurestore.sql.strategies.match_condition import match_condition
+from featurestore.sql.strategies.union import union
+from featurestore.sql.strategies.union_of_structs import union_of_structs
 from featurestore.sql.strategies.window import window
 
 __all__ = ["STRATEGIES", "STRATEGY_NAMES", "Strategy", "choose_strategy", "strategies_of"]
@@ -34,7 +37,8 @@ class Strategy:
     """The emitter of a join shape.
 
     Attributes:
-        name: The name for `strategy=`. The three kinds of ASOF join share one.
+        name: The name for `strategy=`. The three kinds of ASOF join share one,
+            and so do the two kinds of union.
         match: Writes the join.
         bounds_created: Whether it can leave out rows by their created timestamp.
     """
@@ -54,6 +58,9 @@ STRATEGIES = {
     JoinShape.KEYED_ASOF: Strategy("asof", _asof_with_keys, bounds_created=False),
     JoinShape.MATCH_CONDITION: Strategy("asof", match_condition, bounds_created=False),
     JoinShape.LATERAL: Strategy("lateral", lateral, bounds_created=True),
+    JoinShape.UNION: Strategy("union", union, bounds_created=True),
+    JoinShape.UNION_OF_STRUCTS: Strategy("union", union_of_structs, bounds_created=True),
+    JoinShape.INTERVAL: Strategy("interval", interval, bounds_created=True),
     JoinShape.WINDOW: Strategy("window", window, bounds_created=True),
 }
 """The emitter of every join shape that a dialect's record may list."""
@@ -69,7 +76,7 @@ def strategies_of(dialect: str) -> tuple[Strategy, ...]:
         UnsupportedDialect: The dialect is unknown.
 
     >>> [strategy.name for strategy in strategies_of("postgres")]
-    ['window', 'lateral']
+    ['union', 'interval', 'window', 'lateral']
     """
     return tuple(STRATEGIES[shape] for shape in dialect_record(dialect).shapes)
 

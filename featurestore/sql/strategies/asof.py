@@ -23,7 +23,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import picked
+from featurestore.sql.strategies.common import picked, written_by_then
 from featurestore.sql.tie_order import winning_order
 
 __all__ = ["asof", "rows_at_that_instant"]
@@ -74,7 +74,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
     return f"{join.cte}_newest", query
 
 
-def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
+def rows_at_that_instant(join: ViewJoin, dialect: str, *, as_known: bool = False) -> Named:
     """Return the rows at the instants that `<name>_newest` found, with ties decided."""
     view = join.view
     partition = [column(name, "newest") for name in join.found_by]
@@ -82,6 +82,9 @@ def rows_at_that_instant(join: ViewJoin, dialect: str) -> Named:
         *equal_keys(join.keys, "newest", "history"),
         column(EVENT, "newest").eq(column(view.event_timestamp.name, "history")),
     ]
+    written = written_by_then(join, dialect, column(INSTANT, "newest")) if as_known else None
+    if written is not None:
+        at_that_instant.append(written)
     candidates = exp.select(
         *partition,
         column(EVENT, "newest"),

@@ -19,10 +19,19 @@ from featurestore.sql.expressions import (
     named,
     not_null,
 )
+from featurestore.sql.instants import as_bound_of, ceil, instant, minus
 from featurestore.sql.plan import ViewJoin
 from featurestore.sql.validity import not_deleted, not_ended
 
-__all__ = ["asked", "chosen_name", "counting", "picked"]
+__all__ = [
+    "asked",
+    "chosen_name",
+    "counting",
+    "features_of",
+    "known_since",
+    "picked",
+    "written_by_then",
+]
 
 
 def asked(join: ViewJoin, names: Sequence[str]) -> Named:
@@ -62,7 +71,7 @@ def picked(join: ViewJoin, candidates: exp.Select, comment: str, dialect: str) -
     """Return the first of the ranked candidates, as the CTE with the join's own name."""
     names = (*join.found_by, EVENT)
     query = exp.select(*(column(name) for name in names), copy=False)
-    query = query.select(*_features(join, dialect), copy=False)
+    query = query.select(*features_of(join, dialect), copy=False)
     ranked = candidates.subquery("ranked", copy=False)
     query = query.from_(ranked, copy=False).where(column(RANK).eq(1), copy=False)
     query.add_comments([comment])
@@ -97,9 +106,37 @@ def chosen_name(join: ViewJoin) -> str:
     return f"{join.cte}_chosen"
 
 
-def _features(join: ViewJoin, dialect: str) -> Iterator[exp.Expr]:
+def features_of(join: ViewJoin, dialect: str, table: str | None = None) -> Iterator[exp.Expr]:
+    """Yield the features of the chosen rows, in the types that pass the outer join."""
     types = {feature.name: feature.data_type for feature in join.view.features}
     for name in join.features:
-        node, kind = column(name), types.get(name)
+        node, kind = column(name, table), types.get(name)
         passing = recast_to(node, kind, joined_type(kind, dialect), dialect) if kind else node
         yield node if passing is node else named(passing, name)
+
+
+def known_since(join: ViewJoin, dialect: str, *, as_known: bool) -> exp.Expr:
+    """Return the instant from which a row of the history is known, less `available_after`.
+
+    An instant that asks is moved by `available_after` instead: in the history, a year of 9999 plus
+    a delay would overflow.
+    """
+    view = join.view
+    event = ceil(view.event_timestamp, dialect, "history")
+    if not as_known or view.created_timestamp is None:
+        return event
+    created = ceil(view.created_timestamp, dialect, "history")
+    created = minus(created, view.available_after, dialect)
+    # Not GREATEST, which makes NULL of a row without a created timestamp on some engines.
+    return exp.Case().when(created > event, created.copy(), copy=False).else_(event.copy())
+
+
+def written_by_then(join: ViewJoin, dialect: str, now: exp.Expr) -> exp.Expr | None:
+    """Return the condition that a row was written by an instant; None if the view cannot tell."""
+    source = join.view.created_timestamp
+    if source is None:
+        return None
+    unknown = column(source.name, "history").is_(exp.null())
+    # A row without a created timestamp counts as known: nothing tells that it came later.
+    written = instant(source, dialect, "history") <= as_bound_of(source, now, dialect)
+    return exp.paren(exp.or_(written, unknown))

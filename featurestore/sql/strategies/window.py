@@ -18,7 +18,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import picked
+from featurestore.sql.strategies.common import picked, written_by_then
 from featurestore.sql.tie_order import winning_order
 
 __all__ = ["window"]
@@ -65,10 +65,5 @@ def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:
     if view.ttl is not None:
         oldest = minus(now.copy(), view.ttl, dialect)
         conditions.append(event.copy() >= as_bound_of(view.event_timestamp, oldest, dialect))
-    if as_known and view.created_timestamp is not None:
-        created = instant(view.created_timestamp, dialect, "history")
-        unknown = column(view.created_timestamp.name, "history").is_(exp.null())
-        # A row without a created timestamp counts as known: nothing tells that it came later.
-        written = created <= as_bound_of(view.created_timestamp, now.copy(), dialect)
-        conditions.append(exp.paren(exp.or_(written, unknown)))
-    return conditions
+    written = written_by_then(join, dialect, now.copy()) if as_known else None
+    return conditions if written is None else [*conditions, written]

@@ -25,38 +25,56 @@ WITH spine AS (
     tailnum,
     carrier,
     _instant,
-    _event_timestamp,
-    seats,
-    `Order No`
+    _values._event_timestamp,
+    _values.seats,
+    _values.`Order No`
   FROM (
     SELECT
-      asked.tailnum,
-      asked.carrier,
-      asked._instant,
-      history.`at` AS _event_timestamp,
-      history.seats,
-      history.`Order No`,
-      ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked.carrier, asked._instant
-        ORDER BY history.`at` DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
-      ) AS _rank
-    FROM plane_features_asked AS asked
-    JOIN `shop`.`marts`.`plane_features` AS history
-      ON asked.tailnum = history.tailnum
-      AND asked.carrier = history.carrier
-      AND (
-        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
-      ) <= (
-        asked._instant - INTERVAL '90' MINUTE
-      )
-      AND (
-        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
-      ) >= (
-        asked._instant - INTERVAL '2592000005' MILLISECOND
-      )
-  ) AS ranked
+      tailnum,
+      carrier,
+      _instant,
+      LAST(_values, TRUE) OVER (
+        PARTITION BY tailnum, carrier
+        ORDER BY _known, _instant, _values.loaded_at, _values.seats, _values.name, _values.delay, _values.`Order No`
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS _values
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked.carrier,
+        asked._instant,
+        NULL AS _values,
+        asked._instant - INTERVAL '90' MINUTE AS _known
+      FROM plane_features_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        history.carrier,
+        NULL AS _instant,
+        STRUCT(
+          history.`at` AS _event_timestamp,
+          history.seats,
+          history.`Order No`,
+          history.delay,
+          history.loaded_at,
+          history.name
+        ) AS _values,
+        (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+        ) AS _known
+      FROM `shop`.`marts`.`plane_features` AS history
+      WHERE
+        NOT history.`at` IS NULL
+    ) AS together
+  ) AS newest
   WHERE
-    _rank = 1
+    NOT _instant IS NULL
+    AND NOT _values IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(_values._event_timestamp)
+    ) >= (
+      _instant - INTERVAL '2592000005' MILLISECOND
+    )
 ), weather_asked AS (
   /* weather: the distinct keys and instants to look up */
   SELECT DISTINCT
@@ -68,20 +86,33 @@ WITH spine AS (
   /* weather: the newest row known by then */
   SELECT
     _instant,
-    _event_timestamp,
-    wind
+    _values._event_timestamp,
+    _values.wind
   FROM (
     SELECT
-      asked._instant,
-      history.`date` AS _event_timestamp,
-      history.wind,
-      ROW_NUMBER() OVER (PARTITION BY asked._instant ORDER BY history.`date` DESC, history.wind DESC) AS _rank
-    FROM weather_asked AS asked
-    JOIN `shop`.`marts`.`weather_features` AS history
-      ON CAST(history.`date` AS TIMESTAMP_NTZ) <= asked._instant
-  ) AS ranked
+      _instant,
+      LAST(_values, TRUE) OVER (
+        ORDER BY _known, _instant, _values.wind
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS _values
+    FROM (
+      SELECT
+        asked._instant,
+        NULL AS _values,
+        asked._instant AS _known
+      FROM weather_asked AS asked
+      UNION ALL
+      SELECT
+        NULL AS _instant,
+        STRUCT(history.`date` AS _event_timestamp, history.wind) AS _values,
+        CAST(history.`date` AS TIMESTAMP_NTZ) AS _known
+      FROM `shop`.`marts`.`weather_features` AS history
+      WHERE
+        NOT history.`date` IS NULL
+    ) AS together
+  ) AS newest
   WHERE
-    _rank = 1
+    NOT _instant IS NULL AND NOT _values IS NULL
 )
 /* the training set: every entity row exactly once */
 SELECT

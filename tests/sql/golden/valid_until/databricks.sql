@@ -20,33 +20,46 @@ WITH spine AS (
   SELECT
     tailnum,
     _instant,
-    _event_timestamp,
-    lessor,
-    dbt_valid_to,
-    dbt_is_deleted
+    _values._event_timestamp,
+    _values.lessor,
+    _values.dbt_valid_to,
+    _values.dbt_is_deleted
   FROM (
     SELECT
-      asked.tailnum,
-      asked._instant,
-      history.dbt_valid_from AS _event_timestamp,
-      history.lessor,
-      history.dbt_valid_to,
-      history.dbt_is_deleted,
-      ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
-      ) AS _rank
-    FROM contracts_asked AS asked
-    JOIN `shop`.`marts`.`contracts` AS history
-      ON asked.tailnum = history.tailnum
-      AND (
-        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
-      ) <= (
-        asked._instant - INTERVAL '6' HOUR
-      )
-  ) AS ranked
+      tailnum,
+      _instant,
+      LAST(_values, TRUE) OVER (
+        PARTITION BY tailnum
+        ORDER BY _known, _instant, NULLIF(_values.dbt_valid_to, CAST('9999-12-31' AS DATE)) NULLS LAST, _values.dbt_is_deleted, _values.lessor
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS _values
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked._instant,
+        NULL AS _values,
+        asked._instant - INTERVAL '6' HOUR AS _known
+      FROM contracts_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        NULL AS _instant,
+        STRUCT(
+          history.dbt_valid_from AS _event_timestamp,
+          history.lessor,
+          history.dbt_valid_to,
+          history.dbt_is_deleted
+        ) AS _values,
+        (
+          CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
+        ) AS _known
+      FROM `shop`.`marts`.`contracts` AS history
+      WHERE
+        NOT history.dbt_valid_from IS NULL
+    ) AS together
+  ) AS newest
   WHERE
-    _rank = 1
+    NOT _instant IS NULL AND NOT _values IS NULL
 ), contracts AS (
   /* contracts: the rows that have not ended by then */
   SELECT

@@ -13,8 +13,37 @@ WITH spine AS (
   FROM spine
   WHERE
     NOT tailnum IS NULL AND NOT _instant IS NULL
+), contracts_newest AS (
+  /* contracts: the newest instant known by then */
+  SELECT
+    tailnum,
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      tailnum,
+      _instant,
+      MAX(_event_timestamp) OVER (PARTITION BY tailnum ORDER BY _known) AS _event_timestamp
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked._instant,
+        NULL AS _event_timestamp,
+        asked._instant - INTERVAL '6 HOUR' AS _known
+      FROM contracts_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        NULL AS _instant,
+        history.dbt_valid_from AS _event_timestamp,
+        history.dbt_valid_from AT TIME ZONE 'UTC' AS _known
+      FROM "shop"."marts"."contracts" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT _instant IS NULL
 ), contracts_chosen AS (
-  /* contracts: the newest row known by then */
+  /* contracts: the row at that instant, ties decided */
   SELECT
     tailnum,
     _instant,
@@ -24,22 +53,20 @@ WITH spine AS (
     dbt_is_deleted
   FROM (
     SELECT
-      asked.tailnum,
-      asked._instant,
-      history.dbt_valid_from AS _event_timestamp,
+      newest.tailnum,
+      newest._instant,
+      newest._event_timestamp,
       history.lessor,
       history.dbt_valid_to,
       history.dbt_is_deleted,
       ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.dbt_valid_from DESC NULLS LAST, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted COLLATE "C" DESC NULLS LAST, history.lessor COLLATE "C" DESC NULLS LAST
+        PARTITION BY newest.tailnum, newest._instant
+        ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted COLLATE "C" DESC NULLS LAST, history.lessor COLLATE "C" DESC NULLS LAST
       ) AS _rank
-    FROM contracts_asked AS asked
+    FROM contracts_newest AS newest
     JOIN "shop"."marts"."contracts" AS history
-      ON asked.tailnum = history.tailnum
-      AND history.dbt_valid_from AT TIME ZONE 'UTC' <= (
-        asked._instant - INTERVAL '6 HOUR'
-      )
+      ON newest.tailnum = history.tailnum
+      AND newest._event_timestamp = history.dbt_valid_from
   ) AS ranked
   WHERE
     _rank = 1

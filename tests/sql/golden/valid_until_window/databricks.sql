@@ -1,0 +1,79 @@
+WITH spine AS (
+  /* the entity rows, each with its instant in UTC */
+  SELECT
+    tailnum,
+    `at`,
+    (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(`at`)
+    ) AS _instant
+  FROM flights
+), contracts_asked AS (
+  /* contracts: the distinct keys and instants to look up */
+  SELECT DISTINCT
+    tailnum,
+    _instant
+  FROM spine
+  WHERE
+    NOT tailnum IS NULL AND NOT _instant IS NULL
+), contracts_chosen AS (
+  /* contracts: the newest row known by then */
+  SELECT
+    tailnum,
+    _instant,
+    _event_timestamp,
+    lessor,
+    dbt_valid_to,
+    dbt_is_deleted
+  FROM (
+    SELECT
+      asked.tailnum,
+      asked._instant,
+      history.dbt_valid_from AS _event_timestamp,
+      history.lessor,
+      history.dbt_valid_to,
+      history.dbt_is_deleted,
+      ROW_NUMBER() OVER (
+        PARTITION BY asked.tailnum, asked._instant
+        ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      ) AS _rank
+    FROM contracts_asked AS asked
+    JOIN `shop`.`marts`.`contracts` AS history
+      ON asked.tailnum = history.tailnum
+      AND (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
+      ) <= (
+        asked._instant - INTERVAL '6' HOUR
+      )
+  ) AS ranked
+  WHERE
+    _rank = 1
+), contracts AS (
+  /* contracts: the rows that have not ended by then */
+  SELECT
+    chosen.tailnum,
+    chosen._instant,
+    chosen._event_timestamp,
+    chosen.lessor
+  FROM contracts_chosen AS chosen
+  WHERE
+    (
+      chosen.dbt_valid_to IS NULL
+      OR chosen.dbt_valid_to = CAST('9999-12-31' AS DATE)
+      OR (
+        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(chosen.dbt_valid_to)
+      ) > (
+        chosen._instant - INTERVAL '6' HOUR
+      )
+    )
+    AND (
+      chosen.dbt_is_deleted IS NULL OR chosen.dbt_is_deleted <> 'True'
+    )
+)
+/* the training set: every entity row exactly once */
+SELECT
+  spine.tailnum,
+  spine.`at`,
+  contracts.lessor
+FROM spine
+LEFT JOIN contracts
+  ON spine.tailnum = contracts.tailnum AND spine._instant = contracts._instant
