@@ -84,7 +84,7 @@ def departures_of_full(
     ended = survey.ended_entities(publication) if publication.view.valid_until else ""
     stale = _expired_rows(survey, publication, newest)
     deleted = untimely = staying = 0
-    groups = compared_keys(survey.client, survey.ledger.database, survey.project, publication, newest)
+    groups = compared_keys(survey, publication, newest)
     for keys, missing in groups:
         deleted += len(lapses.left_out(missing))
         kept = [*({*keys} - {*missing})]
@@ -109,7 +109,7 @@ def _not_in(
     """Return the keys that a table does not have; all of them without a table."""
     if not table or not keys:
         return keys
-    return absent_keys(survey.ledger.database, survey.project, publication, table, keys)
+    return absent_keys(survey, publication, table, keys)
 
 
 def _readable_layouts(survey: Survey, publication: Publication) -> set[bytes]:

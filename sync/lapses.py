@@ -58,9 +58,7 @@ class Lapses:
         # Lazily: the query reads the whole history.
         self._known = self._known or self._survey.known_rows(self._publication)
         survey = self._survey
-        absent = absent_keys(
-            survey.ledger.database, survey.project, self._publication, self._known, lapsed
-        )
+        absent = absent_keys(survey, self._publication, self._known, lapsed)
         kept = {*lapsed} - {*absent}
         return [key for key in keys if key not in kept]
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.key_values import from_text, text_family
 from featurestore.online.keys import row_prefix, split_key
 from featurestore.online.online_types import to_arrow_type
-from featurestore.online.redis.commands import RedisCommands
-from featurestore.warehouse.protocol import Warehouse
 from sync.batch_sizes import KEYS_PER_LOOKUP
 from sync.redis.stored_rows import row_keys
+from sync.survey import Survey
 from sync.warehouse.publication import Publication, quoted
 
 if TYPE_CHECKING:
@@ -38,38 +37,34 @@ def key_groups(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield group
 
 
-def unknown_keys(
-    client: RedisCommands, warehouse: Warehouse, project: str, publication: Publication, table: str
-) -> Iterator[bytes]:
-    """Yield the keys of a view's rows in Redis that a table of the warehouse does not have.
+def unknown_keys(survey: Survey, publication: Publication, table: str) -> Iterator[bytes]:
+    """Yield the keys of a view's rows in Redis that a table does not have.
 
     Args:
-        client: The online store.
-        warehouse: The warehouse.
-        project: The dbt project.
+        survey: Both sides.
         publication: The view.
-        table: A table with the view's join keys.
+        table: A table beside the ledger, with the view's join keys.
     """
-    for _, missing in compared_keys(client, warehouse, project, publication, table):
+    for _, missing in compared_keys(survey, publication, table):
         yield from missing
 
 
 def compared_keys(
-    client: RedisCommands, warehouse: Warehouse, project: str, publication: Publication, table: str
+    survey: Survey, publication: Publication, table: str
 ) -> Iterator[tuple[list[bytes], list[bytes]]]:
     """Yield each group of a view's keys in Redis, and the unknown keys in it.
 
     See `unknown_keys`, which takes the same arguments.
     """
-    for keys in key_groups(row_keys(client, project, publication.name)):
-        yield keys, absent_keys(warehouse, project, publication, table, keys)
+    for keys in key_groups(row_keys(survey.client, survey.project, publication.name)):
+        yield keys, absent_keys(survey, publication, table, keys)
 
 
 def absent_keys(
-    warehouse: Warehouse, project: str, publication: Publication, table: str, keys: list[bytes]
+    survey: Survey, publication: Publication, table: str, keys: list[bytes]
 ) -> list[bytes]:
     """Return the keys that a table does not have, and those that cannot be parsed."""
-    prefix = row_prefix(project, publication.name)
+    prefix = row_prefix(survey.project, publication.name)
     found = _plain_columns(publication, prefix, keys)
     unreadable: list[bytes] = []
     if found is None:
@@ -77,10 +72,11 @@ def absent_keys(
     if not found.num_rows:
         return unreadable
     # One anti-join for all keys, instead of a query for each.
-    uploaded = warehouse.upload(_FOUND, found)
+    database = survey.ledger.database
+    uploaded = database.upload(_FOUND, found)
     names = [quoted(name) for name, _ in publication.schema.keys]
     on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
-    missing = warehouse.stream(
+    missing = database.stream(
         f"SELECT found.{_KEY} FROM {uploaded} AS found"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS known WHERE {on})"
     ).read_all()

@@ -28,7 +28,7 @@ def delete_orphans(run: SyncRun, publication: Publication, lapses: Lapses) -> in
     Rows that left for their time alone stay: readers say EXPIRED, until the server drops them.
     """
     table = run.ledger.published(publication.name)
-    orphans = unknown_keys(run.client, run.ledger.database, run.project, publication, table)
+    orphans = unknown_keys(run, publication, table)
     return _unlink(run, (key for group in key_groups(orphans) for key in lapses.left_out(group)))
 
 

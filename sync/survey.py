@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
-from sync.safety.diagnosis import OTHER_IDENTITY, Diagnosis, PublicationState, diagnose, diagnose_online
+from sync.safety.diagnosis import (
+    OTHER_IDENTITY,
+    Diagnosis,
+    PublicationState,
+    diagnose,
+    diagnose_online,
+)
 from sync.safety.ownership import Ownership
 from sync.warehouse.ledger import Ledger
 from sync.warehouse.publication import Publication

@@ -154,7 +154,7 @@ def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagno
     if last is None or survey.now >= last:
         return False
     published = survey.ledger.published(publication.name)
-    unknown = unknown_keys(survey.client, survey.ledger.database, survey.project, publication, published)
+    unknown = unknown_keys(survey, publication, published)
     return next(unknown, None) is not None
 
 

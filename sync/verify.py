@@ -127,7 +127,9 @@ def _compare(
     """Compare rows, and return those that are damaged online."""
     newest = survey.current_rows(publication)
     limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
-    rows = survey.ledger.database.stream(f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}")
+    rows = survey.ledger.database.stream(
+        f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}"
+    )
     damaged = [_compare_batch(publication, client, verdict, batch) for batch in _slices(rows)]
     if sample is None:
         _find_unknown(survey, publication, newest, verdict)
@@ -217,7 +219,7 @@ def _not_expired(
 def _find_unknown(
     survey: Survey, publication: Publication, newest: str, verdict: ViewVerdict
 ) -> None:
-    unknown = unknown_keys(survey.client, survey.ledger.database, survey.project, publication, newest)
+    unknown = unknown_keys(survey, publication, newest)
     verdict.unknown = 0
     for key in _not_expired(survey, publication, unknown):
         verdict.unknown += 1

@@ -1,9 +1,9 @@
 """Where the sync keeps its ledger: beside the job, or in the warehouse.
 
-    vars:
-      featurestore:
-        state: warehouse            # or the path of a file; see `chosen_ledger_place`
-        state_schema: featurestore  # with `state: warehouse`, by default the schema dbt builds in
+vars:
+featurestore:
+state: warehouse            # or the path of a file; see `chosen_ledger_place`
+state_schema: featurestore  # with `state: warehouse`, by default the schema dbt builds in
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def chosen_ledger_place(
             f"{_SCHEMA_KEY} in {project.file} needs `{_KEY}: {_IN_WAREHOUSE}`.", remedy=_EXAMPLE
         )
     default = Path(".featurestore") / _safe(target) / f"{_safe(name)}.duckdb"
-    return LedgerPlace((project.folder / (Path(state).expanduser() if state else default)))
+    return LedgerPlace(project.folder / (Path(state).expanduser() if state else default))
 
 
 def _text(project: Project, own: object, key: str) -> str:

@@ -331,8 +331,8 @@ class FeatureStore:
             ForeignOwner: Another identity publishes this project to this Redis.
             SyncError: The sync could not finish; the next run heals it.
             FeatureStoreError: None of the views could be published.
-            UnsupportedDialect: There is no connection to this kind of warehouse, or it cannot keep
-                the ledger and `state: warehouse` asks for that.
+            UnsupportedDialect: This kind of warehouse has no connection, or cannot keep the ledger
+                that `state: warehouse` puts there.
         """
         return self._publishing.sync(
             views,

@@ -10,7 +10,14 @@ from sync.redis.metadata import OnlineMetadata, read_metadata
 from sync.warehouse.ledger_entries import LedgerEntry
 from sync.warehouse.publication import Publication
 
-__all__ = ["OTHER_IDENTITY", "PART_LOST", "Diagnosis", "PublicationState", "diagnose", "diagnose_online"]
+__all__ = [
+    "OTHER_IDENTITY",
+    "PART_LOST",
+    "Diagnosis",
+    "PublicationState",
+    "diagnose",
+    "diagnose_online",
+]
 
 OTHER_IDENTITY = "another identity publishes it"
 PART_LOST = "a part of the online store lost its data"

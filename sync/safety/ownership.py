@@ -26,7 +26,14 @@ from sync.safety.identity import Identity
 from sync.safety.lock import Lease, sync_lock
 from sync.warehouse.ledger import Ledger
 
-__all__ = ["LedgerName", "Ownership", "note_own_rows", "ownership_lock", "read_ownership", "views_taken_over"]
+__all__ = [
+    "LedgerName",
+    "Ownership",
+    "note_own_rows",
+    "ownership_lock",
+    "read_ownership",
+    "views_taken_over",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class Ownership:
 
     own: Identity
     held: Identity | None
-    ledger: LedgerName = field(default_factory=lambda: LedgerName())
+    ledger: LedgerName = field(default_factory=LedgerName)
     server: str = "unknown"
 
     @property

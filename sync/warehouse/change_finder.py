@@ -84,10 +84,11 @@ def _settle_lapses(tables: LedgerTables, publication: Publication) -> None:
 def is_large(tables: LedgerTables, publication: Publication) -> bool:
     """Return whether listing suspects first pays for a view.
 
-    It pays only where the ledger is in the warehouse, if the rows are stored in a large table: a view of the warehouse would run its query
-    twice more. It does not pay with a created timestamp, since many entities then have several rows
-    at their newest instant, and each of those is a suspect. Nor does it pay with an end of
-    validity, since an entity that has ended has a newest instant that is not published.
+    It pays if the ledger is in the warehouse and the rows are stored in a large table: a view of
+    the warehouse would run its query twice more. It does not pay with a created timestamp, since
+    many entities then have several rows at their newest instant, and each of those is a suspect.
+    Nor does it pay with an end of validity, since an entity that has ended has a newest instant
+    that is not published.
     """
     view = publication.view
     if not view.join_keys or view.created_timestamp is not None or view.validity_columns:

@@ -27,9 +27,7 @@ class LedgerTables:
         source: Makes the rows of the warehouse readable there.
     """
 
-    def __init__(
-        self, database: Warehouse, schema: str, project: str, source: SourceRows
-    ) -> None:
+    def __init__(self, database: Warehouse, schema: str, project: str, source: SourceRows) -> None:
         self.database = database
         self.source = source
         self.project = project

@@ -10,9 +10,9 @@ from pathlib import Path
 from featurestore.errors import SyncLocked
 from featurestore.project.ledger_place import LedgerPlace
 from featurestore.warehouse.duckdb import DuckDBWarehouse
+from featurestore.warehouse.duckdb_ledger_file import SCHEMA, open_ledger_file
 from featurestore.warehouse.protocol import Warehouse
 from sync.warehouse.ledger import Ledger
-from sync.warehouse.ledger_file import SCHEMA, open_ledger_file
 from sync.warehouse.source_rows import StreamedRows
 
 __all__ = ["opened_ledger"]

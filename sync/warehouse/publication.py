@@ -118,7 +118,9 @@ class Publication:
         """The statement for the join keys and the newest instant, under its own name."""
         event = exp.column(NEWEST_EVENT)
         names = {key.name: column(key.name) for key in self.view.join_keys}
-        listed = select_list({**names, self.view.event_timestamp.name: exp.paren(event)}, self.dialect)
+        listed = select_list(
+            {**names, self.view.event_timestamp.name: exp.paren(event)}, self.dialect
+        )
         return f"SELECT {listed} FROM (\n{self.newest_instants}\n) AS newest"
 
     def _rows(self, some: EntitySubset, *, decided: bool = True) -> str:

@@ -127,7 +127,12 @@ class SyncProject:
     """
 
     def __init__(
-        self, folder: Path, *views: View, project: str = "shop", memory: bool = False, state: str = ""
+        self,
+        folder: Path,
+        *views: View,
+        project: str = "shop",
+        memory: bool = False,
+        state: str = "",
     ) -> None:
         self.folder = folder
         self.name = project

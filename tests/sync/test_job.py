@@ -63,17 +63,24 @@ class Syncs:
         }
 
 
+@pytest.fixture(params=["", "ledger.duckdb"], ids=["in the warehouse", "beside the job"])
+def state(request):
+    """Where the ledger is: nothing else may depend on it."""
+    return request.param
+
+
 @pytest.fixture
-def syncs(tmp_path, redis_server, redis_client):
+def syncs(tmp_path, redis_server, redis_client, state):
     """A project with all kinds of views, without rows."""
-    project = SyncProject(tmp_path, PLANES, ROUTES, WEATHER, MANY_TYPES, memory=True)
+    views = (PLANES, ROUTES, WEATHER, MANY_TYPES)
+    project = SyncProject(tmp_path, *views, memory=True, state=state)
     return Syncs(project, redis_server, redis_client)
 
 
 @pytest.fixture
-def planes(tmp_path, redis_server, redis_client):
+def planes(tmp_path, redis_server, redis_client, state):
     """Planes alone, two of them, already published."""
-    project = SyncProject(tmp_path, PLANES, memory=True)
+    project = SyncProject(tmp_path, PLANES, memory=True, state=state)
     project.insert(
         PLANES,
         ("N1", day(10), day(9), 1.0, 100, "first"),

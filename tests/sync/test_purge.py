@@ -163,7 +163,5 @@ def test_a_purge_that_fails_is_healed(project, redis_server, redis_client):
     redis_client.delete("fs:shop:plane_status:{N1}")
     report = project.store(redis_server).sync()
 
-    assert (True, "the warehouse has no record of the publication") == reasons(report)[
-        "plane_status"
-    ]
+    assert (True, "the ledger has no record of the publication") == reasons(report)["plane_status"]
     assert_parity(project, redis_server)

@@ -36,9 +36,9 @@ BIG = View(
 UNFINISHED = "the last sync did not finish it"
 
 
-def big_project(folder, entities):
+def big_project(folder, entities, state=""):
     """Return a project whose rows repeat the number of their round in every feature."""
-    project = SyncProject(folder, BIG)
+    project = SyncProject(folder, BIG, state=state)
     project.execute(
         "INSERT INTO big SELECT range, TIMESTAMP '2024-01-01', TIMESTAMP '2024-01-01', 0, 0, '0'"
         f" FROM range({entities})"
@@ -140,9 +140,12 @@ def reading(project, url, entities):
     assert reader.reads > 0
 
 
-def test_a_sync_killed_at_any_instant_is_healed_by_the_next(tmp_path, redis_server, redis_client):
+@pytest.mark.parametrize("state", ["", "ledger.duckdb"], ids=["in the warehouse", "beside the job"])
+def test_a_sync_killed_at_any_instant_is_healed_by_the_next(
+    tmp_path, redis_server, redis_client, state
+):
     """Full or incremental, the row that a reader gets is whole and there; then the law holds."""
-    project = big_project(tmp_path, ENTITIES)
+    project = big_project(tmp_path, ENTITIES, state)
     started = time.monotonic()
     report = project.store(redis_server).sync()
     duration = time.monotonic() - started
@@ -220,10 +223,13 @@ def test_a_server_out_of_memory_is_named_and_healed_once_it_has_room(tmp_path):
         assert_healed(project, url, client, 30_000)
 
 
+@pytest.mark.parametrize("state", ["", "ledger.duckdb"], ids=["in the warehouse", "beside the job"])
 @pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
-def test_a_query_that_fails_half_way_loses_nothing(tmp_path, redis_server, redis_client, full):
+def test_a_query_that_fails_half_way_loses_nothing(
+    tmp_path, redis_server, redis_client, full, state
+):
     """A model that is a view, and fails for some row: what was published stays, and is read."""
-    project = big_project(tmp_path, 3000)
+    project = big_project(tmp_path, 3000, state)
     columns = "id, observed_at, written_at, a, {b} AS b, c"
     project.execute(
         "ALTER TABLE big RENAME TO source",

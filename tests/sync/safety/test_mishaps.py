@@ -206,7 +206,7 @@ def test_the_ledgers_entries_are_lost(project, redis_server):
     """Every row is published again, and the reason is given."""
     project.execute("DROP TABLE _featurestore_sync")
     reports = project.store(redis_server).sync().views
-    assert {"the warehouse has no record of the publication"} == {r.reason for r in reports}
+    assert {"the ledger has no record of the publication"} == {r.reason for r in reports}
 
 
 @pytest.mark.parametrize("name", ["_featurestore_op", "_Featurestore_hash"])

@@ -27,7 +27,7 @@ def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
         write: Whether to create the file if it is missing, and to keep other writers out.
 
     Returns:
-        The database; None if there is no file and none is created.
+        The database; None without a file, if the caller does not write.
 
     Raises:
         SyncLocked: Another process has the file open for writing.

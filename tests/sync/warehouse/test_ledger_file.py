@@ -1,0 +1,165 @@
+"""A ledger beside the job: SELECT is enough, and the file is disposable."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from featurestore.errors import ProfileError, SyncError, SyncLocked
+from tests.support.sync_project import PLANES, ROUTES, SyncProject, assert_parity, day
+
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def project(tmp_path, redis_client):
+    """A project with rows of two views, whose ledger is a file in a folder that does not exist."""
+    project = SyncProject(tmp_path, PLANES, ROUTES, state="state/ledger.duckdb")
+    project.insert(PLANES, *((f"N{n}", day(5), day(5), n, n, "x") for n in range(30)))
+    project.insert(ROUTES, ("E", 1, day(3), "1.5"))
+    return project
+
+
+@pytest.fixture
+def file(project):
+    return project.folder / "state" / "ledger.duckdb"
+
+
+def reasons(report):
+    return {view.view: (view.full, view.reason) for view in report.views}
+
+
+def test_the_warehouse_is_only_read(project, redis_server, file):
+    """No table of ours is in it, and a role that may only read is enough."""
+    with project.connect() as connection:
+        before = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
+    project.warehouse.chmod(0o444)
+
+    project.store(redis_server).sync()
+
+    with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+        assert before == {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
+    with duckdb.connect(str(file), read_only=True) as ledger:
+        names = {row[0] for row in ledger.execute("SHOW TABLES").fetchall()}
+    assert {"_featurestore_sync", "_featurestore_published__shop.plane_status"} <= names
+    assert_parity(project, redis_server)
+
+
+def test_without_its_file_a_sync_publishes_everything_and_says_so(project, redis_server, file):
+    """Redis names the ledger: a run can tell a lost one from a first run."""
+    store = project.store(redis_server)
+    first = store.sync()
+    assert "" == first.other_ledger
+    assert str(file) in first.ledger
+    file.unlink()
+
+    with pytest.raises(SyncError, match=f"were published from the ledger {file} on ") as refused:
+        project.store(redis_server).sync(require_ledger=True)
+    foretold = project.store(redis_server).sync(dry_run=True)
+    report = project.store(redis_server).sync()
+
+    assert "--require-ledger" in refused.value.remedy
+    assert first.ledger == report.other_ledger == foretold.other_ledger
+    no_record = (True, "the ledger has no record of the publication")
+    assert {"plane_status": no_record, "route_load": no_record} == reasons(report)
+    assert reasons(foretold) == reasons(report)
+    assert_parity(project, redis_server)
+    again = project.store(redis_server).sync(require_ledger=True)
+    assert ("", 0) == (again.other_ledger, sum(view.changed for view in again.views))
+
+
+def test_the_brake_holds_without_the_file(project, redis_server, file):
+    """A table that lost its rows and a ledger that was lost too: Redis tells what would go."""
+    project.store(redis_server).sync()
+    file.unlink()
+    project.execute("DELETE FROM plane_status")
+
+    (reason,) = project.store(redis_server).sync().held_back.values()
+
+    assert "a sync would delete all of its 30 rows from Redis" in reason
+
+
+def test_status_and_verify_need_no_ledger(project, redis_server, file):
+    """On another machine, Redis and the warehouse tell the states, the rows and the values."""
+    store = project.store(redis_server)
+    assert ["never published"] * 2 == [str(view.state) for view in store.status().views]
+    store.sync()
+    file.unlink()
+    project.execute("UPDATE plane_status SET delay = 99 WHERE tailnum = 'N7'")
+
+    status = project.store(redis_server).status()
+    planes, routes = project.store(redis_server).verify(sample=None).views
+
+    assert [("ok", "pass", 30), ("ok", "pass", 1)] == [
+        (str(view.state), str(view.level), view.rows) for view in status.views
+    ]
+    assert str(file) in status.other_ledger
+    assert (30, 1, 0) == (planes.checked, planes.differing, planes.unknown)
+    assert (1, 0, 0) == (routes.checked, routes.differing, routes.unknown)
+    assert not file.exists()
+
+
+def test_a_reader_without_the_ledger_sees_an_unfinished_sync(
+    project, redis_server, redis_client, file
+):
+    """A run that died left no epoch; a changed table has another schema."""
+    project.store(redis_server).sync()
+    file.unlink()
+    redis_client.hdel("fs-meta:{shop}:view:route_load", "epoch")
+    project.execute("ALTER TABLE plane_status ALTER seats TYPE BIGINT")
+
+    status = project.store(redis_server).status()
+
+    assert {"plane_status": "schema differs", "route_load": "interrupted"} == {
+        view.view: str(view.state) for view in status.views
+    }
+
+
+def test_one_process_at_a_time_uses_a_ledger(project, redis_server, file):
+    """The other is named, nothing is published, and status works meanwhile."""
+    project.store(redis_server).sync()
+    project.execute("UPDATE plane_status SET delay = -1")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        holder.stdout.readline()
+        with pytest.raises(SyncLocked, match=rf"in use by .*PID {holder.pid}"):
+            project.store(redis_server).sync()
+        assert ["ok", "ok"] == [str(v.state) for v in project.store(redis_server).status().views]
+    finally:
+        holder.communicate()
+    assert 30 == sum(view.changed for view in project.store(redis_server).sync().views)
+
+
+def test_a_damaged_file_is_refused_with_the_remedy(project, redis_server, file):
+    """It is disposable: without it, the next sync publishes all rows."""
+    project.store(redis_server).sync()
+    file.write_bytes(b"not a database, and long enough to be none" * 100)
+
+    with pytest.raises(SyncError, match="Cannot open the ledger") as refused:
+        project.store(redis_server).sync()
+
+    assert "delete it" in refused.value.remedy
+    file.unlink()
+    project.store(redis_server).sync()
+    assert_parity(project, redis_server)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"state": 7}, "state in .* is 7, not a text"),
+        ({"state": " "}, "state in .* is ' ', not a text"),
+        ({"state": "l.duckdb", "state_schema": "x"}, "state_schema in .* needs `state: warehouse`"),
+    ],
+)
+def test_a_wrong_place_is_refused(project, redis_server, own, message):
+    settings = {"name": "shop", "profile": "shop", "vars": {"featurestore": own}}
+    (project.folder / "dbt_project.yml").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ProfileError, match=message):
+        project.store(redis_server).sync()
