@@ -71,6 +71,9 @@ _DIALECT_KINDS: dict[str, dict[str, Kind]] = {
         "datetime": Kind.TIMESTAMPTZ,
         "datetime64": Kind.TIMESTAMPTZ,
         "int8": Kind.INT8,
+        "fixedstring": Kind.STRING,
+        "time64": Kind.TIME,
+        "variant": Kind.OTHER,
     },
 }
 _FLOAT_IS_SINGLE = {"duckdb", "spark", "databricks"}
@@ -92,7 +95,10 @@ _ARRAY = re.compile(
 )
 _SIZE = re.compile(r"(\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*')|\[\d+\]")
 _PRECISIONS = {"timestamp_s": 0, "timestamp_ms": 3, "timestamp_ns": 9, "timestamptz_ns": 9}
-_WRAPPED = re.compile(r"^(?:nullable|lowcardinality)\((.+)\)$")
+_WRAPPED = re.compile(
+    r"^(?:nullable|lowcardinality|simpleaggregatefunction)\((?:\w+, )?(.+)\)$", re.IGNORECASE
+)
+_ENUM = re.compile(r"^enum(?:8|16)?\(")
 
 
 @lru_cache(maxsize=4096)
@@ -120,16 +126,16 @@ def parse_type(text: str, dialect: str = "duckdb") -> DataType:
     """
     plain = " ".join(text.split())
     word = plain.lower()
-    if wrapped := _WRAPPED.match(word):
+    if wrapped := _WRAPPED.match(plain):
         return parse_type(wrapped[1], dialect)
     if array := _ARRAY.match(plain):
         inner = array["list"] or array["array"] or array["l"]
         # Elsewhere a size is a remark that the engine does not enforce.
         size = int(array["size"]) if array["size"] and dialect == "duckdb" else None
         return DataType(Kind.ARRAY, element=parse_type(inner, dialect), size=size)
-    if word.startswith("enum("):
+    if _ENUM.match(word):
         return DataType(Kind.STRING, text="enum")
-    if word.startswith(("struct", "map", "row(", "object", "record")):
+    if word.startswith(("struct", "map", "row(", "tuple(", "object", "record")):
         return DataType(Kind.OTHER, text=text)
     arguments = ""
     if call := _CALL.match(word):

@@ -15,6 +15,7 @@ __all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_ledger"]
 
 _ADAPTERS = {
     "bigquery": Adapter(class_name="BigQueryWarehouse"),
+    "clickhouse": Adapter(class_name="ClickHouseWarehouse"),
     "duckdb": Adapter(class_name="DuckDBWarehouse", ledger=None, reopens_cheaply=True),
     "postgres": Adapter(class_name="PostgresWarehouse"),
     "snowflake": Adapter(class_name="SnowflakeWarehouse"),
