@@ -240,7 +240,8 @@ def _series(period: Period, every: timedelta, name: str, dialect: str) -> exp.Se
             remedy="Give an entity frame.",
         )
     bounds = [instant_literal(moment, dialect) for moment in (period.start, period.end)]
-    series = call(functions.of_instants, *bounds, _interval(every))
+    step = _seconds(every) if functions.step_is_number else _interval(every)
+    series = call(functions.of_instants, *bounds, step)
     rows = call(functions.to_rows, series) if functions.to_rows else series
     query = exp.select(exp.alias_(rows, as_name(name)), copy=False)
     query.add_comments(["the requested instants"])
@@ -252,5 +253,13 @@ def _interval(step: timedelta) -> exp.Interval:
     days = step // timedelta(days=1)
     if step == timedelta(days=days):
         return exp.Interval(this=exp.Literal.string(str(days)), unit=exp.var("DAY"))
-    seconds = exp.Literal.string(f"{step.total_seconds():f}".rstrip("0").rstrip("."))
-    return exp.Interval(this=seconds, unit=exp.var("SECOND"))
+    return exp.Interval(this=exp.Literal.string(_written(step)), unit=exp.var("SECOND"))
+
+
+def _seconds(step: timedelta) -> exp.Cast:
+    # As a decimal: a float would move the instants.
+    return exp.cast(exp.Literal.string(_written(step)), "decimal(18, 6)")
+
+
+def _written(step: timedelta) -> str:
+    return f"{step.total_seconds():f}".rstrip("0").rstrip(".")

@@ -170,7 +170,7 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
             )
         if not found or found[0]["total_rows"] is None:
             return None
-        return Estimate(int(found[0]["total_rows"]), stored=True)
+        return Estimate(int(found[0]["total_rows"]))
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table."""

@@ -130,7 +130,7 @@ def _model(name, home, **own):
     return model(name, types, node=relation, **own)
 
 
-def duckdb_home(folder):
+def duckdb_home(folder, tables=TABLES):
     """Fill a DuckDB file."""
     import duckdb
 
@@ -138,7 +138,7 @@ def duckdb_home(folder):
 
     path = folder / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
-        for name, (types, rows) in TABLES.items():
+        for name, (types, rows) in tables.items():
             connection.register("incoming", arrow(types, rows))
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
     target = {"type": "duckdb", "path": str(path), "schema": "main"}
@@ -164,6 +164,21 @@ def postgres_home(engine):
     }
     engine.connection.execute('CREATE SCHEMA "training sets"')
     return Home("postgres", '"shop"."public"."{}"', target)
+
+
+def clickhouse_home(server, tables):
+    """Fill a database of a server whose sessions are in another zone."""
+    for name, (types, rows) in tables.items():
+        server.create(name, types, rows)
+    target = {
+        "type": "clickhouse",
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": "default",
+        "password": PASSWORD,
+        "schema": "shop",
+    }
+    return Home("clickhouse", "`shop`.`{}`", target)
 
 
 def spark_home(engine, folder):

@@ -198,8 +198,8 @@ def test_a_table_is_written_and_counted(warehouse):
     assert 3 == warehouse.write_table(
         "out", "SELECT number AS n, NULL::Nullable(Int8) AS m FROM numbers(3)"
     )
-    assert Estimate(3, stored=True) == warehouse.estimate("`shop`.`out`")
-    assert Estimate(3, stored=True) == warehouse.estimate("out")
+    assert Estimate(3) == warehouse.estimate("`shop`.`out`")
+    assert Estimate(3) == warehouse.estimate("out")
     assert warehouse.estimate("nowhere") is None
     warehouse.execute("CREATE OR REPLACE VIEW seen AS SELECT 1 AS x")
     assert warehouse.estimate("`shop`.`seen`") is None

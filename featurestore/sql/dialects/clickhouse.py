@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, nan_first, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
+from featurestore.sql.dialects.record import (
+    Clock,
+    Dialect,
+    InstantSeries,
+    JoinShape,
+    Nanoseconds,
+)
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
 
 __all__ = ["CLICKHOUSE"]
 
-_UNTRIED = Missing("featurestore has no connection to ClickHouse to try it on")
+
+def _quantiles(x: str, points: Sequence[float]) -> str:
+    return f"quantiles({', '.join(f'{point:g}' for point in points)})({x})"
 
 
 def _naive(node: exp.Expr) -> exp.Expr:
@@ -71,12 +80,14 @@ CLICKHOUSE = Dialect(
         # ClickHouse sorts a UUID by its second half first.
         Kind.UUID: written_by("toString"),
     },
-    series=_UNTRIED,
-    numbered_from=_UNTRIED,
+    series=InstantSeries("timeSeriesRange", "arrayJoin", step_is_number=True),
+    numbered_from=Missing("ClickHouse has no hint to compute a CTE only once", engine_cannot=True),
     # By default an outer join fills missing values with 0 or an empty text instead of NULL.
     join_settings={"join_use_nulls": 1},
     respell=_name_columns,
-    local_files=_UNTRIED,
-    quantiles=_UNTRIED,
-    sample=_UNTRIED,
+    local_files=Missing("the server does not see the files of this machine", engine_cannot=True),
+    distinct="uniq({x})",
+    quantiles=_quantiles,
+    # Its SAMPLE needs a table with a sampling key.
+    sample="(SELECT * FROM {table} WHERE randCanonical() * 100 < {percent})",
 )

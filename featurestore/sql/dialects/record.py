@@ -87,10 +87,12 @@ class InstantSeries:
     Attributes:
         of_instants: The function of the first instant, the last one and the step.
         to_rows: The function that turns its result into rows; empty if the result is rows already.
+        step_is_number: Whether the step is a number of seconds, not an interval.
     """
 
     of_instants: str
     to_rows: str = ""
+    step_is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
