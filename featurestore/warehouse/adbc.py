@@ -136,7 +136,7 @@ class AdbcWarehouse(Warehouse):
             f"{self._identifier(field.name)} {self._spelled(sql_type(field.name, field.type))}"
             for field in table.schema
         )
-        self.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
+        self._create_temporary(name, f"({columns})")
         with self._translated("upload the data frame"):
             self._cursor.adbc_ingest(
                 self._stored_name(name), table, mode="append", **self.ingest_options
@@ -145,8 +145,12 @@ class AdbcWarehouse(Warehouse):
 
     def stage(self, name: str, sql: str) -> str:
         """Store a query's rows in a temporary table."""
-        self.execute(f"CREATE TEMPORARY TABLE {name} AS\n{sql}")
+        self._create_temporary(name, f"AS\n{sql}")
         return name
+
+    def _create_temporary(self, name: str, definition: str) -> None:
+        """Create a temporary table in place of one of the same name."""
+        self.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} {definition}")
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows."""

@@ -218,7 +218,7 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
 
     def stage(self, name: str, sql: str) -> str:
         """Store a query's rows in a temporary table."""
-        self.execute(f"CREATE TEMP TABLE {name} AS\n{sql}")
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{sql}")
         return name
 
     def stream(self, sql: str) -> pa.RecordBatchReader:

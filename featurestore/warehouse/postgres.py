@@ -165,6 +165,11 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         self.execute(f"ANALYZE {uploaded}")
         return uploaded
 
+    def _create_temporary(self, name: str, definition: str) -> None:
+        # By the schema of temporary tables: a table of dbt may have the same name.
+        self.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+        self.execute(f"CREATE TEMPORARY TABLE {name} {definition}")
+
     def write_table(self, name: str, sql: str) -> int:
         """Replace a table in one transaction; others read the old table until the commit."""
         table = exp.to_table(name, dialect="postgres")

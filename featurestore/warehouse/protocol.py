@@ -52,7 +52,10 @@ class Warehouse(Protocol):
         """
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Make Arrow data readable for this connection; return its name for FROM."""
+        """Make Arrow data readable for this connection; return its name for FROM.
+
+        A second upload under a name takes the place of the first, as does a second `stage`.
+        """
 
     def stage(self, name: str, sql: str) -> str:
         """Keep a query's rows until the connection closes; return their name for FROM."""

@@ -193,6 +193,18 @@ def test_entity_rows_may_be_made_of_the_views(store, duckdb, period):
     assert found.num_rows
 
 
+def test_a_second_upload_or_stage_takes_the_place_of_the_first(store):
+    """On one connection; a table of dbt that has the name stays."""
+    with store.warehouse() as warehouse:
+        for rows in ([1, 2], [3]):
+            warehouse.upload("labels", pa.table({"x": rows}))
+            warehouse.stage("staged", "SELECT x FROM labels")
+            staged = warehouse.stream("SELECT x FROM staged").read_all()
+            assert rows == staged["x"].to_pylist()
+    with store.warehouse() as warehouse:
+        assert "happened_at" in warehouse.columns("labels")
+
+
 def test_the_statement_stands_in_the_dialect_of_the_warehouse(postgres, spark):
     """It has no ASOF join, and names are quoted as the engine does."""
     statements = [

@@ -54,3 +54,12 @@ def test_the_ledger_is_in_duckdb_only():
 def test_a_session_keeps_only_cheap_connections():
     """A second connection to DuckDB is cheap; no other adapter says so."""
     assert ("duckdb",) == KEPT_OPEN
+
+
+def test_a_second_stage_takes_the_place_of_the_first():
+    """A command may stage rows under one name twice on a connection."""
+    with DuckDBWarehouse(duckdb.connect()) as warehouse:
+        warehouse.stage("staged", "SELECT 1 AS x")
+        warehouse.stage("staged", "SELECT 2 AS x")
+
+        assert [2] == warehouse.stream("SELECT x FROM staged").read_all()["x"].to_pylist()
