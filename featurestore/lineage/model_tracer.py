@@ -80,6 +80,8 @@ class ModelTracer:
         self._progress = progress
         self._by_file = by_file
         self._relations: dict[str, Relation] = {}
+        self._as_inputs: dict[str, Relation] = {}
+        self._signatures: dict[str, str] = {}
 
     def relation(self, unique_id: str) -> Relation:
         """Return the inputs of a node's columns and rows.
@@ -202,7 +204,11 @@ class ModelTracer:
         return [n for n in node.depends_on.nodes if n in self._relations]
 
     def _signature(self, unique_id: str) -> str:
-        relation = self._relations[unique_id]
+        if unique_id not in self._signatures:
+            self._signatures[unique_id] = self._signed(self._relations[unique_id])
+        return self._signatures[unique_id]
+
+    def _signed(self, relation: Relation) -> str:
         parts = [f"{name} {flow.digest}" for name, flow in relation.columns.items()]
         # As JSON, which is sorted: the repr of a set differs from process to process.
         unlisted = json.dumps(unlisted_to_json(relation))
@@ -257,6 +263,11 @@ class ModelTracer:
 
     def _as_input(self, unique_id: str) -> Relation:
         """Return a node as its readers see it: its columns are inputs under its own id."""
+        if unique_id not in self._as_inputs:
+            self._as_inputs[unique_id] = self._read_from(unique_id)
+        return self._as_inputs[unique_id]
+
+    def _read_from(self, unique_id: str) -> Relation:
         relation = self.relation(unique_id)
         # A quoted name has the id that its documentation gives, unless two columns share that.
         ids = {name: documented_name(name) for name in relation.columns}

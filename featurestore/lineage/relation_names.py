@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -38,11 +39,12 @@ class RelationNames:
             if (text := self.written(needed))
         }
         # Two nodes may have one relation name, such as a source and the model that builds it.
-        return {**self._by_path, **inputs}
+        return ChainMap(inputs, self._by_path)
 
     def ending_with(self, path: _Path) -> str | None:
         """Find a node by a name without its database or schema; None unless exactly one fits."""
-        found = {key for name, key in self._by_path.items() if name[-len(path) :] == path}
+        named = self._by_last_part.get(path[-1:], ())
+        found = {key for name, key in named if name[-len(path) :] == path}
         return found.pop() if len(found) == 1 else None
 
     def all_ending_with(self, path: _Path) -> list[str]:
@@ -59,3 +61,10 @@ class RelationNames:
     @cached_property
     def _by_path(self) -> dict[_Path, str]:
         return {self._names.relation(name): key for key, name in self._written.items()}
+
+    @cached_property
+    def _by_last_part(self) -> Mapping[_Path, list[tuple[_Path, str]]]:
+        found: defaultdict[_Path, list[tuple[_Path, str]]] = defaultdict(list)
+        for name, key in self._by_path.items():
+            found[name[-1:]].append((name, key))
+        return found

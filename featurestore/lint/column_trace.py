@@ -83,7 +83,7 @@ def _inputs(step: TraceStep) -> list[Origin]:
 
 def _nodes_with_windows(step: TraceStep) -> Iterator[exp.Expr]:
     """Walk an expression, and the definitions of the named windows that it uses."""
-    for node in own_nodes(step.expression):
+    for node in step.block.nodes(step.expression):
         yield node
         if isinstance(node, exp.Window) and (named := named_window(step.block, node)):
             yield from own_nodes(named)

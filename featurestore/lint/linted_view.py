@@ -9,7 +9,6 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from featurestore.lint.block_reader import read_blocks
 from featurestore.lint.column_trace import (
     blocks_behind,
     origins_in,
@@ -23,7 +22,6 @@ from featurestore.lint.query_blocks import (
     Origin,
     TableColumn,
     TraceStep,
-    own_nodes,
 )
 from featurestore.lint.time_columns import dates_in_use, is_surely_time
 from featurestore.project.nodes import CompiledNode
@@ -77,7 +75,7 @@ class LintedView:
     Args:
         view: Its definition.
         node: dbt's node, with the SQL.
-        tree: The parsed SQL.
+        root: The whole query.
         tables: The facts of the tables in the warehouse, by name in lower case.
         services: The services that take the view and declare a label.
         grains: The column sets that a test or a constraint makes unique.
@@ -87,16 +85,11 @@ class LintedView:
 
     view: FeatureView
     node: CompiledNode
-    tree: exp.Query
+    root: BlockSource
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     services: Sequence[FeatureService] = ()
     grains: Sequence[frozenset[str]] = ()
     upstream: Callable[[str], LintedView | None] = lambda _: None
-
-    @cached_property
-    def root(self) -> BlockSource:
-        """The whole query."""
-        return read_blocks(self.tree, lambda table: self.facts(table).columns)
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -128,21 +121,29 @@ class LintedView:
         return [origin for name in sorted(names) if name for origin in self.root.origins(name)]
 
     @cached_property
+    def _feature_origins(self) -> list[Origin]:
+        return self.outputs(self.features)
+
+    @cached_property
+    def _event_origins(self) -> list[Origin]:
+        return self.outputs([self.event])
+
+    @cached_property
     def feature_steps(self) -> list[TraceStep]:
         """Every expression whose value reaches a feature."""
-        return list(steps_behind(self.outputs(self.features)))
+        return list(steps_behind(self._feature_origins))
 
     @cached_property
     def event_steps(self) -> list[TraceStep]:
         """Every expression whose value reaches the event timestamp."""
-        return list(steps_behind(self.outputs([self.event])))
+        return list(steps_behind(self._event_origins))
 
     @cached_property
     def event_paths(self) -> list[list[PathStep]]:
         """The path of the event timestamp, one per branch of a UNION."""
         return [
             list(event_path(origin))
-            for origin in self.outputs([self.event])
+            for origin in self._event_origins
             if isinstance(origin, TraceStep)
         ]
 
@@ -155,7 +156,7 @@ class LintedView:
             path: One of `event_paths`.
             enter: Returns whether to follow the inputs of an expression.
         """
-        return steps_on_path(self.outputs(self.features), path, enter)
+        return steps_on_path(self._feature_origins, path, enter)
 
     def steps_upstream(self, origins: Iterable[Origin]) -> Iterator[tuple[LintedView, TraceStep]]:
         """Yield each expression that feeds some columns, in this view and in the models behind."""
@@ -173,7 +174,7 @@ class LintedView:
     @cached_property
     def event_columns(self) -> set[TableColumn]:
         """The columns of tables that the event timestamp comes from."""
-        return table_columns_behind(self.outputs([self.event]))
+        return table_columns_behind(self._event_origins)
 
     @cached_property
     def _key_columns(self) -> set[TableColumn]:
@@ -185,7 +186,7 @@ class LintedView:
         return any(
             isinstance(node, _ADDITIONS)
             for step in self.event_steps
-            for node in own_nodes(step.expression)
+            for node in step.block.nodes(step.expression)
         )
 
     def is_key(self, block: Block, column: exp.Column) -> bool:

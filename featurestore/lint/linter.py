@@ -22,7 +22,6 @@ from featurestore.project.nodes import CompiledNode
 from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
-from featurestore.sql.compiled import parsed
 
 __all__ = ["LINT_VERSION", "LintReport", "lint_project"]
 
@@ -138,14 +137,14 @@ def _from_cache(stored: Any) -> list[Problem] | None:
 def _problems(view: FeatureView, index: ManifestIndex, project: Path) -> Iterator[Problem]:
     node = index.node(view.unique_id)
     try:
-        tree = parsed(node, index.dialect)
+        root = index.root(node)
     except NotCompiled as error:
         yield _unreadable(node, view, error)
         return
     linted = LintedView(
         view,
         node,
-        tree,
+        root,
         index.tables(node),
         index.services(view),
         index.grains(view),

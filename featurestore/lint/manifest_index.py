@@ -14,12 +14,13 @@ from featurestore.errors import NotCompiled
 from featurestore.lint.block_reader import read_blocks
 from featurestore.lint.column_trace import steps_behind, table_columns_behind
 from featurestore.lint.linted_view import TableFacts
-from featurestore.lint.query_blocks import BlockSource, TableColumn, own_nodes
+from featurestore.lint.query_blocks import BlockSource, TableColumn
 from featurestore.lint.source_lines import lines_before
 from featurestore.lint.time_columns import dates_in_use, is_date_name, is_surely_time, makes_time
 from featurestore.lint.unique_columns import unique_sets
 from featurestore.project.manifest import MODEL_TYPES, Manifest
 from featurestore.project.nodes import CompiledNode, DataTest, Source
+from featurestore.project.result_cache import checksum
 from featurestore.registry.definitions import FeatureService, FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.registry.snapshot_columns import (
@@ -50,8 +51,11 @@ class ManifestIndex:
         self._views = {view.unique_id for view in registry.feature_views.values()}
         self._nodes: dict[str, CompiledNode] = {}
         self._facts: dict[str, TableFacts] = {}
-        self._trees: dict[str, exp.Query | None] = {}
-        self._roots: dict[str, BlockSource | None] = {}
+        self._trees: dict[str, exp.Query | NotCompiled] = {}
+        self._roots: dict[str, BlockSource] = {}
+        self._documented: dict[str, BlockSource | None] = {}
+        self._digests: dict[str, str] = {}
+        self._models: dict[str, Mapping[str, CompiledNode]] = {}
         self._used: dict[str, frozenset[TableColumn]] = {}
 
     def node(self, unique_id: str) -> CompiledNode:
@@ -60,14 +64,34 @@ class ManifestIndex:
             self._nodes[unique_id] = self._manifest.compiled(unique_id)
         return self._nodes[unique_id]
 
-    def tree(self, node: CompiledNode) -> exp.Query | None:
-        """Return the parsed SQL of a model that views read; None if it cannot be parsed."""
+    def tree(self, node: CompiledNode) -> exp.Query | NotCompiled:
+        """Return the parsed SQL of a model, or the reason why there is none."""
         if node.unique_id not in self._trees:
             try:
                 self._trees[node.unique_id] = parsed(node, self.dialect)
-            except NotCompiled:
-                self._trees[node.unique_id] = None
+            except NotCompiled as error:
+                self._trees[node.unique_id] = error
         return self._trees[node.unique_id]
+
+    def root(self, node: CompiledNode) -> BlockSource:
+        """Return the SQL of a model as blocks; the views that it lies behind share them.
+
+        Raises:
+            NotCompiled: The SQL cannot be parsed.
+        """
+        # A feature view is linted once and lies behind no other, so it takes no memory for long.
+        if node.unique_id in self._views:
+            return self._read(node)
+        if node.unique_id not in self._roots:
+            self._roots[node.unique_id] = self._read(node)
+        return self._roots[node.unique_id]
+
+    def _read(self, node: CompiledNode) -> BlockSource:
+        tree, tables = self.tree(node), self.tables(node)
+        if isinstance(tree, NotCompiled):
+            raise tree
+        columns = {name: facts.columns for name, facts in tables.items()}
+        return read_blocks(tree, lambda table: columns.get(table, frozenset()))
 
     def finding_inputs(self, view: FeatureView, project: Path) -> list[str]:
         """Return everything, besides the view's definition, that its findings depend on.
@@ -76,10 +100,30 @@ class ManifestIndex:
             view: The feature view.
             project: The dbt project's folder, for the lines of its files.
         """
-        node = self.node(view.unique_id)
-        parts = [self._table_inputs(table, project) for table in (node, *self._ancestors(node))]
+        parts = [self._digest(self.node(view.unique_id), project)]
         parts += [repr(service) for service in self.services(view)]
         return [*parts, repr(sorted(map(sorted, self.grains(view))))]
+
+    def _digest(self, table: _Table, project: Path) -> str:
+        """Return a hash of a table and of everything that it is built from."""
+        waiting, opened = [table], set[str]()
+        # Each table is read once, however many views it lies behind. An explicit stack: chains of
+        # models can be longer than Python's recursion limit.
+        while waiting:
+            current = waiting[-1]
+            inputs = self._inputs(current)
+            opened.add(current.unique_id)
+            known = (opened, self._digests)
+            new = [one for one in inputs if not any(one.unique_id in ids for ids in known)]
+            if new:
+                waiting += new
+                continue
+            waiting.pop()
+            if current.unique_id not in self._digests:
+                below = (self._digests.get(one.unique_id, "") for one in inputs)
+                own = self._table_inputs(current, project)
+                self._digests[current.unique_id] = checksum(own, *below)
+        return self._digests[table.unique_id]
 
     def _table_inputs(self, table: _Table, project: Path) -> str:
         parts: list[Any] = [
@@ -107,11 +151,21 @@ class ManifestIndex:
 
     def model(self, node: CompiledNode, table: str) -> CompiledNode | None:
         """Return the model behind a table that a model reads, unless it is a feature view."""
-        for found in self._inputs(node):
-            if isinstance(found, CompiledNode) and _table_name(found.relation_name) == table:
-                is_linted = found.resource_type != "model" or found.unique_id in self._views
-                return None if is_linted else found
-        return None
+        found = self._models_of(node).get(table)
+        is_linted = (
+            found is None or found.resource_type != "model" or found.unique_id in self._views
+        )
+        return None if is_linted else found
+
+    def _models_of(self, node: CompiledNode) -> Mapping[str, CompiledNode]:
+        if node.unique_id not in self._models:
+            # Reversed, because the first of one name is kept.
+            self._models[node.unique_id] = {
+                _table_name(found.relation_name): found
+                for found in reversed(self._inputs(node))
+                if isinstance(found, CompiledNode)
+            }
+        return self._models[node.unique_id]
 
     def services(self, view: FeatureView) -> list[FeatureService]:
         """Return the services that take a view and declare a label."""
@@ -132,13 +186,13 @@ class ManifestIndex:
             found = [columns | {view.event_timestamp.name.lower()} for columns in found]
         return found
 
-    def _inputs(self, node: CompiledNode) -> list[_Table]:
+    def _inputs(self, table: _Table) -> list[_Table]:
         """Return the tables that a model reads, those of its ephemeral models included.
 
         dbt writes the SQL of an ephemeral model into its readers, which therefore read its tables.
         """
         found: dict[str, _Table] = {}
-        waiting = list(node.depends_on.nodes)
+        waiting = list(table.depends_on.nodes) if isinstance(table, CompiledNode) else []
         for unique_id in waiting:
             if unique_id in found:
                 continue
@@ -148,17 +202,6 @@ class ManifestIndex:
                 found[unique_id] = model = self.node(unique_id)
                 if model.config.materialized == "ephemeral":
                     waiting += model.depends_on.nodes
-        return list(found.values())
-
-    def _ancestors(self, node: CompiledNode) -> list[_Table]:
-        """Return every table that a model is built from, the nearest first."""
-        found: dict[str, _Table] = {}
-        waiting: list[_Table] = [node]
-        # The list grows while it is read: a breadth-first walk, so the nearest tables come first.
-        for table in waiting:
-            inputs = self._inputs(table) if isinstance(table, CompiledNode) else []
-            waiting += [one for one in inputs if one.unique_id not in found]
-            found |= {one.unique_id: one for one in inputs}
         return list(found.values())
 
     def _table_facts(self, table: _Table) -> TableFacts:
@@ -183,32 +226,39 @@ class ManifestIndex:
 
     def _selected(self, table: _Table) -> frozenset[str]:
         """Return the columns that a model's SQL selects by name."""
-        root = self._root(table)
+        root = self._documented_root(table)
         return root.names() if root is not None else frozenset()
 
-    def _root(self, table: _Table) -> BlockSource | None:
-        """Return the query of a model; None for a table that no readable SQL computes."""
-        if table.unique_id not in self._roots:
-            tree = None
-            if isinstance(table, CompiledNode) and table.compiled_code:
-                tree = self.tree(table)
-            self._roots[table.unique_id] = None if tree is None else self._read(table, tree)
-        return self._roots[table.unique_id]
+    def _documented_root(self, table: _Table) -> BlockSource | None:
+        """Return the query of a model, read with the documented columns of its inputs.
 
-    def _read(self, node: _Table, tree: exp.Query) -> BlockSource:
+        The columns that an input selects are left out: they would take the whole chain of models.
+        None for a table that no readable SQL computes.
+        """
+        if table.unique_id not in self._documented:
+            self._documented[table.unique_id] = self._read_documented(table)
+        return self._documented[table.unique_id]
+
+    def _read_documented(self, table: _Table) -> BlockSource | None:
+        if not isinstance(table, CompiledNode) or not table.compiled_code:
+            return None
+        tree = self.tree(table)
+        if isinstance(tree, NotCompiled):
+            return None
         declared = {
             name: frozenset(map(str.lower, one.columns))
-            for name, one in self._inputs_by_name(node).items()
+            for name, one in self._inputs_by_name(table).items()
         }
         return read_blocks(tree, lambda name: declared.get(name, frozenset()))
 
     def _inputs_by_name(self, table: _Table) -> dict[str, _Table]:
-        inputs = self._inputs(table) if isinstance(table, CompiledNode) else []
-        return {_table_name(one.relation_name): one for one in inputs if one.relation_name}
+        return {
+            _table_name(one.relation_name): one for one in self._inputs(table) if one.relation_name
+        }
 
     def _dates(self, table: _Table) -> frozenset[str]:
         """Return the columns called like dates that the SQL up to their source treats as times."""
-        root = self._root(table)
+        root = self._documented_root(table)
         names = filter(is_date_name, root.names()) if root is not None else ()
         return frozenset(name for name in names if self._is_time(table, name))
 
@@ -216,7 +266,7 @@ class ManifestIndex:
         waiting, seen = [(table, column)], set()
         # A list instead of calls: chains of models can be longer than Python's recursion limit.
         for model, name in waiting:
-            root = self._root(model)
+            root = self._documented_root(model)
             if name in _declared_times(model) or is_surely_time(name):
                 return True
             if root is None or (model.unique_id, name) in seen:
@@ -226,7 +276,7 @@ class ManifestIndex:
             behind = table_columns_behind(origins)
             steps = steps_behind(origins)
             if behind & self._dates_in_use(model, root) or any(
-                makes_time(node) for step in steps for node in own_nodes(step.expression)
+                makes_time(node) for step in steps for node in step.block.nodes(step.expression)
             ):
                 return True
             inputs = self._inputs_by_name(model)

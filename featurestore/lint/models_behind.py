@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from featurestore.errors import NotCompiled
 from featurestore.lint.column_trace import (
     columns_with_sources,
     origins_in,
@@ -17,7 +18,7 @@ from featurestore.lint.column_trace import (
 from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.manifest_index import ManifestIndex
-from featurestore.lint.query_blocks import Block, TraceStep, own_nodes
+from featurestore.lint.query_blocks import Block, TraceStep
 from featurestore.project.nodes import CompiledNode
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
 
@@ -42,11 +43,11 @@ def models_behind(
 
     def read(table: str) -> LintedView | None:
         model = index.model(node, table)
-        tree = index.tree(model) if model is not None else None
-        if model is None or tree is None:
+        if model is None or isinstance(index.tree(model), NotCompiled):
             return None
         behind = models_behind(view, model, index)
-        return LintedView(without_columns, model, tree, index.tables(model), upstream=behind)
+        root = index.root(model)
+        return LintedView(without_columns, model, root, index.tables(model), upstream=behind)
 
     def upstream(table: str) -> LintedView | None:
         if table not in read_models:
@@ -97,7 +98,7 @@ def _copied_columns(view: LintedView, path: list[PathStep]) -> Iterator[str]:
 def _is_row_by_row(step: TraceStep) -> bool:
     return not any(
         isinstance(node, exp.AggFunc | exp.Window | exp.Query)
-        for node in own_nodes(step.expression)
+        for node in step.block.nodes(step.expression)
     )
 
 

@@ -41,6 +41,7 @@ class TraceStep:
 
 
 Origin = TableColumn | TraceStep
+_Resolved = tuple[exp.Column, list[tuple[str, "Origin"]]]
 
 
 @dataclass(slots=True, eq=False)
@@ -125,6 +126,8 @@ class Block:
     _item_names: list[str] = field(default_factory=list)
     _subqueries: dict[int, BlockSource] = field(default_factory=dict)
     _star_columns: dict[tuple[str, str], exp.Column] = field(default_factory=dict)
+    _resolved: dict[int, _Resolved] = field(default_factory=dict)
+    _nodes: dict[int, tuple[exp.Expr, ...]] = field(default_factory=dict)
 
     def item_names(self) -> list[str]:
         """Return the names of the items in lower case, `*` for a star; read once."""
@@ -178,6 +181,19 @@ class Block:
 
         The alias is empty for a column of the same SELECT and for one of an enclosing block.
         """
+        # Many rules ask for one column. The column is kept with its answer, so no other object
+        # gets its id.
+        if id(column) not in self._resolved:
+            self._resolved[id(column)] = (column, self._resolve(column))
+        return self._resolved[id(column)][1]
+
+    def nodes(self, expression: exp.Expr) -> tuple[exp.Expr, ...]:
+        """Return the nodes of one of this block's expressions, as `own_nodes` yields them."""
+        if id(expression) not in self._nodes:
+            self._nodes[id(expression)] = tuple(own_nodes(expression))
+        return self._nodes[id(expression)]
+
+    def _resolve(self, column: exp.Column) -> list[tuple[str, Origin]]:
         name, table = column.name.lower(), column.table.lower()
         if table:
             if table in self.sources:

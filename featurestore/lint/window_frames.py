@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from featurestore.lint.query_blocks import Block, TraceStep, own_nodes
+from featurestore.lint.query_blocks import Block, TraceStep
 
 __all__ = [
     "frame_sides",
@@ -96,5 +96,6 @@ def is_past_window(window: exp.Window) -> bool:
 def is_of_current_row(step: TraceStep) -> bool:
     """Return whether an expression uses values of its own row, not of earlier rows alone."""
     return not any(
-        isinstance(node, exp.Window) and is_past_window(node) for node in own_nodes(step.expression)
+        isinstance(node, exp.Window) and is_past_window(node)
+        for node in step.block.nodes(step.expression)
     )

@@ -21,7 +21,7 @@ def windows_in_use(view: LintedView) -> Iterator[tuple[Block, exp.Window]]:
     """Yield the windows that a feature is made of, or that choose rows, each with its block."""
     seen = set()
     for step in (*view.feature_steps, *_row_filters(view)):
-        for node in own_nodes(step.expression):
+        for node in step.block.nodes(step.expression):
             if isinstance(node, exp.Window) and id(node) not in seen:
                 seen.add(id(node))
                 yield step.block, node

@@ -10,7 +10,7 @@ import pytest
 from featurestore import FeatureStore
 from featurestore.cli import main
 from featurestore.errors import FeatureStoreError, NotCompiled
-from featurestore.lint import linter
+from featurestore.lint import manifest_index
 from featurestore.lint.source_lines import file_line
 from tests.support.builders import PLANES, PROJECT, ROW, model, service, tiny_project
 from tests.support.example_fixture import ExampleProject
@@ -313,20 +313,20 @@ def test_columns_of_a_model_below_are_read_from_its_sql(store):
 def test_results_are_kept_until_something_changes(store, tmp_path, monkeypatch):
     """A second run parses nothing; another definition, SQL or table is linted again."""
     asked = []
-    parse = linter.parsed
-    monkeypatch.setattr(linter, "parsed", lambda *a: asked.append(a[0].name) or parse(*a))
+    parse = manifest_index.parsed
+    monkeypatch.setattr(manifest_index, "parsed", lambda *a: asked.append(a[0].name) or parse(*a))
     below = model("t", {"seen_at": "timestamp"}, meta={}, node={"relation_name": "t"})
     nodes = {"depends_on": {"nodes": [f"model.{PROJECT}.t"]}}
     first = codes(store(compiled(node=nodes), grain_test(), below))
     assert first == codes(store(compiled(node=nodes), grain_test(), below)) == ["FS001"]
-    assert ["plane_features"] == asked
+    assert 1 == asked.count("plane_features")
     assert (tmp_path / "target" / "featurestore" / "lint.json").is_file()
 
     store(compiled(node=nodes, ttl="1 day"), grain_test(), below).lint()
     store(compiled(f"{LEAK} where true", node=nodes), grain_test(), below).lint()
     store(compiled(node=nodes), grain_test(), model("t", {"x": "integer"}, meta={})).lint()
     store(compiled(node=nodes), below).lint()
-    assert 5 == len(asked)
+    assert 5 == asked.count("plane_features")
 
 
 def test_an_ignored_rule_works_on_kept_results(store):

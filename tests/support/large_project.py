@@ -17,11 +17,11 @@ KEY, TIME = "tx_id", "block_time"
 _RAW_VIEWS = 16
 _FAMILY = _RAW_VIEWS + 4
 _NUMBERS = ("amount", "fee", "price", "gas", "volume", "weight")
-EVERYTHING = "all_trades"
+EVERYTHING, PRICES = "all_trades", "prices"
 
 
 def large_project(folder: Path, views: int, features: int = 18) -> FeatureStore:
-    """Write a project, and open it; every model of it is a feature view.
+    """Write a project, and open it; each model is a feature view, but for one that many views join.
 
     Args:
         folder: An empty folder.
@@ -32,6 +32,7 @@ def large_project(folder: Path, views: int, features: int = 18) -> FeatureStore:
     families = range((views - 1) // _FAMILY)
     nodes = [_view(EVERYTHING, names, _union([f"trades_{number}" for number in families]))]
     nodes += [node for number in families for node in _family(number, names)]
+    nodes.append({**_view(PRICES, names, (_swaps(PRICES, names), [])), "config": {}})
     return tiny_project(folder, nodes, sources=map(_source, filter(_is_raw, nodes)))
 
 
@@ -56,7 +57,7 @@ def _family(number: int, names: list[str]) -> Iterator[dict[str, Any]]:
     for name in raw:
         yield _view(name, names, (_swaps(name, names), [f"source.{PROJECT}.raw.{name}"]))
     yield _view(trades, names, _union(raw))
-    yield _view(f"enriched_{number}", names, (_enriched(trades, names), _ids(trades, raw[0])))
+    yield _view(f"enriched_{number}", names, (_enriched(trades, names), _ids(trades, PRICES)))
     yield _view(f"daily_{number}", names, (_daily(trades, names), _ids(trades)))
     yield _view(f"mart_{number}", names, (_mart(number, names), _ids(EVERYTHING, trades)))
 
@@ -94,10 +95,9 @@ def _enriched(trades: str, names: list[str]) -> str:
         f" rows between 9 preceding and current row) as {one}"
         for one in names
     )
-    first = f"swaps_{trades.rpartition('_')[2]}_0"
     return (
         f"select\n    t.{KEY},\n    t.{TIME},\n    {columns}\nfrom {_table(trades)} as t\n"
-        f"left join {_table(first)} as s on t.{KEY} = s.{KEY} and s.{TIME} <= t.{TIME}"
+        f"left join {_table(PRICES)} as p on t.{KEY} = p.{KEY} and p.{TIME} <= t.{TIME}"
     )
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.one_instant import is_of_one_instant
-from featurestore.lint.query_blocks import Block, own_columns, own_nodes
+from featurestore.lint.query_blocks import Block, own_columns
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.window_frames import frame_sides, named_window, window_function
 from featurestore.lint.window_use import (
@@ -39,7 +39,9 @@ def _future_windows(view: LintedView) -> Iterator[Finding]:
 
 
 def _feeds_feature(view: LintedView, window: exp.Window) -> bool:
-    return any(node is window for step in view.feature_steps for node in own_nodes(step.expression))
+    return any(
+        node is window for step in view.feature_steps for node in step.block.nodes(step.expression)
+    )
 
 
 def _is_rank(window: exp.Window) -> bool:

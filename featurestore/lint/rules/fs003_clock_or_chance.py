@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from featurestore.lint.linted_view import LintedView
-from featurestore.lint.query_blocks import TraceStep, own_nodes
+from featurestore.lint.query_blocks import TraceStep
 from featurestore.lint.rule import Finding, Rule
 
 __all__ = ["RULE"]
@@ -47,7 +47,7 @@ def _clocks_and_chance(view: LintedView) -> Iterator[Finding]:
     )
     for why, steps, fires in parts:
         for step in steps:
-            for node in own_nodes(step.expression):
+            for node in step.block.nodes(step.expression):
                 if fires(node) and id(node) not in seen:
                     seen.add(id(node))
                     yield Finding(node, why)

@@ -86,7 +86,7 @@ def _may_be_later(view: LintedView, block: Block, alias: str, tables: set[str]) 
 
 def _aggregates(step: TraceStep, alias: str) -> bool:
     """Return whether an expression aggregates rows of a source, which then has many per event."""
-    for node in own_nodes(step.expression):
+    for node in step.block.nodes(step.expression):
         if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window):
             aliases = {a for a, _ in columns_with_sources(step.block, node)}
             # count(*) names no column: it counts the joined rows, whichever source multiplies them.

@@ -11,7 +11,7 @@ from featurestore.lint.aggregates import aggregates, is_total, is_windowed
 from featurestore.lint.column_trace import origins_in, without_casts
 from featurestore.lint.event_path import PathStep
 from featurestore.lint.linted_view import LintedView
-from featurestore.lint.query_blocks import Block, TraceStep, own_columns, own_nodes
+from featurestore.lint.query_blocks import Block, TraceStep, own_columns
 from featurestore.lint.row_links import is_known_with_event, is_lookup, is_row_of_event
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.time_bounds import (
@@ -124,7 +124,7 @@ def _is_of_event(
 
 
 def _from_subqueries(view: LintedView, step: TraceStep) -> Iterator[Finding]:
-    for query in own_nodes(step.expression):
+    for query in step.block.nodes(step.expression):
         if not isinstance(query, exp.Query) or isinstance(query.parent, exp.Exists):
             continue
         source = step.block.subquery(query)

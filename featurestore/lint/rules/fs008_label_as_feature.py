@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from featurestore.lint.column_trace import steps_behind, table_columns_behind
 from featurestore.lint.linted_view import LintedView
-from featurestore.lint.query_blocks import Origin, TableColumn, TraceStep, own_nodes
+from featurestore.lint.query_blocks import Origin, TableColumn, TraceStep
 from featurestore.lint.rule import Finding, Rule
 from featurestore.registry.definitions import FeatureService
 
@@ -52,7 +52,7 @@ def _copy_of_label(
 
 def _same_row_inputs(origins: list[Origin]) -> set[TableColumn]:
     """Return the columns that feed a value; empty if rows other than its own do."""
-    nodes = (node for step in steps_behind(origins) for node in own_nodes(step.expression))
+    nodes = (node for step in steps_behind(origins) for node in step.block.nodes(step.expression))
     if any(isinstance(node, _TAKES_OTHER_ROWS) for node in nodes):
         return set()
     return table_columns_behind(origins)

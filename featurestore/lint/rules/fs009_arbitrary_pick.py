@@ -104,7 +104,7 @@ def _is_constant(window: exp.Window, order: exp.Expr) -> bool:
 
 def _any_values(view: LintedView) -> Iterator[Finding]:
     for step in view.feature_steps:
-        for node in own_nodes(step.expression):
+        for node in step.block.nodes(step.expression):
             called = node.name.lower() if isinstance(node, exp.Anonymous) else ""
             if not isinstance(node, _ANY) and called not in _ANY_NAMES:
                 continue
