@@ -13,6 +13,7 @@ from featurestore.lint.ignored_rules import without_ignored
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.manifest_index import ManifestIndex
 from featurestore.lint.models_behind import models_behind, passed_on_unchanged
+from featurestore.lint.processes import lint_in_processes
 from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.rule_codes import select_codes
 from featurestore.lint.rules import RULES
@@ -23,7 +24,7 @@ from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["LINT_VERSION", "LintReport", "lint_project"]
+__all__ = ["LINT_VERSION", "LintReport", "find_problems", "lint_project", "result_key"]
 
 LINT_VERSION = "5"
 """Part of the cache key. Raise it when a rule finds or says something else than before."""
@@ -99,10 +100,18 @@ def lint_project(
     uncompiled: list[str] = []
     # A seed is a file of rows: it has no SQL.
     views = [v for v in registry.feature_views.values() if not v.unique_id.startswith("seed.")]
+
+    def tell(name: str, number: int) -> None:
+        if progress is not None:
+            progress(name, number, len(views))
+
     with cache:
-        for number, view in enumerate(views, start=1):
-            if progress is not None:
-                progress(view.name, number, len(views))
+        new = _without_result(views, index, project, cache)
+        done = _lint_many(new, manifest.path, project, cache, tell)
+        for view in views:
+            if view.name not in done:
+                done.add(view.name)
+                tell(view.name, len(done))
             if not index.node(view.unique_id).compiled_code:
                 uncompiled.append(view.name)
                 continue
@@ -112,16 +121,45 @@ def lint_project(
     return LintReport(tuple(sorted(problems)), tuple(linted), tuple(uncompiled))
 
 
-def _cached_problems(
-    view: FeatureView, index: ManifestIndex, project: Path, cache: ResultCache
-) -> list[Problem]:
+def _without_result(
+    views: Sequence[FeatureView], index: ManifestIndex, project: Path, cache: ResultCache
+) -> list[str]:
+    compiled = (view for view in views if index.node(view.unique_id).compiled_code)
+    return [view.name for view in compiled if cache.get(result_key(view, index, project)) is None]
+
+
+def _lint_many(
+    names: Sequence[str],
+    manifest: Path,
+    project: Path,
+    cache: ResultCache,
+    tell: Callable[[str, int], None],
+) -> set[str]:
+    """Put the results of views into the cache, if several cores help; return the views' names."""
+    done: set[str] = set()
+    for line in lint_in_processes(manifest, project, names):
+        # The worker's own key: the manifest may have changed since this process read it.
+        cache.put(line["key"], line["problems"])
+        done.add(line["view"])
+        tell(line["view"], len(done))
+    return done
+
+
+def result_key(view: FeatureView, index: ManifestIndex, project: Path) -> str:
+    """Return the hash of everything that the problems of a view depend on."""
     # Without `ignore`, which hides findings and does not change them.
     definition = repr(replace(view, ignore={}))
     versions = (LINT_VERSION, version("sqlglot"), index.dialect)
-    key = checksum(*versions, definition, *index.finding_inputs(view, project))
+    return checksum(*versions, definition, *index.finding_inputs(view, project))
+
+
+def _cached_problems(
+    view: FeatureView, index: ManifestIndex, project: Path, cache: ResultCache
+) -> list[Problem]:
+    key = result_key(view, index, project)
     found = _from_cache(cache.get(key))
     if found is None:
-        found = list(_problems(view, index, project))
+        found = list(find_problems(view, index, project))
         cache.put(key, [asdict(problem) for problem in found])
     return found
 
@@ -134,7 +172,8 @@ def _from_cache(stored: Any) -> list[Problem] | None:
         return None
 
 
-def _problems(view: FeatureView, index: ManifestIndex, project: Path) -> Iterator[Problem]:
+def find_problems(view: FeatureView, index: ManifestIndex, project: Path) -> Iterator[Problem]:
+    """Yield the findings of every rule in a view, sorted; those that it ignores too."""
     node = index.node(view.unique_id)
     try:
         root = index.root(node)

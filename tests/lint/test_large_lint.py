@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 import sqlglot
 
 from featurestore import FeatureStore
-from featurestore.lint import manifest_index
+from featurestore.lint import manifest_index, processes
 from tests.support.large_project import large_project
 
-VIEWS = 101
+VIEWS = 81
 MODELS = VIEWS + 1
 
 
@@ -76,3 +78,40 @@ def test_a_change_far_behind_a_view_is_found_by_its_next_lint(tmp_path):
     # The first view of the first family, the union, the join, the aggregate, and both marts with
     # the union of all families that they read.
     assert (41, 41, 7) == (len(before), len(after), len(after.keys() - before.keys()))
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Share any two views between two processes; return the programs that were started."""
+    started, real = [], subprocess.Popen
+    monkeypatch.setattr(processes, "_LEAST_VIEWS", 1)
+    monkeypatch.setattr(processes, "_cores", lambda: 2)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **named: started.append(args) or real(*args, **named)
+    )
+    return started
+
+
+def test_processes_find_what_one_finds(tmp_path, shared, monkeypatch):
+    """Each core takes a share, and this process parses nothing."""
+    told = []
+    store = large_project(tmp_path / "shared", 41, features=2)
+    parsed = counting(monkeypatch, sqlglot, "parse_one", str)
+    found = store.lint(progress=lambda *now: told.append(now))
+    monkeypatch.setattr(processes, "_cores", lambda: 1)
+
+    assert (2, 0) == (len(shared), len(parsed))
+    assert found == large_project(tmp_path / "alone", 41, features=2).lint()
+    assert list(range(1, 42)) == [number for _, number, _ in told]
+    assert 41 == len({view for view, *_ in told})
+
+
+def test_views_of_a_process_that_fails_are_linted_here(tmp_path, shared, monkeypatch):
+    """A program that does not start, or ends early, costs time and no finding."""
+    found = []
+    for number, program in enumerate(("/no/such/python", "/bin/false", sys.executable)):
+        monkeypatch.setattr(sys, "executable", program)
+        found.append(large_project(tmp_path / str(number), 21, features=2).lint())
+
+    assert found[0] == found[1] == found[2]
+    assert 21 == len(found[0].linted)
