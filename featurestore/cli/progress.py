@@ -33,13 +33,14 @@ def working(what: str) -> Iterator[None]:
 
 @contextmanager
 def reading_models() -> Iterator[Callable[[str], None] | None]:
-    """Yield a function that shows which model is being read; None in a log."""
+    """Yield a function that shows which model is read, and how many were; None in a log."""
     if not stderr.is_terminal:
         yield None
         return
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    with Progress(console=stderr, transient=True) as bar:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task("Reading models", total=None)
         yield lambda name: bar.update(task, advance=1, description=name)
 
