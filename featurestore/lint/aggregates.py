@@ -42,7 +42,11 @@ def group_keys(block: Block) -> list[exp.Expr]:
 
 def is_total(view: LintedView, block: Block) -> bool:
     """Return whether a block aggregates over all time: it groups, but not by a time."""
-    keys = group_keys(block)
-    if not keys and not any(True for item in block.select.expressions for _ in aggregates(item)):
+    keys = block.kept(group_keys)
+    if not keys and not block.kept(_has_aggregates):
         return False
     return not any(view.may_be_time(block, column) for key in keys for column in own_columns(key))
+
+
+def _has_aggregates(block: Block) -> bool:
+    return any(True for item in block.select.expressions for _ in aggregates(item))

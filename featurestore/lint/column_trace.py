@@ -65,27 +65,32 @@ def origins_in(block: Block, expression: exp.Expr) -> list[Origin]:
 
 def inputs_by_alias(step: TraceStep) -> list[tuple[str, Origin]]:
     """Return the origins of a step's columns, each with the alias of its source."""
-    columns = (n for n in _nodes_with_windows(step) if isinstance(n, exp.Column))
+    nodes = _nodes_with_windows(step.block, step.expression)
+    columns = (n for n in nodes if isinstance(n, exp.Column))
     return [found for column in columns for found in step.block.resolve(column)]
 
 
 def _inputs(step: TraceStep) -> list[Origin]:
     """Return the origins of a step's columns and subqueries."""
+    return step.block.inputs(step.expression, _read_inputs)
+
+
+def _read_inputs(block: Block, expression: exp.Expr) -> list[Origin]:
     found: list[Origin] = []
-    for node in _nodes_with_windows(step):
+    for node in _nodes_with_windows(block, expression):
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-            found += [origin for _, origin in step.block.resolve(node)]
+            found += [origin for _, origin in block.resolve(node)]
         elif isinstance(node, exp.Query):
-            for block in step.block.subquery(node).blocks:
-                found += [TraceStep(block, item.unalias()) for item in block.select.expressions]
+            for inner in block.subquery(node).blocks:
+                found += [TraceStep(inner, item.unalias()) for item in inner.select.expressions]
     return found
 
 
-def _nodes_with_windows(step: TraceStep) -> Iterator[exp.Expr]:
+def _nodes_with_windows(block: Block, expression: exp.Expr) -> Iterator[exp.Expr]:
     """Walk an expression, and the definitions of the named windows that it uses."""
-    for node in step.block.nodes(step.expression):
+    for node in block.nodes(expression):
         yield node
-        if isinstance(node, exp.Window) and (named := named_window(step.block, node)):
+        if isinstance(node, exp.Window) and (named := named_window(block, node)):
             yield from own_nodes(named)
 
 

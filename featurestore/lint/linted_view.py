@@ -160,11 +160,17 @@ class LintedView:
 
     def steps_upstream(self, origins: Iterable[Origin]) -> Iterator[tuple[LintedView, TraceStep]]:
         """Yield each expression that feeds some columns, in this view and in the models behind."""
-        start = list(origins)
-        yield from ((self, step) for step in steps_behind(start))
-        for column in table_columns_behind(start):
-            if (model := self.upstream(column.table)) is not None:
-                yield from model.steps_upstream(model.root.origins(column.column))
+        waiting: list[tuple[LintedView, list[Origin]]] = [(self, list(origins))]
+        seen: set[tuple[LintedView, str]] = set()
+        # A list instead of calls: chains of models can be longer than Python's recursion limit. A
+        # column that is reached by several ways counts once.
+        for view, start in waiting:
+            yield from ((view, step) for step in steps_behind(start))
+            for column in table_columns_behind(start):
+                model = view.upstream(column.table)
+                if model is not None and (model, column.column) not in seen:
+                    seen.add((model, column.column))
+                    waiting.append((model, model.root.origins(column.column)))
 
     @cached_property
     def event_tables(self) -> frozenset[str]:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from featurestore.errors import NotCompiled, Problem
 from featurestore.lint.ignored_rules import without_ignored
-from featurestore.lint.linted_view import LintedView
 from featurestore.lint.manifest_index import ManifestIndex
-from featurestore.lint.models_behind import models_behind, passed_on_unchanged
+from featurestore.lint.problem_finder import ProblemFinder
 from featurestore.lint.processes import lint_in_processes
-from featurestore.lint.rule import Finding, Rule
 from featurestore.lint.rule_codes import select_codes
 from featurestore.lint.rules import RULES
-from featurestore.lint.source_lines import place, snippet
 from featurestore.project.manifest import Manifest
-from featurestore.project.nodes import CompiledNode
 from featurestore.project.result_cache import ResultCache, checksum
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["LINT_VERSION", "LintReport", "find_problems", "lint_project", "result_key"]
+__all__ = ["LINT_VERSION", "LintReport", "lint_project", "result_key"]
 
 LINT_VERSION = "5"
 """Part of the cache key. Raise it when a rule finds or says something else than before."""
@@ -95,6 +92,7 @@ def lint_project(
     """
     codes = select_codes(select) if select is not None else tuple(RULES)
     index = ManifestIndex(manifest, registry)
+    finder = ProblemFinder(index, project)
     problems: list[Problem] = []
     linted: list[str] = []
     uncompiled: list[str] = []
@@ -115,7 +113,7 @@ def lint_project(
             if not index.node(view.unique_id).compiled_code:
                 uncompiled.append(view.name)
                 continue
-            found = _cached_problems(view, index, project, cache)
+            found = _cached_problems(view, finder, cache)
             linted.append(view.name)
             problems += without_ignored(view, found, codes)
     return LintReport(tuple(sorted(problems)), tuple(linted), tuple(uncompiled))
@@ -145,21 +143,25 @@ def _lint_many(
     return done
 
 
+@cache
+def _parser_version() -> str:
+    # Read from the disk.
+    return version("sqlglot")
+
+
 def result_key(view: FeatureView, index: ManifestIndex, project: Path) -> str:
     """Return the hash of everything that the problems of a view depend on."""
     # Without `ignore`, which hides findings and does not change them.
     definition = repr(replace(view, ignore={}))
-    versions = (LINT_VERSION, version("sqlglot"), index.dialect)
+    versions = (LINT_VERSION, _parser_version(), index.dialect)
     return checksum(*versions, definition, *index.finding_inputs(view, project))
 
 
-def _cached_problems(
-    view: FeatureView, index: ManifestIndex, project: Path, cache: ResultCache
-) -> list[Problem]:
-    key = result_key(view, index, project)
+def _cached_problems(view: FeatureView, finder: ProblemFinder, cache: ResultCache) -> list[Problem]:
+    key = result_key(view, finder.index, finder.project)
     found = _from_cache(cache.get(key))
     if found is None:
-        found = list(find_problems(view, index, project))
+        found = finder.problems(view)
         cache.put(key, [asdict(problem) for problem in found])
     return found
 
@@ -170,62 +172,3 @@ def _from_cache(stored: Any) -> list[Problem] | None:
         return None if stored is None else [Problem(**fields) for fields in stored]
     except TypeError:
         return None
-
-
-def find_problems(view: FeatureView, index: ManifestIndex, project: Path) -> Iterator[Problem]:
-    """Yield the findings of every rule in a view, sorted; those that it ignores too."""
-    node = index.node(view.unique_id)
-    try:
-        root = index.root(node)
-    except NotCompiled as error:
-        yield _unreadable(node, view, error)
-        return
-    linted = LintedView(
-        view,
-        node,
-        root,
-        index.tables(node),
-        index.services(view),
-        index.grains(view),
-        models_behind(view, node, index),
-    )
-    # A set, because a model behind the view is reached once per branch of a UNION.
-    found = {
-        _problem(at, rule, finding, index.dialect, project)
-        for at, rule in _checks(linted)
-        for finding in rule.check(at)
-    }
-    yield from sorted(found)
-
-
-def _checks(view: LintedView) -> Iterator[tuple[LintedView, Rule]]:
-    """Yield every rule with the view, and the rules for models behind with each of those."""
-    yield from ((view, rule) for rule in RULES.values())
-    for model in passed_on_unchanged(view):
-        yield from ((model, rule) for rule in RULES.values() if rule.upstream)
-
-
-def _unreadable(node: CompiledNode, view: FeatureView, error: NotCompiled) -> Problem:
-    return Problem(
-        node.original_file_path,
-        view.name,
-        f"the lint cannot read its SQL. {error.message}",
-        error.remedy,
-        severity="warning",
-    )
-
-
-def _problem(view: LintedView, rule: Rule, found: Finding, dialect: str, project: Path) -> Problem:
-    path, line = found.path or view.view.path, 0
-    if found.node is not None:
-        path, line = place(found.model or view.node, found.node, project)
-    return Problem(
-        path,
-        view.view.name,
-        f"{rule.message}: {found.detail}.",
-        rule.remedy,
-        line=line,
-        code=rule.code,
-        severity=rule.severity,
-        snippet=snippet(found.node, dialect) if found.node is not None else found.snippet,
-    )

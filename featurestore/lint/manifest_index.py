@@ -13,6 +13,7 @@ from sqlglot import exp
 from featurestore.errors import NotCompiled
 from featurestore.lint.block_reader import read_blocks
 from featurestore.lint.column_trace import steps_behind, table_columns_behind
+from featurestore.lint.inputs_first import inputs_first
 from featurestore.lint.linted_view import TableFacts
 from featurestore.lint.query_blocks import BlockSource, TableColumn
 from featurestore.lint.source_lines import lines_before
@@ -34,6 +35,7 @@ __all__ = ["ManifestIndex"]
 
 _TIME_TYPE = re.compile(r"\b(date|time|datetime|timestamp)", re.IGNORECASE)
 _Table = CompiledNode | Source
+_Place = tuple[str, str]
 
 
 class ManifestIndex:
@@ -56,6 +58,7 @@ class ManifestIndex:
         self._documented: dict[str, BlockSource | None] = {}
         self._digests: dict[str, str] = {}
         self._models: dict[str, Mapping[str, CompiledNode]] = {}
+        self._times: dict[_Place, bool] = {}
         self._used: dict[str, frozenset[TableColumn]] = {}
 
     def node(self, unique_id: str) -> CompiledNode:
@@ -91,6 +94,10 @@ class ManifestIndex:
         if isinstance(tree, NotCompiled):
             raise tree
         columns = {name: facts.columns for name, facts in tables.items()}
+        documented = self._documented_root(node)
+        # Mostly all columns are documented: one reading then serves both.
+        if documented is not None and columns == self._documented_columns(node):
+            return documented
         return read_blocks(tree, lambda table: columns.get(table, frozenset()))
 
     def finding_inputs(self, view: FeatureView, project: Path) -> list[str]:
@@ -106,24 +113,18 @@ class ManifestIndex:
 
     def _digest(self, table: _Table, project: Path) -> str:
         """Return a hash of a table and of everything that it is built from."""
-        waiting, opened = [table], set[str]()
-        # Each table is read once, however many views it lies behind. An explicit stack: chains of
-        # models can be longer than Python's recursion limit.
-        while waiting:
-            current = waiting[-1]
-            inputs = self._inputs(current)
-            opened.add(current.unique_id)
-            known = (opened, self._digests)
-            new = [one for one in inputs if not any(one.unique_id in ids for ids in known)]
-            if new:
-                waiting += new
-                continue
-            waiting.pop()
-            if current.unique_id not in self._digests:
-                below = (self._digests.get(one.unique_id, "") for one in inputs)
-                own = self._table_inputs(current, project)
-                self._digests[current.unique_id] = checksum(own, *below)
+        # Each table is read once, however many views it lies behind.
+        for one in inputs_first(table.unique_id, self._input_ids, self._digests):
+            below = (self._digests.get(other, "") for other in self._input_ids(one))
+            self._digests[one] = checksum(self._table_inputs(self._table(one), project), *below)
         return self._digests[table.unique_id]
+
+    def _input_ids(self, unique_id: str) -> list[str]:
+        return [one.unique_id for one in self._inputs(self._table(unique_id))]
+
+    def _table(self, unique_id: str) -> _Table:
+        sources = self._manifest.sources
+        return sources[unique_id] if unique_id in sources else self.node(unique_id)
 
     def _table_inputs(self, table: _Table, project: Path) -> str:
         parts: list[Any] = [
@@ -245,11 +246,14 @@ class ManifestIndex:
         tree = self.tree(table)
         if isinstance(tree, NotCompiled):
             return None
-        declared = {
+        declared = self._documented_columns(table)
+        return read_blocks(tree, lambda name: declared.get(name, frozenset()))
+
+    def _documented_columns(self, table: _Table) -> dict[str, frozenset[str]]:
+        return {
             name: frozenset(map(str.lower, one.columns))
             for name, one in self._inputs_by_name(table).items()
         }
-        return read_blocks(tree, lambda name: declared.get(name, frozenset()))
 
     def _inputs_by_name(self, table: _Table) -> dict[str, _Table]:
         return {
@@ -263,25 +267,40 @@ class ManifestIndex:
         return frozenset(name for name in names if self._is_time(table, name))
 
     def _is_time(self, table: _Table, column: str) -> bool:
-        waiting, seen = [(table, column)], set()
-        # A list instead of calls: chains of models can be longer than Python's recursion limit.
-        for model, name in waiting:
-            root = self._documented_root(model)
-            if name in _declared_times(model) or is_surely_time(name):
-                return True
-            if root is None or (model.unique_id, name) in seen:
-                continue
-            seen.add((model.unique_id, name))
-            origins = root.origins(name)
-            behind = table_columns_behind(origins)
-            steps = steps_behind(origins)
-            if behind & self._dates_in_use(model, root) or any(
-                makes_time(node) for step in steps for node in step.block.nodes(step.expression)
-            ):
-                return True
-            inputs = self._inputs_by_name(model)
-            waiting += [(inputs[one.table], one.column) for one in behind if one.table in inputs]
-        return False
+        place = (table.unique_id, column)
+        # Each column is traced once, however many tables take it.
+        for one in inputs_first(place, self._columns_behind, self._times):
+            behind = self._columns_behind(one)
+            self._times[one] = self._becomes_time(*one) or any(map(self._times.get, behind))
+        return self._times[place]
+
+    def _becomes_time(self, unique_id: str, column: str) -> bool:
+        """Return whether a table itself says or shows that its column is a time."""
+        table = self._table(unique_id)
+        if column in _declared_times(table) or is_surely_time(column):
+            return True
+        root = self._documented_root(table)
+        if root is None:
+            return False
+        origins = root.origins(column)
+        return bool(table_columns_behind(origins) & self._dates_in_use(table, root)) or any(
+            makes_time(node)
+            for step in steps_behind(origins)
+            for node in step.block.nodes(step.expression)
+        )
+
+    def _columns_behind(self, place: _Place) -> list[_Place]:
+        """Return the columns of its inputs that a table's column is computed from."""
+        table, column = self._table(place[0]), place[1]
+        root = self._documented_root(table)
+        if root is None or self._becomes_time(*place):
+            return []
+        inputs = self._inputs_by_name(table)
+        return [
+            (inputs[one.table].unique_id, one.column)
+            for one in table_columns_behind(root.origins(column))
+            if one.table in inputs
+        ]
 
     def _dates_in_use(self, table: _Table, root: BlockSource) -> frozenset[TableColumn]:
         if table.unique_id not in self._used:

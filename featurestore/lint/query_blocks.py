@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from sqlglot import exp
 
@@ -42,6 +43,7 @@ class TraceStep:
 
 Origin = TableColumn | TraceStep
 _Resolved = tuple[exp.Column, list[tuple[str, "Origin"]]]
+_Read = TypeVar("_Read")
 
 
 @dataclass(slots=True, eq=False)
@@ -128,6 +130,8 @@ class Block:
     _star_columns: dict[tuple[str, str], exp.Column] = field(default_factory=dict)
     _resolved: dict[int, _Resolved] = field(default_factory=dict)
     _nodes: dict[int, tuple[exp.Expr, ...]] = field(default_factory=dict)
+    _kept: dict[Callable[[Block], Any], Any] = field(default_factory=dict)
+    _inputs: dict[int, tuple[exp.Expr, list[Origin]]] = field(default_factory=dict)
 
     def item_names(self) -> list[str]:
         """Return the names of the items in lower case, `*` for a star; read once."""
@@ -192,6 +196,21 @@ class Block:
         if id(expression) not in self._nodes:
             self._nodes[id(expression)] = tuple(own_nodes(expression))
         return self._nodes[id(expression)]
+
+    def inputs(
+        self, expression: exp.Expr, read: Callable[[Block, exp.Expr], list[Origin]]
+    ) -> list[Origin]:
+        """Return the inputs of one of this block's expressions, read once."""
+        if id(expression) not in self._inputs:
+            self._inputs[id(expression)] = (expression, read(self, expression))
+        return self._inputs[id(expression)][1]
+
+    def kept(self, read: Callable[[Block], _Read]) -> _Read:
+        """Return the result of a function of this block, computed once for all views."""
+        if read not in self._kept:
+            self._kept[read] = read(self)
+        result: _Read = self._kept[read]
+        return result
 
     def _resolve(self, column: exp.Column) -> list[tuple[str, Origin]]:
         name, table = column.name.lower(), column.table.lower()

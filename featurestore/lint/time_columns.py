@@ -78,9 +78,15 @@ def makes_time(node: exp.Expr) -> bool:
 def dates_in_use(query: BlockSource) -> frozenset[TableColumn]:
     """Return the columns called like dates that a query casts, truncates or orders by."""
     return frozenset(
+        found for block in blocks_behind(query) for found in block.kept(_dates_of_block)
+    )
+
+
+def _dates_of_block(block: Block) -> frozenset[TableColumn]:
+    columns = {id(column): column for column in _columns_as_times(block)}
+    return frozenset(
         found
-        for block in blocks_behind(query)
-        for column in _columns_as_times(block)
+        for column in columns.values()
         for found in table_columns_behind(origins_in(block, column))
         if is_date_name(found.column)
     )

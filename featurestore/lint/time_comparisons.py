@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -40,12 +40,21 @@ class TimeComparison:
     both_ways: bool = False
 
 
-def comparisons_in(view: LintedView, block: Block) -> Iterator[TimeComparison]:
-    """Yield the comparisons of a block's items, filters and joins."""
-    for part in _parts(block.select):
-        for node in own_nodes(part):
-            yield from _read(view, block, node)
-    yield from _using(block)
+def comparisons_in(view: LintedView, block: Block) -> tuple[TimeComparison, ...]:
+    """Return the comparisons of a block's items, filters and joins."""
+    # A view that delays its own timestamp may look ahead. The lint does not compare the lengths,
+    # so such a bound counts.
+    is_late = view.view.available_after or view.is_shifted
+    return block.kept(_without_shifts if is_late else _comparisons)
+
+
+def _comparisons(block: Block) -> tuple[TimeComparison, ...]:
+    nodes = (node for part in _parts(block.select) for node in own_nodes(part))
+    return (*(found for node in nodes for found in _read(block, node)), *_using(block))
+
+
+def _without_shifts(block: Block) -> tuple[TimeComparison, ...]:
+    return tuple(replace(one, ahead=False) for one in block.kept(_comparisons))
 
 
 def _joins(select: exp.Select) -> list[exp.Expr]:
@@ -88,29 +97,25 @@ def _parts(select: exp.Select) -> Iterator[exp.Expr]:
                 yield found
 
 
-def _read(view: LintedView, block: Block, node: exp.Expr) -> Iterator[TimeComparison]:
+def _read(block: Block, node: exp.Expr) -> Iterator[TimeComparison]:
     if isinstance(node, exp.EQ | exp.NullSafeEQ):
         left = columns_with_sources(block, node.this)
         right = columns_with_sources(block, node.expression)
         yield TimeComparison(low=left, high=right, equal=True)
     elif isinstance(node, exp.Between):
-        yield _ordered(view, block, node.this, node.args["high"])
-        yield _ordered(view, block, node.args["low"], node.this)
+        yield _ordered(block, node.this, node.args["high"])
+        yield _ordered(block, node.args["low"], node.this)
     elif isinstance(node, _INEQUALITIES):
         sides = (node.this, node.expression)
         low, high = reversed(sides) if isinstance(node, _GREATER) else sides
-        yield _ordered(view, block, low, high)
+        yield _ordered(block, low, high)
 
 
-def _ordered(view: LintedView, block: Block, low: exp.Expr, high: exp.Expr) -> TimeComparison:
-    shifted = _shifts(high, _ADDITIONS) or _shifts(low, _SUBTRACTIONS)
-    # A view that delays its own timestamp may look ahead. The lint does not compare the lengths,
-    # so such a bound counts.
-    ahead = shifted and not view.view.available_after and not view.is_shifted
+def _ordered(block: Block, low: exp.Expr, high: exp.Expr) -> TimeComparison:
     return TimeComparison(
         low=columns_with_sources(block, low),
         high=columns_with_sources(block, high),
-        ahead=ahead,
+        ahead=_shifts(high, _ADDITIONS) or _shifts(low, _SUBTRACTIONS),
         both_ways=low.find(exp.Abs) is not None or high.find(exp.Abs) is not None,
     )
 

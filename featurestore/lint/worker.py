@@ -10,21 +10,23 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from featurestore.lint.linter import find_problems, result_key
+from featurestore.lint.linter import result_key
 from featurestore.lint.manifest_index import ManifestIndex
+from featurestore.lint.problem_finder import ProblemFinder
 from featurestore.project.manifest import load_manifest
 from featurestore.registry.build_registry import build_registry
 
 
 def lint_views(manifest_path: Path, project: Path, names: list[str]) -> None:
     """Write the key and the problems of each view."""
-    manifest = load_manifest(manifest_path)
+    manifest = load_manifest(manifest_path, project)
     registry = build_registry(manifest)
     index = ManifestIndex(manifest, registry)
+    finder = ProblemFinder(index, project)
     for name in names:
         view = registry.feature_views[name]
         key = result_key(view, index, project)
-        problems = [asdict(problem) for problem in find_problems(view, index, project)]
+        problems = [asdict(problem) for problem in finder.problems(view)]
         line = json.dumps({"view": name, "key": key, "problems": problems})
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

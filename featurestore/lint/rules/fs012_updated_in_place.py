@@ -24,11 +24,7 @@ def _updated_in_place(view: LintedView) -> Iterator[Finding]:
     own = {name.lower() for name in snapshot.updated_in_place} if snapshot else set()
     for name in sorted(view.features & own):
         yield Finding(None, f"'{name}'", f"{view.view.name}:{name}")
-    outputs = view.outputs(view.features)
-    for origin in outputs:
-        if _is_updated(view, origin):
-            yield Finding(None, _told(origin), view.view.name)
-    for step in steps_behind(outputs, enter=is_of_current_row):
+    for step in steps_behind(view.outputs(view.features), enter=is_of_current_row):
         yield from _in_step(view, step)
 
 
