@@ -1,27 +1,23 @@
 """The cheapest join shape for the sizes of both sides, from the warehouse's own statistics.
 
-An ASOF join sorts the whole history. A window reads only the rows of the requested keys, but all of
-them for each instant, and ranks those that are neither too new nor too old. So the window wins if
-there are few entity rows, or if the ttl leaves few rows to rank.
+An ASOF join and a union sort the whole history. A window reads only the rows of the requested keys,
+but all of them for each instant, and ranks those that are neither too new nor too old. So the
+window wins if there are few entity rows, or if the ttl leaves few rows to rank. LATERAL finds each
+row through an index, so it wins unless there are about as many entity rows as rows of the history.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+
+from featurestore.sql.dialects.record import Rates
 
 __all__ = ["SMALL", "Sizes", "cheapest_shape"]
 
 SMALL = 100_000
-"""The rows of a history up to which both shapes take about the same time."""
-
-# The unit is the time in which an ASOF join sorts one row of the history. Measured with
-# benchmarks/point_in_time on DuckDB, with sizes on both sides of the break-even point.
-# A pair is a requested instant and a row of its key. The window form reads every pair, and
-# ranks those between the ttl and the instant.
-_PAIR_SEEN = 0.2
-_PAIR_RANKED = 2.0
-_ENTITY_ROW_SORTED = 3.0
+"""The rows of a history up to which all shapes take about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,7 @@ class Sizes:
         keys: The number of distinct keys of the view; a lower bound for a composite key.
         span: The time from the view's first event to its last.
         ttl: The view's ttl.
+        indexed: Whether an index of the view begins with the join keys and the event timestamp.
     """
 
     asked: int | None = None
@@ -41,6 +38,7 @@ class Sizes:
     keys: int | None = None
     span: timedelta | None = None
     ttl: timedelta | None = None
+    indexed: bool = False
 
     @property
     def share_ranked(self) -> float:
@@ -52,25 +50,40 @@ class Sizes:
         return min(earlier, self.ttl / self.span)
 
 
-def cheapest_shape(sizes: Sizes) -> str:
-    """Return the name of the cheapest strategy; empty if it is unknown or makes no difference.
+def cheapest_shape(sizes: Sizes, rates: Rates | None) -> str:
+    """Return the name of the cheapest strategy; empty for the dialect's preferred one.
 
     A small history keeps the dialect's preferred shape, so that the statements of a young project
-    do not change from run to run.
+    do not change from run to run. An index is a decision of the project, so it counts from the
+    first row on.
 
-    >>> cheapest_shape(Sizes(asked=50_000, history=10_000_000, keys=1_000_000))
+    >>> rates = Rates(asked=3.0, pair_seen=0.2, pair_ranked=2.0)
+    >>> cheapest_shape(Sizes(asked=50_000, history=10_000_000, keys=1_000_000), rates)
     'window'
-    >>> cheapest_shape(Sizes(asked=100_000, history=1_000_000, keys=50_000))
+    >>> cheapest_shape(Sizes(asked=100_000, history=1_000_000, keys=50_000), rates)
     ''
     >>> days = timedelta(days=1)
-    >>> cheapest_shape(Sizes(100_000, 1_000_000, 50_000, span=365 * days, ttl=30 * days))
+    >>> cheapest_shape(Sizes(100_000, 1_000_000, 50_000, span=365 * days, ttl=30 * days), rates)
     'window'
     """
-    if not (sizes.asked is not None and sizes.history and sizes.keys) or sizes.history <= SMALL:
+    if rates is None:
         return ""
-    # Statistics give means only: each requested key is taken to have history / keys rows.
-    pairs = sizes.asked * sizes.history / sizes.keys
-    window = _PAIR_SEEN * pairs + _PAIR_RANKED * pairs * sizes.share_ranked
-    asof = sizes.history + _ENTITY_ROW_SORTED * sizes.asked
-    # Empty, not "asof": the dialect's preferred shape may have another name.
-    return "window" if window < asof else ""
+    if sizes.asked is None or sizes.history is None:
+        return "lateral" if sizes.indexed else ""
+    if sizes.history <= SMALL and not sizes.indexed:
+        return ""
+    costs = dict(_costs(sizes.asked, sizes.history, sizes, rates))
+    return min(costs, key=lambda shape: costs[shape])
+
+
+def _costs(asked: int, history: int, sizes: Sizes, rates: Rates) -> Iterator[tuple[str, float]]:
+    """Yield the cost of each shape; the preferred one first, by an empty name."""
+    row = rates.sorted_by_index if sizes.indexed else 1.0
+    yield "", row * history + rates.asked * asked
+    if sizes.indexed:
+        yield "lateral", rates.looked_up * asked
+    elif sizes.keys:
+        # Statistics give means only: each requested key is taken to have history / keys rows.
+        pairs = asked * history / sizes.keys
+        ranked = rates.pair_ranked * sizes.share_ranked
+        yield "window", rates.scanned * history + (rates.pair_seen + ranked) * pairs

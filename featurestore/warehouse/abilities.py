@@ -14,7 +14,15 @@ from typing import Protocol, runtime_checkable
 from featurestore.values.missing import Missing
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["Adapter", "Estimate", "KeepsStatistics", "estimate_of"]
+__all__ = [
+    "Adapter",
+    "Estimate",
+    "Index",
+    "KeepsStatistics",
+    "KnowsIndexes",
+    "estimate_of",
+    "indexes_of",
+]
 
 _NO_LEDGER = Missing("the sync writes the ledger of what it published in DuckDB's SQL only")
 
@@ -93,3 +101,46 @@ def estimate_of(
     if not isinstance(warehouse, KeepsStatistics):
         return None
     return warehouse.estimate(source, columns, over=over, above=above, is_query=is_query)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of all rows of a table, valid now.
+
+    Attributes:
+        columns: The columns that it sorts by, in order.
+        unique: Whether the engine refuses two rows that agree in all these columns. Rows with a
+            NULL may agree.
+    """
+
+    columns: tuple[str, ...]
+    unique: bool = False
+
+    def finds(self, keys: Sequence[str], newest: str) -> bool:
+        """Return whether it leads to the newest row of a key: it begins with the keys, then that.
+
+        >>> Index(("tailnum", "observed_at")).finds(["tailnum"], "observed_at")
+        True
+        >>> Index(("observed_at", "tailnum")).finds(["tailnum"], "observed_at")
+        False
+        """
+        count = len(keys)
+        return set(self.columns[:count]) == set(keys) and self.columns[count:][:1] == (newest,)
+
+
+@runtime_checkable
+class KnowsIndexes(Protocol):
+    """A connection whose engine has indexes that a statement can count on."""
+
+    def indexes(self, relation: str) -> Sequence[Index]:
+        """Return the indexes of a table; see `indexes_of`."""
+
+
+def indexes_of(warehouse: Warehouse, relation: str) -> Sequence[Index]:
+    """Return the indexes of a table; none for a view, and where the engine has none.
+
+    Args:
+        warehouse: The connection to ask.
+        relation: The table.
+    """
+    return warehouse.indexes(relation) if isinstance(warehouse, KnowsIndexes) else ()

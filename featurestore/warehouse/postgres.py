@@ -6,6 +6,7 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/postgres-setup
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.abilities import Estimate, Index, KeepsStatistics, KnowsIndexes
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 from featurestore.warehouse.arrow import canonical_type, data_type
 from featurestore.warehouse.rights import POSTGRES_RIGHTS
@@ -45,9 +46,32 @@ _TYPE = b"POSTGRESQL:type"
 _TEXTS = frozenset({"", "text", "varchar", "bpchar", "char", "name", "unknown"})
 # PostgreSQL adds the size of a varlena header to the type modifier.
 _BYTES_OF_HEADER = 4
+# A comparison of the columns themselves can use only an index in their own collation and order of
+# types. An index with NULL in its default place can be read from either end. The padding of a
+# `char(n)` makes PostgreSQL compare it as another type.
+_INDEXES = """
+SELECT json_agg(a.attname ORDER BY k.n)::text, bool_and(i.indisunique AND i.indimmediate)
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_am AS m ON m.oid = c.relam AND m.amname = 'btree'
+CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) AS k (n)
+LEFT JOIN pg_catalog.pg_attribute AS a
+    ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n] AND i.indkey[k.n] > 0
+LEFT JOIN pg_catalog.pg_opclass AS o ON o.oid = i.indclass[k.n]
+WHERE i.indrelid = {relation} AND i.indisvalid AND i.indisready AND i.indpred IS NULL
+GROUP BY i.indexrelid
+HAVING bool_and(
+    a.attname IS NOT NULL
+    AND o.opcdefault
+    AND a.atttypid <> 'pg_catalog.bpchar'::regtype
+    AND i.indcollation[k.n] = a.attcollation
+    AND i.indoption[k.n] IN (0, 3)
+)
+ORDER BY i.indexrelid
+"""
 
 
-class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
+class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"
@@ -158,6 +182,12 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics):
         # A negative number is a share of the rows.
         counts = [int(share if share >= 0 else -share * rows) for (share,) in found]
         return max(counts, default=None)
+
+    def indexes(self, relation: str) -> tuple[Index, ...]:
+        """Return the indexes of a table that can find the newest row of a key."""
+        with self._translated(f"read the indexes of {relation}"):
+            found = self._rows(_INDEXES.format(relation=f"to_regclass({_literal(relation)})"))
+        return tuple(Index(tuple(json.loads(columns)), bool(unique)) for columns, unique in found)
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table, and ANALYZE it: autovacuum skips such tables."""

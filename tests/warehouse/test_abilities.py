@@ -7,7 +7,7 @@ import pytest
 
 from featurestore.values.missing import Missing
 from featurestore.warehouse import ADAPTERS, KEPT_OPEN, missing_ledger
-from featurestore.warehouse.abilities import KeepsStatistics, estimate_of
+from featurestore.warehouse.abilities import KeepsStatistics, KnowsIndexes, estimate_of, indexes_of
 from featurestore.warehouse.adbc import AdbcWarehouse
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from featurestore.warehouse.postgres import PostgresWarehouse
@@ -39,6 +39,16 @@ def test_an_engine_without_statistics_has_no_estimate():
 def test_a_class_has_the_ability_by_its_method(engine, keeps):
     """The protocol is structural: an engine declares statistics by writing `estimate`."""
     assert keeps == issubclass(engine, KeepsStatistics)
+
+
+@pytest.mark.parametrize(
+    ("engine", "knows"),
+    [(PostgresWarehouse, True), (AdbcWarehouse, False), (SparkWarehouse, False)],
+)
+def test_indexes_are_an_ability_too(engine, knows):
+    """An engine without indexes has no method for them."""
+    assert knows == issubclass(engine, KnowsIndexes)
+    assert () == indexes_of(SparkWarehouse(session=None), "numbers")
 
 
 def test_the_ledger_is_in_duckdb_only():

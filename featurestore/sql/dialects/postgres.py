@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import at_utc, cast_to
-from featurestore.sql.dialects.record import Clock, Dialect, Exit, InstantSeries, JoinShape
+from featurestore.sql.dialects.record import (
+    Clock,
+    Dialect,
+    Exit,
+    InstantSeries,
+    JoinShape,
+    Rates,
+)
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
@@ -39,6 +46,16 @@ POSTGRES = Dialect(
     # history once per entity row, and dbt builds no index unless the model declares one.
     shapes=(JoinShape.UNION, JoinShape.INTERVAL, JoinShape.WINDOW, JoinShape.LATERAL),
     missing_shapes={JoinShape.ASOF: Missing("PostgreSQL has no ASOF join", engine_cannot=True)},
+    # Measured on PostgreSQL 15: 500,000 rows of 500 and of 20,000 keys, 500 to 250,000 entity rows.
+    # The unit is 1.4 microseconds.
+    rates=Rates(
+        asked=3.5,
+        pair_seen=0.1,
+        pair_ranked=0.75,
+        scanned=0.25,
+        looked_up=7.0,
+        sorted_by_index=0.5,
+    ),
     clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
     sort_keys={
         Kind.STRING: _by_code_point,

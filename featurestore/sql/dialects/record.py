@@ -17,7 +17,16 @@ from sqlglot import exp
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["Clock", "Dialect", "Exit", "InstantSeries", "JoinShape", "Nanoseconds", "SortKeys"]
+__all__ = [
+    "Clock",
+    "Dialect",
+    "Exit",
+    "InstantSeries",
+    "JoinShape",
+    "Nanoseconds",
+    "Rates",
+    "SortKeys",
+]
 
 SortKeys = Callable[[exp.Expr], list[exp.Expr]]
 """Return the expressions to sort by in place of a column."""
@@ -108,6 +117,30 @@ class Exit:
     refused: Callable[[exp.Expr], exp.Expr] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What the shapes of join cost on an engine, measured.
+
+    The unit is the time in which the preferred shape sorts one row of the history. A pair is a
+    requested instant and a row of its key.
+
+    Attributes:
+        asked: The cost of an entity row in the preferred shape.
+        pair_seen: The cost of a pair that the window reads.
+        pair_ranked: The further cost of a pair that it ranks.
+        scanned: The cost of a row of the history that the window reads.
+        looked_up: The cost of an entity row that LATERAL finds through an index.
+        sorted_by_index: The cost of a row of the history, if an index has its order.
+    """
+
+    asked: float
+    pair_seen: float
+    pair_ranked: float
+    scanned: float = 0.0
+    looked_up: float = 0.0
+    sorted_by_index: float = 1.0
+
+
 def _unchanged(tree: exp.Expr) -> None:
     """Leave a tree as it is."""
 
@@ -122,6 +155,7 @@ class Dialect:
         shapes: The join shapes that it can run, in order of preference.
         missing_shapes: Why it lacks the others. The three kinds of ASOF join count as one, and so
             do the two kinds of union.
+        rates: What its shapes cost; None if the preferred one is always taken.
         clock: How it writes instants.
         sort_keys: What to sort by, for the kinds of values that it does not sort like DuckDB, so
             that ties are decided alike on all engines.
@@ -150,6 +184,7 @@ class Dialect:
     grammar: str
     shapes: tuple[JoinShape, ...]
     missing_shapes: Mapping[JoinShape, Missing]
+    rates: Rates | None = None
     clock: Clock
     sort_keys: Mapping[Kind, SortKeys] = field(default_factory=dict)
     arrays_sort_as_elements: bool = False

@@ -1,0 +1,109 @@
+"""The indexes of PostgreSQL: which of them find the newest row of a key, and what follows."""
+
+from __future__ import annotations
+
+import pytest
+
+from featurestore.warehouse.abilities import Index, indexes_of
+from tests.engines import projects
+from tests.engines.postgres_engine import Postgres
+
+pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
+TABLE = '"shop"."public"."plane_features"'
+ENTITIES = "SELECT tailnum, label, happened_at AS event_timestamp FROM labels"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Return a server that runs."""
+    engine = Postgres()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def store(engine, tmp_path_factory):
+    """Return the project on it."""
+    home = projects.postgres_home(engine)
+    return projects.write_project(tmp_path_factory.mktemp("postgres") / "project", home)
+
+
+@pytest.fixture
+def index(engine):
+    """Return a function that creates an index, which the end of the test drops."""
+    made = []
+
+    def create(columns, *, unique="", rest=""):
+        made.append(f"index_{len(made)}")
+        engine.connection.execute(
+            f"CREATE {unique} INDEX {made[-1]} ON plane_features {columns} {rest}"
+        )
+
+    yield create
+    for name in made:
+        engine.connection.execute(f"DROP INDEX {name}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "rest", "expected"),
+    [
+        ("(tailnum, observed_at)", "", [Index(("tailnum", "observed_at"))]),
+        ("(tailnum, observed_at DESC)", "", [Index(("tailnum", "observed_at"))]),
+        ("(tailnum, observed_at)", "INCLUDE (delay)", [Index(("tailnum", "observed_at"))]),
+        ("(tailnum)", "", [Index(("tailnum",))]),
+        ("(tailnum, observed_at DESC NULLS LAST)", "", []),
+        ("(tailnum, observed_at)", "WHERE delay IS NULL", []),
+        ("(lower(tailnum), observed_at)", "", []),
+        ('(tailnum COLLATE "C", observed_at)', "", []),
+        ("(tailnum text_pattern_ops, observed_at)", "", []),
+        ("USING hash (tailnum)", "", []),
+    ],
+)
+def test_only_an_index_that_a_plain_comparison_can_use_counts(
+    store, index, columns, rest, expected
+):
+    """The whole table, the columns themselves, in their own collation and order."""
+    index(columns, rest=rest)
+    with store.warehouse() as warehouse:
+        assert expected == list(indexes_of(warehouse, TABLE))
+
+
+def test_a_unique_index_is_known_as_one(store, index):
+    """PostgreSQL refuses a second row, so ties cannot happen."""
+    index("(tailnum, observed_at, written_at, delay)", unique="UNIQUE")
+    with store.warehouse() as warehouse:
+        assert [True] == [one.unique for one in indexes_of(warehouse, TABLE)]
+
+
+def test_a_view_has_no_index(store, engine):
+    """The index of the table below a view does not count."""
+    engine.connection.execute("CREATE OR REPLACE VIEW planes_now AS SELECT * FROM plane_features")
+    with store.warehouse() as warehouse:
+        assert [] == list(indexes_of(warehouse, '"shop"."public"."planes_now"'))
+        assert [] == list(indexes_of(warehouse, '"shop"."public"."nothing"'))
+
+
+def test_lateral_is_chosen_where_the_index_is(store, index):
+    """Without the index both sides are sorted; the rows are the same."""
+    job = store.get_historical_features(ENTITIES, ["plane_features:*"])
+    sorted_, rows = job.explain()[0].strategy, job.to_arrow().to_pylist()
+    index("(tailnum, observed_at)")
+    job = store.get_historical_features(ENTITIES, ["plane_features:*"])
+
+    assert ("union", "lateral") == (sorted_, job.explain()[0].strategy)
+    assert sorted(rows, key=repr) == sorted(job.to_arrow().to_pylist(), key=repr)
+
+
+def test_a_key_of_another_type_cannot_use_the_index(store, engine, index):
+    """PostgreSQL would convert the column of the history, and read all of it for each row."""
+    index("(tailnum, observed_at)")
+    text = store.get_historical_features(ENTITIES, ["plane_features:delay"])
+    wide = ENTITIES.replace("tailnum,", "CAST(NULL AS numeric) AS number, 'A' AS src,")
+    engine.connection.execute("CREATE INDEX route ON route_features (src, number, day)")
+    route = store.get_historical_features(wide, ["route_features:miles"])
+    small = store.get_historical_features(wide.replace("numeric", "smallint"), ["route_features:*"])
+    engine.connection.execute("DROP INDEX route")
+
+    assert ["lateral", "", "lateral"] == [
+        job.plan.joins[0].strategy for job in (text, route, small)
+    ]
