@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from sync.selection import publication_of
 from sync.warehouse import change_finder
 from sync.warehouse.change_detection import (
+    deleted_lapses,
     difference_query,
     entities_with_new_instant,
     entities_with_restated_row,
     entities_with_ties,
+    lapsed_entities,
 )
 from sync.warehouse.ledger import Ledger
 from tests.support.examples import examples
@@ -329,7 +331,11 @@ def test_suspects_are_all_that_changed(tmp_path, data):
             table = ledger.published(view.name)
 
             everything = difference_query(publication, publication.latest, table)
-            expected = rows_of(warehouse, everything)
+            warehouse.execute(f"CREATE OR REPLACE TEMP TABLE everything AS {everything}")
+            lapsed = lapsed_entities(publication, "everything")
+            warehouse.execute(f"CREATE OR REPLACE TEMP TABLE lapsed AS {lapsed}")
+            warehouse.execute(deleted_lapses(publication, "everything", "lapsed"))
+            expected = rows_of(warehouse, "FROM everything")
             assert expected == rows_of(warehouse, f"FROM {ledger.find_changes(publication)}")
 
             ledger.apply_changes(publication, "an epoch")
