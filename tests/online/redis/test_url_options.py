@@ -37,7 +37,9 @@ def project(tmp_path):
         ("rediss://cache?ssl_ca_certs=", "gives ssl_ca_certs='', which does not exist"),
         ("rediss://cache?ssl_ca_path=/none", "gives ssl_ca_path='/none', which does not exist"),
         ("redis://cache?socket_timeout=soon", "Invalid value for 'socket_timeout'"),
-        ("redis+sentinel://cache/feast?protocol=x", "Invalid value for 'protocol'"),
+        ("redis://cache?protocol=4", "gives protocol='4'. Use one of: 2, 3."),
+        ("redis+cluster://cache?protocol=x", "gives protocol='x'. Use one of: 2, 3."),
+        ("redis+sentinel://cache/feast?protocol=x", "gives protocol='x'. Use one of: 2, 3."),
     ],
 )
 def test_an_option_that_is_wrong_is_told(url, told):
