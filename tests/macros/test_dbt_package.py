@@ -75,6 +75,7 @@ def test_the_project_builds_without_a_warning(consumer):
     assert re.search(r"Done\. PASS=14 WARN=0 ERROR=0 SKIP=0", consumer.build)
     assert "[WARNING]" not in consumer.build
     assert "Deprecat" not in consumer.build
+    assert "invalid type" not in consumer.build
 
 
 def test_only_its_own_resources_are_listed(consumer):
