@@ -13,7 +13,7 @@ import typer
 from featurestore.cli.options import ProjectDir
 from featurestore.cli.output import note, print_diff, print_text, stdout
 from featurestore.errors import FeatureStoreError
-from featurestore.project.profile import Project, load_project
+from featurestore.project.profile import Project, load_profile, load_project
 from featurestore.scaffold import (
     Edit,
     Step,
@@ -25,7 +25,9 @@ from featurestore.scaffold import (
     tag_model,
     types_of_table,
 )
+from featurestore.values.lossy_types import publishable_cast
 from featurestore.values.wide_integers import BIGINT_REMEDY, bigint_hint
+from featurestore.warehouse import missing_connection
 
 __all__ = ["init_command"]
 
@@ -101,6 +103,13 @@ def init_command(
     for name in (wanted.features or types) if wanted and tagged else ():
         if name in types and (hint := bigint_hint(types[name])):
             note(f"Hint: column '{name}' is {hint} {BIGINT_REMEDY}")
+        if name in types and (cast := publishable_cast(types[name])):
+            note(
+                f"Hint: column '{name}' is {types[name]}, which cannot be published. Cast it to"
+                f" {cast} in the model."
+            )
+    if wanted and tagged and (missing := missing_connection(load_profile(project).adapter)):
+        note(f"Hint: '{wanted.model}' cannot be published from this target ({missing}).")
     if added and package is None:
         note("That path exists on this machine only. For a team, use --package git:URL@REVISION.")
     if not steps:

@@ -12,7 +12,13 @@ import typer
 from featurestore.cli.cells import list_cell
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
 from featurestore.cli.output import note, print_json, print_table
-from featurestore.cli.registry_facts import entities_of, keys_of, type_of, views_describing
+from featurestore.cli.registry_facts import (
+    entities_of,
+    keys_of,
+    type_of,
+    unpublishable,
+    views_describing,
+)
 from featurestore.values.durations import format_duration
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ __all__ = ["list_command"]
 
 _Row = Mapping[str, object]
 """One line of the listing, by column; JSON shows the same keys."""
+_UNPUBLISHABLE = "unpublishable"
+"""The column of reasons, which are too long for a table and are written below it."""
 
 
 class Listing(StrEnum):
@@ -49,7 +57,11 @@ def list_command(
     if format_ is Format.JSON:
         print_json(rows)
     elif rows:
-        print_table(list(rows[0]), [list(map(list_cell, row.values())) for row in rows])
+        reasons = {row["view"]: row[_UNPUBLISHABLE] for row in rows if row.get(_UNPUBLISHABLE)}
+        shown = [{key: row[key] for key in row if key != _UNPUBLISHABLE} for row in rows]
+        print_table(list(shown[0]), [list(map(list_cell, row.values())) for row in shown])
+        for view, reason in reasons.items():
+            note(f"'{view}' cannot be published: {reason}")
     else:
         note(f"The project declares no {kind}. See docs/how-to/declare-features.md.")
 
@@ -62,6 +74,7 @@ def _views(registry: Registry) -> Iterator[_Row]:
             "features": len(view.features),
             "ttl": format_duration(view.ttl) if view.ttl is not None else None,
             "online": view.online,
+            _UNPUBLISHABLE: unpublishable(registry, view),
             "owner": view.owner or None,
             "description": _first_sentence(view.description),
         }

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from featurestore.registry.definitions import Entity, Feature, FeatureView
     from featurestore.registry.registry import Registry
 
-__all__ = ["entities_of", "keys_of", "type_of", "views_describing"]
+__all__ = ["entities_of", "keys_of", "type_of", "unpublishable", "views_describing"]
 
 
 def entities_of(view: FeatureView) -> dict[str, list[str]]:
@@ -24,6 +24,18 @@ def keys_of(entity: Entity) -> list[str]:
 def type_of(feature: Feature) -> str | None:
     """Return a feature's declared type; None where only the warehouse knows it."""
     return str(feature.data_type) if feature.data_type else None
+
+
+def unpublishable(registry: Registry, view: FeatureView) -> str | None:
+    """Return why a view cannot be published, as far as dbt's files tell; None if it can."""
+    from featurestore.registry.unpublishable import declared_types, unpublishable_problems
+    from featurestore.warehouse import missing_connection
+
+    missing = missing_connection(registry.dialect)
+    if view.online and missing is not None:
+        return f"{registry.dialect}: {missing}"
+    problems = unpublishable_problems(view, declared_types(view))
+    return next((f"{problem.message} {problem.remedy}" for problem in problems), None)
 
 
 def views_describing(registry: Registry, entity: Entity) -> list[str]:

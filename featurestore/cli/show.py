@@ -12,7 +12,13 @@ import typer
 from featurestore.cli.cells import list_cell
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
 from featurestore.cli.output import print_json, print_table, print_text
-from featurestore.cli.registry_facts import entities_of, keys_of, type_of, views_describing
+from featurestore.cli.registry_facts import (
+    entities_of,
+    keys_of,
+    type_of,
+    unpublishable,
+    views_describing,
+)
 from featurestore.errors import RegistryError, did_you_mean
 from featurestore.registry.definitions import FeatureRef
 from featurestore.values.durations import format_duration
@@ -103,6 +109,7 @@ def _described_view(registry: Registry, view: FeatureView) -> Described:
         "available_after": format_duration(view.available_after) if view.available_after else None,
         "ttl": format_duration(view.ttl) if view.ttl is not None else None,
         "online": view.online,
+        "unpublishable": unpublishable(registry, view),
         "owner": view.owner,
         "group": view.group,
         "tags": list(view.tags),

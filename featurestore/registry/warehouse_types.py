@@ -16,8 +16,9 @@ from featurestore.errors import (
     did_you_mean,
 )
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
+from featurestore.registry.unpublishable import unpublishable_problems
 from featurestore.registry.view_meta import OTHER_KEY_TYPES
-from featurestore.values.lossy_types import lossless_cast, publishable_cast
+from featurestore.values.lossy_types import lossless_cast
 from featurestore.values.types import DataType, Kind
 from featurestore.values.wide_integers import BIGINT_REMEDY, bigint_hint
 from featurestore.warehouse.protocol import Warehouse
@@ -52,7 +53,11 @@ def check_views(views: Iterable[FeatureView], warehouse: Warehouse) -> list[Prob
         except RelationNotBuilt as error:
             problems.append(Problem(view.path, view.name, error.message, error.remedy))
             continue
-        problems += [*_problems(view, found), *_unpublishable(view, found), *_wide(view, found)]
+        problems += [
+            *_problems(view, found),
+            *unpublishable_problems(view, found),
+            *_wide(view, found),
+        ]
     return problems
 
 
@@ -134,20 +139,6 @@ def _lossy(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem
                 f"column '{name}' is {found[name]}, which loses its meaning outside of the"
                 " warehouse.",
                 f"Cast it to {cast} in the model, or leave it out with `feature: false`.",
-            )
-
-
-def _unpublishable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
-    for name in view.feature_names if view.online else ():
-        kind = found.get(name)
-        cast = kind and not lossless_cast(kind) and publishable_cast(kind)
-        if cast:
-            yield Problem(
-                view.path,
-                view.name,
-                f"column '{name}' is {kind}, for which the online format has no type.",
-                f"Cast it to {cast} in the model, leave it out with `feature: false`, or declare"
-                " the view `online: false`.",
             )
 
 

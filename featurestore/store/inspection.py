@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.errors import Problem
 from featurestore.store.session import Session
+from featurestore.warehouse import missing_connection
 
 if TYPE_CHECKING:
     from featurestore.impact.changes import Change
@@ -54,7 +55,33 @@ class Inspection:
                 sound = [view for view in views if view.name not in troubled]
                 found += publication_problems(sound, warehouse, self._session.now())
                 problems += [*found, *overlap_problems(views, warehouse, known)]
+        else:
+            problems += self._unpublishable()
         return sorted(problems)
+
+    def _unpublishable(self) -> list[Problem]:
+        """Return why views cannot be published, as far as dbt's files tell."""
+        from featurestore.registry.unpublishable import declared_types, unpublishable_problems
+
+        declared = self._session.declared
+        views = [view for view in declared.feature_views.values() if view.online]
+        found = [
+            problem
+            for view in views
+            for problem in unpublishable_problems(view, declared_types(view))
+        ]
+        missing = missing_connection(declared.dialect)
+        if views and missing is not None:
+            found.append(
+                Problem(
+                    "dbt_project.yml",
+                    declared.project,
+                    f"no feature view can be published from {declared.dialect} ({missing}).",
+                    "Declare the views `online: false`, or publish from another target.",
+                    severity="warning",
+                )
+            )
+        return found
 
     def _ignore_problems(self) -> list[Problem]:
         from featurestore.lint.ignored_rules import ignore_problems

@@ -59,6 +59,8 @@ def publishable_cast(data_type: DataType) -> str | None:
     >>> from featurestore.values.type_spellings import parse_type
     >>> publishable_cast(parse_type("MAP(VARCHAR, INTEGER)")), publishable_cast(parse_type("INT[]"))
     ('JSON text', None)
+    >>> publishable_cast(DataType(Kind.DECIMAL))
+    'numeric(18, 4)'
     """
     if data_type.element is not None:
         inner = data_type.element
@@ -68,4 +70,7 @@ def publishable_cast(data_type: DataType) -> str | None:
         return publishable_cast(inner)
     if data_type.kind in (Kind.OTHER, Kind.OPAQUE):
         return lossless_cast(data_type) or "JSON text"
+    if data_type.variant == "numeric":
+        # Each value has its own scale, and a driver returns doubles.
+        return "numeric(18, 4)"
     return "a timestamp of microseconds" if data_type.has_nanoseconds else None

@@ -77,7 +77,9 @@ _DIALECT_KINDS: dict[str, dict[str, Kind]] = {
     },
 }
 _FLOAT_IS_SINGLE = {"duckdb", "spark", "databricks"}
-_DECIMAL_DEFAULTS = {
+_DECIMAL_DEFAULTS: dict[str, tuple[int | None, int | None]] = {
+    # Without digits it holds any number of them.
+    "postgres": (None, None),
     "duckdb": (18, 3),
     "snowflake": (38, 0),
     "spark": (10, 0),
@@ -176,7 +178,7 @@ def _is_fine(arguments: str, dialect: str) -> bool:
     return digits.isdigit() and int(digits) > _MICROSECONDS and dialect != "snowflake"
 
 
-def _decimal_digits(arguments: str, dialect: str) -> tuple[int, int]:
+def _decimal_digits(arguments: str, dialect: str) -> tuple[int | None, int | None]:
     digits = [int(part) for part in arguments.split(",") if part.strip().lstrip("-").isdigit()]
     if not digits:
         return _DECIMAL_DEFAULTS.get(dialect, (38, 9))

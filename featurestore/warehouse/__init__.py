@@ -11,7 +11,7 @@ from featurestore.values.missing import Missing
 from featurestore.warehouse.abilities import Adapter
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_ledger"]
+__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_connection", "missing_ledger"]
 
 _ADAPTERS = {
     "bigquery": Adapter(class_name="BigQueryWarehouse"),
@@ -33,6 +33,15 @@ DuckDB loads the database file with the first connection and drops it with the l
 one makes the others cheap. Each operation still has its own connection, because threads must not
 share one.
 """
+
+
+def missing_connection(adapter: str) -> Missing | None:
+    """Return why the warehouse of an adapter cannot be read; None if there is a connection.
+
+    >>> missing_connection("duckdb"), str(missing_connection("mysql"))
+    (None, 'not written yet: featurestore has no connection to this kind of warehouse')
+    """
+    return None if adapter in _ADAPTERS else _NO_CONNECTION
 
 
 def missing_ledger(adapter: str) -> Missing | None:

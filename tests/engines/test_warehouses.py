@@ -23,6 +23,7 @@ from featurestore.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from featurestore.values.lossy_types import publishable_cast
 from tests.engines import projects
 from tests.engines.postgres_engine import Postgres
 from tests.engines.projects import SECRET, at, naive
@@ -381,6 +382,14 @@ def test_types_come_from_the_catalog(postgres, postgres_engine):
     )
     assert found["k"] == "00000000-0000-0000-0000-000000000001"
     assert (found["l"], found["m"], found["q"]) == ('{"a": 1}', "good", [1.25])
+
+
+def test_a_numeric_without_digits_is_not_published(postgres):
+    """The driver returns doubles for it, so the server's own type decides."""
+    with postgres.warehouse() as warehouse:
+        types = warehouse.columns("SELECT avg(1) AS x, 1::numeric(5, 2) AS y", is_query=True)
+
+    assert ["numeric(18, 4)", None] == [publishable_cast(found) for found in types.values()]
 
 
 def test_every_exit_has_one_type(postgres, tmp_path):
