@@ -14,8 +14,11 @@ from featurestore.cli.options import AsFormat, Format, Now, ProjectDir, Target, 
 from featurestore.cli.output import note, print_columns, print_json, print_sql
 from featurestore.cli.progress import working
 from featurestore.cli.training_arguments import TrainingArguments
+from featurestore.errors import MissingExtra
+from featurestore.warehouse import missing_connection
 
 if TYPE_CHECKING:
+    from featurestore.store.feature_store import FeatureStore
     from featurestore.training.explain import JoinReport
     from featurestore.training.training_job import TrainingJob
 
@@ -51,13 +54,28 @@ def sql_command(
 
     Example: featurestore sql ref:flight_delay_labels -f 'plane_features:*' --explain
     """
-    job = training_set.job(open_store(project_dir, target, now=now))
+    store = open_store(project_dir, target, now=now)
+    job = training_set.job(store) if explain else _written(training_set, store)
     if explain:
         _explain(job, format_)
     elif format_ is Format.JSON:
         print_json({"sql": job.to_sql()})
     else:
         print_sql(job.to_sql())
+
+
+def _written(training_set: TrainingArguments, store: FeatureStore) -> TrainingJob:
+    """Return the job; without a connection, from the types that dbt's files declare."""
+    missing = missing_connection(store.registry.dialect)
+    reason = f"No connection to {store.registry.dialect} ({missing})."
+    if missing is None:
+        try:
+            return training_set.job(store)
+        except MissingExtra as error:
+            reason = str(error)
+    job = training_set.job(store.without_connection())
+    note(f"{reason} The statement is written from the declared types.")
+    return job
 
 
 def _explain(job: TrainingJob, format_: Format) -> None:

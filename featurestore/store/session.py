@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from featurestore.governance.across_models.marks import Marks
     from featurestore.governance.across_models.personal_features import PersonalFeatures
     from featurestore.governance.across_models.personal_lineage import PersonalLineage
+    from featurestore.project.nodes import Node, Source
+    from featurestore.warehouse.declared import DeclaredWarehouse
     from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["Session"]
 
-_NOT_PICKLED = {"profile", "manifest", "_kept_open", "_remedy_of_target"}
+_NOT_PICKLED = {"profile", "manifest", "declared_warehouse", "_kept_open", "_remedy_of_target"}
 """The manifest is left out since it may take 100 MB; the registry that was read from it is not."""
 
 
@@ -64,6 +66,7 @@ class Session:
         self.target = target
         self.redis_url = redis_url or os.environ.get("FEATURESTORE_REDIS_URL") or None
         self.keeps_open = False
+        self.declared_only = False
         self._now = now
         self._kept_open: Warehouse | None = None
         if not self.project_dir.is_dir():
@@ -198,6 +201,8 @@ class Session:
         """
         from featurestore.warehouse import KEPT_OPEN, connect
 
+        if self.declared_only:
+            return self.declared_warehouse
         remedy = self._remedy_of_target
         if write:
             # DuckDB refuses a writer in a process that holds the file open for reading.
@@ -211,6 +216,26 @@ class Session:
         warehouse.target_remedy = remedy
         warehouse.hides_values = self._has_marks
         return warehouse
+
+    @cached_property
+    def declared_warehouse(self) -> DeclaredWarehouse:
+        """The declared columns of all models and sources, in place of a connection."""
+        from featurestore.sql.dialects import grammar
+        from featurestore.warehouse.declared import DeclaredWarehouse
+
+        tables: tuple[Node | Source, ...] = (
+            *self.manifest.models(),
+            *self.manifest.sources.values(),
+        )
+        dialect = self.declared.dialect
+        relations = {
+            table.relation_name: {
+                column.name: column.data_type for column in table.columns.values()
+            }
+            for table in tables
+            if table.relation_name
+        }
+        return DeclaredWarehouse(dialect, grammar(dialect), relations)
 
     @cached_property
     def _has_marks(self) -> bool:

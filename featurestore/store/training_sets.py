@@ -118,6 +118,9 @@ class TrainingSets:
         from featurestore.training.training_job import TrainingJob
 
         session = self._session
+        if session.declared_only:
+            views = (session.registry.view(member.view) for member in request.members)
+            session.declared_warehouse.require(view.relation for view in views)
         return TrainingJob(session.registry, session.warehouse, request, session.project)
 
     def _own_entities(self, members: Sequence[ServiceMember], options: TrainingOptions) -> str:
