@@ -9,7 +9,7 @@ row through an index, so it wins unless there are about as many entity rows as r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from featurestore.sql.dialects.record import Rates
@@ -68,6 +68,7 @@ def cheapest_shape(sizes: Sizes, rates: Rates | None) -> str:
     """
     if rates is None:
         return ""
+    sizes = replace(sizes, indexed=sizes.indexed and rates.looked_up is not None)
     if sizes.asked is None or sizes.history is None:
         return "lateral" if sizes.indexed else ""
     if sizes.history <= SMALL and not sizes.indexed:
@@ -80,7 +81,7 @@ def _costs(asked: int, history: int, sizes: Sizes, rates: Rates) -> Iterator[tup
     """Yield the cost of each shape; the preferred one first, by an empty name."""
     row = rates.sorted_by_index if sizes.indexed else 1.0
     yield "", row * history + rates.asked * asked
-    if sizes.indexed:
+    if sizes.indexed and rates.looked_up is not None:
         yield "lateral", rates.looked_up * asked
     elif sizes.keys:
         # Statistics give means only: each requested key is taken to have history / keys rows.

@@ -96,6 +96,8 @@ class ViewJoin:
             share it.
         carried: The view's columns that decide, after the choice, whether the chosen row counts.
         ends: Whether a row counts only until its end; False counts rows that have ended too.
+        unique: Whether the engine itself refuses a second row for a key and an event timestamp, so
+            that ties need not be decided.
         numbered: Whether that CTE numbers its rows in `_key`, so that matches are joined back on
             one integer.
     """
@@ -110,6 +112,7 @@ class ViewJoin:
     asked: str = ""
     carried: tuple[str, ...] = ()
     ends: bool = True
+    unique: bool = False
     numbered: bool = False
 
     @property

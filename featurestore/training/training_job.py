@@ -36,6 +36,7 @@ from featurestore.training.overwriting import (
 from featurestore.training.parsed_keys import with_parsed_keys
 from featurestore.training.request import Request
 from featurestore.training.strategy_choice import with_cheapest_shapes
+from featurestore.training.unique_grain import with_unique_grains, without_unique_grains
 from featurestore.values.frame_decimals import Decimals
 from featurestore.warehouse.protocol import Warehouse
 
@@ -102,9 +103,20 @@ class TrainingJob:
             feature_timestamps=request.feature_timestamps,
             as_known=request.as_known,
         )
+        plan = with_unique_grains(plan, warehouse)
         if request.strategy:
             return plan
         return with_cheapest_shapes(plan, request.entity_frame, warehouse)
+
+    def _checked_now(self, warehouse: Warehouse) -> TrainingPlan:
+        """Return the plan for a session: a constraint of the plan may have been dropped since."""
+        if not any(join.unique for join in self.plan.joins):
+            return self.plan
+        return with_unique_grains(self.plan, warehouse)
+
+    def _statement(self, warehouse: Warehouse) -> str:
+        plan = self._checked_now(warehouse)
+        return self._sql if plan == self.plan else point_in_time(plan, self._request.strategy)
 
     @property
     def withheld(self) -> tuple[str, ...]:
@@ -124,13 +136,16 @@ class TrainingJob:
         from featurestore.sql.coverage import coverage
 
         strategy = self._request.strategy
-        sql = coverage(self.plan, strategy)
-        counts = self._run(lambda warehouse: warehouse.stream(sql).read_all()).to_pylist()[0]
+
+        def count(warehouse: Warehouse) -> pa.Table:
+            return warehouse.stream(coverage(self._checked_now(warehouse), strategy)).read_all()
+
+        counts = self._run(count).to_pylist()[0]
         return join_reports(self.plan, strategy, counts)
 
     def to_arrow(self) -> pa.Table:
         """Build the training set as an Arrow table; the rows of a data frame keep their order."""
-        table = self._run(lambda warehouse: warehouse.stream(self._sql).read_all())
+        table = self._run(lambda warehouse: warehouse.stream(self._statement(warehouse)).read_all())
         return self._frame.restored(table)
 
     def to_df(self, *, decimals: Decimals = "arrow") -> pd.DataFrame:
@@ -243,7 +258,12 @@ class TrainingJob:
         strategy = self._request.strategy
         with self._connect() as warehouse:
             model = dbt_model(
-                self.plan, frame, manifest, target.stem, strategy, warehouse=warehouse
+                without_unique_grains(self.plan),
+                frame,
+                manifest,
+                target.stem,
+                strategy,
+                warehouse=warehouse,
             )
         return write_model(model, target, overwrite=overwrite)
 
@@ -260,10 +280,10 @@ class TrainingJob:
     ) -> Card:
         """Build the rows once, write them and measure them."""
         self._refuse_durations()
-        plan = with_timestamps(self.plan)
-        statement = point_in_time(plan, self._request.strategy)
 
         def use(warehouse: Warehouse) -> Card:
+            plan = with_timestamps(self._checked_now(warehouse))
+            statement = point_in_time(plan, self._request.strategy)
             # Staged: the file and its card must come from the same rows, even if dbt builds now.
             built = warehouse.stage(_BUILT, statement)
             if write is not None:
@@ -274,7 +294,7 @@ class TrainingJob:
                 self._request,
                 warehouse,
                 built,
-                sql=self._sql,
+                sql=self._statement(warehouse),
                 output=output,
                 manifest=self._project.manifest_path if self._project else None,
             )

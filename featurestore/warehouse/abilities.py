@@ -127,6 +127,16 @@ class Index:
         count = len(keys)
         return set(self.columns[:count]) == set(keys) and self.columns[count:][:1] == (newest,)
 
+    def decides(self, grain: Sequence[str]) -> bool:
+        """Return whether at most one row has given values, none of them NULL, in some columns.
+
+        >>> Index(("tailnum", "observed_at"), unique=True).decides(["tailnum", "observed_at"])
+        True
+        >>> Index(("tailnum", "observed_at", "delay"), unique=True).decides(["tailnum"])
+        False
+        """
+        return self.unique and set(self.columns) <= set(grain)
+
 
 @runtime_checkable
 class KnowsIndexes(Protocol):

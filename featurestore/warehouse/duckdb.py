@@ -24,7 +24,7 @@ from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type, without_sizes
 from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.abilities import Estimate, Index, KeepsStatistics, KnowsIndexes
 from featurestore.warehouse.duckdb_attach import attach
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
 from featurestore.warehouse.duckdb_file import (
@@ -35,6 +35,7 @@ from featurestore.warehouse.duckdb_file import (
     unavailable,
 )
 from featurestore.warehouse.duckdb_hash import hashed_as
+from featurestore.warehouse.duckdb_indexes import unique_indexes
 from featurestore.warehouse.duckdb_relative_files import find_files_in
 from featurestore.warehouse.protocol import Warehouse, values_hidden
 
@@ -67,7 +68,7 @@ _NO_RIGHTS = {
 """How the engine's words show that a right is missing, and the remedy."""
 
 
-class DuckDBWarehouse(Warehouse, KeepsStatistics):
+class DuckDBWarehouse(Warehouse, KeepsStatistics, KnowsIndexes):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:
@@ -196,6 +197,11 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics):
         known = [kept.get(name, {}).get("approx_unique") for name in columns]
         distinct = max((int(count) for count in known if count), default=None)
         return Estimate(rows, distinct, time_span(kept.get(over or "", {})), is_table(plan))
+
+    def indexes(self, relation: str) -> tuple[Index, ...]:
+        """Return the primary key and the unique indexes of a table."""
+        with self._translated(f"read the constraints of {relation}"):
+            return tuple(unique_indexes(self.connection, relation))
 
     def _statistics(self, relation: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not columns:

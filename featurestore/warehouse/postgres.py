@@ -48,7 +48,8 @@ _TEXTS = frozenset({"", "text", "varchar", "bpchar", "char", "name", "unknown"})
 _BYTES_OF_HEADER = 4
 # A comparison of the columns themselves can use only an index in their own collation and order of
 # types. An index with NULL in its default place can be read from either end. The padding of a
-# `char(n)` makes PostgreSQL compare it as another type.
+# `char(n)` makes PostgreSQL compare it as another type. A partitioned table has indexes of all its
+# rows (relkind I); that of a table with heirs has none of theirs.
 _INDEXES = """
 SELECT json_agg(a.attname ORDER BY k.n)::text, bool_and(i.indisunique AND i.indimmediate)
 FROM pg_catalog.pg_index AS i
@@ -59,6 +60,9 @@ LEFT JOIN pg_catalog.pg_attribute AS a
     ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n] AND i.indkey[k.n] > 0
 LEFT JOIN pg_catalog.pg_opclass AS o ON o.oid = i.indclass[k.n]
 WHERE i.indrelid = {relation} AND i.indisvalid AND i.indisready AND i.indpred IS NULL
+    AND (c.relkind = 'I' OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = i.indrelid
+    ))
 GROUP BY i.indexrelid
 HAVING bool_and(
     a.attname IS NOT NULL

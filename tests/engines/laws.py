@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,12 @@ def runs_on(engine: Engine, scenario: Scenario) -> bool:
 
 
 def training_rows(
-    engine: Engine, scenario: Scenario, strategy: str, *, as_known: bool = False
+    engine: Engine,
+    scenario: Scenario,
+    strategy: str,
+    *,
+    as_known: bool = False,
+    unique: bool = False,
 ) -> list[dict[str, Any]]:
     """Build the training set of a scenario on an engine."""
     views = {case.history.name: loaded(engine, case) for case in scenario.cases}
@@ -51,7 +57,22 @@ def training_rows(
         feature_timestamps=True,
         as_known=as_known,
     )
+    plan = replace(plan, joins=tuple(replace(join, unique=unique) for join in plan.joins))
     return engine.rows(point_in_time(plan, strategy))
+
+
+def without_ties(scenario: Scenario) -> Scenario:
+    """Return a scenario with the first row of each key and event timestamp alone."""
+    return replace(scenario, cases=[_without_ties(case) for case in scenario.cases])
+
+
+def _without_ties(case: Case) -> Case:
+    history = case.history
+    grain = (*history.keys, history.event)
+    first = {}
+    for row in history.rows:
+        first.setdefault(repr([comparable(row[name]) for name in grain]), row)
+    return replace(case, history=replace(history, rows=list(first.values())))
 
 
 def _renamed(view: FeatureView, spine_keys: Any) -> dict[str, tuple[str, ...]]:

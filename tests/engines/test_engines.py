@@ -14,7 +14,15 @@ from tests.engines import corners, written
 from tests.engines.clickhouse_engine import ClickHouse
 from tests.engines.datafusion_engine import DataFusion
 from tests.engines.duckdb_engine import DuckDB, SnowflakeOnDuckDB
-from tests.engines.laws import chosen, explained, latest, runs_on, same, training_rows
+from tests.engines.laws import (
+    chosen,
+    explained,
+    latest,
+    runs_on,
+    same,
+    training_rows,
+    without_ties,
+)
 from tests.engines.postgres_engine import Postgres
 from tests.engines.spark_engine import Spark
 from tests.support.scenarios import NOON, scenarios
@@ -92,6 +100,24 @@ def test_as_known_agrees_with_the_oracle(engines, make, strategy):
             scenario.entity_rows, scenario.histories, timestamps=True, as_known=True
         )
         found = training_rows(engine, scenario, strategy, as_known=True)
+
+        assert same(_ordered(expected)) == same(_ordered(found))
+
+    law()
+
+
+@pytest.mark.parametrize(("make", "strategy"), SHAPES)
+def test_without_ties_the_shorter_statement_agrees(engines, make, strategy):
+    """Where the engine enforces one row for a key and an event timestamp, nothing decides ties."""
+    engine = engines(make)
+
+    @CASES
+    @given(scenarios())
+    def law(scenario):
+        assume(runs_on(engine, scenario))
+        scenario = without_ties(scenario)
+        expected = oracle.training_set(scenario.entity_rows, scenario.histories, timestamps=True)
+        found = training_rows(engine, scenario, strategy, unique=True)
 
         assert same(_ordered(expected)) == same(_ordered(found))
 

@@ -33,11 +33,9 @@ def index(engine):
     """Return a function that creates an index, which the end of the test drops."""
     made = []
 
-    def create(columns, *, unique="", rest=""):
+    def create(columns, *, unique="", rest="", table="plane_features"):
         made.append(f"index_{len(made)}")
-        engine.connection.execute(
-            f"CREATE {unique} INDEX {made[-1]} ON plane_features {columns} {rest}"
-        )
+        engine.connection.execute(f"CREATE {unique} INDEX {made[-1]} ON {table} {columns} {rest}")
 
     yield create
     for name in made:
@@ -107,3 +105,38 @@ def test_a_key_of_another_type_cannot_use_the_index(store, engine, index):
     assert ["lateral", "", "lateral"] == [
         job.plan.joins[0].strategy for job in (text, route, small)
     ]
+
+
+def test_a_unique_index_spares_the_ties(store, index):
+    """Each shape returns the same rows, by a shorter statement."""
+    entities = "SELECT 'A' AS src, n AS number, TIMESTAMP '2024-03-09' AS event_timestamp FROM"
+    request = (f"{entities} generate_series(1, 3) AS t (n)", ["route_features:miles"])
+    names = ("union", "interval", "window", "lateral")
+    before = [store.get_historical_features(*request, strategy=name) for name in names]
+    index("(number, src, day)", unique="UNIQUE", table="route_features")
+    after = [store.get_historical_features(*request, strategy=name) for name in names]
+
+    for long, short in zip(before, after, strict=True):
+        assert len(short.to_sql()) < len(long.to_sql())
+        assert sorted(map(repr, long.to_arrow().to_pylist())) == sorted(
+            map(repr, short.to_arrow().to_pylist())
+        )
+
+
+def test_a_table_with_heirs_is_not_unique(store, engine):
+    """A query of the parent reads the rows of its heirs too, which its index does not have."""
+    engine.connection.execute("CREATE TABLE parent (k int PRIMARY KEY)")
+    with store.warehouse() as warehouse:
+        assert [Index(("k",), unique=True)] == list(indexes_of(warehouse, "public.parent"))
+        engine.connection.execute("CREATE TABLE heir () INHERITS (parent)")
+        assert [] == list(indexes_of(warehouse, "public.parent"))
+
+
+def test_the_index_of_a_partitioned_table_is_one_of_all_its_rows(store, engine):
+    """PostgreSQL keeps it in every partition."""
+    engine.connection.execute(
+        "CREATE TABLE parts (k int, at timestamp, PRIMARY KEY (k, at)) PARTITION BY RANGE (at)"
+    )
+    engine.connection.execute("CREATE TABLE part PARTITION OF parts DEFAULT")
+    with store.warehouse() as warehouse:
+        assert [Index(("k", "at"), unique=True)] == list(indexes_of(warehouse, "public.parts"))

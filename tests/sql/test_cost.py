@@ -30,6 +30,8 @@ ENTITIES = "SELECT i AS k, 'j' || (i % 7) AS j, TIMESTAMP '2024-02-01' AS event_
         (Sizes(1_001, 1_000_000, 1_000), ""),
         (Sizes(4_000, 1_000_000, 1_000, timedelta(300), timedelta(3)), "window"),
         (Sizes(9_000, 1_000_000, 1_000, timedelta(300), timedelta(3)), ""),
+        (Sizes(10, 1_000, 1_000, indexed=True), ""),
+        (Sizes(None, 1_000, 1_000, indexed=True), ""),
     ],
 )
 def test_few_rows_on_a_long_history_take_the_window(sizes, expected):

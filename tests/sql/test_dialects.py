@@ -122,7 +122,13 @@ def _valid(dialect: str, strategy: str | None = None) -> str:
     return point_in_time(make_plan(dialect, spine, members, views), strategy)
 
 
-def _training(dialect: str, strategy: str | None = None, *, as_known: bool = False) -> str:
+def _training(
+    dialect: str,
+    strategy: str | None = None,
+    *,
+    as_known: bool = False,
+    unique: bool = False,
+) -> str:
     views = {"plane_features": planes(dialect), "weather_features": weather(dialect)}
     members = [ServiceMember("plane_features", ("seats", "Order No"))]
     if not as_known:
@@ -136,6 +142,7 @@ def _training(dialect: str, strategy: str | None = None, *, as_known: bool = Fal
     columns = {name: parse_type(spelling, dialect) for name, spelling in types.items()}
     spine = Spine("flights", False, columns, "departed_at")
     plan = make_plan(dialect, spine, members, views, feature_timestamps=True, as_known=as_known)
+    plan = replace(plan, joins=tuple(replace(join, unique=unique) for join in plan.joins))
     return point_in_time(plan, strategy)
 
 
@@ -145,6 +152,8 @@ CASES: dict[str, Callable[[str], str]] = {
     "training_union": lambda dialect: _training(dialect, "union"),
     "training_interval": lambda dialect: _training(dialect, "interval"),
     "training_lateral": lambda dialect: _training(dialect, "lateral"),
+    "unique_grain": lambda dialect: _training(dialect, unique=True),
+    "unique_grain_lateral": lambda dialect: _training(dialect, "lateral", unique=True),
     "as_known": lambda dialect: _training(dialect, as_known=True),
     "as_known_union": lambda dialect: _training(dialect, "union", as_known=True),
     "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
@@ -173,6 +182,8 @@ SHAPES = {
     "training_union": _on_request("union"),
     "training_interval": _on_request("interval"),
     "training_lateral": _on_request("lateral"),
+    "unique_grain": ["duckdb", "postgres"],
+    "unique_grain_lateral": ["postgres"],
     "as_known_union": ["duckdb"],
     "as_known_interval": ["duckdb", "postgres", "spark"],
     "valid_until_window": _on_request("window"),

@@ -129,7 +129,8 @@ class Rates:
         pair_seen: The cost of a pair that the window reads.
         pair_ranked: The further cost of a pair that it ranks.
         scanned: The cost of a row of the history that the window reads.
-        looked_up: The cost of an entity row that LATERAL finds through an index.
+        looked_up: The cost of an entity row that LATERAL finds through an index; None if the
+            dialect has no LATERAL.
         sorted_by_index: The cost of a row of the history, if an index has its order.
     """
 
@@ -137,7 +138,7 @@ class Rates:
     pair_seen: float
     pair_ranked: float
     scanned: float = 0.0
-    looked_up: float = 0.0
+    looked_up: float | None = None
     sorted_by_index: float = 1.0
 
 

@@ -3,6 +3,7 @@
 An ASOF join cannot break ties: the engine returns any of the tied rows. So the join reads only keys
 and timestamps, and a second join fetches the rows at that instant by equality and ranks them. This
 is exact, and as fast as an ASOF join over all columns, because it ranks only rows that matched.
+Where the engine itself refuses ties, the ASOF join takes the whole row.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import picked, written_by_then
-from featurestore.sql.tie_order import winning_order
+from featurestore.sql.strategies.common import (
+    features_of,
+    order_of,
+    picked,
+    written_by_then,
+)
 
 __all__ = ["asof", "rows_at_that_instant"]
 
@@ -38,21 +43,29 @@ def asof(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         as_known: Must be False, because the join takes only one inequality.
 
     Returns:
-        The CTEs `<name>_newest` and `<name>`.
+        The CTEs `<name>_newest` and `<name>`; only the second if ties cannot be.
     """
     if as_known:
         raise AssertionError("as_known needs another shape: an ASOF join takes one inequality")
-    return [_newest(join, dialect), rows_at_that_instant(join, dialect)]
+    query = _newest(join, dialect)
+    if join.unique:
+        query = query.select(*features_of(join, dialect, "history"), copy=False)
+        query.add_comments([f"{join.name}: the newest row known by then; its table has no ties"])
+        return [(join.cte, query)]
+    query.add_comments([f"{join.name}: the newest instant known by then"])
+    return [(f"{join.cte}_newest", query), rows_at_that_instant(join, dialect)]
 
 
-def _newest(join: ViewJoin, dialect: str) -> Named:
+def _newest(join: ViewJoin, dialect: str) -> exp.Select:
     view = join.view
     # Shift the bound, not the history, so that the statistics of the history's column apply.
     known_until = minus(column(INSTANT, "asked"), view.available_after, dialect)
     known_until = as_bound_of(view.event_timestamp, known_until, dialect)
     event = instant(view.event_timestamp, dialect, "history")
+    # The second step needs the keys again.
+    names = join.found_by if join.unique else dict.fromkeys((*join.keys, *join.found_by))
     query = exp.select(
-        *(column(name, "asked") for name in dict.fromkeys((*join.keys, *join.found_by))),
+        *(column(name, "asked") for name in names),
         named(column(view.event_timestamp.name, "history"), EVENT),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
@@ -70,8 +83,7 @@ def _newest(join: ViewJoin, dialect: str) -> Named:
         oldest = minus(column(INSTANT, "asked"), view.ttl, dialect)
         oldest = as_bound_of(view.event_timestamp, oldest, dialect)
         query = query.where(instant(view.event_timestamp, dialect, "history") >= oldest, copy=False)
-    query.add_comments([f"{join.name}: the newest instant known by then"])
-    return f"{join.cte}_newest", query
+    return query
 
 
 def rows_at_that_instant(join: ViewJoin, dialect: str, *, as_known: bool = False) -> Named:
@@ -85,14 +97,15 @@ def rows_at_that_instant(join: ViewJoin, dialect: str, *, as_known: bool = False
     written = written_by_then(join, dialect, column(INSTANT, "newest")) if as_known else None
     if written is not None:
         at_that_instant.append(written)
-    candidates = exp.select(
-        *partition,
-        column(EVENT, "newest"),
-        *(column(feature, "history") for feature in join.features),
-        ranked(partition, winning_order(view, dialect, "history", event=False)),
-        copy=False,
-    ).from_(cte(f"{join.cte}_newest", "newest"), copy=False)
-    candidates = candidates.join(
+    rows = exp.select(*partition, column(EVENT, "newest"), copy=False)
+    rows = rows.from_(cte(f"{join.cte}_newest", "newest"), copy=False).join(
         relation(view.relation, dialect, "history"), on=both(at_that_instant), copy=False
     )
-    return picked(join, candidates, f"{join.name}: the row at that instant, ties decided", dialect)
+    if join.unique:
+        rows = rows.select(*features_of(join, dialect, "history"), copy=False)
+        rows.add_comments([f"{join.name}: the row at that instant; its table has no ties"])
+        return join.cte, rows
+    rank = ranked(partition, order_of(join, dialect, "history", event=False))
+    features = (column(feature, "history") for feature in join.features)
+    rows = rows.select(*features, rank, copy=False)
+    return picked(join, rows, f"{join.name}: the row at that instant, ties decided", dialect)

@@ -18,9 +18,11 @@ from featurestore.sql.expressions import (
     cte,
     named,
     not_null,
+    nulls_last,
 )
 from featurestore.sql.instants import as_bound_of, ceil, instant, minus
 from featurestore.sql.plan import ViewJoin
+from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import not_deleted, not_ended
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "counting",
     "features_of",
     "known_since",
+    "order_of",
     "picked",
     "written_by_then",
 ]
@@ -140,3 +143,13 @@ def written_by_then(join: ViewJoin, dialect: str, now: exp.Expr) -> exp.Expr | N
     # A row without a created timestamp counts as known: nothing tells that it came later.
     written = instant(source, dialect, "history") <= as_bound_of(source, now, dialect)
     return exp.paren(exp.or_(written, unknown))
+
+
+def order_of(join: ViewJoin, dialect: str, table: str, *, event: bool = True) -> list[exp.Expr]:
+    """Return the order whose first row is the row to use; see `winning_order`.
+
+    Where the engine allows one row for a key and an event timestamp, nothing else has to decide.
+    """
+    if not join.unique:
+        return winning_order(join.view, dialect, table, event=event)
+    return [nulls_last(column(join.view.event_timestamp.name, table), desc=True)] if event else []

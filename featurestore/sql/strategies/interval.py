@@ -25,8 +25,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import features_of, known_since
-from featurestore.sql.tie_order import winning_order
+from featurestore.sql.strategies.common import features_of, known_since, order_of
 
 __all__ = ["interval"]
 
@@ -82,7 +81,7 @@ def _replaced(join: ViewJoin, dialect: str, known: exp.Expr, *, as_known: bool) 
     over = exp.Window(
         this=exp.Lag(this=known.copy()),
         partition_by=[column(key, "history") for key in join.keys],
-        order=exp.Order(expressions=winning_order(join.view, dialect, "history", event=True)),
+        order=exp.Order(expressions=order_of(join, dialect, "history")),
     )
     if as_known:
         # A row with a later event may have been written earlier, so the nearest row is not enough.

@@ -22,7 +22,7 @@ from featurestore.sql.expressions import (
 )
 from featurestore.sql.instants import as_type_of, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.tie_order import winning_order
+from featurestore.sql.strategies.common import order_of
 
 __all__ = ["lateral"]
 
@@ -55,7 +55,7 @@ def lateral(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
 
 def _newest(join: ViewJoin, dialect: str, as_known: bool) -> exp.Select:
     view = join.view
-    event, *ties = winning_order(view, dialect, "history", event=True)
+    event, *ties = order_of(join, dialect, "history")
     # The condition has removed NULL timestamps, and NULLS FIRST is the order of a descending index.
     event.set("nulls_first", True)
     return (

@@ -22,9 +22,9 @@ from featurestore.sql.expressions import (
     not_null,
 )
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import features_of
+from featurestore.sql.strategies.common import features_of, order_of
 from featurestore.sql.strategies.union import recent_enough, together, union
-from featurestore.sql.tie_order import reversed_order, winning_order
+from featurestore.sql.tie_order import reversed_order
 
 __all__ = ["union_of_structs"]
 
@@ -42,7 +42,7 @@ def union_of_structs(join: ViewJoin, dialect: str, as_known: bool) -> list[Named
     """
     if as_known:
         return union(join, dialect, as_known)
-    ties = reversed_order(winning_order(join.view, dialect, VALUES, event=False))
+    ties = reversed_order(order_of(join, dialect, VALUES, event=False))
     deciding = {node.name for term in ties for node in term.find_all(exp.Column)}
     # A row without an event timestamp would come first of all, and be the newest before any other.
     dated = not_null([join.view.event_timestamp.name], "history")

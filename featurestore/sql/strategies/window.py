@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import (
     EVENT,
     INSTANT,
@@ -13,13 +14,13 @@ from featurestore.sql.expressions import (
     cte,
     equal_keys,
     named,
+    nulls_last,
     ranked,
     relation,
 )
 from featurestore.sql.instants import as_bound_of, instant, minus
 from featurestore.sql.plan import ViewJoin
-from featurestore.sql.strategies.common import picked, written_by_then
-from featurestore.sql.tie_order import winning_order
+from featurestore.sql.strategies.common import order_of, picked, written_by_then
 
 __all__ = ["window"]
 
@@ -41,7 +42,7 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         *partition,
         named(column(view.event_timestamp.name, "history"), EVENT),
         *(column(feature, "history") for feature in join.features),
-        ranked(partition, winning_order(view, dialect, "history", event=True)),
+        ranked(partition, _order(join, dialect)),
         copy=False,
     ).from_(cte(join.asked, "asked"), copy=False)
     candidates = candidates.join(
@@ -50,6 +51,15 @@ def window(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
         copy=False,
     )
     return [picked(join, candidates, f"{join.name}: the newest row known by then", dialect)]
+
+
+def _order(join: ViewJoin, dialect: str) -> list[exp.Expr]:
+    order = order_of(join, dialect, "history")
+    if len(order) == 1 and dialect_record(dialect).lone_sort_keys:
+        # A second term keeps the engine from an aggregate that changes the values of the row.
+        event = column(join.view.event_timestamp.name, "history")
+        order.append(nulls_last(event.is_(exp.null()), desc=True))
+    return order
 
 
 def _known(join: ViewJoin, dialect: str, as_known: bool) -> list[exp.Expr]:

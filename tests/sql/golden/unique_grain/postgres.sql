@@ -1,0 +1,128 @@
+WITH spine AS (
+  /* the entity rows, each with its instant in UTC */
+  SELECT
+    tail,
+    carrier,
+    departed_at,
+    CAST(departed_at AT TIME ZONE 'UTC' AS TIMESTAMP) AS _instant
+  FROM flights
+), plane_features_asked AS (
+  /* plane_features: the distinct keys and instants to look up */
+  SELECT DISTINCT
+    spine.tail AS tailnum,
+    spine.carrier,
+    spine._instant
+  FROM spine
+  WHERE
+    NOT spine.tail IS NULL
+    AND NOT spine.carrier IS NULL
+    AND NOT spine._instant IS NULL
+), plane_features_newest AS (
+  /* plane_features: the newest instant known by then */
+  SELECT
+    tailnum,
+    carrier,
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      tailnum,
+      carrier,
+      _instant,
+      MAX(_event_timestamp) OVER (PARTITION BY tailnum, carrier ORDER BY _known) AS _event_timestamp
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked.carrier,
+        asked._instant,
+        NULL AS _event_timestamp,
+        asked._instant - INTERVAL '90 MINUTE' AS _known
+      FROM plane_features_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        history.carrier,
+        NULL AS _instant,
+        history."at" AS _event_timestamp,
+        history."at" AT TIME ZONE 'UTC' AS _known
+      FROM "shop"."marts"."plane_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT _instant IS NULL
+    AND _event_timestamp AT TIME ZONE 'UTC' >= (
+      _instant - INTERVAL '2592000005 MILLISECOND'
+    )
+), plane_features AS (
+  /* plane_features: the row at that instant; its table has no ties */
+  SELECT
+    newest.tailnum,
+    newest.carrier,
+    newest._instant,
+    newest._event_timestamp,
+    history.seats,
+    history."Order No"
+  FROM plane_features_newest AS newest
+  JOIN "shop"."marts"."plane_features" AS history
+    ON newest.tailnum = history.tailnum
+    AND newest.carrier = history.carrier
+    AND newest._event_timestamp = history."at"
+), weather_asked AS (
+  /* weather: the distinct keys and instants to look up */
+  SELECT DISTINCT
+    _instant
+  FROM spine
+  WHERE
+    NOT _instant IS NULL
+), weather_newest AS (
+  /* weather: the newest instant known by then */
+  SELECT
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      _instant,
+      MAX(_event_timestamp) OVER (ORDER BY _known) AS _event_timestamp
+    FROM (
+      SELECT
+        asked._instant,
+        NULL AS _event_timestamp,
+        asked._instant AS _known
+      FROM weather_asked AS asked
+      UNION ALL
+      SELECT
+        NULL AS _instant,
+        history."date" AS _event_timestamp,
+        CAST(history."date" AS TIMESTAMP) AS _known
+      FROM "shop"."marts"."weather_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT _instant IS NULL
+), weather AS (
+  /* weather: the row at that instant; its table has no ties */
+  SELECT
+    newest._instant,
+    newest._event_timestamp,
+    history.wind
+  FROM weather_newest AS newest
+  JOIN "shop"."marts"."weather_features" AS history
+    ON newest._event_timestamp = history."date"
+)
+/* the training set: every entity row exactly once */
+SELECT
+  spine.tail,
+  spine.carrier,
+  spine.departed_at,
+  plane_features.seats,
+  plane_features."Order No",
+  plane_features._event_timestamp AS plane_features__event_timestamp,
+  weather.wind,
+  weather._event_timestamp AS weather__event_timestamp
+FROM spine
+LEFT JOIN plane_features
+  ON spine.tail = plane_features.tailnum
+  AND spine.carrier = plane_features.carrier
+  AND spine._instant = plane_features._instant
+LEFT JOIN weather
+  ON spine._instant = weather._instant
