@@ -13,8 +13,9 @@ from functools import partial
 from sqlglot import exp
 
 from featurestore.registry.definitions import FeatureView
-from featurestore.sql.dialects import render
+from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.dialects.own_names import OwnName
+from featurestore.sql.dialects.record import NewestRows
 from featurestore.sql.expressions import (
     EVENT,
     RANK,
@@ -98,17 +99,44 @@ def latest_rows(
     Raises:
         UnsupportedDialect: The dialect is unknown.
     """
+    shape = dialect_record(dialect).newest_rows
+    if not decided or shape is NewestRows.GROUPED:
+        return _grouped(view, dialect, now, some, decided=decided)
+    return _sorted(view, dialect, now, some, shape)
+
+
+def _grouped(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset, *, decided: bool
+) -> str:
     names = latest_columns(view)
     rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
     counts = _counts(view, dialect, now, some)
     if decided:
-        rows = _decided(rows, names, counts, view, dialect)
+        # All candidates of an entity share its newest instant, so the event cannot decide.
+        rows = _first(rows, names, counts, view, dialect, event=False)
     elif counts:
         rows = rows.where(*counts, copy=False)
     ties = "the row at that instant, ties decided" if decided else "all rows at that instant"
     rows.add_comments([f"{view.name}: {ties}"])
     return render(with_ctes(rows, [("newest", _newest(view, dialect, now, some))]), dialect)
+
+
+def _sorted(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset, shape: NewestRows
+) -> str:
+    """Write the statement that reads the history once, and takes each entity's first row."""
+    names = latest_columns(view)
+    rows = exp.select(*_columns(view, names, dialect), copy=False)
+    rows = rows.from_(relation(view.relation, dialect, "history"))
+    rows = rows.where(*_known(view, dialect, now, some), copy=False)
+    counts = _counts(view, dialect, now, some)
+    if shape is NewestRows.DISTINCT_ON and view.join_keys:
+        rows = _distinct(rows, names, counts, view, dialect)
+    else:
+        rows = _first(rows, names, counts, view, dialect, event=True)
+    rows.add_comments([f"{view.name}: the newest row of each entity, ties decided"])
+    return render(rows, dialect)
 
 
 def latest_columns(view: FeatureView) -> list[str]:
@@ -164,22 +192,42 @@ def _counts(view: FeatureView, dialect: str, now: datetime, some: EntitySubset) 
     return [*(condition.not_() for condition in alive), *not_deleted(view, "history")]
 
 
-def _decided(
+def _first(
     rows: exp.Select,
     names: Sequence[str],
     counts: Sequence[exp.Expr],
     view: FeatureView,
     dialect: str,
+    *,
+    event: bool,
 ) -> exp.Select:
+    """Return the first row of each entity, if it counts."""
     keys = [column(key.name, "history") for key in view.join_keys]
-    # All candidates of an entity share its newest instant, so the event cannot decide.
-    order = winning_order(view, dialect, "history", event=False)
+    order = winning_order(view, dialect, "history", event=event)
     rows = rows.select(ranked(keys, order), copy=False)
     if counts:
         rows = rows.select(named(both(counts), _COUNTS), copy=False)
     query = exp.select(*(column(name) for name in names), copy=False)
     query = query.from_(rows.subquery("ranked")).where(column(RANK).eq(1), copy=False)
     return query.where(column(_COUNTS), copy=False) if counts else query
+
+
+def _distinct(
+    rows: exp.Select,
+    names: Sequence[str],
+    counts: Sequence[exp.Expr],
+    view: FeatureView,
+    dialect: str,
+) -> exp.Select:
+    """Return the same as `_first` by PostgreSQL's DISTINCT ON, which sorts, and ranks nothing."""
+    keys = [column(key.name, "history") for key in view.join_keys]
+    rows = rows.distinct(*(key.copy() for key in keys), copy=False)
+    rows = rows.order_by(*keys, *winning_order(view, dialect, "history", event=True), copy=False)
+    if not counts:
+        return rows
+    rows = rows.select(named(both(counts), _COUNTS), copy=False)
+    query = exp.select(*(column(name) for name in names), copy=False)
+    return query.from_(rows.subquery("newest")).where(column(_COUNTS), copy=False)
 
 
 def _newest(
@@ -194,26 +242,7 @@ def _newest(
     newest = exp.Max(this=event) if keys else event
     query = exp.select(*keys, named(newest, name), copy=False)
     query = query.from_(relation(view.relation, dialect, "history"))
-    at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
-    bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)
-    query = query.where(
-        *not_null([key.name for key in view.join_keys], "history"),
-        at <= bound(minus(moment, view.available_after, dialect)),
-        copy=False,
-    )
-    if view.ttl is not None and some.expired_for is not None:
-        oldest = bound(minus(moment.copy(), view.ttl + some.expired_for, dialect))
-        query = query.where(at.copy() >= oldest, copy=False)
-    # Either the newest event of an entity is in this period, or none is: the winner is the same.
-    if some.since is not None:
-        # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
-        known = bound(minus(instant_literal(some.since, dialect), view.available_after, dialect))
-        query = query.where(at.copy() >= known, copy=False)
-    if some.among:
-        names = [key.name for key in view.join_keys]
-        listed = exp.select("1").from_(cte(some.among, "listed"))
-        listed = listed.where(*equal_keys(names, "listed", "history"), copy=False)
-        query = query.where(exp.Exists(this=listed), copy=False)
+    query = query.where(*_known(view, dialect, now, some), copy=False)
     if keys:
         query = query.group_by(*(key.copy() for key in keys), copy=False)
     else:
@@ -225,3 +254,25 @@ def _newest(
         [f"{view.name}: the newest instant of each entity, known by then and not expired"]
     )
     return query
+
+
+def _known(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset
+) -> Iterator[exp.Expr]:
+    """Yield the conditions that a row of the history is known by then and not expired."""
+    names = [key.name for key in view.join_keys]
+    at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
+    bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)
+    yield from not_null(names, "history")
+    yield at <= bound(minus(moment, view.available_after, dialect))
+    if view.ttl is not None and some.expired_for is not None:
+        yield at.copy() >= bound(minus(moment.copy(), view.ttl + some.expired_for, dialect))
+    # Either the newest event of an entity is in this period, or none is: the winner is the same.
+    if some.since is not None:
+        # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
+        known = bound(minus(instant_literal(some.since, dialect), view.available_after, dialect))
+        yield at.copy() >= known
+    if some.among:
+        listed = exp.select("1").from_(cte(some.among, "listed"))
+        listed = listed.where(*equal_keys(names, "listed", "history"), copy=False)
+        yield exp.Exists(this=listed)

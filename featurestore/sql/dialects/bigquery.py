@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, cast_to, nan_first, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import in_one_unit
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -43,6 +43,7 @@ BIGQUERY = Dialect(
         JoinShape.ASOF: Missing("BigQuery has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("BigQuery has no LATERAL join", engine_cannot=True),
     },
+    newest_rows=NewestRows.RANKED,
     clock=Clock(naive=cast_to("datetime"), zoned=_zoned, to_zoned=_to_zoned, shift=_datetime_add),
     sort_keys={
         Kind.FLOAT64: nan_first("IS_NAN"),

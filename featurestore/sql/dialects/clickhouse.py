@@ -14,6 +14,7 @@ from featurestore.sql.dialects.record import (
     InstantSeries,
     JoinShape,
     Nanoseconds,
+    NewestRows,
 )
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
@@ -72,6 +73,7 @@ CLICKHOUSE = Dialect(
         JoinShape.INTERVAL: Missing("its ASOF join does the same, faster"),
         JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True),
     },
+    newest_rows=NewestRows.GROUPED,
     clock=Clock(
         naive=_naive, zoned=_already_utc, shift=_shift, nanoseconds=Nanoseconds(_floor, _ceil)
     ),

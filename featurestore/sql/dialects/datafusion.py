@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds, NewestRows
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
 
@@ -69,6 +69,7 @@ DATAFUSION = Dialect(
         ),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
+    newest_rows=NewestRows.RANKED,
     clock=Clock(
         naive=_NAIVE,
         zoned=_zoned,

@@ -14,6 +14,7 @@ from featurestore.sql.dialects.record import (
     InstantSeries,
     JoinShape,
     Nanoseconds,
+    NewestRows,
     Rates,
 )
 from featurestore.sql.dialects.shifts import add_interval
@@ -110,6 +111,7 @@ DUCKDB = Dialect(
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     # Measured with benchmarks/point_in_time, with sizes on both sides of the break-even point.
     rates=Rates(asked=3.0, pair_seen=0.2, pair_ranked=2.0),
+    newest_rows=NewestRows.GROUPED,
     clock=Clock(
         naive=_NAIVE,
         zoned=at_utc,

@@ -13,6 +13,7 @@ from featurestore.sql.dialects.record import (
     Exit,
     InstantSeries,
     JoinShape,
+    NewestRows,
     Rates,
 )
 from featurestore.sql.dialects.shifts import add_interval
@@ -56,6 +57,7 @@ POSTGRES = Dialect(
         looked_up=7.0,
         sorted_by_index=0.5,
     ),
+    newest_rows=NewestRows.DISTINCT_ON,
     clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
     sort_keys={
         Kind.STRING: _by_code_point,

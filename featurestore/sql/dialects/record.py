@@ -45,6 +45,14 @@ class JoinShape(Enum):
     WINDOW = "a window function over all rows known by then"
 
 
+class NewestRows(Enum):
+    """A way to find the newest row of each entity."""
+
+    GROUPED = "the newest instant by GROUP BY, and a join with the history that decides ties"
+    RANKED = "a rank over all rows known by then, in one pass"
+    DISTINCT_ON = "DISTINCT ON, in one pass"
+
+
 @dataclass(frozen=True, slots=True)
 class Nanoseconds:
     """How a dialect rounds a naive timestamp with nanoseconds to whole microseconds.
@@ -158,6 +166,7 @@ class Dialect:
             do the two kinds of union.
         rates: What its shapes cost; None if the preferred one is always taken.
         clock: How it writes instants.
+        newest_rows: The fastest way to find the newest row of each entity.
         sort_keys: What to sort by, for the kinds of values that it does not sort like DuckDB, so
             that ties are decided alike on all engines.
         arrays_sort_as_elements: Whether the sort key of an element also serves for an array.
@@ -187,6 +196,7 @@ class Dialect:
     missing_shapes: Mapping[JoinShape, Missing]
     rates: Rates | None = None
     clock: Clock
+    newest_rows: NewestRows
     sort_keys: Mapping[Kind, SortKeys] = field(default_factory=dict)
     arrays_sort_as_elements: bool = False
     lone_sort_keys: frozenset[Kind] = frozenset()

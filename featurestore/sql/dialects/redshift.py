@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from featurestore.sql.dialects.calls import at_utc, cast_to, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import dateadd
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -20,6 +20,7 @@ REDSHIFT = Dialect(
         JoinShape.ASOF: Missing("Redshift has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("Redshift has no LATERAL join", engine_cannot=True),
     },
+    newest_rows=NewestRows.RANKED,
     clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=dateadd),
     # Text needs no key: Redshift sorts it by its bytes.
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("JSON_SERIALIZE")),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import dateadd
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -64,6 +64,7 @@ SNOWFLAKE = Dialect(
         JoinShape.INTERVAL,
     ),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
+    newest_rows=NewestRows.RANKED,
     clock=Clock(naive=_NAIVE, zoned=_zoned, shift=dateadd),
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON")),
     series=Missing("its GENERATOR makes numbers, not instants"),

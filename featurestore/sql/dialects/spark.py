@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, cast_to, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape
+from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -43,6 +43,7 @@ SPARK = Dialect(
         JoinShape.ASOF: Missing("Spark SQL has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
+    newest_rows=NewestRows.RANKED,
     clock=Clock(naive=_NAIVE, zoned=_zoned, shift=add_interval),
     # Spark cannot sort maps.
     sort_keys=dict.fromkeys((Kind.JSON, Kind.OTHER), written_by("TO_JSON")),

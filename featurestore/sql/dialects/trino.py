@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlglot import exp
 
 from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds
+from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds, NewestRows
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
 from featurestore.values.types import Kind
@@ -58,6 +58,7 @@ TRINO = Dialect(
         JoinShape.ASOF: Missing("Trino has no ASOF join", engine_cannot=True),
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
+    newest_rows=NewestRows.RANKED,
     clock=Clock(
         naive=_NAIVE,
         zoned=_zoned,

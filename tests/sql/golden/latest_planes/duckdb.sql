@@ -6,10 +6,8 @@ WITH newest AS (
     MAX(history.observed_at) AS _event_timestamp
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
-    )
+    NOT history.tailnum IS NULL
+    AND history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
     AND history.observed_at >= (
       CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
     )

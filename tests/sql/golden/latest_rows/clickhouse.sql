@@ -6,16 +6,14 @@ WITH newest AS (
     MAX(history."at") AS _event_timestamp
   FROM "shop"."marts"."plane_features" AS history
   WHERE
-    (
-      NOT (
-        history.tailnum IS NULL
-      )
-      AND NOT (
-        history.carrier IS NULL
-      )
-      AND history."at" <= (
-        toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '90' MINUTE
-      )
+    NOT (
+      history.tailnum IS NULL
+    )
+    AND NOT (
+      history.carrier IS NULL
+    )
+    AND history."at" <= (
+      toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '90' MINUTE
     )
     AND history."at" >= (
       toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '2592000005' MILLISECOND

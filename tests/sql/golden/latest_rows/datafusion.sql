@@ -1,32 +1,4 @@
-WITH newest AS (
-  /* plane_features: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    history.carrier,
-    MAX(history."at") AS _event_timestamp
-  FROM "shop"."marts"."plane_features" AS history
-  WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND ARROW_CAST(
-        ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
-        'Timestamp(Microsecond, None)'
-      ) <= (
-        ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
-      )
-    )
-    AND ARROW_CAST(
-      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) >= (
-      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '2592000005 MILLISECOND'
-    )
-  GROUP BY
-    history.tailnum,
-    history.carrier
-)
-/* plane_features: the row at that instant, ties decided */
+/* plane_features: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   carrier,
@@ -48,13 +20,24 @@ FROM (
     history."Order No",
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+      ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
     ) AS _rank
-  FROM newest
-  JOIN "shop"."marts"."plane_features" AS history
-    ON newest.tailnum = history.tailnum
-    AND newest.carrier = history.carrier
-    AND newest._event_timestamp = history."at"
+  FROM "shop"."marts"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND ARROW_CAST(
+      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+      'Timestamp(Microsecond, None)'
+    ) <= (
+      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
+    )
+    AND ARROW_CAST(
+      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
+      'Timestamp(Microsecond, None)'
+    ) >= (
+      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '2592000005 MILLISECOND'
+    )
 ) AS ranked
 WHERE
   _rank = 1

@@ -6,12 +6,10 @@ WITH newest AS (
     MAX(history."at") AS _event_timestamp
   FROM "shop"."marts"."plane_features" AS history
   WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND history."at" AT TIME ZONE 'UTC' <= (
-        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
-      )
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND history."at" AT TIME ZONE 'UTC' <= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90' MINUTE
     )
     AND history."at" AT TIME ZONE 'UTC' >= (
       CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005' MILLISECOND

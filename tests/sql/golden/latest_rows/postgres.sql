@@ -1,54 +1,29 @@
-WITH newest AS (
-  /* plane_features: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    history.carrier,
-    MAX(history."at") AS _event_timestamp
-  FROM "shop"."marts"."plane_features" AS history
-  WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND history."at" AT TIME ZONE 'UTC' <= (
-        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90 MINUTE'
-      )
-    )
-    AND history."at" AT TIME ZONE 'UTC' >= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005 MILLISECOND'
-    )
-  GROUP BY
-    history.tailnum,
-    history.carrier
-)
-/* plane_features: the row at that instant, ties decided */
-SELECT
-  tailnum,
-  carrier,
-  "at",
-  loaded_at,
-  seats,
-  name,
-  delay,
-  "Order No"
-FROM (
-  SELECT
-    history.tailnum,
-    history.carrier,
-    history."at",
-    history.loaded_at,
-    history.seats,
-    history.name,
-    history.delay,
-    history."Order No",
-    ROW_NUMBER() OVER (
-      PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name COLLATE "C" DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
-    ) AS _rank
-  FROM newest
-  JOIN "shop"."marts"."plane_features" AS history
-    ON newest.tailnum = history.tailnum
-    AND newest.carrier = history.carrier
-    AND newest._event_timestamp = history."at"
-) AS ranked
+/* plane_features: the newest row of each entity, ties decided */
+SELECT DISTINCT ON (history.tailnum, history.carrier)
+  history.tailnum,
+  history.carrier,
+  history."at",
+  history.loaded_at,
+  history.seats,
+  history.name,
+  history.delay,
+  history."Order No"
+FROM "shop"."marts"."plane_features" AS history
 WHERE
-  _rank = 1
+  NOT history.tailnum IS NULL
+  AND NOT history.carrier IS NULL
+  AND history."at" AT TIME ZONE 'UTC' <= (
+    CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90 MINUTE'
+  )
+  AND history."at" AT TIME ZONE 'UTC' >= (
+    CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005 MILLISECOND'
+  )
+ORDER BY
+  history.tailnum,
+  history.carrier,
+  history."at" DESC NULLS LAST,
+  history.loaded_at DESC NULLS LAST,
+  history.seats DESC NULLS LAST,
+  history.name COLLATE "C" DESC NULLS LAST,
+  history.delay DESC NULLS LAST,
+  history."Order No" DESC NULLS LAST

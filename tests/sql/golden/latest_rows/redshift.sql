@@ -1,26 +1,4 @@
-WITH newest AS (
-  /* plane_features: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    history.carrier,
-    MAX(history."at") AS _event_timestamp
-  FROM "shop"."marts"."plane_features" AS history
-  WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
-    )
-    AND history."at" AT TIME ZONE 'UTC' >= DATEADD(
-      MICROSECOND,
-      -5000,
-      DATEADD(DAY, -30, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
-    )
-  GROUP BY
-    history.tailnum,
-    history.carrier
-)
-/* plane_features: the row at that instant, ties decided */
+/* plane_features: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   carrier,
@@ -42,13 +20,18 @@ FROM (
     history."Order No",
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+      ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
     ) AS _rank
-  FROM newest
-  JOIN "shop"."marts"."plane_features" AS history
-    ON newest.tailnum = history.tailnum
-    AND newest.carrier = history.carrier
-    AND newest._event_timestamp = history."at"
+  FROM "shop"."marts"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
+    AND history."at" AT TIME ZONE 'UTC' >= DATEADD(
+      MICROSECOND,
+      -5000,
+      DATEADD(DAY, -30, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
+    )
 ) AS ranked
 WHERE
   _rank = 1

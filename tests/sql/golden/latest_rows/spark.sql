@@ -1,30 +1,4 @@
-WITH newest AS (
-  /* plane_features: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    history.carrier,
-    MAX(history.`at`) AS _event_timestamp
-  FROM `shop`.`marts`.`plane_features` AS history
-  WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND (
-        CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
-      ) <= (
-        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
-      )
-    )
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
-    ) >= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '2592000005' MILLISECOND
-    )
-  GROUP BY
-    history.tailnum,
-    history.carrier
-)
-/* plane_features: the row at that instant, ties decided */
+/* plane_features: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   carrier,
@@ -46,13 +20,22 @@ FROM (
     history.`Order No`,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
+      ORDER BY history.`at` DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history.`Order No` DESC
     ) AS _rank
-  FROM newest
-  JOIN `shop`.`marts`.`plane_features` AS history
-    ON newest.tailnum = history.tailnum
-    AND newest.carrier = history.carrier
-    AND newest._event_timestamp = history.`at`
+  FROM `shop`.`marts`.`plane_features` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+    ) <= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '90' MINUTE
+    )
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.`at`)
+    ) >= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '2592000005' MILLISECOND
+    )
 ) AS ranked
 WHERE
   _rank = 1

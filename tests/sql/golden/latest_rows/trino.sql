@@ -1,26 +1,4 @@
-WITH newest AS (
-  /* plane_features: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    history.carrier,
-    MAX(history."at") AS _event_timestamp
-  FROM "shop"."marts"."plane_features" AS history
-  WHERE
-    (
-      NOT history.tailnum IS NULL
-      AND NOT history.carrier IS NULL
-      AND CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) <= (
-        CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '90' MINUTE
-      )
-    )
-    AND CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) >= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '2592000.005' SECOND
-    )
-  GROUP BY
-    history.tailnum,
-    history.carrier
-)
-/* plane_features: the row at that instant, ties decided */
+/* plane_features: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   carrier,
@@ -42,13 +20,18 @@ FROM (
     history."Order No",
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum, history.carrier
-      ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
+      ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, history.delay DESC, history."Order No" DESC
     ) AS _rank
-  FROM newest
-  JOIN "shop"."marts"."plane_features" AS history
-    ON newest.tailnum = history.tailnum
-    AND newest.carrier = history.carrier
-    AND newest._event_timestamp = history."at"
+  FROM "shop"."marts"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) <= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '90' MINUTE
+    )
+    AND CAST(AT_TIMEZONE(history."at", 'UTC') AS TIMESTAMP(6)) >= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '2592000.005' SECOND
+    )
 ) AS ranked
 WHERE
   _rank = 1

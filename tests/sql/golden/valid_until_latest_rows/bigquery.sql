@@ -1,16 +1,4 @@
-WITH newest AS (
-  /* contracts: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    MAX(history.dbt_valid_from) AS _event_timestamp
-  FROM `shop`.`marts`.`contracts` AS history
-  WHERE
-    NOT history.tailnum IS NULL
-    AND DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR)
-  GROUP BY
-    history.tailnum
-)
-/* contracts: the row at that instant, ties decided */
+/* contracts: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   dbt_valid_from,
@@ -29,7 +17,7 @@ FROM (
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum
-      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
     ) AS _rank,
     (
       history.dbt_valid_to IS NULL
@@ -39,10 +27,10 @@ FROM (
     AND (
       history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
     ) AS _counts
-  FROM newest
-  JOIN `shop`.`marts`.`contracts` AS history
-    ON newest.tailnum = history.tailnum
-    AND newest._event_timestamp = history.dbt_valid_from
+  FROM `shop`.`marts`.`contracts` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

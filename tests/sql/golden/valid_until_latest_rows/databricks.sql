@@ -1,20 +1,4 @@
-WITH newest AS (
-  /* contracts: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    MAX(history.dbt_valid_from) AS _event_timestamp
-  FROM `shop`.`marts`.`contracts` AS history
-  WHERE
-    NOT history.tailnum IS NULL
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
-    ) <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '6' HOUR
-    )
-  GROUP BY
-    history.tailnum
-)
-/* contracts: the row at that instant, ties decided */
+/* contracts: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   dbt_valid_from,
@@ -37,7 +21,7 @@ FROM (
     history.lessor,
     ROW_NUMBER() OVER (
       PARTITION BY history.tailnum
-      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
+      ORDER BY history.dbt_valid_from DESC, NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
     ) AS _rank,
     (
       history.dbt_valid_to IS NULL
@@ -51,10 +35,14 @@ FROM (
     AND (
       history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
     ) AS _counts
-  FROM newest
-  JOIN `shop`.`marts`.`contracts` AS history
-    ON newest.tailnum = history.tailnum
-    AND newest._event_timestamp = history.dbt_valid_from
+  FROM `shop`.`marts`.`contracts` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
+    ) <= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '6' HOUR
+    )
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

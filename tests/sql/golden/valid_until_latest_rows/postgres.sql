@@ -1,25 +1,11 @@
-WITH newest AS (
-  /* contracts: the newest instant of each entity, known by then and not expired */
-  SELECT
-    history.tailnum,
-    MAX(history.dbt_valid_from) AS _event_timestamp
-  FROM "shop"."marts"."contracts" AS history
-  WHERE
-    NOT history.tailnum IS NULL
-    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '6 HOUR'
-    )
-  GROUP BY
-    history.tailnum
-)
-/* contracts: the row at that instant, ties decided */
+/* contracts: the newest row of each entity, ties decided */
 SELECT
   tailnum,
   dbt_valid_from,
   _featurestore_valid_until,
   lessor
 FROM (
-  SELECT
+  SELECT DISTINCT ON (history.tailnum)
     history.tailnum,
     history.dbt_valid_from,
     CASE
@@ -29,10 +15,6 @@ FROM (
       ELSE history.dbt_valid_to AT TIME ZONE 'UTC' + INTERVAL '6 HOUR'
     END AS _featurestore_valid_until,
     history.lessor,
-    ROW_NUMBER() OVER (
-      PARTITION BY history.tailnum
-      ORDER BY NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC, history.dbt_is_deleted COLLATE "C" DESC NULLS LAST, history.lessor COLLATE "C" DESC NULLS LAST
-    ) AS _rank,
     (
       history.dbt_valid_to IS NULL
       OR history.dbt_valid_to = CAST('9999-12-31' AS DATE)
@@ -43,10 +25,18 @@ FROM (
     AND (
       history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
     ) AS _counts
-  FROM newest
-  JOIN "shop"."marts"."contracts" AS history
-    ON newest.tailnum = history.tailnum
-    AND newest._event_timestamp = history.dbt_valid_from
-) AS ranked
+  FROM "shop"."marts"."contracts" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= (
+      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '6 HOUR'
+    )
+  ORDER BY
+    history.tailnum,
+    history.dbt_valid_from DESC NULLS LAST,
+    NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC,
+    history.dbt_is_deleted COLLATE "C" DESC NULLS LAST,
+    history.lessor COLLATE "C" DESC NULLS LAST
+) AS newest
 WHERE
-  _rank = 1 AND _counts
+  _counts
