@@ -16,10 +16,13 @@ __all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_connection"
 _ADAPTERS = {
     "bigquery": Adapter(class_name="BigQueryWarehouse"),
     "clickhouse": Adapter(class_name="ClickHouseWarehouse"),
+    "databricks": Adapter(class_name="DatabricksWarehouse"),
     "duckdb": Adapter(class_name="DuckDBWarehouse", ledger=None, reopens_cheaply=True),
     "postgres": Adapter(class_name="PostgresWarehouse"),
+    "redshift": Adapter(class_name="RedshiftWarehouse"),
     "snowflake": Adapter(class_name="SnowflakeWarehouse"),
     "spark": Adapter(class_name="SparkWarehouse"),
+    "trino": Adapter(class_name="TrinoWarehouse"),
 }
 _NO_CONNECTION = Missing("featurestore has no connection to this kind of warehouse")
 

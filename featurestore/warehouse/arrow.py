@@ -20,7 +20,15 @@ from featurestore.values.arrow_instants import floor_to_micros
 from featurestore.values.atomic_file import atomic_write
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["canonical_table", "canonical_type", "data_type", "recast", "sql_type", "write_parquet"]
+__all__ = [
+    "arrow_type",
+    "canonical_table",
+    "canonical_type",
+    "data_type",
+    "recast",
+    "sql_type",
+    "write_parquet",
+]
 
 _SCALARS = (
     (pa.null(), Kind.NULL, "text"),
@@ -41,6 +49,10 @@ _SCALARS = (
     (pa.uuid(), Kind.UUID, "uuid"),
 )
 _KINDS: dict[Any, Kind] = {arrow: kind for arrow, kind, _ in _SCALARS}
+_ARROWS: dict[Kind, pa.DataType] = {
+    kind: arrow for arrow, kind, _ in _SCALARS if kind not in (Kind.JSON, Kind.UUID, Kind.NULL)
+}
+_DIGITS_OF_128 = 38
 _WORDS: dict[Any, str] = {arrow: word for arrow, _, word in _SCALARS}
 # The canonical type of each variant in unit, width or storage.
 _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
@@ -101,6 +113,24 @@ def data_type(arrow: Any) -> DataType:
         return DataType(Kind.ARRAY, element=data_type(arrow.value_type))
     kind = _KINDS.get(arrow, Kind.OTHER)
     return DataType(kind, text=str(arrow) if kind is Kind.OTHER else None)
+
+
+def arrow_type(data_type: DataType) -> pa.DataType:
+    """Return the Arrow type of a logical type's values, the same as DuckDB's.
+
+    >>> print(arrow_type(DataType(Kind.DECIMAL, 10, 2)), arrow_type(DataType(Kind.UUID)))
+    decimal128(10, 2) string
+    """
+    if data_type.element is not None:
+        return pa.list_(arrow_type(data_type.element))
+    if data_type.kind is Kind.DECIMAL:
+        if data_type.precision is None:
+            # Each value has its own scale: only a float fits all.
+            return pa.float64()
+        wide = data_type.precision > _DIGITS_OF_128
+        decimal = pa.decimal256 if wide else pa.decimal128
+        return decimal(data_type.precision, data_type.scale or 0)
+    return _ARROWS.get(data_type.kind, pa.string())
 
 
 def sql_type(name: str, arrow: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
 from featurestore.warehouse.protocol import Warehouse, values_hidden
 
-__all__ = ["SparkWarehouse"]
+__all__ = ["SparkWarehouse", "rows_hash"]
 
 _ERROR_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
@@ -100,11 +100,8 @@ class SparkWarehouse(Warehouse):
         return f"spark {self.session.version}"
 
     def content_hash(self, columns: Mapping[str, DataType]) -> str:
-        """Return an expression for the sum of all rows' hashes; `isnull` makes a NULL count."""
-        if not columns:
-            return "CAST(NULL AS STRING)"
-        values = ", ".join(f"{column}, isnull({column})" for column in columns)
-        return f"CAST(sum(CAST(xxhash64({values}) AS DECIMAL(20, 0))) AS STRING)"
+        """Return an expression for the sum of all rows' hashes."""
+        return rows_hash(columns)
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query."""
@@ -186,6 +183,14 @@ class SparkWarehouse(Warehouse):
             if self.hides_values:
                 raise values_hidden(doing, type(error).__name__) from None
             raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
+
+
+def rows_hash(columns: Iterable[str]) -> str:
+    """Return the sum of all rows' hashes in Spark's SQL; `isnull` makes a NULL count."""
+    values = ", ".join(f"{column}, isnull({column})" for column in columns)
+    if not values:
+        return "CAST(NULL AS STRING)"
+    return f"CAST(sum(CAST(xxhash64({values}) AS DECIMAL(20, 0))) AS STRING)"
 
 
 def _type(text: str) -> DataType:

@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def run(adapter, planes, labels, *arguments):
         models = [model("plane_features", planes), model("labels", labels, meta={})]
-        profiles = {"shop": {"target": "dev", "outputs": {"dev": {"type": adapter}}}}
+        profiles = {"shop": {"target": "dev", "outputs": {"dev": {"type": adapter, "token": "t"}}}}
         for name, text in (
             ("dbt_project.yml", yaml.safe_dump({"name": "shop", "profile": "shop"})),
             ("profiles.yml", yaml.safe_dump(profiles)),

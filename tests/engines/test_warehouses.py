@@ -568,7 +568,7 @@ def test_an_adapter_that_is_not_known_is_refused(tmp_path):
     """The ones that are known are listed."""
     home = projects.Home("oracle", "{}", {"type": "oracle"})
 
-    with pytest.raises(UnsupportedDialect, match="bigquery, clickhouse, duckdb, postgres"):
+    with pytest.raises(UnsupportedDialect, match="bigquery, clickhouse, databricks, duckdb"):
         projects.write_project(tmp_path / "project", home).warehouse()
 
 

@@ -14,7 +14,7 @@ from featurestore.values.types import Kind
 
 __all__ = ["TRINO"]
 
-_UNTRIED = Missing("featurestore has no connection to Trino to try it on")
+_UNTRIED = Missing("no test can run it on Trino")
 _NAIVE = cast_to("timestamp(6)")
 _ALL_DIGITS = cast_to("timestamp(12)")
 _JSON_FORMAT = written_by("JSON_FORMAT")
