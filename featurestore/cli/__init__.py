@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always, with one of the codes in `exit_codes.py`.
     """
     from featurestore.cli.app import app
+    from featurestore.cli.log_notes import write_log_as_notes
 
+    write_log_as_notes()
     # Not `list(arguments)`: in this package, `list` is the submodule of that command.
     app(args=None if arguments is None else [*arguments], prog_name="featurestore")

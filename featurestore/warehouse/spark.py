@@ -1,6 +1,7 @@
-"""Spark, in the session of this process, as with dbt-spark's `method: session`.
+"""Spark, in the session of this process, as with dbt-spark's `method: session`, or by Connect.
 
-The session belongs to the caller: the warehouse changes no setting and leaves it open.
+The session belongs to the caller: the warehouse changes no setting and leaves it open. All
+statements of a process run in it, because a JVM takes seconds to start.
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/spark-setup
 """
 
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
+import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from sqlglot import exp
@@ -31,6 +35,12 @@ from featurestore.warehouse.protocol import Warehouse, values_hidden
 
 __all__ = ["SparkWarehouse", "rows_hash"]
 
+_LOG = logging.getLogger(__name__)
+_REMOTE = "spark.remote"
+_PORT = 15002
+_PATIENCE = 10.0
+"""The seconds that a server of Spark Connect has to accept a connection."""
+_UNAVAILABLE = re.compile(r'StatusCode\.UNAVAILABLE.*?details = "(.*?)"', re.DOTALL)
 _ERROR_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
@@ -63,36 +73,26 @@ class SparkWarehouse(Warehouse):
 
         Raises:
             UnsupportedDialect: The target's method is not `session`.
-            WarehouseUnavailable: Spark does not start.
+            WarehouseUnavailable: Spark does not start, or its Connect server does not answer.
             MissingExtra: PySpark is not installed.
         """
-        method = profile.settings.get("method")
-        if method != "session":
+        settings = profile.settings
+        if settings.get("method") != "session":
             raise UnsupportedDialect(
-                f"Target '{profile.target}' of profile '{profile.name}' uses the method '{method}'"
-                " of dbt-spark.",
-                remedy="Supported: session.",
+                f"Target '{profile.target}' of profile '{profile.name}' uses the method"
+                f" '{settings.get('method')}' of dbt-spark.",
+                remedy="Supported: session, in this process or, with `remote: sc://HOST:15002` in"
+                " the target, by Spark Connect.",
             )
         try:
             from pyspark.sql import SparkSession
         except ImportError:
             raise MissingExtra("pyspark", "spark", purpose="Reading the warehouse") from None
-        session = SparkSession.getActiveSession()
-        if session is None:
-            builder = SparkSession.builder.appName("featurestore").enableHiveSupport()
-            # The progress bar goes to standard error, in the middle of a message.
-            builder = builder.config("spark.ui.showConsoleProgress", "false")
-            for name, value in (profile.settings.get("server_side_parameters") or {}).items():
-                builder = builder.config(name, value)
-            try:
-                session = builder.getOrCreate()
-                # The session is ours: what Java would print comes with the exception.
-                session.sparkContext.setLogLevel("OFF")
-            except Exception as error:  # a failing JVM raises plain exceptions
-                raise WarehouseUnavailable(
-                    f"Cannot start Spark: {_reason(error)}", remedy="Is Java installed?"
-                ) from error
-        return cls(session)
+        parameters = dict(settings.get("server_side_parameters") or {})
+        remote = parameters.pop(_REMOTE, None) or settings.get("remote")
+        if remote:
+            return cls(_connected(SparkSession, str(remote), parameters))
+        return cls(SparkSession.getActiveSession() or _started(SparkSession, parameters))
 
     @property
     def version(self) -> str:
@@ -180,9 +180,53 @@ class SparkWarehouse(Warehouse):
         except (Py4JNetworkError, ConnectionError) as error:
             raise WarehouseUnavailable(f"Lost the connection to Spark. Cannot {doing}.") from error
         except (PySparkException, Py4JError, pa.ArrowException) as error:
+            if lost := _UNAVAILABLE.search(str(error)):
+                raise WarehouseUnavailable(
+                    f"Lost the connection to Spark. Cannot {doing}: {lost[1]}"
+                ) from None
             if self.hides_values:
                 raise values_hidden(doing, type(error).__name__) from None
             raise WarehouseError(f"Cannot {doing}: {_reason(error)}") from error
+
+
+def _started(sessions: Any, parameters: Mapping[str, Any]) -> Any:
+    """Start a session in this process, as dbt-spark does."""
+    _LOG.info("Starting Spark ...")
+    builder = sessions.builder.appName("featurestore").enableHiveSupport()
+    # The progress bar goes to standard error, in the middle of a message.
+    builder = builder.config("spark.ui.showConsoleProgress", "false")
+    for name, value in parameters.items():
+        builder = builder.config(name, value)
+    try:
+        session = builder.getOrCreate()
+        # The session is ours: what Java would print comes with the exception.
+        session.sparkContext.setLogLevel("OFF")
+    except Exception as error:  # a failing JVM raises plain exceptions
+        raise WarehouseUnavailable(
+            f"Cannot start Spark: {_reason(error)}", remedy="Is Java installed?"
+        ) from error
+    return session
+
+
+def _connected(sessions: Any, remote: str, parameters: Mapping[str, Any]) -> Any:
+    """Connect to a server of Spark Connect."""
+    _LOG.info("Connecting to Spark at %s ...", remote.partition(";")[0])
+    # The client itself tries for ten minutes before it gives up.
+    place = urlsplit(remote)
+    try:
+        socket.create_connection((place.hostname or "", place.port or _PORT), _PATIENCE).close()
+        builder = sessions.builder.remote(remote)
+        for name, value in parameters.items():
+            builder = builder.config(name, value)
+        return builder.getOrCreate()
+    except ImportError as error:
+        missing = (error.name or "grpcio").partition(".")[0]
+        raise MissingExtra(missing, "spark-connect", purpose="Spark Connect") from None
+    except Exception as error:  # gRPC and the server raise their own
+        raise WarehouseUnavailable(
+            f"Cannot connect to Spark at {remote.partition(';')[0]}: {_reason(error)}",
+            remedy="Is its Connect server running, and is `remote` in profiles.yml right?",
+        ) from error
 
 
 def rows_hash(columns: Iterable[str]) -> str:
