@@ -74,10 +74,17 @@ def store(tmp_path_factory):
     keys = {"entities": {"e": ["k", "j"]}, "event_timestamp": "at"}
     return tiny_project(
         tmp_path_factory.mktemp("cost"),
-        [model("many", COLUMNS, **keys), model("few", COLUMNS, **keys)],
+        [
+            model("many", COLUMNS, **keys),
+            model("few", COLUMNS, **keys),
+            model("many_written", COLUMNS, **keys, created_timestamp="at"),
+            model("few_written", COLUMNS, **keys, created_timestamp="at"),
+        ],
         {
             "many": HISTORY.format(keys=50_000),
             "few": HISTORY.format(keys=KEYS),
+            "many_written": HISTORY.format(keys=50_000),
+            "few_written": HISTORY.format(keys=KEYS),
             "entities": f"{ENTITIES} FROM range(1000) AS t(i)",
         },
     )
@@ -114,6 +121,19 @@ def test_the_choice_can_be_overruled(store):
 
     assert "asof" == job.explain()[0].strategy
     assert "ASOF JOIN" in job.to_sql()
+
+
+def test_as_known_sorts_both_sides_unless_few_rows_are_asked(store):
+    """An ASOF join cannot leave rows out by a second timestamp: the union takes its place."""
+    found = [
+        store.get_historical_features("entities", f"{view}:x", as_known=True).plan.joins[0].strategy
+        for view in ("many_written", "few_written")
+    ]
+    few = store.get_historical_features("entities", "few_written:x", as_known=True)
+
+    assert ["window", ""] == found
+    assert "UNION ALL" in few.to_sql()
+    assert few.explain()[0].strategy == "union"
 
 
 @pytest.mark.parametrize(

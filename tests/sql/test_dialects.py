@@ -155,7 +155,7 @@ CASES: dict[str, Callable[[str], str]] = {
     "unique_grain": lambda dialect: _training(dialect, unique=True),
     "unique_grain_lateral": lambda dialect: _training(dialect, "lateral", unique=True),
     "as_known": lambda dialect: _training(dialect, as_known=True),
-    "as_known_union": lambda dialect: _training(dialect, "union", as_known=True),
+    "as_known_window": lambda dialect: _training(dialect, "window", as_known=True),
     "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
     "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
     "why": lambda dialect: why_query(
@@ -184,7 +184,7 @@ SHAPES = {
     "training_lateral": _on_request("lateral"),
     "unique_grain": ["duckdb", "postgres"],
     "unique_grain_lateral": ["postgres"],
-    "as_known_union": ["duckdb"],
+    "as_known_window": ["duckdb"],
     "as_known_interval": ["duckdb", "postgres", "spark"],
     "valid_until_window": _on_request("window"),
     "valid_until_lateral": _on_request("lateral"),
@@ -212,7 +212,7 @@ def test_the_dialect_reads_it_back(case, dialect):
 
 
 def _columns(case: str) -> list[str]:
-    text = CASES[re.sub("_(lateral|union|interval)$", "", case)]("duckdb")
+    text = CASES[re.sub("_(lateral|union|interval|window)$", "", case)]("duckdb")
     return [name.lower() for name in parse_one(text, dialect="duckdb").named_selects]
 
 

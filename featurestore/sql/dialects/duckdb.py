@@ -107,7 +107,9 @@ def _write_orders(query: exp.Expr) -> None:
 DUCKDB = Dialect(
     name="duckdb",
     grammar="duckdb",
-    shapes=(JoinShape.ASOF, JoinShape.WINDOW, JoinShape.UNION, JoinShape.INTERVAL),
+    # With `as_known` the union comes first: for 20,000 entity rows on a million rows of 1,000 keys
+    # it takes 0.5 seconds of CPU, and the window 4.8.
+    shapes=(JoinShape.ASOF, JoinShape.UNION, JoinShape.WINDOW, JoinShape.INTERVAL),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     # Measured with benchmarks/point_in_time, with sizes on both sides of the break-even point.
     rates=Rates(asked=3.0, pair_seen=0.2, pair_ranked=2.0),

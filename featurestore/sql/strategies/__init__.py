@@ -95,7 +95,7 @@ def choose_strategy(dialect: str, *, as_known: bool, wanted: str | None = None) 
     >>> choose_strategy("duckdb", as_known=False).name
     'asof'
     >>> choose_strategy("duckdb", as_known=True).name
-    'window'
+    'union'
     """
     able = [
         strategy for strategy in strategies_of(dialect) if strategy.bounds_created or not as_known

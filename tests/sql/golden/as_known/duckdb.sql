@@ -17,8 +17,50 @@ WITH spine AS (
     NOT spine.tail IS NULL
     AND NOT spine.carrier IS NULL
     AND NOT spine._instant IS NULL
+), plane_features_newest AS (
+  /* plane_features: the newest instant known by then */
+  SELECT
+    tailnum,
+    carrier,
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      tailnum,
+      carrier,
+      _instant,
+      MAX(_event_timestamp) OVER (PARTITION BY tailnum, carrier ORDER BY _known ASC) AS _event_timestamp
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked.carrier,
+        asked._instant,
+        NULL AS _event_timestamp,
+        asked._instant - INTERVAL '90' MINUTE AS _known
+      FROM plane_features_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        history.carrier,
+        NULL AS _instant,
+        history."at" AS _event_timestamp,
+        CASE
+          WHEN (
+            history.loaded_at - INTERVAL '90' MINUTE
+          ) > history."at" AT TIME ZONE 'UTC'
+          THEN history.loaded_at - INTERVAL '90' MINUTE
+          ELSE history."at" AT TIME ZONE 'UTC'
+        END AS _known
+      FROM "shop"."marts"."plane_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT _instant IS NULL
+    AND _event_timestamp AT TIME ZONE 'UTC' >= (
+      _instant - INTERVAL '2592000005' MILLISECOND
+    )
 ), plane_features AS (
-  /* plane_features: the newest row known by then */
+  /* plane_features: the row at that instant, ties decided */
   SELECT
     tailnum,
     carrier,
@@ -28,28 +70,23 @@ WITH spine AS (
     "Order No"
   FROM (
     SELECT
-      asked.tailnum,
-      asked.carrier,
-      asked._instant,
-      history."at" AS _event_timestamp,
+      newest.tailnum,
+      newest.carrier,
+      newest._instant,
+      newest._event_timestamp,
       history.seats,
       history."Order No",
       ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked.carrier, asked._instant
-        ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+        PARTITION BY newest.tailnum, newest.carrier, newest._instant
+        ORDER BY history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
       ) AS _rank
-    FROM plane_features_asked AS asked
+    FROM plane_features_newest AS newest
     JOIN "shop"."marts"."plane_features" AS history
-      ON asked.tailnum = history.tailnum
-      AND asked.carrier = history.carrier
-      AND history."at" AT TIME ZONE 'UTC' <= (
-        asked._instant - INTERVAL '90' MINUTE
-      )
-      AND history."at" AT TIME ZONE 'UTC' >= (
-        asked._instant - INTERVAL '2592000005' MILLISECOND
-      )
+      ON newest.tailnum = history.tailnum
+      AND newest.carrier = history.carrier
+      AND newest._event_timestamp = history."at"
       AND (
-        history.loaded_at <= asked._instant OR history.loaded_at IS NULL
+        history.loaded_at <= newest._instant OR history.loaded_at IS NULL
       )
   ) AS ranked
   WHERE

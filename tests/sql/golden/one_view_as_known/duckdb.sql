@@ -17,8 +17,43 @@ WITH spine AS (
   FROM spine
   WHERE
     NOT tailnum IS NULL AND NOT _instant IS NULL
+), plane_features_newest AS (
+  /* plane_features: the newest instant known by then */
+  SELECT
+    tailnum,
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      tailnum,
+      _instant,
+      MAX(_event_timestamp) OVER (PARTITION BY tailnum ORDER BY _known ASC) AS _event_timestamp
+    FROM (
+      SELECT
+        asked.tailnum,
+        asked._instant,
+        NULL AS _event_timestamp,
+        asked._instant AS _known
+      FROM plane_features_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum,
+        NULL AS _instant,
+        history.observed_at AS _event_timestamp,
+        CASE
+          WHEN history.loaded_at > history.observed_at
+          THEN history.loaded_at
+          ELSE history.observed_at
+        END AS _known
+      FROM "warehouse"."main"."plane_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT _instant IS NULL AND _event_timestamp >= (
+      _instant - INTERVAL '30' DAY
+    )
 ), plane_features AS (
-  /* plane_features: the newest row known by then */
+  /* plane_features: the row at that instant, ties decided */
   SELECT
     tailnum,
     _instant,
@@ -26,23 +61,20 @@ WITH spine AS (
     delay
   FROM (
     SELECT
-      asked.tailnum,
-      asked._instant,
-      history.observed_at AS _event_timestamp,
+      newest.tailnum,
+      newest._instant,
+      newest._event_timestamp,
       history.delay,
       ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked._instant
-        ORDER BY history.observed_at DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
+        PARTITION BY newest.tailnum, newest._instant
+        ORDER BY history.loaded_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST
       ) AS _rank
-    FROM plane_features_asked AS asked
+    FROM plane_features_newest AS newest
     JOIN "warehouse"."main"."plane_features" AS history
-      ON asked.tailnum = history.tailnum
-      AND history.observed_at <= asked._instant
-      AND history.observed_at >= (
-        asked._instant - INTERVAL '30' DAY
-      )
+      ON newest.tailnum = history.tailnum
+      AND newest._event_timestamp = history.observed_at
       AND (
-        history.loaded_at <= asked._instant OR history.loaded_at IS NULL
+        history.loaded_at <= newest._instant OR history.loaded_at IS NULL
       )
   ) AS ranked
   WHERE
