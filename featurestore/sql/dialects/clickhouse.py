@@ -68,7 +68,9 @@ def _name_columns(query: exp.Expr) -> None:
 CLICKHOUSE = Dialect(
     name="clickhouse",
     grammar="clickhouse",
-    shapes=(JoinShape.KEYED_ASOF, JoinShape.WINDOW, JoinShape.UNION),
+    # The union comes before the window: for 10,000 entity rows on 500,000 rows of 1,000 keys it
+    # takes 0.3 seconds of CPU, and the window 1.6.
+    shapes=(JoinShape.KEYED_ASOF, JoinShape.UNION, JoinShape.WINDOW),
     missing_shapes={
         JoinShape.INTERVAL: Missing("its ASOF join does the same, faster"),
         JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True),

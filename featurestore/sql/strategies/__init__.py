@@ -49,8 +49,8 @@ class Strategy:
 
 
 def _asof_with_keys(join: ViewJoin, dialect: str, as_known: bool) -> list[Named]:
-    """Write the ASOF form if there is a key; for features without an entity the window form."""
-    return (asof if join.keys else window)(join, dialect, as_known)
+    """Write the ASOF form if there is a key; for features without an entity the union."""
+    return (asof if join.keys else union)(join, dialect, as_known)
 
 
 STRATEGIES = {

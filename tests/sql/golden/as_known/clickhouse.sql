@@ -23,8 +23,52 @@ WITH spine AS (
     AND NOT (
       spine._instant IS NULL
     )
+), plane_features_newest AS (
+  /* plane_features: the newest instant known by then */
+  SELECT
+    tailnum,
+    carrier,
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      tailnum,
+      carrier,
+      _instant,
+      MAX(_event_timestamp) OVER (PARTITION BY tailnum, carrier ORDER BY _known) AS _event_timestamp
+    FROM (
+      SELECT
+        asked.tailnum AS tailnum,
+        asked.carrier AS carrier,
+        asked._instant AS _instant,
+        NULL AS _event_timestamp,
+        asked._instant - INTERVAL '90' MINUTE AS _known
+      FROM plane_features_asked AS asked
+      UNION ALL
+      SELECT
+        history.tailnum AS tailnum,
+        history.carrier AS carrier,
+        NULL AS _instant,
+        history."at" AS _event_timestamp,
+        CASE
+          WHEN (
+            history.loaded_at - INTERVAL '90' MINUTE
+          ) > history."at"
+          THEN history.loaded_at - INTERVAL '90' MINUTE
+          ELSE history."at"
+        END AS _known
+      FROM "shop"."marts"."plane_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT (
+      _instant IS NULL
+    )
+    AND _event_timestamp >= (
+      _instant - INTERVAL '2592000005' MILLISECOND
+    )
 ), plane_features AS (
-  /* plane_features: the newest row known by then */
+  /* plane_features: the row at that instant, ties decided */
   SELECT
     tailnum,
     carrier,
@@ -34,28 +78,23 @@ WITH spine AS (
     "Order No"
   FROM (
     SELECT
-      asked.tailnum AS tailnum,
-      asked.carrier AS carrier,
-      asked._instant AS _instant,
-      history."at" AS _event_timestamp,
+      newest.tailnum AS tailnum,
+      newest.carrier AS carrier,
+      newest._instant AS _instant,
+      newest._event_timestamp AS _event_timestamp,
       history.seats AS seats,
       history."Order No" AS "Order No",
       ROW_NUMBER() OVER (
-        PARTITION BY asked.tailnum, asked.carrier, asked._instant
-        ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
+        PARTITION BY newest.tailnum, newest.carrier, newest._instant
+        ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
       ) AS _rank
-    FROM plane_features_asked AS asked
+    FROM plane_features_newest AS newest
     JOIN "shop"."marts"."plane_features" AS history
-      ON asked.tailnum = history.tailnum
-      AND asked.carrier = history.carrier
-      AND history."at" <= (
-        asked._instant - INTERVAL '90' MINUTE
-      )
-      AND history."at" >= (
-        asked._instant - INTERVAL '2592000005' MILLISECOND
-      )
+      ON newest.tailnum = history.tailnum
+      AND newest.carrier = history.carrier
+      AND newest._event_timestamp = history."at"
       AND (
-        history.loaded_at <= asked._instant OR history.loaded_at IS NULL
+        history.loaded_at <= newest._instant OR history.loaded_at IS NULL
       )
   ) AS ranked
   WHERE

@@ -79,24 +79,48 @@ WITH spine AS (
     NOT (
       _instant IS NULL
     )
+), weather_newest AS (
+  /* weather: the newest instant known by then */
+  SELECT
+    _instant,
+    _event_timestamp
+  FROM (
+    SELECT
+      _instant,
+      MAX(_event_timestamp) OVER (ORDER BY _known) AS _event_timestamp
+    FROM (
+      SELECT
+        asked._instant AS _instant,
+        NULL AS _event_timestamp,
+        asked._instant AS _known
+      FROM weather_asked AS asked
+      UNION ALL
+      SELECT
+        NULL AS _instant,
+        history."date" AS _event_timestamp,
+        toDateTime64(history."date", 6, 'UTC') AS _known
+      FROM "shop"."marts"."weather_features" AS history
+    ) AS together
+  ) AS newest
+  WHERE
+    NOT (
+      _instant IS NULL
+    )
 ), weather AS (
-  /* weather: the newest row known by then */
+  /* weather: the row at that instant, ties decided */
   SELECT
     _instant,
     _event_timestamp,
     wind
   FROM (
     SELECT
-      asked._instant AS _instant,
-      history."date" AS _event_timestamp,
+      newest._instant AS _instant,
+      newest._event_timestamp AS _event_timestamp,
       history.wind AS wind,
-      ROW_NUMBER() OVER (
-        PARTITION BY asked._instant
-        ORDER BY history."date" DESC, isNaN(history.wind) DESC, history.wind DESC
-      ) AS _rank
-    FROM weather_asked AS asked
+      ROW_NUMBER() OVER (PARTITION BY newest._instant ORDER BY isNaN(history.wind) DESC, history.wind DESC) AS _rank
+    FROM weather_newest AS newest
     JOIN "shop"."marts"."weather_features" AS history
-      ON toDateTime64(history."date", 6, 'UTC') <= asked._instant
+      ON newest._event_timestamp = history."date"
   ) AS ranked
   WHERE
     _rank = 1
