@@ -125,3 +125,24 @@ def test_a_collation_may_make_two_keys_one(tmp_path):
     )
 
     assert "ROW_NUMBER" in job.to_sql()
+
+
+def test_the_order_of_one_column_changes_no_value(tmp_path):
+    """DuckDB makes an aggregate of a window that sorts by one column, and -0.0 becomes 0.0."""
+    declared = model(
+        "views", {**COLUMNS, "y": "double"}, entities={"e": "k"}, event_timestamp="seen"
+    )
+    store = tiny_project(tmp_path, [declared], {})
+    with duckdb.connect(str(store.project.folder / "warehouse.duckdb")) as connection:
+        connection.execute(f"{TABLE}, y DOUBLE, PRIMARY KEY (k, seen))")
+        connection.execute(
+            "INSERT INTO views SELECT i % 10, TIMESTAMP '2024-01-01' + to_minutes(i), NULL,"
+            " '-0.0'::DOUBLE, 1.0 FROM range(1000) AS t (i)"
+        )
+    job = store.get_historical_features(
+        "SELECT i AS k, TIMESTAMP '2024-01-01 09:00' AS event_timestamp FROM range(5) AS t (i)",
+        ["views:x", "views:y"],
+        strategy="window",
+    )
+
+    assert ["-0.0"] * 5 == [repr(value) for value in job.to_arrow()["x"].to_pylist()]
