@@ -1,10 +1,10 @@
 """The sync job: publishes each view so that a crash at any step is harmless.
 
-A publication is a view's rows in Redis. The ledger in the warehouse records it; both sides carry
-its epoch, a random name. The states, as the next run finds them (`safety.diagnosis`):
+A publication is a view's rows in Redis. The ledger records it, in the warehouse or in a file; both
+sides carry its epoch, a random name. The states, as the next run finds them (`safety.diagnosis`):
 
     never ────────┐ the ledger has no entry, Redis has no epoch
-    foreign ──────┤ the epochs differ, or only Redis has one: a backup, or another warehouse
+    foreign ──────┤ the epochs differ, or only Redis has one: a backup, another ledger
     lost ─────────┤ Redis, or a node of the cluster, has no epoch or no data
     changed ──────┤ columns, types, ttl or format are not as published
                   │
@@ -102,7 +102,7 @@ def run_sync(
 
     Args:
         registry: The project's definitions.
-        warehouse: The warehouse, open for writing.
+        warehouse: The warehouse, open for writing if it holds the ledger.
         client: The online store.
         ledger: The record of what was published; its tables are created.
         identity: Who publishes.

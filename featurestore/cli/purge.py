@@ -35,8 +35,8 @@ def purge_command(
 ) -> None:
     """Remove one view, or the whole project, from the online store.
 
-    Other projects are not touched. In the warehouse, only the ledger of published rows is cleared,
-    so the next sync publishes the view in full.
+    Other projects are not touched, nor are the features in the warehouse. The ledger forgets the
+    published rows, so the next sync publishes the view in full.
 
     Example: featurestore purge --view plane_features --yes
     """

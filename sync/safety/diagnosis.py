@@ -123,7 +123,7 @@ def _causes(
         (
             online.epoch != entry.epoch,
             PublicationState.FOREIGN,
-            "the online store was restored, or published to from another warehouse",
+            "the online store was restored, or published from another ledger",
         ),
         (not online.complete, PublicationState.LOST, PART_LOST),
     ]

@@ -1,1 +1,1 @@
-"""Reads the newest rows from the warehouse, and keeps the ledger of published rows there."""
+"""Reads the newest rows from the warehouse, and keeps the ledger of published rows."""

@@ -22,7 +22,7 @@ from tests.support.sync_project import (
 pytestmark = pytest.mark.whole
 
 GONE = "the online store does not have it"
-OTHER = "the online store was restored, or published to from another warehouse"
+OTHER = "the online store was restored, or published from another ledger"
 
 
 @pytest.fixture
