@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from sync.brake import DEFAULT_BRAKE, Brake
+from sync.change_window import DEFAULT_RULES, WindowRules
 from sync.departures import departures_of_full, refusal_of_changes
 from sync.lapses import Lapses
 from sync.redis.stored_rows import memory_of, row_keys
@@ -30,6 +31,7 @@ def dry_run(
     brake: Brake = DEFAULT_BRAKE,
     take_over: bool = False,
     require_ledger: bool = False,
+    rules: WindowRules = DEFAULT_RULES,
 ) -> SyncReport:
     """Count the rows that a sync would write and delete, and estimate the memory they would take.
 
@@ -43,6 +45,7 @@ def dry_run(
         brake: How many rows, and how many views, the sync may delete.
         take_over: The sync may replace all that another identity published.
         require_ledger: The sync must have the ledger that Redis names.
+        rules: When comparing a part of a table is enough.
 
     Raises:
         ForeignOwner: Another identity publishes the project, so the sync would be refused.
@@ -60,7 +63,9 @@ def dry_run(
     )
     failures = ViewFailures()
     failures.refuse_total_before(chosen)
-    steps = plan_sync(survey, chosen, full=full, remove_undeclared=views is None, brake=brake)
+    steps = plan_sync(
+        survey, chosen, full=full, remove_undeclared=views is None, brake=brake, rules=rules
+    )
     reports = timed_reports(steps, partial(_explain, survey, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
@@ -135,6 +140,7 @@ def _changes(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
         written=counts.get("upsert", 0),
         deleted=deletions,
         newest_event_timestamp=found.newest,
+        compared_since=publication.window.since if publication.window else None,
     )
 
 

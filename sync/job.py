@@ -47,6 +47,7 @@ from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.brake import DEFAULT_BRAKE, Brake
+from sync.change_window import DEFAULT_RULES, WindowRules
 from sync.departures import departures_of_full, refusal_of_changes
 from sync.lapses import Lapses
 from sync.publish import publish_changes, publish_everything
@@ -56,6 +57,7 @@ from sync.redis.metadata import (
     confirm_rows,
     delete_old_schemas,
     make_schema_current,
+    note_comparison,
     record_personal_data,
     refuse_fingerprint_collision,
     write_epoch,
@@ -95,6 +97,7 @@ def run_sync(
     require_ledger: bool = False,
     progress: Callable[[ProgressEvent], None] | None = None,
     brake: Brake = DEFAULT_BRAKE,
+    rules: WindowRules = DEFAULT_RULES,
 ) -> SyncReport:
     """Publish the newest row of each entity.
 
@@ -116,6 +119,7 @@ def run_sync(
         require_ledger: Refuse a ledger that is not the one that Redis names.
         progress: Called with each progress event.
         brake: How many rows, and how many views, may be deleted.
+        rules: When comparing a part of a table is enough.
 
     Raises:
         ForeignOwner: Another identity publishes the project; nothing was changed.
@@ -144,7 +148,9 @@ def run_sync(
             progress=progress or ignore_progress,
             replication_ids=replication_ids(client),
         )
-        steps = plan_sync(run, chosen, full=full, remove_undeclared=views is None, brake=brake)
+        steps = plan_sync(
+            run, chosen, full=full, remove_undeclared=views is None, brake=brake, rules=rules
+        )
         reports = timed_reports(steps, partial(_execute, run, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
@@ -184,6 +190,8 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
         return report
     personal = personal_names(run.registry, publication.view)
     record_personal_data(run.client, run.lease, publication.name, personal)
+    if report.full or publication.is_whole:
+        note_comparison(run.lease, publication.name, run.now, step.table)
     if report.full or publication.since is None:
         run.ledger.release(publication.name)
     return report
@@ -258,6 +266,7 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
         deleted=deleted,
         skipped=skipped,
         newest_event_timestamp=found.newest,
+        compared_since=publication.window.since if publication.window else None,
     )
 
 

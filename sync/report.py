@@ -37,6 +37,8 @@ class ViewReport:
         changed: Rows that differ from the published ones, or are gone.
         written: Rows written to Redis, with those that expired within the last day.
         deleted: Rows deleted from Redis.
+        compared_since: With the rows that dbt may have changed compared alone: those since this
+            moment; None if all were compared.
         skipped: Rows not written, because Redis holds a newer one.
         seconds: The duration.
         newest_event_timestamp: The newest event among the rows read, as text if it is before the
@@ -61,6 +63,7 @@ class ViewReport:
     seconds: float = 0.0
     newest_event_timestamp: datetime | str | None = None
     full: bool = False
+    compared_since: datetime | None = None
     reason: str = ""
     held_back: str = ""
     failed: str = ""

@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 from featurestore.governance.deletion_limit import DeletionLimit
 from featurestore.governance.publishable import is_withheld
+from featurestore.warehouse.abilities import table_id_of
 from sync.brake import DEFAULT_BRAKE, Brake
+from sync.change_window import DEFAULT_RULES, WindowRules, narrowed
 from sync.orphans import unknown_keys
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
@@ -52,6 +54,7 @@ class ViewSync:
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
         limit: The limit on the deletions of its rows in Redis; None if all of them may go.
+        table: What identifies its table; empty if the warehouse does not tell.
     """
 
     publication: Publication
@@ -59,6 +62,7 @@ class ViewSync:
     reason: str
     diagnosis: Diagnosis
     limit: DeletionLimit | None
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def plan_sync(
     full: bool,
     remove_undeclared: bool,
     brake: Brake = DEFAULT_BRAKE,
+    rules: WindowRules = DEFAULT_RULES,
 ) -> Iterator[PlanStep]:
     """Yield the steps of a sync.
 
@@ -96,6 +101,7 @@ def plan_sync(
         full: Publish every row.
         remove_undeclared: Remove the views that were published and are not among these.
         brake: How many rows, and how many views, may be deleted.
+        rules: When comparing a part of a table is enough.
     """
     published = set[str]()
     if remove_undeclared:
@@ -105,7 +111,7 @@ def plan_sync(
         if isinstance(item, ViewFailure):
             yield item
         else:
-            yield _plan_view(survey, item, brake, full=full)
+            yield _plan_view(survey, item, brake, rules, full=full)
     if remove_undeclared:
         names = [item.name for item in chosen]
         gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
@@ -125,8 +131,12 @@ def free_removals(survey: Survey) -> set[str]:
     return withheld | views_taken_over(survey.client, survey.project)
 
 
-def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: bool) -> ViewSync:
+def _plan_view(
+    survey: Survey, publication: Publication, brake: Brake, rules: WindowRules, *, full: bool
+) -> ViewSync:
     found = survey.diagnosis(publication)
+    # Before the rows are read: a table that is rebuilt meanwhile is another one the next time.
+    table = table_id_of(survey.warehouse, publication.view.relation)
     is_ok = found.state is PublicationState.OK
     goes_back = is_ok and _goes_back_to_lapses(survey, publication, found)
     if full or goes_back or not is_ok:
@@ -134,6 +144,7 @@ def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: 
     else:
         mode = SyncMode.CHANGES
         publication = publication.compared_with(found.online.as_of)
+        publication = narrowed(publication, found.online, table, rules)
     # The brake is for rows of this identity; a take-over replaces the other's rows.
     taken = publication.name in views_taken_over(survey.client, survey.project)
     return ViewSync(
@@ -142,6 +153,7 @@ def _plan_view(survey: Survey, publication: Publication, brake: Brake, *, full: 
         reason=TAKEN_OVER if taken else found.reason or (GOES_BACK if goes_back else ""),
         diagnosis=found,
         limit=None if taken else brake.limit_of(publication.view),
+        table=table,
     )
 
 

@@ -15,6 +15,7 @@ from featurestore.cli.output import note, print_columns, print_json, print_sql
 from featurestore.cli.progress import working
 from featurestore.cli.training_arguments import TrainingArguments
 from featurestore.errors import MissingExtra
+from featurestore.store.declared_store import without_connection
 from featurestore.warehouse import missing_connection
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _written(training_set: TrainingArguments, store: FeatureStore) -> TrainingJo
             return training_set.job(store)
         except MissingExtra as error:
             reason = str(error)
-    job = training_set.job(store.without_connection())
+    job = training_set.job(without_connection(store))
     note(f"{reason} The statement is written from the declared types.")
     return job
 

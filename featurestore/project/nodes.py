@@ -85,6 +85,9 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
     hard_deletes: str | None = None
     dbt_valid_to_current: str | None = None
     snapshot_meta_column_names: dict[str, str | None] | None = None
+    incremental_strategy: str | None = None
+    batch_size: Any = None
+    lookback: int | None = None
 
 
 class Checksum(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from featurestore.errors import RegistryError
+from featurestore.registry.table_changes import TableChanges
 from featurestore.values.types import DataType
 
 __all__ = [
@@ -146,6 +147,7 @@ class FeatureView:
         freshness: The greatest ages of its newest event, in the warehouse and online.
         max_deletes: The share of its online rows that one sync may delete; None for the project's
             limit.
+        changes: How dbt changes its table; None if dbt promises nothing.
         owner: Name or mail of the dbt group's owner.
         ignore: Lint rules that are wrong about this view, each with the reason. Kept as written in
             the yml: only the lint checks it.
@@ -174,6 +176,7 @@ class FeatureView:
     version: str = ""
     ties: tuple[Feature, ...] = ()
     max_deletes: float | None = None
+    changes: TableChanges | None = None
     ignore: object = field(default_factory=dict, hash=False)
 
     @property

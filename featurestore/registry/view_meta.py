@@ -24,6 +24,7 @@ from featurestore.registry.meta_parsing import (
 )
 from featurestore.registry.notes import Notes
 from featurestore.registry.snapshot_columns import SnapshotColumns, snapshot_columns
+from featurestore.registry.table_changes import table_changes
 from featurestore.values.types import DataType
 
 __all__ = ["FRESHNESS_KEYS", "HOW_TO_USE", "OTHER_KEY_TYPES", "VIEW_KEYS", "feature_view"]
@@ -137,6 +138,7 @@ def feature_view(
         tags=words_of(node.config.tags or node.tags),
         version="" if node.version is None else str(node.version),
         max_deletes=percentage_of("max_deletes", meta, notes),
+        changes=table_changes(node.config, event.name, created.name if created else None),
         ignore=meta.get("ignore") or {},
     )
     return with_features(view, node, types, notes)

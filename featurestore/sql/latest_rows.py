@@ -58,6 +58,8 @@ class EntitySubset:
 
     Attributes:
         since: Only entities with an event that became known since this moment.
+        written_since: With `since`: also entities with a row that was written since this moment;
+            then an entity's newest row may be another one.
         among: Only entities whose join keys are in the table of this name.
         ended: Only entities whose newest row has ended, instead of those whose newest row counts.
         expired_for: Also entities whose newest row expired (its ttl ran out, or its end came) at
@@ -65,6 +67,7 @@ class EntitySubset:
     """
 
     since: datetime | None = None
+    written_since: datetime | None = None
     among: str = ""
     ended: bool = False
     expired_for: timedelta | None = timedelta()
@@ -272,8 +275,21 @@ def _known(
     if some.since is not None:
         # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
         known = bound(minus(instant_literal(some.since, dialect), view.available_after, dialect))
-        yield at.copy() >= known
+        recent = at.copy() >= known
+        yield _or_written(recent, view, dialect, some.written_since)
     if some.among:
         listed = exp.select("1").from_(cte(some.among, "listed"))
         listed = listed.where(*equal_keys(names, "listed", "history"), copy=False)
         yield exp.Exists(this=listed)
+
+
+def _or_written(
+    recent: exp.Expr, view: FeatureView, dialect: str, since: datetime | None
+) -> exp.Expr:
+    stamp = view.created_timestamp
+    if since is None or stamp is None:
+        return recent
+    written = instant(stamp, dialect, "history")
+    bound = as_bound_of(stamp, instant_literal(since, dialect), dialect)
+    unknown = column(stamp.name, "history").is_(exp.null())
+    return exp.paren(exp.or_(recent, written >= bound, unknown))

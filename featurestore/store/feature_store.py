@@ -120,13 +120,6 @@ class FeatureStore:
         """
         return self._session.warehouse(write=write)
 
-    def without_connection(self) -> Self:
-        """Return a store that writes statements from the declared types, and runs none."""
-        session = self._session
-        store = type(self)(session.project_dir, session.target, now=session.now())
-        store._session.declared_only = True  # noqa: SLF001, its own
-        return store
-
     def now(self) -> datetime:
         """Return the moment that the store takes as the present."""
         return self._session.now()

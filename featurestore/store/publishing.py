@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from featurestore.project.ledger_place import LedgerPlace
     from featurestore.warehouse.protocol import Warehouse
     from sync.brake import Brake
+    from sync.change_window import WindowRules
     from sync.purge import PurgeReport
     from sync.report import ProgressEvent, SyncReport
     from sync.safety.identity import Identity
@@ -77,12 +78,21 @@ class Publishing:
             "brake": self._brake(released=allow_deletes),
             "take_over": take_over,
             "require_ledger": require_ledger,
+            "rules": self._rules(),
         }
         if dry_run:
             report = self._dry_run(registry, choices)
         else:
             report = self._run(registry, choices, progress)
         return replace(report, personal_data=allowed.personal, withheld=allowed.withheld)
+
+    def _rules(self) -> WindowRules:
+        from featurestore.project.full_every import full_every
+        from featurestore.project.run_results import rebuilt_at
+        from sync.change_window import WindowRules
+
+        session = self._session
+        return WindowRules(full_every(session.project_dir), rebuilt_at(session.project.target_path))
 
     def _brake(self, *, released: bool) -> Brake:
         from featurestore.governance.deletion_limit import deletion_limit

@@ -20,8 +20,10 @@ __all__ = [
     "Index",
     "KeepsStatistics",
     "KnowsIndexes",
+    "KnowsTables",
     "estimate_of",
     "indexes_of",
+    "table_id_of",
 ]
 
 _NO_LEDGER = Missing("the sync writes the ledger of what it published in DuckDB's SQL only")
@@ -154,3 +156,21 @@ def indexes_of(warehouse: Warehouse, relation: str) -> Sequence[Index]:
         relation: The table.
     """
     return warehouse.indexes(relation) if isinstance(warehouse, KnowsIndexes) else ()
+
+
+@runtime_checkable
+class KnowsTables(Protocol):
+    """A connection whose engine tells a table from another one that took its place."""
+
+    def table_id(self, relation: str) -> str:
+        """Return what identifies a table; see `table_id_of`."""
+
+
+def table_id_of(warehouse: Warehouse, relation: str) -> str:
+    """Return a text that identifies a table until it is rebuilt; empty if the engine has none.
+
+    Args:
+        warehouse: The connection to ask.
+        relation: The table.
+    """
+    return warehouse.table_id(relation) if isinstance(warehouse, KnowsTables) else ""

@@ -16,7 +16,13 @@ from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.abilities import Estimate, Index, KeepsStatistics, KnowsIndexes
+from featurestore.warehouse.abilities import (
+    Estimate,
+    Index,
+    KeepsStatistics,
+    KnowsIndexes,
+    KnowsTables,
+)
 from featurestore.warehouse.adbc import AdbcWarehouse, driver
 from featurestore.warehouse.arrow import canonical_type, data_type
 from featurestore.warehouse.rights import POSTGRES_RIGHTS
@@ -75,7 +81,7 @@ ORDER BY i.indexrelid
 """
 
 
-class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes):
+class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes, KnowsTables):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"
@@ -192,6 +198,15 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes):
         with self._translated(f"read the indexes of {relation}"):
             found = self._rows(_INDEXES.format(relation=f"to_regclass({_literal(relation)})"))
         return tuple(Index(tuple(json.loads(columns)), bool(unique)) for columns, unique in found)
+
+    def table_id(self, relation: str) -> str:
+        """Return a table's number and that of its file, which a rewrite replaces; "" for a view."""
+        with self._translated(f"look up {relation}"):
+            found = self._rows(
+                "SELECT oid::text || '/' || pg_relation_filenode(oid)::text"
+                f" FROM pg_catalog.pg_class WHERE oid = to_regclass({_literal(relation)})"
+            )
+        return str(found[0][0] or "") if found else ""
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table, and ANALYZE it: autovacuum skips such tables."""

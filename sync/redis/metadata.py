@@ -1,6 +1,7 @@
 """The metadata of a view's publication in Redis: its epoch, its schemas, and the list of views.
 
-    fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at
+    fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at; compared_at and table, for
+                                        the sync alone
     fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, `current`, and in
                                         `pii` the personal data that the sync was allowed: names of
                                         features, keys and timestamps
@@ -34,6 +35,7 @@ __all__ = [
     "confirm_rows",
     "delete_old_schemas",
     "make_schema_current",
+    "note_comparison",
     "read_metadata",
     "read_personal_data",
     "read_schemas",
@@ -74,6 +76,8 @@ class OnlineMetadata:
         schema: The fingerprint of the current schema.
         as_of: The moment whose newest rows Redis holds.
         synced_at: The clock when they were written last, or compared and found unchanged.
+        compared_at: The moment whose rows were all compared last; None if it is not known.
+        table: What identified the view's table then; empty if the warehouse did not tell.
         complete: Whether every part of a cluster still has the data of this publication.
     """
 
@@ -81,6 +85,8 @@ class OnlineMetadata:
     schema: str | None = None
     as_of: datetime | None = None
     synced_at: datetime | None = None
+    compared_at: datetime | None = None
+    table: str = ""
     complete: bool = True
 
 
@@ -97,6 +103,8 @@ def read_metadata(client: RedisCommands, project: str, view: str) -> OnlineMetad
         schema=None if current is None else _text(current),
         as_of=_moment(texts, "as_of"),
         synced_at=_moment(texts, "synced_at"),
+        compared_at=_moment(texts, "compared_at"),
+        table=texts.get("table", ""),
         complete=epoch is None or canaries_agree(client, project, view, epoch),
     )
 
@@ -232,6 +240,19 @@ def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime)
 def confirm_rows(lease: Lease, view: str, as_of: datetime) -> None:
     """Note that the rows of an epoch are the newest ones of a later moment too."""
     lease.run("HSET", [view_key(lease.project, view)], *_moments(as_of))
+
+
+def note_comparison(lease: Lease, view: str, as_of: datetime, table: str) -> None:
+    """Note that all rows of a view were compared at a moment.
+
+    Args:
+        lease: The lock.
+        view: The feature view.
+        as_of: The moment.
+        table: What identified its table before the rows were read.
+    """
+    words = ("compared_at", as_of.isoformat(), "table", table)
+    lease.run("HSET", [view_key(lease.project, view)], *words)
 
 
 def _moments(as_of: datetime) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
+from featurestore.sql.dialects import render
+from featurestore.sql.instants import instant_literal, naive
 from featurestore.sql.latest_rows import NEWEST_EVENT, VALID_UNTIL
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.duckdb_hash import hashed_as
 from sync.warehouse.expired_rows import has_expired
-from sync.warehouse.publication import Publication, quoted
+from sync.warehouse.publication import ChangeWindow, Publication, quoted
 
 __all__ = [
     "OP",
@@ -26,19 +28,26 @@ __all__ = [
     "lapsed_entities",
     "published_rows_of",
     "same_entity",
+    "vanished",
     "was_expired",
 ]
 
 OP = "_featurestore_op"
 _DIALECT = "duckdb"
 _HASH = "_featurestore_hash"
+_TABLES = ("latest", "published")
 PREVIOUS_EVENT = "_featurestore_previous_event"
 PREVIOUS_CREATED = "_featurestore_previous_created"
 PREVIOUS_END = "_featurestore_previous_end"
 
 
 def difference_query(
-    publication: Publication, latest: str, published: str, *, whole: bool = True
+    publication: Publication,
+    latest: str,
+    published: str,
+    *,
+    whole: bool = True,
+    only_newer: bool = False,
 ) -> str:
     """Write the query for the rows that differ.
 
@@ -48,6 +57,7 @@ def difference_query(
         published: The published rows, as a table or a subquery.
         whole: Whether `latest` covers all entities of `published`. If not, a published row without
             a newest one does not count as deleted.
+        only_newer: Whether `latest` may hold rows older than the published ones, which stay.
 
     Returns:
         A SELECT of the view's columns, `OP`, and the timestamps of the row published before, NULL
@@ -73,6 +83,8 @@ def difference_query(
         previous.append(f"published.{VALID_UNTIL} AS {PREVIOUS_END}")
     present = quoted(view.event_timestamp.name)
     differing = _differing(publication, "latest", "published")
+    if only_newer:
+        differing = f"({differing}) AND {_is_newer(publication)}"
     shown = ",\n  ".join(
         [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
     )
@@ -85,6 +97,41 @@ def difference_query(
     )
     lapses = f"if({OP} = 'delete' AND {was_expired(publication)}, 'lapse', {OP}) AS {OP}"
     return f"SELECT * REPLACE ({lapses})\nFROM (\n{differences}\n) AS differences"
+
+
+def _is_newer(publication: Publication) -> str:
+    """Write the condition that the row in `latest` wins against the one in `published`, if any."""
+    view = publication.view
+    event = quoted(view.event_timestamp.name)
+    newer = f"published.{event} IS NULL OR latest.{event} > published.{event}"
+    if view.created_timestamp is None:
+        return f"({newer} OR latest.{event} = published.{event})"
+    mine, theirs = (f"{table}.{quoted(view.created_timestamp.name)}" for table in _TABLES)
+    written = f"{theirs} IS NULL OR {mine} >= {theirs}"
+    return f"({newer} OR (latest.{event} = published.{event} AND ({written})))"
+
+
+def vanished(publication: Publication, window: ChangeWindow, newest: str, published: str) -> str:
+    """Write the query for published rows in a window whose entity has no row there any more.
+
+    Args:
+        publication: The view.
+        window: The window.
+        newest: The table of the newest rows in it.
+        published: The published rows.
+    """
+    view = publication.view
+    start = window.since - view.available_after
+    if view.ttl is not None:
+        # A row that expired is not in the window's rows either.
+        start = max(start, publication.now - view.ttl)
+    at = naive(view.event_timestamp, _DIALECT)
+    recent = render(at >= instant_literal(start, _DIALECT), _DIALECT)
+    same = same_entity(publication, "newest", "published") or "TRUE"
+    return (
+        f"SELECT 1 FROM {published} AS published WHERE {recent}"
+        f" AND NOT EXISTS (SELECT 1 FROM {newest} AS newest WHERE {same})"
+    )
 
 
 def was_expired(publication: Publication) -> str:

@@ -17,9 +17,10 @@ from sync.warehouse.change_detection import (
     entities_with_restated_row,
     lapsed_entities,
     published_rows_of,
+    vanished,
 )
 from sync.warehouse.ledger_tables import LedgerTables
-from sync.warehouse.publication import Publication
+from sync.warehouse.publication import ChangeWindow, Publication
 
 __all__ = ["CHANGES", "SUSPECTS", "find_changes", "is_large"]
 
@@ -27,6 +28,7 @@ CHANGES = "_featurestore_changes"
 """The temporary table of changes."""
 
 _LAPSED = "_featurestore_lapsed"
+_WINDOW = "_featurestore_window"
 SUSPECTS = "_featurestore_suspects"
 """The temporary table of suspects."""
 
@@ -59,6 +61,10 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
 
 def _compare(tables: LedgerTables, publication: Publication, published: str) -> None:
     """Write the table of changes."""
+    if publication.window is not None and _compare_window(
+        tables, publication, publication.window, published
+    ):
+        return
     newest, compared, whole = publication.latest, published, True
     if publication.since is not None:
         # Entities without a recent event are not read, so a missing one is not deleted.
@@ -69,6 +75,21 @@ def _compare(tables: LedgerTables, publication: Publication, published: str) -> 
     with tables.source.reading(newest) as rows:
         difference = difference_query(publication, rows, compared, whole=whole)
         tables.create_temporary(CHANGES, difference)
+
+
+def _compare_window(
+    tables: LedgerTables, publication: Publication, window: ChangeWindow, published: str
+) -> bool:
+    """Compare the rows in a window; return False if that is not enough to know all changes."""
+    newest = tables.keep(_WINDOW, publication.latest_in(window))
+    appended = window.written is not None
+    # An entity without a row left in the window may still have an older one.
+    if not appended and tables.count(f"({vanished(publication, window, newest, published)}) AS v"):
+        return False
+    rows = f"SELECT * FROM {newest}"
+    difference = difference_query(publication, rows, published, whole=False, only_newer=appended)
+    tables.create_temporary(CHANGES, difference)
+    return True
 
 
 def _settle_lapses(tables: LedgerTables, publication: Publication) -> None:

@@ -26,12 +26,33 @@ from featurestore.values.epoch import MICROSECOND, micros_since_1970
 from featurestore.values.types import DataType
 from sync.grace import GRACE
 
-__all__ = ["Publication", "columns_in_layout", "exit_columns", "quoted", "select_list"]
+__all__ = [
+    "ChangeWindow",
+    "Publication",
+    "columns_in_layout",
+    "exit_columns",
+    "quoted",
+    "select_list",
+]
 
 _LEDGER = "duckdb"
 """The dialect of the ledger's own statements."""
 # At the end of the grace the server drops a row, so the last microsecond is left out.
 _ONLINE = EntitySubset(expired_for=GRACE - MICROSECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWindow:
+    """The rows of a table that dbt may have changed since the last publication.
+
+    Attributes:
+        since: Rows that became known since this moment.
+        written: Rows that were written since this moment, because dbt only adds rows; None if dbt
+            replaces all rows that became known since `since`.
+    """
+
+    since: datetime
+    written: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,7 @@ class Publication:
         columns: The name and the warehouse's type of each column, in order.
         dialect: The warehouse's dialect, in which the statements below are written.
         since: Compare only the entities with an event since then; None for all.
+        window: Compare only the rows that dbt may have changed; None for all.
     """
 
     view: FeatureView
@@ -53,6 +75,12 @@ class Publication:
     columns: tuple[tuple[str, str], ...]
     dialect: str = "duckdb"
     since: datetime | None = None
+    window: ChangeWindow | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all rows are compared."""
+        return self.since is None and self.window is None
 
     @property
     def name(self) -> str:
@@ -98,6 +126,10 @@ class Publication:
     def latest_since(self) -> str:
         """The statement for the newest row of each entity with an event since `since`."""
         return self._rows(replace(_ONLINE, since=self.since))
+
+    def latest_in(self, window: ChangeWindow) -> str:
+        """Return the statement for the newest row of each entity in a window."""
+        return self._rows(replace(_ONLINE, since=window.since, written_since=window.written))
 
     @property
     def ended(self) -> str:

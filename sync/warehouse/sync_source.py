@@ -11,6 +11,7 @@ from featurestore.online.key_values import key_writer
 from featurestore.online.online_types import online_type_name
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
+from featurestore.registry.unpublishable import refuse_unpublishable
 from featurestore.sql.latest_rows import latest_columns
 from featurestore.values.types import Kind
 from featurestore.warehouse.protocol import Warehouse
@@ -36,6 +37,7 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
     Raises:
         UnsupportedOnlineType: Some columns have types that cannot be published; all are named.
     """
+    refuse_unpublishable(view)
     found = _described(view, warehouse)
     kinds = {name: str(found.field(name).type) for name in found.names}
     # The end is computed, so it is described as what it becomes.

@@ -35,12 +35,14 @@ class View:
         keys: The join keys.
         types: All columns.
         own: Further keys of the model's meta.
+        config: Further keys of the model's config.
     """
 
     name: str
     keys: tuple[str, ...]
     types: Mapping[str, str]
     own: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stamps(self) -> tuple[str | None, ...]:
@@ -62,7 +64,14 @@ class View:
         """Return the node of the manifest."""
         entities = {f"one_{self.name}": list(self.keys)} if self.keys else {}
         node = {"relation_name": relation}
-        return model(self.name, dict.fromkeys(self.types), node=node, entities=entities, **self.own)
+        return model(
+            self.name,
+            dict.fromkeys(self.types),
+            node=node,
+            config=self.config,
+            entities=entities,
+            **self.own,
+        )
 
     def history(self, rows: Sequence[dict[str, Any]]) -> History:
         """Return the rows for the oracle."""

@@ -1,0 +1,68 @@
+"""Narrows a sync to the rows that dbt may have changed since the last one.
+
+An incremental model says what its runs leave as it is. As long as the table is the same, a sync
+then reads and compares only the rows that may have changed. It compares all rows:
+
+- if the config promises nothing, or the warehouse cannot tell a table that was rebuilt;
+- if the table was rebuilt, or the last run of dbt rewrote older rows on request;
+- now and then (`full_every`), since people change tables by hand too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from featurestore.project.full_every import DEFAULT_FULL_EVERY
+from featurestore.registry.table_changes import ChangePattern
+from sync.redis.metadata import OnlineMetadata
+from sync.warehouse.publication import ChangeWindow, Publication
+
+__all__ = ["DEFAULT_RULES", "WindowRules", "narrowed"]
+
+_LONGEST_RUN = timedelta(days=1)
+"""The longest run of dbt: it may have started before the last sync, and ended after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRules:
+    """When a sync may look at a part of a table only.
+
+    Attributes:
+        full_every: The longest time between two comparisons of all rows.
+        rebuilt_at: When the last run of dbt rewrote older rows on request; None if it did not.
+    """
+
+    full_every: timedelta = DEFAULT_FULL_EVERY
+    rebuilt_at: datetime | None = None
+
+
+DEFAULT_RULES = WindowRules()
+
+
+def narrowed(
+    publication: Publication, online: OnlineMetadata, table: str, rules: WindowRules
+) -> Publication:
+    """Return the publication with the window that the run must look at, if all rows need not.
+
+    Args:
+        publication: The view.
+        online: Its metadata in Redis.
+        table: What identifies its table now; empty if the warehouse does not tell.
+        rules: When a part of the table is enough.
+    """
+    view, last = publication.view, online.as_of
+    if view.changes is None or view.validity_columns or publication.since is not None:
+        return publication
+    if not table or table != online.table or last is None or online.compared_at is None:
+        return publication
+    if publication.now < last or publication.now - online.compared_at >= rules.full_every:
+        return publication
+    if rules.rebuilt_at is not None and rules.rebuilt_at >= last - _LONGEST_RUN:
+        return publication
+    started = last - _LONGEST_RUN
+    if view.changes.pattern is ChangePattern.APPEND:
+        return replace(publication, window=ChangeWindow(last, started))
+    # Rows become known later than their events, so the bound for them is shifted as well.
+    replaced = view.changes.oldest_replaced(started) + view.available_after
+    return replace(publication, window=ChangeWindow(min(replaced, last)))
