@@ -1,10 +1,13 @@
 """Write the reference pages that are generated from the code: commands, meta keys, macros, lint.
 
+The table of dialects also comes from the list of what the engines' tests proved.
+
 Run it with `make docs`; a test fails while a page is stale.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -20,10 +23,17 @@ from featurestore.lint.rules import RULES
 from featurestore.registry.column_meta import COLUMN_KEYS
 from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
 from featurestore.registry.view_meta import FRESHNESS_KEYS, VIEW_KEYS
+from featurestore.sql.dialects import RECORDS
+from featurestore.sql.strategies import strategies_of
+from featurestore.warehouse import ADAPTERS
 
 REFERENCE = Path(__file__).parent / "reference"
 MACROS = Path(__file__).parents[1] / "macros"
-
+PROVEN = Path(__file__).parents[1] / "tests" / "engines" / "proven.json"
+ABILITIES = ("training set", "as_known", "newest rows", "why", "macros", "whole project", "sync")
+"""The abilities that a test may prove, in the order of the table."""
+_MAIN_ENGINE = "duckdb"
+_TABLE_BEGINS, _TABLE_ENDS = "<!-- generated -->\n", "<!-- end -->\n"
 
 _CLI = "Commands write data to standard output, and messages to standard error."
 _DURATIONS = (
@@ -188,8 +198,31 @@ def _lint_rule(rule: Rule) -> str:
     return "\n\n".join([title, rule.description.strip(), f"Remedy: {rule.remedy}", *examples])
 
 
+def dialects_page() -> str:
+    """Return the page of dialects; its table is that of the records, the connections and proofs."""
+    page = (REFERENCE / "dialects.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition(_TABLE_BEGINS)
+    _, _, after = rest.partition(_TABLE_ENDS)
+    head = ["dialect", "shapes, the preferred one first", "connection", *ABILITIES]
+    proven = json.loads(PROVEN.read_text(encoding="utf-8"))
+    rows = [head, ["---"] * len(head), *(_dialect(name, proven) for name in RECORDS)]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"{before}{_TABLE_BEGINS}{table}{_TABLE_ENDS}{after}"
+
+
+def _dialect(name: str, proven: Mapping[str, list[str]]) -> list[str]:
+    """Return the row of a dialect; a cell is empty if no test executed it."""
+    translated = proven.get(f"{name} on duckdb", ())
+    # `make test` itself runs on this engine.
+    ran = ABILITIES if name == _MAIN_ENGINE else proven.get(name, ())
+    marks = ["ran" if a in ran else "translated" if a in translated else "" for a in ABILITIES]
+    shapes = ", ".join(f"`{strategy.name}`" for strategy in strategies_of(name))
+    return [f"`{name}`", shapes, "yes" if name in ADAPTERS else "", *marks]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
+    "dialects.md": dialects_page,
     "lint-rules.md": lint_page,
     "macros.md": macros_page,
     "meta.md": meta_page,

@@ -1,9 +1,11 @@
 """Where the sync keeps its ledger: beside the job, or in the warehouse.
 
-vars:
-featurestore:
-state: warehouse            # or the path of a file; see `chosen_ledger_place`
-state_schema: featurestore  # with `state: warehouse`, by default the schema dbt builds in
+dbt_project.yml chooses:
+
+    vars:
+      featurestore:
+        state: warehouse            # or the path of a file; see `chosen_ledger_place`
+        state_schema: featurestore  # with `state: warehouse`, by default the schema dbt builds in
 """
 
 from __future__ import annotations

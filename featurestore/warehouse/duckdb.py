@@ -61,7 +61,8 @@ _SESSION = {
 _NO_RIGHTS = {
     "attached in read-only mode": "The ledger of a sync and `to_table` write to the database of the"
     " target's `path:`, which must not have `access_mode: read_only`; databases under `attach:` are"
-    " read only.",
+    " read only. With `state:` in dbt_project.yml, a path, the ledger is a file of its own, and the"
+    " sync only reads the warehouse.",
     "Permission denied": "Let the user of this process write to the file, and create files beside"
     " it.",
 }

@@ -8,6 +8,7 @@ import duckdb
 from sqlglot import exp, parse_one
 
 from tests.engines.base import ZONE
+from tests.engines.proofs import TRANSLATED
 from tests.support.scenarios import ARROW, arrow
 
 
@@ -41,6 +42,7 @@ class SnowflakeOnDuckDB(DuckDB):
     """Snowflake's statements, translated: that their shape is right, not that Snowflake runs it."""
 
     dialect = "snowflake"
+    proves = TRANSLATED
     # Snowflake's lists are sorted by their JSON: full ties that only a list decides differ.
     types: ClassVar = {
         **{name: name for name in ARROW if name != "bigint[]"},

@@ -16,7 +16,11 @@ from tests.engines.clickhouse_server import ClickHouseServer
 from tests.engines.projects import at
 from tests.engines.test_warehouses import EVERYTHING, FRAME, QUERY
 
-pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.proves("whole project", engine="clickhouse"),
+    pytest.mark.filterwarnings("default"),
+]
 # ClickHouse has no binary type, and no list that is NULL.
 FRAME = FRAME.drop_columns(["raw", "things"]).append_column(
     "things", pa.array([[1], [], [], [2, 3], [4], [5], [6]])

@@ -71,6 +71,7 @@ def engines():
         engine.close()
 
 
+@pytest.mark.proves("training set", by="make")
 @pytest.mark.parametrize(("make", "strategy"), SHAPES)
 def test_every_shape_agrees_with_the_oracle(engines, make, strategy):
     """Each entity row comes back once, in order, with the newest row known by then."""
@@ -87,6 +88,7 @@ def test_every_shape_agrees_with_the_oracle(engines, make, strategy):
     law()
 
 
+@pytest.mark.proves("as_known", by="make")
 @pytest.mark.parametrize(("make", "strategy"), AS_KNOWN)
 def test_as_known_agrees_with_the_oracle(engines, make, strategy):
     """A row written after the entity row's instant is as if it were not there."""
@@ -106,6 +108,7 @@ def test_as_known_agrees_with_the_oracle(engines, make, strategy):
     law()
 
 
+@pytest.mark.proves("training set", by="make")
 @pytest.mark.parametrize(("make", "strategy"), SHAPES)
 def test_without_ties_the_shorter_statement_agrees(engines, make, strategy):
     """Where the engine enforces one row for a key and an event timestamp, nothing decides ties."""
@@ -124,6 +127,7 @@ def test_without_ties_the_shorter_statement_agrees(engines, make, strategy):
     law()
 
 
+@pytest.mark.proves("newest rows", by="make")
 @pytest.mark.parametrize("make", ENGINES)
 def test_the_latest_rows_agree_with_the_oracle(engines, make):
     """What the online store should hold is the newest row of each entity, not expired."""
@@ -142,6 +146,7 @@ def test_the_latest_rows_agree_with_the_oracle(engines, make):
     law()
 
 
+@pytest.mark.proves("newest rows", by="make")
 @pytest.mark.parametrize("make", ENGINES)
 def test_a_view_without_a_row_that_counts_has_no_latest_one(engines, make):
     """Nothing is the newest of no rows, not even a row as old as the clock itself."""
@@ -150,6 +155,7 @@ def test_a_view_without_a_row_that_counts_has_no_latest_one(engines, make):
     assert oracle.latest(case.history, NOON) == latest(engines(make), case, NOON) == []
 
 
+@pytest.mark.proves("why", by="make")
 @pytest.mark.parametrize("make", ENGINES)
 def test_the_explanation_agrees_with_the_oracle(engines, make):
     """The row that is explained as chosen is the one that the training set has."""
@@ -172,6 +178,7 @@ def test_the_explanation_agrees_with_the_oracle(engines, make):
     law()
 
 
+@pytest.mark.proves("training set", by="make")
 @pytest.mark.parametrize(("make", "strategy"), SHAPES)
 @pytest.mark.parametrize("path", sorted(WRITTEN.glob("*.yml")), ids=lambda path: path.stem)
 def test_the_written_cases_hold(engines, make, strategy, path):
@@ -183,6 +190,7 @@ def test_the_written_cases_hold(engines, make, strategy, path):
     assert case.expected == case.found(engine, strategy)
 
 
+@pytest.mark.proves("training set", by="make")
 @pytest.mark.parametrize(("make", "strategy"), SHAPES)
 @pytest.mark.parametrize("title", corners.CASES)
 def test_the_corners_agree_with_the_oracle(engines, make, strategy, title):

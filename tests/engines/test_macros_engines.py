@@ -18,6 +18,7 @@ from tests.macros.macro_project.rendering import Macros
 
 pytestmark = [
     pytest.mark.engines,
+    pytest.mark.proves("macros", by="engine"),
     # Drivers warn about themselves.
     pytest.mark.filterwarnings("default"),
 ]

@@ -29,7 +29,11 @@ from tests.engines.postgres_engine import Postgres
 from tests.engines.projects import SECRET, at, naive
 from tests.engines.spark_engine import Spark
 
-pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.proves("whole project", by="store"),
+    pytest.mark.filterwarnings("default"),
+]
 EVERYTHING = ["plane_features:*", "route_features:*"]
 FRAME = pa.table({
     "tailnum": pa.array(["N1", "N1", "N1", "ñ'\"2", None, "N4", "N1"], pa.large_string()),
@@ -591,12 +595,6 @@ def test_the_session_of_spark_is_left_as_it_was(spark):
     tables = {table.name for table in session.catalog.listTables()}
     assert {"plane_features", "route_features", "labels"} <= tables
     assert set() == tables & {"entity_df", "_featurestore_training_set"}
-
-
-def test_the_sync_says_that_it_needs_duckdb(postgres):
-    """Nothing is published from elsewhere yet."""
-    with pytest.raises(UnsupportedDialect, match="cannot publish from postgres"):
-        postgres.sync()
 
 
 def test_a_profile_may_name_things_as_dbt_does(postgres_home, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -22,12 +23,21 @@ def _generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["cli.md", "lint-rules.md", "macros.md", "meta.md"])
+@pytest.mark.parametrize("name", ["cli.md", "dialects.md", "lint-rules.md", "macros.md", "meta.md"])
 def test_generated_pages_are_fresh(name):
     """A reference page equals what the code says today; `make docs` writes it."""
     page = _generator().PAGES[name]
 
     assert page() == (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+
+
+def test_the_table_of_dialects_knows_every_proof():
+    """Each ability of the list of proofs is a column, and each engine is a row."""
+    generator = _generator()
+    proven = json.loads(generator.PROVEN.read_text(encoding="utf-8"))
+
+    assert set() == {ability for row in proven.values() for ability in row} - {*generator.ABILITIES}
+    assert set() == {engine.removesuffix(" on duckdb") for engine in proven} - {*generator.RECORDS}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
