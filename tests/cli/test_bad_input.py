@@ -160,7 +160,7 @@ def test_a_manifest_of_another_version(tmp_path, version):
         (
             lambda s: s.get_historical_features(ROW, "plane_features:*", strategy="asfo"),
             UnsupportedDialect,
-            ("Unknown strategy 'asfo'. Possible on duckdb: asof, window.",),
+            ("Unknown strategy 'asfo'. Possible on duckdb: asof, union, window, interval.",),
         ),
     ],
 )

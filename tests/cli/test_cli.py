@@ -179,7 +179,7 @@ def test_a_terminal_shows_which_model_is_read(
 
     assert (0, out) == run(*arguments)[:2]
     assert "Reading models" in drawn.getvalue()
-    assert any(f"{name} " in drawn.getvalue() for name in models)
+    assert any(f" {name}" in drawn.getvalue() for name in models)
     assert 0 == code
     assert "Reading models" not in err
 

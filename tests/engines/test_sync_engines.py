@@ -23,7 +23,11 @@ from tests.engines.shops import (
 )
 from tests.engines.spark_engine import Spark
 
-pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.proves("sync", by="home"),
+    pytest.mark.filterwarnings("default"),
+]
 LOCK = "fs-meta:{shop}:lock"
 UNFINISHED = "the last sync did not finish it"
 PLANES = View(

@@ -252,9 +252,8 @@ def test_metadata_of_an_older_release_is_adopted(prod, dev, redis_server, redis_
     report = prod.store(redis_server).sync()
 
     assert [(0, False)] * 3 == [(view.changed, view.full) for view in report.views]
-    assert {b"project", b"target", b"adapter", b"host", b"database", b"schema"} == {
-        *redis_client.hkeys(OWNER)
-    }
+    identity = {b"project", b"target", b"adapter", b"host", b"database", b"schema"}
+    assert {*identity, b"ledger_id", b"ledger_place"} == {*redis_client.hkeys(OWNER)}
     with pytest.raises(ForeignOwner):
         dev.store(redis_server).sync()
 

@@ -334,7 +334,9 @@ def test_suspects_are_all_that_changed(tmp_path, data):
             warehouse.execute(f"CREATE OR REPLACE TEMP TABLE everything AS {everything}")
             lapsed = lapsed_entities(publication, "everything")
             warehouse.execute(f"CREATE OR REPLACE TEMP TABLE lapsed AS {lapsed}")
-            warehouse.execute(deleted_lapses(publication, "everything", "lapsed"))
+            warehouse.execute(
+                deleted_lapses(publication, "everything", publication.known_among("lapsed"))
+            )
             expected = rows_of(warehouse, "FROM everything")
             assert expected == rows_of(warehouse, f"FROM {ledger.find_changes(publication)}")
 
