@@ -29,6 +29,8 @@ _CASTS = {
     "GEOMETRY": "text",
     "GEOGRAPHY": "text",
 }
+_MOST_DIGITS = 38
+"""The digits of a decimal of 16 bytes."""
 _TEXTS = frozenset({Kind.STRING, Kind.BYTES, Kind.UUID, Kind.JSON})
 _QUOTED = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'")
 # A word before another one is the name of a field.
@@ -73,4 +75,6 @@ def publishable_cast(data_type: DataType) -> str | None:
     if data_type.variant == "numeric":
         # Each value has its own scale, and a driver returns doubles.
         return "numeric(18, 4)"
+    if (data_type.precision or 0) > _MOST_DIGITS and data_type.kind is Kind.DECIMAL:
+        return f"decimal({_MOST_DIGITS}, {min(data_type.scale or 0, _MOST_DIGITS)})"
     return "a timestamp of microseconds" if data_type.has_nanoseconds else None
