@@ -183,7 +183,7 @@ def recast(
                 if batch is None:
                     return
                 columns = [
-                    _cast(column, field.type)
+                    _cast(column, field)
                     for column, field in zip(batch.columns, schema, strict=True)
                 ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -191,12 +191,20 @@ def recast(
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _cast(column: Any, arrow: pa.DataType) -> Any:
+def _cast(column: Any, field: pa.Field[Any]) -> Any:
+    arrow = field.type
     if column.type == arrow:
         return column
     if column.type == pa.uuid():
         return pa.array([None if uuid is None else str(uuid) for uuid in column.to_pylist()], arrow)
-    return _in_unit(column, arrow)
+    try:
+        return _in_unit(column, arrow)
+    except pa.ArrowInvalid as error:
+        # Such as NaN, which PostgreSQL's numeric holds and no decimal elsewhere.
+        raise pa.ArrowInvalid(
+            f"the column '{field.name}' as {arrow}: {error}. Make the value NULL in the model, or"
+            " cast the column to text or double"
+        ) from None
 
 
 def _in_unit(column: Any, arrow: pa.DataType) -> Any:
