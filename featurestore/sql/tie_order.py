@@ -83,6 +83,9 @@ def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[
     ['carrier']
     """
     record = dialect_record(dialect)
+    if data_type and (data_type.element or data_type).variant == "enum":
+        # By the order of its members, on every engine; it takes no collation.
+        return [node]
     kind = data_type.kind if data_type else Kind.OTHER
     if data_type and data_type.element and kind not in record.sort_keys:
         kind = data_type.element.kind if record.arrays_sort_as_elements else kind

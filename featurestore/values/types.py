@@ -69,7 +69,7 @@ class DataType:
         scale: The number of digits of a decimal after the point.
         element: The type of an array's elements.
         text: The engine's own spelling if `kind` is `OTHER` or `OPAQUE`; `enum` for an enumeration,
-            which is text otherwise.
+            which is text otherwise, and `bpchar` for text that is filled up with blanks.
         size: The number of elements of an array, if every value has that number.
     """
 

@@ -49,7 +49,7 @@ _DEFAULTS = {"connect_timeout": "10", "application_name": "featurestore"}
 # The digits of Arrow's decimal256.
 _WIDEST = 76
 _TYPE = b"POSTGRESQL:type"
-_TEXTS = frozenset({"", "text", "varchar", "bpchar", "char", "name", "unknown"})
+_TEXTS = frozenset({"", "text", "varchar", "bpchar", "name", "unknown"})
 # PostgreSQL adds the size of a varlena header to the type modifier.
 _BYTES_OF_HEADER = 4
 # A comparison of the columns themselves can use only an index in their own collation and order of
@@ -258,6 +258,8 @@ class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes, KnowsTable
         if name == "money" or native not in ("", "numeric", *self._enums):
             # The driver passes on the bytes by which PostgreSQL itself sends the value.
             return DataType(Kind.OPAQUE, text=native or name)
+        if name == "bpchar":
+            return DataType(Kind.STRING, text=name)
         found = data_type(self._arrow(field))
         if found.kind is Kind.STRING and name not in _TEXTS:
             return DataType(Kind.STRING, text="enum")
@@ -289,12 +291,15 @@ def _native(field: pa.Field[Any]) -> str:
 
 
 def _digits(field: pa.Field[Any]) -> tuple[int, int] | None:
-    """Return the precision and scale of a numeric column, from its type modifier."""
+    """Return the digits of a numeric column and those after the point, from its type modifier."""
     modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", -1)) - _BYTES_OF_HEADER
     if modifier < 0:
         return None
     # The lower eleven bits are the scale, in two's complement.
-    return modifier >> 16, ((modifier & 0x7FF) ^ 1024) - 1024
+    precision, scale = modifier >> 16, ((modifier & 0x7FF) ^ 1024) - 1024
+    # PostgreSQL rounds numeric(5, -2) to hundreds, and numeric(2, 4) is below 0.01. Elsewhere a
+    # scale is between 0 and the precision.
+    return max(precision - min(scale, 0), scale), max(scale, 0)
 
 
 def _literal(text: str) -> str:

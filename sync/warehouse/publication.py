@@ -23,7 +23,7 @@ from featurestore.sql.latest_rows import (
     newest_instants,
 )
 from featurestore.values.epoch import MICROSECOND, micros_since_1970
-from featurestore.values.types import DataType
+from featurestore.values.types import DataType, Kind
 from sync.grace import GRACE
 
 __all__ = [
@@ -235,14 +235,14 @@ def quoted(name: str) -> str:
 def _leaving(view: FeatureView) -> dict[str, DataType]:
     """Return the warehouse's types of the columns that may be published as another type.
 
-    Keys and timestamps are compared with the history's own, so they keep their types. Enumerations
-    are text in any case: a new member must not change the type.
+    Keys and timestamps are compared with the history's own, so they keep their types. Kinds of text
+    are text in any case: a new member of an enumeration must not change the type.
     """
     found = {feature.name: feature.data_type for feature in view.features}
     found |= {
         column.name: column.data_type
         for column in view.columns
-        if column.data_type and column.data_type.variant == "enum"
+        if column.data_type and column.data_type.kind is Kind.STRING
     }
     return {name: kind for name, kind in found.items() if kind is not None}
 

@@ -69,6 +69,8 @@ POSTGRES = Dialect(
         "uuid": Exit(_TEXT),
         "json": Exit(_TEXT),
         "enum": Exit(_TEXT),
+        # As text it has no blanks at its end, which do not count in a comparison of char(n).
+        "bpchar": Exit(_TEXT),
         # Without digits a numeric holds any number and NaN: of Arrow's types only a float fits all.
         "numeric": Exit(DataType(Kind.FLOAT64)),
     },
