@@ -5,7 +5,19 @@ An engine run does not read the conftest of the folder above.
 
 from __future__ import annotations
 
+import pytest
+
+from tests.engines.clickhouse_server import ClickHouseServer
 from tests.engines.proofs import pytest_collection_modifyitems, pytest_runtest_makereport
+from tests.engines.shops import (
+    ClickHouseHome,
+    DuckDBHome,
+    PostgresHome,
+    Shop,
+    SparkHome,
+    started_postgres,
+)
+from tests.engines.spark_engine import Spark
 from tests.support.redis_fixture import redis_client, redis_server
 
 __all__ = [
@@ -14,3 +26,54 @@ __all__ = [
     "redis_client",
     "redis_server",
 ]
+
+
+@pytest.fixture(scope="module")
+def postgres_engine():
+    """Run a server."""
+    engine = started_postgres()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def spark_engine(tmp_path_factory):
+    """Run a session with a database."""
+    engine = Spark()
+    folder = tmp_path_factory.mktemp("spark") / "tables"
+    engine.session.sql(f"CREATE DATABASE shop LOCATION '{folder}'")
+    yield engine
+    engine.session.sql("DROP DATABASE shop CASCADE")
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def clickhouse_engine():
+    """Run a server."""
+    engine = ClickHouseServer(password="secret")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["duckdb", "duckdb, beside the job", "postgres", "clickhouse", "spark"])
+def home(request, tmp_path):
+    """Return where the tables are; the first one is the control."""
+    if request.param == "postgres":
+        return PostgresHome(request.getfixturevalue("postgres_engine"))
+    if request.param == "spark":
+        return SparkHome(request.getfixturevalue("spark_engine"))
+    if request.param == "clickhouse":
+        return ClickHouseHome(request.getfixturevalue("clickhouse_engine"))
+    return DuckDBHome(tmp_path, beside="beside" in request.param)
+
+
+@pytest.fixture
+def make(home, tmp_path, redis_client):
+    """Return a function that writes a project with empty tables."""
+    return lambda *views: Shop(tmp_path / "project", home, *views)
+
+
+@pytest.fixture
+def url(redis_server):
+    """Return the online store's URL."""
+    return redis_server

@@ -91,10 +91,10 @@ class Postgres:
         self.connection.execute(f"CREATE TABLE {name} ({typed})")
         marks = ", ".join(f"%s::{self.types[data_type]}" for data_type in types.values())
         with self.connection.cursor() as cursor:
-            for row in rows:
-                cursor.execute(
-                    f"INSERT INTO {name} VALUES ({marks})", [row[column] for column in types]
-                )
+            cursor.executemany(
+                f"INSERT INTO {name} VALUES ({marks})",
+                [[row[column] for column in types] for row in rows],
+            )
         return f'"shop"."public"."{name}"'
 
     def rows(self, sql):
