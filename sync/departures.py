@@ -15,7 +15,7 @@ from sync.lapses import Lapses, are_expired
 from sync.orphans import absent_keys, compared_keys
 from sync.redis.metadata import read_schemas
 from sync.survey import Survey
-from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, same_entity, was_expired
+from sync.warehouse.change_detection import OP, PREVIOUS_EVENT
 from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import Publication
 
@@ -41,13 +41,14 @@ def refusal_of_changes(
     if limit is None or deleted <= FREE_ROWS:
         # The brake is released, or ignores so few: the queries can be saved.
         return ""
-    gone = f"{OP} = 'delete' AND NOT {was_expired(publication)}"
+    was_expired = survey.ledger.queries(publication).was_expired
+    gone = f"{OP} = 'delete' AND NOT {was_expired}"
     untimely = gone
     if publication.view.valid_until is not None:
         untimely += f" AND NOT {_has_ended(survey, publication)}"
     query = (
-        f"SELECT count(*) FILTER ({untimely}) AS untimely,"
-        f" count(*) FILTER ({gone} OR {_expires(survey, publication)}) AS leaving"
+        f"SELECT count(CASE WHEN {untimely} THEN 1 END) AS untimely,"
+        f" count(CASE WHEN {gone} OR {_expires(survey, publication)} THEN 1 END) AS leaving"
         f" FROM (SELECT * FROM {changes}) AS gone"
     )
     (found,) = survey.ledger.database.stream(query).read_all().to_pylist()
@@ -58,14 +59,15 @@ def refusal_of_changes(
 def _expires(survey: Survey, publication: Publication) -> str:
     """Write the condition that a change ends a row which counted before."""
     expired = has_expired(publication.view, publication.now, survey.ledger.database.dialect)
-    counted = f"{PREVIOUS_EVENT} IS NOT NULL AND NOT {was_expired(publication)}"
+    was_expired = survey.ledger.queries(publication).was_expired
+    counted = f"{PREVIOUS_EVENT} IS NOT NULL AND NOT {was_expired}"
     return f"({OP} = 'upsert' AND {counted} AND {expired})"
 
 
 def _has_ended(survey: Survey, publication: Publication) -> str:
     """Write the condition that the newest row of an entity has ended in the warehouse."""
     ended = survey.ended_entities(publication)
-    same = same_entity(publication, "gone", "ended") or "TRUE"
+    same = survey.ledger.queries(publication).same_entity("gone", "ended")
     return f"EXISTS (SELECT 1 FROM {ended} AS ended WHERE {same})"
 
 

@@ -13,7 +13,7 @@ from featurestore.online.online_types import to_arrow_type
 from sync.batch_sizes import KEYS_PER_LOOKUP
 from sync.redis.stored_rows import row_keys
 from sync.survey import Survey
-from sync.warehouse.publication import Publication, quoted
+from sync.warehouse.publication import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,8 +74,7 @@ def absent_keys(
     # One anti-join for all keys, instead of a query for each.
     database = survey.ledger.database
     uploaded = database.upload(_FOUND, found)
-    names = [quoted(name) for name, _ in publication.schema.keys]
-    on = " AND ".join(f"known.{name} = found.{name}" for name in names) or "TRUE"
+    on = survey.ledger.queries(publication).same_uploaded("known", "found")
     missing = database.stream(
         f"SELECT found.{_KEY} FROM {uploaded} AS found"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS known WHERE {on})"

@@ -11,7 +11,6 @@ from sync.safety.ownership import ownership_lock
 from sync.selection import publication_of
 from sync.survey import Survey
 from sync.sync_run import SyncRun
-from sync.warehouse.change_detection import same_entity
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +56,7 @@ def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) ->
             lease=lease,
         )
         found = survey.ledger.database.upload(_DAMAGED, pa.Table.from_batches(damaged))
-        same = same_entity(publication, "published", "damaged") or "TRUE"
+        same = survey.ledger.queries(publication).same_uploaded("published", "damaged")
         table = survey.ledger.published(view)
         rows = (
             f"SELECT published.* FROM {table} AS published"

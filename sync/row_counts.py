@@ -70,15 +70,15 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     dialect = survey.ledger.database.dialect
     at, end = naive(view.event_timestamp, dialect), instant_literal(_LAST, dialect)
     # An expired row stays for a day, and longer if every sync has a `since`.
-    current = exp.Where(this=exp.not_(expired_condition(view, survey.now, dialect)))
-    extremes: dict[str, exp.Expr] = {"newest": exp.Max(this=_until(at, end))}
+    current = exp.not_(expired_condition(view, survey.now, dialect))
+    columns: dict[str, exp.Expr] = {
+        "held": exp.Count(this=exp.Star()),
+        "newest": exp.Max(this=_until(at, end, current)),
+    }
     if view.ttl is not None:
-        extremes["oldest"] = exp.Min(this=_until(at, end))
+        columns["oldest"] = exp.Min(this=_until(at, end, current))
     if view.valid_until is not None:
-        extremes["next_end"] = exp.Min(this=_until(column(VALID_UNTIL), end))
-    columns: dict[str, exp.Expr] = {"held": exp.Count(this=exp.Star())}
-    for name, extreme in extremes.items():
-        columns[name] = exp.Filter(this=extreme, expression=current.copy())
+        columns["next_end"] = exp.Min(this=_until(column(VALID_UNTIL), end, current))
     query = exp.select(*(exp.alias_(node, as_name(name)) for name, node in columns.items()))
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey.ledger.database, query.from_(table))
@@ -101,8 +101,9 @@ def newest_valid_event(survey: Survey, publication: Publication) -> datetime | s
     return found
 
 
-def _until(at: exp.Expr, end: exp.Expr) -> exp.Expr:
-    return exp.Case().when(at.copy() <= end.copy(), at.copy())
+def _until(at: exp.Expr, end: exp.Expr, *conditions: exp.Expr) -> exp.Expr:
+    """Return an instant, or NULL if it is later than the end or a condition is false."""
+    return exp.Case().when(exp.and_(at <= end, *conditions), at.copy())
 
 
 def _only_row(warehouse: Warehouse, query: exp.Select) -> dict[str, Any]:

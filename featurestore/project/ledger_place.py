@@ -43,7 +43,13 @@ class LedgerPlace:
 
 
 def chosen_ledger_place(
-    project: Project, *, target: str, name: str, schema: str, missing: Missing | None
+    project: Project,
+    *,
+    target: str,
+    name: str,
+    schema: str,
+    missing: Missing | None,
+    inside: bool,
 ) -> LedgerPlace:
     """Return where a project's ledger is.
 
@@ -52,9 +58,10 @@ def chosen_ledger_place(
         target: The target of the dbt profile.
         name: The project, as its keys in Redis name it.
         schema: The schema that dbt builds in.
-        missing: Why the warehouse cannot keep the ledger; None if it can, and then that is the
-            default. Every other warehouse has a file `.featurestore/<target>/<name>.duckdb` beside
-            dbt_project.yml: not in `target/`, which `dbt clean` deletes.
+        missing: Why the warehouse cannot keep the ledger; None if it can.
+        inside: Whether the warehouse keeps it by default. The default of every other is a file
+            `.featurestore/<target>/<name>.duckdb` beside dbt_project.yml: not in `target/`, which
+            `dbt clean` deletes.
 
     Raises:
         ProfileError: `state` or `state_schema` is not a text, or does not fit.
@@ -67,7 +74,7 @@ def chosen_ledger_place(
             f"The ledger of the sync cannot be in this warehouse ({missing}).",
             remedy=f"Leave out `{_KEY}` in {project.file}: the ledger is then a file of its own.",
         )
-    if state == _IN_WAREHOUSE or (not state and missing is None):
+    if state == _IN_WAREHOUSE or (not state and inside):
         return LedgerPlace(schema=own_schema or schema)
     if own_schema:
         raise ProfileError(

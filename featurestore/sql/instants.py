@@ -18,6 +18,7 @@ __all__ = [
     "as_bound_of",
     "as_type_of",
     "ceil",
+    "finite",
     "floor",
     "instant",
     "instant_literal",
@@ -88,6 +89,16 @@ def naive(source: Column, dialect: str) -> exp.Expr:
     node = floor(source, dialect)
     bare = isinstance(node, exp.Column | exp.AtTimeZone)
     return dialect_record(dialect).clock.naive(node) if bare else node
+
+
+def finite(node: exp.Expr, dialect: str) -> exp.Expr:
+    """Return the condition that a timestamp or a date is not an infinity.
+
+    >>> finite(column("seen"), "duckdb").sql("duckdb"), finite(column("seen"), "spark").sql("spark")
+    ('ISFINITE(seen)', 'TRUE')
+    """
+    is_finite = dialect_record(dialect).clock.is_finite
+    return is_finite(node) if is_finite else exp.true()
 
 
 def as_bound_of(source: Column, node: exp.Expr, dialect: str) -> exp.Expr:

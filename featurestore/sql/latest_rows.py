@@ -12,10 +12,11 @@ from functools import partial
 
 from sqlglot import exp
 
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import Column, FeatureView
 from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.dialects.own_names import OwnName
 from featurestore.sql.dialects.record import NewestRows
+from featurestore.sql.exit_types import exit_type, recast_to
 from featurestore.sql.expressions import (
     EVENT,
     RANK,
@@ -279,8 +280,16 @@ def _known(
         yield _or_written(recent, view, dialect, some.written_since)
     if some.among:
         listed = exp.select("1").from_(cte(some.among, "listed"))
-        listed = listed.where(*equal_keys(names, "listed", "history"), copy=False)
-        yield exp.Exists(this=listed)
+        same = [column(key.name, "listed").eq(_as_text(key, dialect)) for key in view.join_keys]
+        yield exp.Exists(this=listed.where(*same, copy=False))
+
+
+def _as_text(key: Column, dialect: str) -> exp.Expr:
+    """Return a key of the history; a member of an enumeration as the text that was published."""
+    node = column(key.name, "history")
+    if key.data_type is None or key.data_type.variant != "enum":
+        return node
+    return recast_to(node, key.data_type, exit_type(key.data_type, dialect), dialect)
 
 
 def _or_written(

@@ -19,7 +19,7 @@ from featurestore.registry.definitions import Freshness
 from featurestore.registry.registry import Registry
 from featurestore.store.session import Session
 from featurestore.values.durations import parse_duration
-from featurestore.warehouse import missing_ledger
+from featurestore.warehouse import is_ledger_inside, missing_ledger
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
@@ -236,6 +236,7 @@ class Publishing:
             name=registry.online_name,
             schema=session.ledger_schema,
             missing=missing_ledger(session.profile.adapter),
+            inside=is_ledger_inside(session.profile.adapter),
         )
 
     def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:

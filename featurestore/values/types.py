@@ -96,6 +96,11 @@ class DataType:
         return self.kind.value
 
     @property
+    def leaf(self) -> DataType:
+        """The type of an array's innermost elements; of another type the type itself."""
+        return self.element.leaf if self.element else self
+
+    @property
     def family(self) -> str:
         """The name of the group of types that compare with each other: all integers are one family.
 

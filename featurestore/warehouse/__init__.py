@@ -11,14 +11,24 @@ from featurestore.values.missing import Missing
 from featurestore.warehouse.abilities import Adapter
 from featurestore.warehouse.protocol import Warehouse
 
-__all__ = ["ADAPTERS", "KEPT_OPEN", "Warehouse", "connect", "missing_connection", "missing_ledger"]
+__all__ = [
+    "ADAPTERS",
+    "KEPT_OPEN",
+    "Warehouse",
+    "connect",
+    "is_ledger_inside",
+    "missing_connection",
+    "missing_ledger",
+]
 
 _ADAPTERS = {
     "bigquery": Adapter(class_name="BigQueryWarehouse"),
     "clickhouse": Adapter(class_name="ClickHouseWarehouse"),
     "databricks": Adapter(class_name="DatabricksWarehouse"),
-    "duckdb": Adapter(class_name="DuckDBWarehouse", ledger=None, reopens_cheaply=True),
-    "postgres": Adapter(class_name="PostgresWarehouse"),
+    "duckdb": Adapter(
+        class_name="DuckDBWarehouse", ledger=None, ledger_inside=True, reopens_cheaply=True
+    ),
+    "postgres": Adapter(class_name="PostgresWarehouse", ledger=None),
     "redshift": Adapter(class_name="RedshiftWarehouse"),
     "snowflake": Adapter(class_name="SnowflakeWarehouse"),
     "spark": Adapter(class_name="SparkWarehouse"),
@@ -50,10 +60,21 @@ def missing_connection(adapter: str) -> Missing | None:
 def missing_ledger(adapter: str) -> Missing | None:
     """Return why the warehouse of an adapter cannot keep the ledger of a sync; None if it can.
 
-    >>> missing_ledger("duckdb") is None, missing_ledger("postgres").engine_cannot
+    >>> missing_ledger("postgres") is None, missing_ledger("spark").engine_cannot
     (True, False)
     """
     return _ADAPTERS[adapter].ledger if adapter in _ADAPTERS else _NO_CONNECTION
+
+
+def is_ledger_inside(adapter: str) -> bool:
+    """Return whether the warehouse of an adapter keeps the ledger by default.
+
+    Elsewhere the default is a file beside the job, for which a role that may SELECT is enough.
+
+    >>> is_ledger_inside("duckdb"), is_ledger_inside("postgres")
+    (True, False)
+    """
+    return adapter in _ADAPTERS and _ADAPTERS[adapter].ledger_inside
 
 
 def connect(profile: Profile, *, write: bool = False) -> Warehouse:

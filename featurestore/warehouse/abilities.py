@@ -6,18 +6,21 @@ ability that must be known before anything is opened is a field of `Adapter`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from featurestore.values.missing import Missing
+from featurestore.values.types import DataType
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = [
     "Adapter",
     "Estimate",
+    "HashesRows",
     "Index",
+    "KeepsLedger",
     "KeepsStatistics",
     "KnowsIndexes",
     "KnowsTables",
@@ -26,7 +29,7 @@ __all__ = [
     "table_id_of",
 ]
 
-_NO_LEDGER = Missing("the sync writes the ledger of what it published in DuckDB's SQL only")
+_NO_LEDGER = Missing("the sync can keep its ledger in DuckDB and in PostgreSQL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +40,14 @@ class Adapter:
         class_name: The class of its warehouse, in the module and with the extra named like the
             adapter.
         ledger: None if the warehouse can keep the ledger of a sync, else why it cannot.
+        ledger_inside: Whether it keeps the ledger unless `state` names a file.
         reopens_cheaply: Whether a second connection costs almost nothing while one is open, so
             that a session keeps one open.
     """
 
     class_name: str
     ledger: Missing | None = _NO_LEDGER
+    ledger_inside: bool = False
     reopens_cheaply: bool = False
 
 
@@ -174,3 +179,57 @@ def table_id_of(warehouse: Warehouse, relation: str) -> str:
         relation: The table.
     """
     return warehouse.table_id(relation) if isinstance(warehouse, KnowsTables) else ""
+
+
+@runtime_checkable
+class HashesRows(Protocol):
+    """A connection whose engine hashes rows faster than it compares them."""
+
+    def row_hash(self, values: Mapping[str, DataType | None]) -> str:
+        """Return the SQL of a hash of 64 bits in which different rows differ, but by chance.
+
+        Args:
+            values: The types of the values, by their SQL; None if unknown.
+        """
+
+
+@runtime_checkable
+class KeepsLedger(Warehouse, Protocol):
+    """A connection whose engine can keep the ledger of a sync.
+
+    Attributes:
+        longest_name: The longest name of a table, in bytes; None without a limit.
+    """
+
+    longest_name: int | None = None
+
+    def create_schema(self, name: str) -> None:
+        """Create a schema if it does not exist.
+
+        Raises:
+            MissingRight: It does not exist, and the role may not create it.
+        """
+
+    def create_table(self, name: str, columns: str) -> None:
+        """Create an empty table if it does not exist; `columns` are names and types as SQL."""
+
+    def claim(self, name: str) -> None:
+        """Keep other processes from the same claim until the connection closes.
+
+        Raises:
+            SyncLocked: Another process has the claim.
+        """
+
+    def compared_as(self, value: str, data_type: DataType | None) -> tuple[str, ...]:
+        """Return the expressions that are all equal for two values if the values are the same.
+
+        Equality of the values alone is too weak: 0.0 equals -0.0, and a collation may make
+        different texts equal. NaN equals NaN.
+
+        Args:
+            value: The value as SQL.
+            data_type: Its type; None if it is unknown.
+        """
+
+    def key_text(self, value: str) -> str:
+        """Return a join key of text or UUIDs as the text in which it leaves the warehouse."""

@@ -43,7 +43,11 @@ _REFUSED = "FATAL:"
 _LOST = ("08", "57P")
 _ABOUT_SQL = ("42", "3D", "3F", "0A")
 """The SQLSTATE classes of errors that quote the statement, and never a row."""
+_CHANGES = ("INSERT ", "DELETE ", "UPDATE ")
+_CHANGE = "change the rows of a table"
 _HIDDEN = "***"
+# Not before every FATAL: that of a failed connection follows the address.
+_QUOTED_BEFORE_FATAL = re.compile(r".*Failed to execute query '.*(?:FATAL|PANIC):", re.DOTALL)
 _DRIVERS_OWN = re.compile(r"^[A-Z_]+: (\[\w+\] )?")
 
 
@@ -164,7 +168,7 @@ class AdbcWarehouse(Warehouse):
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        with self._translated("run a statement"):
+        with self._translated(_CHANGE if sql.startswith(_CHANGES) else "run a statement"):
             self._cursor.execute(sql)
 
     def write_table(self, name: str, sql: str) -> int:
@@ -250,7 +254,8 @@ class AdbcWarehouse(Warehouse):
 
         The driver may quote a statement of many lines before it.
         """
-        words = str(error).split("\nQuery was:")[0].rpartition("ERROR:")[2].strip()
+        words = str(error).split("\nQuery was:")[0].rpartition("ERROR:")[2]
+        words = _QUOTED_BEFORE_FATAL.sub("", words).strip()
         lines = [line.strip() for line in words.splitlines() if line.strip()] or [repr(error)]
         # A line that ends with a colon says nothing yet.
         first = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

@@ -24,7 +24,14 @@ from featurestore.values.atomic_file import atomic_write
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type, without_sizes
 from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.abilities import Estimate, Index, KeepsStatistics, KnowsIndexes
+from featurestore.warehouse.abilities import (
+    Estimate,
+    HashesRows,
+    Index,
+    KeepsLedger,
+    KeepsStatistics,
+    KnowsIndexes,
+)
 from featurestore.warehouse.duckdb_attach import attach
 from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
 from featurestore.warehouse.duckdb_file import (
@@ -34,10 +41,10 @@ from featurestore.warehouse.duckdb_file import (
     refuse_missing_file,
     unavailable,
 )
-from featurestore.warehouse.duckdb_hash import hashed_as
+from featurestore.warehouse.duckdb_hash import compared_as, hashed_as
 from featurestore.warehouse.duckdb_indexes import unique_indexes
 from featurestore.warehouse.duckdb_relative_files import find_files_in
-from featurestore.warehouse.protocol import Warehouse, values_hidden
+from featurestore.warehouse.protocol import values_hidden
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,7 +76,7 @@ _NO_RIGHTS = {
 """How the engine's words show that a right is missing, and the remedy."""
 
 
-class DuckDBWarehouse(Warehouse, KeepsStatistics, KnowsIndexes):
+class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:
@@ -162,6 +169,30 @@ class DuckDBWarehouse(Warehouse, KeepsStatistics, KnowsIndexes):
         values = [part for name, kind in columns.items() for part in hashed_as(name, kind)]
         total = f"sum(hash({', '.join(values)})::HUGEINT)"
         return f"printf('%x', ({total} % {2**60})::BIGINT)"
+
+    def row_hash(self, values: Mapping[str, DataType | None]) -> str:
+        """Return a hash of all values."""
+        parts = [part for value, kind in values.items() for part in hashed_as(value, kind)]
+        return f"hash({', '.join(parts)})"
+
+    def compared_as(self, value: str, data_type: DataType | None) -> tuple[str, ...]:
+        """Return the expressions by which two values are compared."""
+        return compared_as(value, data_type)
+
+    def key_text(self, value: str) -> str:
+        """Return the key itself: DuckDB compares a UUID with a text."""
+        return value
+
+    def claim(self, name: str) -> None:
+        """Do nothing: the lock of the file keeps other processes out."""
+
+    def create_schema(self, name: str) -> None:
+        """Create a schema if it does not exist."""
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+
+    def create_table(self, name: str, columns: str) -> None:
+        """Create a table if it does not exist."""
+        self.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query."""

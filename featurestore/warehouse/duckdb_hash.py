@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["hashed_as"]
+__all__ = ["compared_as", "hashed_as"]
 
 _SIGNED_ZEROS = frozenset({Kind.FLOAT32, Kind.FLOAT64})
 # Up to 64 bits DuckDB's hash of a number is a bijection, and it reads each byte of a text.
@@ -43,6 +43,20 @@ def hashed_as(value: str, data_type: DataType | None) -> tuple[str, ...]:
     ('[hash(e1, signbit(e1)) FOR e1 IN x]', 'len(x)')
     """
     return _hashed_as(value, data_type, 1)
+
+
+def compared_as(value: str, data_type: DataType | None) -> tuple[str, ...]:
+    """Return the expressions by which two values are compared; see `KeepsLedger`.
+
+    >>> from featurestore.values.type_spellings import parse_type
+    >>> compared_as("x", parse_type("VARCHAR")), compared_as("x", parse_type("DOUBLE"))
+    (('x COLLATE C',), ('x', 'signbit(x)'))
+    """
+    if data_type and data_type.kind is Kind.STRING:
+        return (f"{value} COLLATE C",)
+    if data_type is None or data_type.leaf.kind not in _SIGNED_ZEROS:
+        return (value,)
+    return (value, *(part for part in hashed_as(value, data_type) if part != value))
 
 
 def _hashed_as(value: str, data_type: DataType | None, depth: int) -> tuple[str, ...]:

@@ -23,8 +23,9 @@ from featurestore.warehouse.abilities import (
     KnowsIndexes,
     KnowsTables,
 )
-from featurestore.warehouse.adbc import AdbcWarehouse, driver
+from featurestore.warehouse.adbc import driver
 from featurestore.warehouse.arrow import canonical_type, data_type
+from featurestore.warehouse.postgres_ledger import PostgresLedger
 from featurestore.warehouse.rights import POSTGRES_RIGHTS
 
 __all__ = ["PostgresWarehouse"]
@@ -81,7 +82,7 @@ ORDER BY i.indexrelid
 """
 
 
-class PostgresWarehouse(AdbcWarehouse, KeepsStatistics, KnowsIndexes, KnowsTables):
+class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTables):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"

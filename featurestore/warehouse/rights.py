@@ -37,8 +37,8 @@ POSTGRES_RIGHTS = (
     Right(
         rf"create temporary tables in database {_ON}",
         "TEMPORARY on the database {on}",
-        "GRANT TEMPORARY ON DATABASE {on} TO {role}. Entity rows as SQL or a table, and the outputs"
-        " to_arrow and to_df, need no temporary table.",
+        "GRANT TEMPORARY ON DATABASE {on} TO {role}. Entity rows as SQL or a table, the outputs"
+        " to_arrow and to_df, and a sync with its ledger beside the job need no temporary table.",
     ),
     Right(
         rf"for schema {_ON}",
@@ -50,6 +50,12 @@ POSTGRES_RIGHTS = (
         rf"for schema {_ON}",
         "USAGE on the schema {on}",
         "GRANT USAGE ON SCHEMA {on} TO {role}.",
+    ),
+    Right(
+        rf"for table {_ON}",
+        "INSERT and DELETE on {on}",
+        "GRANT SELECT, INSERT, DELETE ON {on} TO {role}.",
+        doing="change the rows",
     ),
     Right(
         rf"for (?:table|view|relation|materialized view) {_ON}",
@@ -66,6 +72,13 @@ POSTGRES_RIGHTS = (
         rf"(?:set role|member of role) {_ON}",
         "membership in the role {on}, which profiles.yml names as `role`",
         "GRANT {on} TO {role}.",
+    ),
+    Right(
+        rf"for database {_ON}",
+        "CREATE on the database {on}, to create the schema",
+        "GRANT CREATE ON DATABASE {on} TO {role}. Or let an administrator create the schema, and"
+        " grant USAGE and CREATE on it.",
+        doing="create the schema",
     ),
     Right(
         rf"for database {_ON}",

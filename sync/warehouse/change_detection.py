@@ -7,266 +7,251 @@ or if it has another row at that instant.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from featurestore.online.key_values import text_family
 from featurestore.sql.dialects import render
 from featurestore.sql.instants import instant_literal, naive
 from featurestore.sql.latest_rows import NEWEST_EVENT, VALID_UNTIL
-from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.duckdb_hash import hashed_as
+from featurestore.values.types import DataType
+from featurestore.warehouse.abilities import HashesRows, KeepsLedger
 from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import ChangeWindow, Publication, quoted
 
-__all__ = [
-    "OP",
-    "PREVIOUS_CREATED",
-    "PREVIOUS_END",
-    "PREVIOUS_EVENT",
-    "deleted_lapses",
-    "difference_query",
-    "entities_with_new_instant",
-    "entities_with_restated_row",
-    "entities_with_ties",
-    "lapsed_entities",
-    "published_rows_of",
-    "same_entity",
-    "vanished",
-    "was_expired",
-]
+__all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_END", "PREVIOUS_EVENT", "ChangeQueries"]
 
 OP = "_featurestore_op"
-_DIALECT = "duckdb"
 _HASH = "_featurestore_hash"
-_TABLES = ("latest", "published")
 PREVIOUS_EVENT = "_featurestore_previous_event"
 PREVIOUS_CREATED = "_featurestore_previous_created"
 PREVIOUS_END = "_featurestore_previous_end"
+_TEXTS = frozenset({"string", "uuid"})
 
 
-def difference_query(
-    publication: Publication,
-    latest: str,
-    published: str,
-    *,
-    whole: bool = True,
-    only_newer: bool = False,
-) -> str:
-    """Write the query for the rows that differ.
+@dataclass(frozen=True, slots=True)
+class ChangeQueries:
+    """The queries that find the changes of one view.
 
-    Args:
+    Attributes:
         publication: The view.
-        latest: The statement for its newest rows.
-        published: The published rows, as a table or a subquery.
-        whole: Whether `latest` covers all entities of `published`. If not, a published row without
-            a newest one does not count as deleted.
-        only_newer: Whether `latest` may hold rows older than the published ones, which stay.
-
-    Returns:
-        A SELECT of the view's columns, `OP`, and the timestamps of the row published before, NULL
-        if there was none. `OP` is `upsert`, `delete`, or `lapse` for a row without a newest one
-        that had expired: it may be left to the server, see `deleted_lapses`.
+        database: Where its published rows are; the queries are in its dialect.
     """
-    view, keys = publication.view, _join_keys(publication)
-    columns = [
-        f"coalesce(latest.{name}, published.{name}) AS {name}"
-        if name in keys
-        else f"latest.{name} AS {name}"
-        for name in (quoted(name) for name, _ in publication.columns)
-    ]
-    previous = [
-        f"published.{quoted(column.name)} AS {alias}"
-        for column, alias in (
-            (view.event_timestamp, PREVIOUS_EVENT),
-            (view.created_timestamp, PREVIOUS_CREATED),
+
+    publication: Publication
+    database: KeepsLedger
+
+    def difference(
+        self, latest: str, published: str, *, whole: bool = True, only_newer: bool = False
+    ) -> str:
+        """Write the query for the rows that differ.
+
+        Args:
+            latest: The statement for the view's newest rows.
+            published: The published rows, as a table or a subquery.
+            whole: Whether `latest` covers all entities of `published`. If not, a published row
+                without a newest one does not count as deleted.
+            only_newer: Whether `latest` may hold rows older than the published ones, which stay.
+
+        Returns:
+            A SELECT of the view's columns, `OP`, and the timestamps of the row published before,
+            NULL if there was none. `OP` is `upsert`, `delete`, or `lapse` for a row without a
+            newest one that had expired: it may be left to the server, see `deleted_lapses`.
+        """
+        keys, previous = self._keys, dict(self._previous())
+        names = [self._name(name) for name, _ in self.publication.columns]
+        columns = [
+            f"coalesce(latest.{name}, published.{name}) AS {name}"
+            if name in keys
+            else f"latest.{name} AS {name}"
+            for name in names
+        ]
+        columns += [f"published.{name} AS {alias}" for alias, name in previous.items()]
+        present = f"latest.{self._event}"
+        columns.append(f"CASE WHEN {present} IS NULL THEN 'delete' ELSE 'upsert' END AS {OP}")
+        # A full outer join also keeps published rows without a newest row: these were deleted.
+        join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
+        differing = self._differing("latest", "published")
+        if only_newer:
+            differing = f"({differing}) AND {self._is_newer()}"
+        shown = ",\n  ".join(columns)
+        differences = (
+            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
+            f"{join} {published} AS published ON {self.same_entity('latest', 'published')}\n"
+            f"WHERE {differing}"
         )
-        if column is not None
-    ]
-    if view.valid_until is not None:
-        previous.append(f"published.{VALID_UNTIL} AS {PREVIOUS_END}")
-    present = quoted(view.event_timestamp.name)
-    differing = _differing(publication, "latest", "published")
-    if only_newer:
-        differing = f"({differing}) AND {_is_newer(publication)}"
-    shown = ",\n  ".join(
-        [*columns, *previous, f"if(latest.{present} IS NULL, 'delete', 'upsert') AS {OP}"]
-    )
-    # A full outer join also keeps published rows without a newest row: these were deleted.
-    join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
-    on = same_entity(publication, "latest", "published") or "TRUE"
-    differences = (
-        f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
-        f"{join} {published} AS published ON {on}\nWHERE {differing}"
-    )
-    lapses = f"if({OP} = 'delete' AND {was_expired(publication)}, 'lapse', {OP}) AS {OP}"
-    return f"SELECT * REPLACE ({lapses})\nFROM (\n{differences}\n) AS differences"
+        lapses = f"CASE WHEN {OP} = 'delete' AND {self.was_expired} THEN 'lapse' ELSE {OP} END"
+        kept = ", ".join([*names, *previous, f"{lapses} AS {OP}"])
+        return f"SELECT {kept}\nFROM (\n{differences}\n) AS differences"
 
+    def _is_newer(self) -> str:
+        """Write the condition that the row in `latest` wins against the published one, if any."""
+        view, event = self.publication.view, self._event
+        newer = f"published.{event} IS NULL OR latest.{event} > published.{event}"
+        if view.created_timestamp is None:
+            return f"({newer} OR latest.{event} = published.{event})"
+        created = self._name(view.created_timestamp.name)
+        written = f"published.{created} IS NULL OR latest.{created} >= published.{created}"
+        return f"({newer} OR (latest.{event} = published.{event} AND ({written})))"
 
-def _is_newer(publication: Publication) -> str:
-    """Write the condition that the row in `latest` wins against the one in `published`, if any."""
-    view = publication.view
-    event = quoted(view.event_timestamp.name)
-    newer = f"published.{event} IS NULL OR latest.{event} > published.{event}"
-    if view.created_timestamp is None:
-        return f"({newer} OR latest.{event} = published.{event})"
-    mine, theirs = (f"{table}.{quoted(view.created_timestamp.name)}" for table in _TABLES)
-    written = f"{theirs} IS NULL OR {mine} >= {theirs}"
-    return f"({newer} OR (latest.{event} = published.{event} AND ({written})))"
+    def vanished(self, window: ChangeWindow, newest: str, published: str) -> str:
+        """Write the query for published rows in a window whose entity has no row there any more.
 
-
-def vanished(publication: Publication, window: ChangeWindow, newest: str, published: str) -> str:
-    """Write the query for published rows in a window whose entity has no row there any more.
-
-    Args:
-        publication: The view.
-        window: The window.
-        newest: The table of the newest rows in it.
-        published: The published rows.
-    """
-    view = publication.view
-    start = window.since - view.available_after
-    if view.ttl is not None:
-        # A row that expired is not in the window's rows either.
-        start = max(start, publication.now - view.ttl)
-    at = naive(view.event_timestamp, _DIALECT)
-    recent = render(at >= instant_literal(start, _DIALECT), _DIALECT)
-    same = same_entity(publication, "newest", "published") or "TRUE"
-    return (
-        f"SELECT 1 FROM {published} AS published WHERE {recent}"
-        f" AND NOT EXISTS (SELECT 1 FROM {newest} AS newest WHERE {same})"
-    )
-
-
-def was_expired(publication: Publication) -> str:
-    """Write the condition that the row published before, in a table of changes, has expired."""
-    return has_expired(
-        publication.view, publication.now, _DIALECT, event=PREVIOUS_EVENT, end=PREVIOUS_END
-    )
-
-
-def lapsed_entities(publication: Publication, changes: str) -> str:
-    """Write the query for the join keys of the lapses in a table of changes."""
-    keys = ", ".join(_join_keys(publication)) or "1"
-    return f"SELECT {keys} FROM {changes} WHERE {OP} = 'lapse'"
-
-
-def deleted_lapses(publication: Publication, changes: str, known: str) -> str:
-    """Write the UPDATE that makes each lapse a deletion whose row the source no longer has.
-
-    A row that lapsed, and is still in the source, left for its time alone: it stays in Redis until
-    the server drops it, and readers say EXPIRED.
-
-    Args:
-        publication: The view.
-        changes: The table of changes.
-        known: The statement for the newest rows of these entities, however old.
-    """
-    event = quoted(publication.view.event_timestamp.name)
-    same = same_entity(publication, "known", changes) or "TRUE"
-    return (
-        f"UPDATE {changes} SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
-        f"SELECT 1 FROM (\n{known}\n) AS known\n"
-        f"WHERE {same} AND known.{event} = {changes}.{PREVIOUS_EVENT})"
-    )
-
-
-def entities_with_new_instant(publication: Publication, published: str) -> str:
-    """Write the query for the join keys of entities whose newest instant is not the published one.
-
-    These include new entities, and entities without any row left.
-    """
-    event = quoted(publication.view.event_timestamp.name)
-    keys = _join_keys(publication)
-    return (
-        f"WITH newest AS (\n{publication.newest_instants}\n)\n"
-        f"SELECT {', '.join(f'coalesce(newest.{key}, published.{key}) AS {key}' for key in keys)}\n"
-        f"FROM newest FULL OUTER JOIN {published} AS published"
-        f" ON {same_entity(publication, 'newest', 'published')}\n"
-        f"WHERE newest.{NEWEST_EVENT} IS DISTINCT FROM published.{event}"
-    )
-
-
-def entities_with_restated_row(publication: Publication, published: str) -> str:
-    """Write the query for the join keys of entities with another row at the published instant.
-
-    Rows are compared by a hash of 64 bits. Carrying the values themselves through the join would
-    take several times as long, and perhaps more memory than there is.
-    """
-    # Rows older than the oldest published instant cannot match, so the scan skips them.
-    event, keys = quoted(publication.view.event_timestamp.name), _join_keys(publication)
-    history = _with_hash(publication, publication.view.relation)
-    return (
-        f"SELECT {', '.join(f'history.{key}' for key in keys)}\n"
-        f"FROM ({history}\n  WHERE {event} >= (SELECT min({event}) FROM {published})) AS history\n"
-        f"JOIN ({_with_hash(publication, published)}) AS published\n"
-        f"ON {same_entity(publication, 'history', 'published')}"
-        f" AND history.{event} = published.{event}\n"
-        f"WHERE history.{_HASH} <> published.{_HASH}"
-    )
-
-
-def _with_hash(publication: Publication, source: str) -> str:
-    kept = [*_join_keys(publication), quoted(publication.view.event_timestamp.name)]
-    values = [
-        part
-        for name, kind in _compared_types(publication).items()
-        for part in hashed_as(publication.published_column(name), kind)
-    ]
-    return f"SELECT {', '.join(kept)}, hash({', '.join(values)}) AS {_HASH} FROM {source}"
-
-
-def entities_with_ties(publication: Publication, published: str) -> str:
-    """Write the query for the join keys of entities with several rows in a table."""
-    keys = ", ".join(_join_keys(publication))
-    return f"SELECT {keys} FROM {published} GROUP BY {keys} HAVING count(*) > 1"
-
-
-def published_rows_of(publication: Publication, published: str, table: str) -> str:
-    """Write the subquery for the published rows of the entities in a table."""
-    keys = ", ".join(_join_keys(publication))
-    return f"(SELECT * FROM {published} SEMI JOIN {table} USING ({keys}))"
-
-
-def same_entity(publication: Publication, left: str, right: str) -> str:
-    """Write the condition that two rows are of one entity; empty without join keys."""
-    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in _join_keys(publication))
-
-
-def _join_keys(publication: Publication) -> list[str]:
-    """Return the quoted names of the join keys."""
-    return [quoted(key.name) for key in publication.view.join_keys]
-
-
-def _differing(publication: Publication, left: str, right: str) -> str:
-    """Write the condition that two rows of an entity differ in a time or a feature."""
-    return " OR ".join(
-        f"{mine} IS DISTINCT FROM {theirs}"
-        for mine, theirs in zip(
-            _compared(publication, left), _compared(publication, right), strict=True
+        Args:
+            window: The window.
+            newest: The table of the newest rows in it.
+            published: The published rows.
+        """
+        view, dialect = self.publication.view, self.database.dialect
+        start = window.since - view.available_after
+        if view.ttl is not None:
+            # A row that expired is not in the window's rows either.
+            start = max(start, self.publication.now - view.ttl)
+        at = naive(view.event_timestamp, dialect)
+        recent = render(at >= instant_literal(start, dialect), dialect)
+        return (
+            f"SELECT 1 AS gone FROM {published} AS published WHERE {recent} AND NOT EXISTS"
+            f" (SELECT 1 FROM {newest} AS newest WHERE {self.same_entity('newest', 'published')})"
         )
-    )
+
+    @property
+    def was_expired(self) -> str:
+        """The condition that the row published before, in a table of changes, has expired."""
+        view, now = self.publication.view, self.publication.now
+        return has_expired(view, now, self.database.dialect, event=PREVIOUS_EVENT, end=PREVIOUS_END)
+
+    def lapsed_entities(self, changes: str) -> str:
+        """Write the query for the join keys of the lapses in a table of changes."""
+        keys = ", ".join(self._keys) or "1 AS lapsed"
+        return f"SELECT {keys} FROM {changes} WHERE {OP} = 'lapse'"
+
+    def deleted_lapses(self, changes: str, known: str) -> str:
+        """Write the UPDATE that makes each lapse a deletion whose row the source no longer has.
+
+        A row that lapsed, and is still in the source, left for its time alone: it stays in Redis
+        until the server drops it, and readers say EXPIRED.
+
+        Args:
+            changes: The table of changes.
+            known: The statement for the newest rows of these entities, however old.
+        """
+        return (
+            f"UPDATE {changes} SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
+            f"SELECT 1 FROM (\n{known}\n) AS known\n"
+            f"WHERE {self.same_entity('known', changes)}"
+            f" AND known.{self._event} = {changes}.{PREVIOUS_EVENT})"
+        )
+
+    def entities_with_new_instant(self, published: str) -> str:
+        """Write the query for the join keys of entities with another newest instant than published.
+
+        These include new entities, and entities without any row left.
+        """
+        keys = (f"coalesce(newest.{key}, published.{key}) AS {key}" for key in self._keys)
+        return (
+            f"WITH newest AS (\n{self.publication.newest_instants}\n)\n"
+            f"SELECT {', '.join(keys)}\n"
+            f"FROM newest FULL OUTER JOIN {published} AS published"
+            f" ON {self.same_entity('newest', 'published')}\n"
+            f"WHERE newest.{NEWEST_EVENT} IS DISTINCT FROM published.{self._event}"
+        )
+
+    def entities_with_restated_row(self, published: str, hashes: HashesRows) -> str:
+        """Write the query for the join keys of entities with another row at the published instant.
+
+        Rows are compared by a hash of 64 bits. Carrying the values themselves through the join
+        would take several times as long, and perhaps more memory than there is.
+
+        Args:
+            published: The table of published rows.
+            hashes: The database, which can hash rows.
+        """
+        # Rows older than the oldest published instant cannot match, so the scan skips them.
+        event = self._event
+        history = self._with_hash(self.publication.view.relation, hashes)
+        return (
+            f"SELECT {', '.join(f'history.{key}' for key in self._keys)}\n"
+            f"FROM ({history}\n  WHERE {event} >= (SELECT min({event}) FROM {published}))"
+            f" AS history\nJOIN ({self._with_hash(published, hashes)}) AS published\n"
+            f"ON {self.same_entity('history', 'published')}"
+            f" AND history.{event} = published.{event}\n"
+            f"WHERE history.{_HASH} <> published.{_HASH}"
+        )
+
+    def _with_hash(self, source: str, hashes: HashesRows) -> str:
+        kept = ", ".join([*self._keys, self._event])
+        value = hashes.row_hash(dict(self._values()))
+        return f"SELECT {kept}, {value} AS {_HASH} FROM {source}"
+
+    def entities_with_ties(self, published: str) -> str:
+        """Write the query for the join keys of entities with several rows in a table."""
+        keys = ", ".join(self._keys)
+        return f"SELECT {keys} FROM {published} GROUP BY {keys} HAVING count(*) > 1"
+
+    def published_rows_of(self, published: str, table: str) -> str:
+        """Write the subquery for the published rows of the entities in a table."""
+        same = self.same_entity("listed", "kept")
+        listed = f"SELECT 1 FROM {table} AS listed WHERE {same}"
+        return f"(SELECT * FROM {published} AS kept WHERE EXISTS ({listed}))"
+
+    def same_entity(self, left: str, right: str) -> str:
+        """Write the condition that two rows are of one entity; TRUE without join keys."""
+        return _all(f"{left}.{name} = {right}.{name}" for name in self._keys)
+
+    def same_uploaded(self, stored: str, uploaded: str) -> str:
+        """Write the condition that a stored row and an uploaded one are of one entity.
+
+        Uploaded keys have the types in which they once left the warehouse.
+        """
+        pairs = [
+            (f"{stored}.{self._name(name)}", f"{uploaded}.{self._name(name)}", text_family(kind))
+            for name, kind in self.publication.schema.keys
+        ]
+        return _all(
+            f"{self.database.key_text(mine) if kind in _TEXTS else mine} = {theirs}"
+            for mine, theirs, kind in pairs
+        )
+
+    def _name(self, name: str) -> str:
+        return quoted(name, self.database.dialect)
+
+    @property
+    def _event(self) -> str:
+        return self._name(self.publication.view.event_timestamp.name)
+
+    @property
+    def _keys(self) -> list[str]:
+        return [self._name(key.name) for key in self.publication.view.join_keys]
+
+    def _previous(self) -> Iterator[tuple[str, str]]:
+        """Yield the columns of the row published before: their names among the changes, and own."""
+        view = self.publication.view
+        yield PREVIOUS_EVENT, self._event
+        if view.created_timestamp is not None:
+            yield PREVIOUS_CREATED, self._name(view.created_timestamp.name)
+        if view.valid_until is not None:
+            yield PREVIOUS_END, VALID_UNTIL
+
+    def _differing(self, left: str, right: str) -> str:
+        """Write the condition that two rows of an entity differ in a time or a feature."""
+        pairs = zip(self._compared(left), self._compared(right), strict=True)
+        return " OR ".join(f"{mine} IS DISTINCT FROM {theirs}" for mine, theirs in pairs)
+
+    def _compared(self, table: str) -> list[str]:
+        """Return the expressions by which rows of an entity are compared."""
+        return [
+            part
+            for value, kind in self._values(table)
+            for part in self.database.compared_as(value, kind)
+        ]
+
+    def _values(self, table: str = "") -> Iterator[tuple[str, DataType | None]]:
+        """Yield the timestamps, the end (without a type) and the features, and their types."""
+        keys = {key.name for key in self.publication.view.join_keys}
+        for name, kind in self.publication.published_types.items():
+            if name not in keys:
+                yield self.publication.published_column(name, self.database.dialect, table), kind
 
 
-def _compared(publication: Publication, table: str = "") -> list[str]:
-    """Return the expressions by which rows of an entity are compared.
-
-    SQL's equality is too weak: 0.0 equals -0.0, also in a list, and a collation may make different
-    texts equal.
-    """
-    compared = []
-    for name, kind in _compared_types(publication).items():
-        column = publication.published_column(name, table)
-        compared.append(f"{column} COLLATE C" if kind and kind.kind is Kind.STRING else column)
-        if _holds_floats(kind):
-            compared += [part for part in hashed_as(column, kind) if part != column]
-    return compared
-
-
-def _compared_types(publication: Publication) -> dict[str, DataType | None]:
-    """Return the published types of the timestamps, of the end (None) and of the features."""
-    keys = {key.name for key in publication.view.join_keys}
-    types = publication.published_types.items()
-    return {name: kind for name, kind in types if name not in keys}
-
-
-def _holds_floats(kind: DataType | None) -> bool:
-    while kind and kind.element:
-        kind = kind.element
-    return bool(kind and kind.kind in {Kind.FLOAT32, Kind.FLOAT64})
+def _all(conditions: Iterator[str]) -> str:
+    return " AND ".join(conditions) or "TRUE"

@@ -7,18 +7,8 @@ queries, and only their rows are ranked and compared; see `change_detection`.
 
 from __future__ import annotations
 
-from featurestore.warehouse.abilities import estimate_of
-from sync.warehouse.change_detection import (
-    OP,
-    PREVIOUS_EVENT,
-    deleted_lapses,
-    difference_query,
-    entities_with_new_instant,
-    entities_with_restated_row,
-    lapsed_entities,
-    published_rows_of,
-    vanished,
-)
+from featurestore.warehouse.abilities import HashesRows, estimate_of
+from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, ChangeQueries
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import ChangeWindow, Publication
 
@@ -49,87 +39,90 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
         published: Its table of published rows.
 
     Returns:
-        The name of a temporary table with the columns of `difference_query`.
+        The name of a temporary table with the columns of `ChangeQueries.difference`.
     """
-    _compare(tables, publication, published)
-    tables.create_temporary(_LAPSED, lapsed_entities(publication, CHANGES))
+    queries = ChangeQueries(publication, tables.database)
+    _compare(tables, queries, published)
+    tables.create_temporary(_LAPSED, queries.lapsed_entities(CHANGES))
     # Most runs find no lapse, and then the source need not be read again.
     if tables.count(_LAPSED):
-        _settle_lapses(tables, publication)
+        _settle_lapses(tables, queries)
     return CHANGES
 
 
-def _compare(tables: LedgerTables, publication: Publication, published: str) -> None:
+def _compare(tables: LedgerTables, queries: ChangeQueries, published: str) -> None:
     """Write the table of changes."""
+    publication = queries.publication
     if publication.window is not None and _compare_window(
-        tables, publication, publication.window, published
+        tables, queries, publication.window, published
     ):
         return
     newest, compared, whole = publication.latest, published, True
     if publication.since is not None:
         # Entities without a recent event are not read, so a missing one is not deleted.
         newest, whole = publication.latest_since, False
-    elif is_large(tables, publication) and _find_suspects(tables, publication, published):
+    elif is_large(tables, publication) and _find_suspects(tables, queries, published):
         newest = publication.latest_among(SUSPECTS)
-        compared = published_rows_of(publication, published, SUSPECTS)
+        compared = queries.published_rows_of(published, SUSPECTS)
     with tables.source.reading(newest) as rows:
-        difference = difference_query(publication, rows, compared, whole=whole)
+        difference = queries.difference(rows, compared, whole=whole)
         tables.create_temporary(CHANGES, difference)
 
 
 def _compare_window(
-    tables: LedgerTables, publication: Publication, window: ChangeWindow, published: str
+    tables: LedgerTables, queries: ChangeQueries, window: ChangeWindow, published: str
 ) -> bool:
     """Compare the rows in a window; return False if that is not enough to know all changes."""
-    newest = tables.keep(_WINDOW, publication.latest_in(window))
+    newest = tables.keep(_WINDOW, queries.publication.latest_in(window))
     appended = window.written is not None
     # An entity without a row left in the window may still have an older one.
-    if not appended and tables.count(f"({vanished(publication, window, newest, published)}) AS v"):
+    if not appended and tables.count(f"({queries.vanished(window, newest, published)}) AS v"):
         return False
     rows = f"SELECT * FROM {newest}"
-    difference = difference_query(publication, rows, published, whole=False, only_newer=appended)
+    difference = queries.difference(rows, published, whole=False, only_newer=appended)
     tables.create_temporary(CHANGES, difference)
     return True
 
 
-def _settle_lapses(tables: LedgerTables, publication: Publication) -> None:
+def _settle_lapses(tables: LedgerTables, queries: ChangeQueries) -> None:
     """Tell the lapses whose rows the source still has from those that it deleted."""
+    publication = queries.publication
     known = publication.known_among(_LAPSED)
     if not tables.source.in_place:
         event = f"SELECT min({PREVIOUS_EVENT}) AS oldest FROM {CHANGES} WHERE {OP} = 'lapse'"
         known = publication.known_since(tables.rows(event)[0]["oldest"])
     with tables.source.reading(known) as rows:
-        tables.execute(deleted_lapses(publication, CHANGES, rows))
+        tables.execute(queries.deleted_lapses(CHANGES, rows))
 
 
 def is_large(tables: LedgerTables, publication: Publication) -> bool:
     """Return whether listing suspects first pays for a view.
 
-    It pays if the ledger is in the warehouse and the rows are stored in a large table: a view of
-    the warehouse would run its query twice more. It does not pay with a created timestamp, since
-    many entities then have several rows at their newest instant, and each of those is a suspect.
-    Nor does it pay with an end of validity, since an entity that has ended has a newest instant
-    that is not published.
+    It pays if the ledger is in the warehouse, its engine hashes rows faster than it compares them,
+    and they are stored in a large table: a view of the warehouse would run its query twice more.
+    It does not pay with a created timestamp, since many entities then have several rows at their
+    newest instant, and each of those is a suspect. Nor does it pay with an end of validity, since
+    an entity that has ended has a newest instant that is not published.
     """
     view = publication.view
     if not view.join_keys or view.created_timestamp is not None or view.validity_columns:
         return False
-    if not tables.source.in_place:
-        # Streaming the newest rows once is all that a run needs.
+    if not tables.source.in_place or not isinstance(tables.database, HashesRows):
+        # Reading the newest rows once is all that a run needs.
         return False
     # Without statistics the size is unknown, and comparing all rows is always right.
     found = estimate_of(tables.database, publication.view.relation)
     return found is not None and found.stored and found.rows >= _LARGE_ROWS
 
 
-def _find_suspects(tables: LedgerTables, publication: Publication, published: str) -> bool:
+def _find_suspects(tables: LedgerTables, queries: ChangeQueries, published: str) -> bool:
     """List the entities that may have changed; return whether they are few enough to use."""
     most = _SUSPECT_SHARE * tables.count(published)
-    tables.create_temporary(SUSPECTS, entities_with_new_instant(publication, published))
-    if tables.count(SUSPECTS) > most:
+    tables.create_temporary(SUSPECTS, queries.entities_with_new_instant(published))
+    if not isinstance(tables.database, HashesRows) or tables.count(SUSPECTS) > most:
         # Decided before the second query, which hashes every row.
         return False
-    restated = entities_with_restated_row(publication, published)
+    restated = queries.entities_with_restated_row(published, tables.database)
     tables.execute(f"INSERT INTO {SUSPECTS}\n{restated}")
-    # An entity may be listed twice; the list is only joined by SEMI JOIN and EXISTS.
+    # An entity may be listed twice; the list is only read by EXISTS.
     return tables.count(SUSPECTS) <= most

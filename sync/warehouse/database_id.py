@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 
-from sync.warehouse.ledger_tables import LedgerTables, text_literal
+from sync.warehouse.ledger_tables import LedgerTables
 
 __all__ = ["DatabaseId"]
 
@@ -27,9 +27,9 @@ class DatabaseId:
 
     def create(self) -> None:
         """Create the table if it does not exist, and write an id if it has none."""
-        self._tables.execute(f"CREATE TABLE IF NOT EXISTS {self._name} (id VARCHAR)")
+        self._tables.database.create_table(self._name, "id VARCHAR")
         self._tables.execute(
-            f"INSERT INTO {self._name} SELECT {text_literal(self.read())}"
+            f"INSERT INTO {self._name} SELECT {self._tables.text(self.read())}"
             f" WHERE NOT EXISTS (SELECT 1 FROM {self._name})"
         )
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sync.warehouse.ledger_tables import LedgerTables, text_literal
+from sync.warehouse.ledger_tables import LedgerTables
 
 __all__ = ["Holds"]
 
@@ -23,10 +23,8 @@ class Holds:
 
     def create(self) -> None:
         """Create the table if it does not exist."""
-        self._tables.execute(
-            f"CREATE TABLE IF NOT EXISTS {self._name} (project VARCHAR, view VARCHAR,"
-            " reason VARCHAR)"
-        )
+        columns = "project VARCHAR, view VARCHAR, reason VARCHAR"
+        self._tables.database.create_table(self._name, columns)
 
     def read(self, view: str) -> str:
         """Return why the last sync held a view back; empty if it did not."""
@@ -41,7 +39,7 @@ class Holds:
         self.delete(view)
         values = (self._tables.project, view, reason)
         self._tables.execute(
-            f"INSERT INTO {self._name} VALUES ({', '.join(map(text_literal, values))})"
+            f"INSERT INTO {self._name} VALUES ({', '.join(map(self._tables.text, values))})"
         )
 
     def delete(self, view: str) -> None:

@@ -12,8 +12,8 @@ marked dirty before Redis changes, and clean, with the epoch that Redis has too,
 
 from __future__ import annotations
 
-from featurestore.warehouse.protocol import Warehouse
-from sync.warehouse.change_detection import OP
+from featurestore.warehouse.abilities import KeepsLedger
+from sync.warehouse.change_detection import OP, ChangeQueries
 from sync.warehouse.change_finder import CHANGES, find_changes
 from sync.warehouse.database_id import DatabaseId
 from sync.warehouse.holds import Holds
@@ -39,7 +39,7 @@ class Ledger:
 
     def __init__(
         self,
-        database: Warehouse,
+        database: KeepsLedger,
         schema: str,
         project: str,
         source: SourceRows | None = None,
@@ -54,7 +54,8 @@ class Ledger:
         self._database = DatabaseId(self._tables)
 
     def create(self) -> None:
-        """Create the tables that do not exist, before the first write."""
+        """Claim the ledger, and create the tables that do not exist, before the first write."""
+        self._tables.claim()
         self._database.create()
         self._entries.create()
         self._holds.create()
@@ -107,9 +108,11 @@ class Ledger:
 
     def drop(self, view: str) -> None:
         """Delete all records of a view."""
+        # Before the transaction, which ends where a statement asks for a table in vain. Without its
+        # table of published rows, a view is published in full.
+        self._published.drop(view)
         with self._tables.transaction():
             self._entries.delete(view)
-            self._published.drop(view)
             self._holds.delete(view)
 
     def published(self, view: str) -> str:
@@ -134,11 +137,15 @@ class Ledger:
             )
         self._tables.execute(f"DROP TABLE {CHANGES}")
 
+    def queries(self, publication: Publication) -> ChangeQueries:
+        """Return the queries about the changes of a view."""
+        return ChangeQueries(publication, self.database)
+
     def summary(self, publication: Publication, table: str | None = None) -> RowSummary:
         """Summarize a view's published rows, or another table of its rows."""
         return self._published.summary(publication, table or self.published(publication.name))
 
     def counts(self, table: str) -> dict[str, int]:
-        """Return the number of changes in a table by operation; see `difference_query`."""
+        """Return the number of changes in a table by operation; see `ChangeQueries`."""
         rows = self._tables.rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
         return {row["op"]: row["n"] for row in rows}

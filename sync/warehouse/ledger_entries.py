@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync.warehouse.ledger_tables import LedgerTables, text_literal
+from sync.warehouse.ledger_tables import LedgerTables
 
 __all__ = ["LedgerEntries", "LedgerEntry"]
 
@@ -39,18 +39,16 @@ class LedgerEntries:
 
     def create(self) -> None:
         """Create the table if it does not exist."""
-        self._tables.execute(
-            f"CREATE TABLE IF NOT EXISTS {self._name} (project VARCHAR, view VARCHAR,"
-            " epoch VARCHAR, dirty BOOLEAN, layout VARCHAR)"
-        )
+        columns = "project VARCHAR, view VARCHAR, epoch VARCHAR, dirty BOOLEAN, layout VARCHAR"
+        self._tables.database.create_table(self._name, columns)
 
     def views(self) -> list[str]:
         """Return the views that have an entry."""
         if not self._tables.exists(self._name):
             return []
+        own = self._tables.text(self._tables.project)
         rows = self._tables.rows(
-            f"SELECT view FROM {self._name} WHERE project = {text_literal(self._tables.project)}"
-            " ORDER BY view"
+            f"SELECT view FROM {self._name} WHERE project = {own} ORDER BY view"
         )
         return [row["view"] for row in rows]
 
@@ -73,10 +71,11 @@ class LedgerEntries:
         """Replace a view's entry; this belongs in a transaction."""
         # DELETE and INSERT instead of an upsert, which needs a unique index.
         self.delete(view)
-        values = map(text_literal, (self._tables.project, view, epoch))
+        project, view, epoch, layout = map(
+            self._tables.text, (self._tables.project, view, epoch, layout)
+        )
         self._tables.execute(
-            f"INSERT INTO {self._name}"
-            f" VALUES ({', '.join(values)}, {dirty}, {text_literal(layout)})"
+            f"INSERT INTO {self._name} VALUES ({project}, {view}, {epoch}, {dirty}, {layout})"
         )
 
     def delete(self, view: str) -> None:

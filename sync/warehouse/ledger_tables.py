@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlglot import exp
 
-from featurestore.errors import RelationNotBuilt
+from featurestore.errors import RelationNotBuilt, WarehouseError
+from featurestore.sql.dialects import render
 from featurestore.values.far_instants import python_rows
-from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.abilities import KeepsLedger
 from sync.warehouse.publication import quoted
 from sync.warehouse.source_rows import SourceRows
 
-__all__ = ["LedgerTables", "text_literal"]
+__all__ = ["LedgerTables"]
 
 
 class LedgerTables:
@@ -27,22 +28,35 @@ class LedgerTables:
         source: Makes the rows of the warehouse readable there.
     """
 
-    def __init__(self, database: Warehouse, schema: str, project: str, source: SourceRows) -> None:
+    def __init__(
+        self, database: KeepsLedger, schema: str, project: str, source: SourceRows
+    ) -> None:
         self.database = database
         self.source = source
         self.project = project
         self._schema = schema
 
+    def claim(self) -> None:
+        """Keep other processes from writing this ledger, and create its schema."""
+        dialect = self.database.dialect
+        self.database.claim(f"ledger of project '{self.project}' in the schema {self._schema}")
+        self.database.create_schema(quoted(self._schema, dialect))
+
     def named(self, table: str) -> str:
         """Return a table's name as it is written in a statement."""
-        return f"{quoted(self._schema)}.{quoted(table)}"
+        dialect = self.database.dialect
+        return f"{quoted(self._schema, dialect)}.{quoted(table, dialect)}"
+
+    def text(self, value: str) -> str:
+        """Return a text as it is written in a statement."""
+        return render(exp.Literal.string(value), self.database.dialect)
 
     def of_view(self, view: str) -> str:
         """Return the condition for the rows of one view of this project."""
-        return f"project = {text_literal(self.project)} AND view = {text_literal(view)}"
+        return f"project = {self.text(self.project)} AND view = {self.text(view)}"
 
     def exists(self, table: str) -> bool:
-        """Return whether a table exists, by its name in a statement."""
+        """Return whether a table exists; not in a transaction, which the answer may end."""
         # A dry run and `status` create no tables, so a missing table is an answer, not an error.
         try:
             return bool(self.database.columns(table))
@@ -64,7 +78,7 @@ class LedgerTables:
 
     def create_temporary(self, table: str, query: str) -> None:
         """Keep a query's rows for the length of the session."""
-        self.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS\n{query}")
+        self.database.stage(table, query)
 
     def keep(self, table: str, query: str) -> str:
         """Keep the rows of a query of the warehouse for the session; return the table's name."""
@@ -79,11 +93,8 @@ class LedgerTables:
         try:
             yield
         except BaseException:
-            self.execute("ROLLBACK")
+            # A lost connection cannot roll back, and what lost it is the error to show.
+            with suppress(WarehouseError):
+                self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
-
-
-def text_literal(value: str) -> str:
-    """Return a text as it is written in a statement."""
-    return exp.Literal.string(value).sql("duckdb")

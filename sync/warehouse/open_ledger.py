@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from featurestore.errors import SyncLocked
+from featurestore.errors import SyncLocked, UnsupportedDialect
 from featurestore.project.ledger_place import LedgerPlace
+from featurestore.warehouse.abilities import KeepsLedger
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from featurestore.warehouse.duckdb_ledger_file import SCHEMA, open_ledger_file
 from featurestore.warehouse.protocol import Warehouse
@@ -38,6 +39,12 @@ def opened_ledger(
         SyncError: The file cannot be opened.
     """
     if place.file is None:
+        if not isinstance(warehouse, KeepsLedger):
+            raise UnsupportedDialect(
+                f"The ledger of the sync cannot be in a warehouse of the dialect"
+                f" '{warehouse.dialect}'.",
+                remedy="Leave out `state` in dbt_project.yml.",
+            )
         yield Ledger(warehouse, place.schema, project, place=str(place))
         return
     shown = f"{place.file} on {socket.gethostname()}"

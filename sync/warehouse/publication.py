@@ -14,7 +14,7 @@ from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.exit_types import as_lists, at_exit, exit_type, recast_to
-from featurestore.sql.expressions import column, named
+from featurestore.sql.expressions import as_name, column, named
 from featurestore.sql.latest_rows import (
     NEWEST_EVENT,
     EntitySubset,
@@ -35,8 +35,6 @@ __all__ = [
     "select_list",
 ]
 
-_LEDGER = "duckdb"
-"""The dialect of the ledger's own statements."""
 # At the end of the grace the server drops a row, so the last microsecond is left out.
 _ONLINE = EntitySubset(expired_for=GRACE - MICROSECOND)
 
@@ -162,18 +160,23 @@ class Publication:
             return rows
         return f"SELECT {select_list(shown, self.dialect)} FROM (\n{rows}\n) AS newest"
 
-    def published_column(self, name: str, table: str = "") -> str:
+    def published_column(self, name: str, dialect: str, table: str = "") -> str:
         """Return the expression for a column as it is published, to compare rows by.
 
         A value that cannot be published is NULL here: an older row may have one, in the way of
         no other row.
+
+        Args:
+            name: The column.
+            dialect: The dialect of the ledger's database.
+            table: Its table.
         """
-        node = _column(name, table)
+        node = column(name, table or None)
         own = _leaving(self.view).get(name)
         if own is None:
-            return node.sql(_LEDGER)
+            return render(node, dialect)
         published = as_lists(exit_type(own, self.dialect))
-        return recast_to(node, own, published, _LEDGER, safe=True).sql(_LEDGER)
+        return render(recast_to(node, own, published, dialect, safe=True), dialect)
 
     @cached_property
     def published_types(self) -> dict[str, DataType | None]:
@@ -227,9 +230,9 @@ def columns_in_layout(layout: str) -> tuple[str, ...]:
     return tuple(name for name, _ in json.loads(layout).get("columns", ()))
 
 
-def quoted(name: str) -> str:
-    """Return the name of a column or a table, quoted for a statement of the ledger."""
-    return exp.to_identifier(name, quoted=True).sql(_LEDGER)
+def quoted(name: str, dialect: str) -> str:
+    """Return the name of a column or a table, in quotes where it needs them."""
+    return render(as_name(name), dialect)
 
 
 def _leaving(view: FeatureView) -> dict[str, DataType]:
@@ -273,8 +276,3 @@ def select_list(columns: Mapping[str, exp.Expr], dialect: str) -> str:
         render(node if isinstance(node, exp.Column) else named(node, name), dialect)
         for name, node in columns.items()
     )
-
-
-def _column(name: str, table: str = "") -> exp.Column:
-    own = exp.to_identifier(name, quoted=True)
-    return exp.Column(this=own, table=exp.to_identifier(table) if table else None)

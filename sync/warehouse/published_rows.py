@@ -1,6 +1,6 @@
 """The ledger's tables `_featurestore_published__<project>.<view>`: the rows as Redis has them.
 
-A name with a capital letter ends with `#` and a hash of its exact spelling.
+A name with a capital letter, or too long for the engine, ends with `#` and a hash of its spelling.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from sqlglot import exp
+
 from featurestore.sql.dialects import render
-from featurestore.sql.instants import naive
-from sync.warehouse.change_detection import OP, entities_with_ties, same_entity
+from featurestore.sql.expressions import column
+from featurestore.sql.instants import finite, naive
+from sync.warehouse.change_detection import OP, ChangeQueries
 from sync.warehouse.change_finder import SUSPECTS, is_large
 from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.ledger_tables import LedgerTables
@@ -51,7 +54,8 @@ class PublishedRows:
 
     def named(self, view: str) -> str:
         """Return the name of a view's table, as it is written in a statement."""
-        return self._tables.named(_case_proof(self._plain_name(view)))
+        longest = self._tables.database.longest_name
+        return self._tables.named(_unique(self._plain_name(view), longest))
 
     def _plain_name(self, view: str) -> str:
         # Encoded, a namespace has no full stop, so two pairs of it and a view never share a table.
@@ -83,10 +87,11 @@ class PublishedRows:
         self._drop_shared(publication.name)
         if not is_large(self._tables, publication):
             with self._tables.source.reading(publication.latest) as rows:
-                self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+                self._tables.database.write_table(table, rows)
             return
-        self._tables.execute(f"CREATE OR REPLACE TABLE {table} AS {publication.latest_with_ties}")
-        self._tables.create_temporary(SUSPECTS, entities_with_ties(publication, table))
+        self._tables.database.write_table(table, publication.latest_with_ties)
+        queries = ChangeQueries(publication, self._tables.database)
+        self._tables.create_temporary(SUSPECTS, queries.entities_with_ties(table))
         # Ties are rare, so ranking only these entities spares a sort of the whole table.
         if self._tables.count(SUSPECTS):
             self._delete(publication, SUSPECTS)
@@ -94,7 +99,8 @@ class PublishedRows:
 
     def apply(self, publication: Publication, changes: str) -> None:
         """Write a table of changes into a view's table; this belongs in a transaction."""
-        names = ", ".join(quoted(name) for name, _ in publication.columns)
+        dialect = self._tables.database.dialect
+        names = ", ".join(quoted(name, dialect) for name, _ in publication.columns)
         # DELETE and INSERT instead of an upsert, which needs a unique index on the keys.
         self._delete(publication, changes)
         self._tables.execute(
@@ -104,31 +110,43 @@ class PublishedRows:
 
     def _delete(self, publication: Publication, entities: str) -> None:
         """Delete the rows of the entities in another table."""
-        same = same_entity(publication, "published", entities) or "TRUE"
+        same = ChangeQueries(publication, self._tables.database).same_entity("published", "gone")
         published = self.named(publication.name)
-        self._tables.execute(f"DELETE FROM {published} AS published USING {entities} WHERE {same}")
+        self._tables.execute(
+            f"DELETE FROM {published} AS published"
+            f" WHERE EXISTS (SELECT 1 FROM {entities} AS gone WHERE {same})"
+        )
 
     def summary(self, publication: Publication, table: str) -> RowSummary:
         """Summarize a table of a view's rows."""
-        view = publication.view
-        event = quoted(view.event_timestamp.name)
+        view, dialect = publication.view, self._tables.database.dialect
+        at: exp.Expr = column(view.event_timestamp.name)
         if view.event_timestamp.data_type and view.event_timestamp.data_type.has_nanoseconds:
             # DuckDB has no ISFINITE of instants with a zone, nor Python an instant so fine.
-            dialect = self._tables.database.dialect
-            event = render(naive(view.event_timestamp, dialect), dialect)
-        expired = has_expired(view, publication.now, self._tables.database.dialect)
+            at = naive(view.event_timestamp, dialect)
+        event, is_finite = render(at.copy(), dialect), render(finite(at, dialect), dialect)
+        alive = f"NOT {has_expired(view, publication.now, dialect)}"
         row = self._tables.rows(
-            f"SELECT count(*) AS n, count(*) FILTER (NOT {expired}) AS current,"
-            f" max({event}) FILTER (isfinite({event}) AND NOT {expired}) AS newest FROM {table}"
+            f"SELECT count(*) AS n, count(CASE WHEN {alive} THEN 1 END) AS alive,"
+            f" max(CASE WHEN {is_finite} AND {alive} THEN {event} END) AS newest FROM {table}"
         )[0]
-        return RowSummary(row["n"], row["current"], row["newest"])
+        return RowSummary(row["n"], row["alive"], row["newest"])
 
 
-def _case_proof(name: str) -> str:
+def _unique(name: str, longest: int | None) -> str:
     """Return a table's name that differs from all others by more than its case.
 
-    DuckDB takes `Planes` and `planes` for one table. Names in lower case stay as they are.
+    DuckDB takes `Planes` and `planes` for one table. Names in lower case stay as they are, unless
+    the engine would cut them.
+
+    Args:
+        name: The name.
+        longest: The longest name of a table, in bytes; None without a limit.
     """
-    if name == name.lower() and "#" not in name:
+    raw = name.encode()
+    if name == name.lower() and "#" not in name and len(raw) <= (longest or len(raw)):
         return name
-    return f"{name}#{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    ending = f"#{hashlib.sha256(raw).hexdigest()[:16]}"
+    kept = raw[: longest - len(ending)] if longest else raw
+    # Cut between two characters.
+    return kept.decode(errors="ignore") + ending

@@ -55,11 +55,22 @@ def clickhouse_engine():
     engine.close()
 
 
-@pytest.fixture(params=["duckdb", "duckdb, beside the job", "postgres", "clickhouse", "spark"])
+HOMES = (
+    "duckdb",
+    "duckdb, beside the job",
+    "postgres",
+    "postgres, in the warehouse",
+    "clickhouse",
+    "spark",
+)
+
+
+@pytest.fixture(params=HOMES)
 def home(request, tmp_path):
     """Return where the tables are; the first one is the control."""
-    if request.param == "postgres":
-        return PostgresHome(request.getfixturevalue("postgres_engine"))
+    if request.param.startswith("postgres"):
+        inside = "in the warehouse" in request.param
+        return PostgresHome(request.getfixturevalue("postgres_engine"), inside=inside)
     if request.param == "spark":
         return SparkHome(request.getfixturevalue("spark_engine"))
     if request.param == "clickhouse":

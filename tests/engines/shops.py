@@ -28,6 +28,8 @@ NOW = datetime(2024, 3, 31, tzinfo=UTC)
 GONE = frozenset({"NOT_FOUND", "EXPIRED"})
 READER = "reader"
 """A role of PostgreSQL that may connect and read, and nothing else."""
+KEEPER = "keeper"
+"""A role of PostgreSQL that may read, and keep a ledger in a schema of its own."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class DuckDBHome:
 
 
 class PostgresHome:
-    """A server whose sync may connect and read, and nothing else."""
+    """A server; the sync may read alone, or keeps its ledger in a schema that it creates."""
 
     adapter = "postgres"
     # The server ends the session of the statement that reads this.
@@ -157,14 +159,17 @@ class PostgresHome:
         "terminating connection due to administrator command",
     )
 
-    def __init__(self, engine: Postgres) -> None:
+    def __init__(self, engine: Postgres, *, inside: bool = False) -> None:
         self.engine = engine
         self.own: dict[str, Any] = {}
+        if inside:
+            self.own = {"state": "warehouse", "state_schema": "features online"}
+            self.execute('DROP SCHEMA IF EXISTS "features online" CASCADE')
         self.target = {
             "type": "postgres",
             "host": "127.0.0.1",
             "port": engine.connection.info.port,
-            "user": READER,
+            "user": KEEPER if inside else READER,
             "password": "secret",
             "dbname": "shop",
             "schema": "public",
@@ -244,13 +249,15 @@ class SparkHome:
 
 
 def started_postgres() -> Postgres:
-    """Start a server with the role that may only read."""
+    """Start a server with a role that may only read, and one that may create a schema too."""
     engine = Postgres()
     for statement in (
         f"CREATE ROLE {READER} LOGIN PASSWORD 'secret'",
+        f"CREATE ROLE {KEEPER} LOGIN PASSWORD 'secret' IN ROLE {READER}",
         "REVOKE ALL ON DATABASE shop FROM PUBLIC",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         f"GRANT CONNECT ON DATABASE shop TO {READER}",
+        f"GRANT CREATE, TEMPORARY ON DATABASE shop TO {KEEPER}",
         f"GRANT USAGE ON SCHEMA public TO {READER}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {READER}",
     ):

@@ -7,7 +7,14 @@ import pytest
 
 from featurestore.values.missing import Missing
 from featurestore.warehouse import ADAPTERS, KEPT_OPEN, missing_ledger
-from featurestore.warehouse.abilities import KeepsStatistics, KnowsIndexes, estimate_of, indexes_of
+from featurestore.warehouse.abilities import (
+    HashesRows,
+    KeepsLedger,
+    KeepsStatistics,
+    KnowsIndexes,
+    estimate_of,
+    indexes_of,
+)
 from featurestore.warehouse.adbc import AdbcWarehouse
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from featurestore.warehouse.postgres import PostgresWarehouse
@@ -51,14 +58,29 @@ def test_indexes_are_an_ability_too(engine, knows):
     assert () == indexes_of(SparkWarehouse(session=None), "numbers")
 
 
-def test_the_ledger_is_in_duckdb_only():
-    """For the other adapters the ledger is not written yet, which is not the engine's fault."""
+def test_the_ledger_is_in_duckdb_or_in_postgres():
+    """For the other adapters it is not written yet, which is not the engine's fault."""
     missing = {adapter: missing_ledger(adapter) for adapter in (*ADAPTERS, "mysql")}
 
-    assert missing.pop("duckdb") is None
+    assert [None, None] == [missing.pop(adapter) for adapter in ("duckdb", "postgres")]
     assert [] == [name for name, reason in missing.items() if reason.engine_cannot]
-    assert "not written yet: the sync writes the ledger" in str(missing["postgres"])
+    assert "not written yet: the sync can keep its ledger in" in str(missing["spark"])
     assert isinstance(missing["mysql"], Missing)
+
+
+@pytest.mark.parametrize(
+    ("engine", "keeps", "hashes"),
+    [
+        (DuckDBWarehouse, True, True),
+        (PostgresWarehouse, True, False),
+        (AdbcWarehouse, False, False),
+        (SparkWarehouse, False, False),
+    ],
+)
+def test_who_can_keep_a_ledger_has_the_words_for_it(engine, keeps, hashes):
+    """Where a hash of a row does not pay, the sync compares the rows themselves."""
+    assert keeps == (KeepsLedger in engine.__mro__) == hasattr(engine, "compared_as")
+    assert hashes == hasattr(engine, "row_hash") == issubclass(engine, HashesRows)
 
 
 def test_a_session_keeps_only_cheap_connections():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlglot import exp
 
@@ -120,6 +121,7 @@ DUCKDB = Dialect(
         to_zoned=at_utc,
         shift=add_interval,
         nanoseconds=Nanoseconds(_floor, _ceil, _clamp),
+        is_finite=partial(call, "ISFINITE"),
     ),
     # A window that sorts by one column may become an aggregate (the optimizer's
     # `top_n_window_elimination`), which keeps rows as sort keys: -0.0 comes back as 0.0.

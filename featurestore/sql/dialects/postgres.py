@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import at_utc, cast_to
+from featurestore.sql.dialects.calls import at_utc, call, cast_to
 from featurestore.sql.dialects.record import (
     Clock,
     Dialect,
@@ -58,7 +59,13 @@ POSTGRES = Dialect(
         sorted_by_index=0.5,
     ),
     newest_rows=NewestRows.DISTINCT_ON,
-    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=add_interval),
+    clock=Clock(
+        naive=cast_to("timestamp"),
+        zoned=at_utc,
+        to_zoned=at_utc,
+        shift=add_interval,
+        is_finite=partial(call, "ISFINITE"),
+    ),
     sort_keys={
         Kind.STRING: _by_code_point,
         **dict.fromkeys((Kind.JSON, Kind.OPAQUE, Kind.OTHER), _as_text),

@@ -87,6 +87,8 @@ class Clock:
         finest: The unit of the durations that `shift` can write exactly; others are refused.
         nanoseconds: How it rounds finer timestamps, if its own cast rounds to the nearest; None if
             it has none, or keeps and compares all their digits.
+        is_finite: The condition that a timestamp or a date is not an infinity; None if the dialect
+            has no infinite ones.
     """
 
     naive: Callable[[exp.Expr], exp.Expr]
@@ -95,6 +97,7 @@ class Clock:
     finest: timedelta = timedelta(microseconds=1)
     nanoseconds: Nanoseconds | None = None
     to_zoned: Callable[[exp.Expr], exp.Expr] | None = None
+    is_finite: Callable[[exp.Expr], exp.Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.published_rows import PublishedRows
+from sync.warehouse.source_rows import RowsInPlace
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def warehouse():
 
 def published(warehouse, project="shop"):
     """Return the tables of a project."""
-    return PublishedRows(LedgerTables(warehouse, "main", project))
+    return PublishedRows(LedgerTables(warehouse, "main", project, RowsInPlace()))
 
 
 def test_names_that_differ_in_case_have_two_tables(warehouse):
@@ -34,7 +35,7 @@ def test_names_that_differ_in_case_have_two_tables(warehouse):
 
 def test_a_name_in_lower_case_is_that_of_older_releases(warehouse):
     """No view is republished for the sake of another name."""
-    assert '"main"."_featurestore_published__shop.planes"' == published(warehouse).named("planes")
+    assert 'main."_featurestore_published__shop.planes"' == published(warehouse).named("planes")
 
 
 def test_dropping_one_view_leaves_the_other(warehouse):
@@ -50,12 +51,11 @@ def test_dropping_one_view_leaves_the_other(warehouse):
 
 def test_a_table_that_two_views_shared_is_dropped(warehouse):
     """The view that keeps the name lacks its table, so it is published in full."""
-    tables = LedgerTables(warehouse, "main", "shop")
+    tables = LedgerTables(warehouse, "main", "shop", RowsInPlace())
     rows = PublishedRows(tables)
     warehouse.execute('CREATE TABLE "_featurestore_published__shop.Planes" AS SELECT 1 AS x')
     assert tables.exists(rows.named("planes"))
 
-    with tables.transaction():
-        rows.drop("Planes")
+    rows.drop("Planes")
 
     assert not tables.exists(rows.named("planes"))

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from sync.selection import publication_of
 from sync.warehouse import change_finder
-from sync.warehouse.change_detection import (
-    deleted_lapses,
-    difference_query,
-    entities_with_new_instant,
-    entities_with_restated_row,
-    entities_with_ties,
-    lapsed_entities,
-)
+from sync.warehouse.change_detection import ChangeQueries
 from sync.warehouse.ledger import Ledger
 from tests.support.examples import examples
 from tests.support.sync_project import (
@@ -32,11 +25,14 @@ from tests.support.sync_project import (
     day,
 )
 
-NEW_INSTANT, RESTATED, TIES = (
-    entities_with_new_instant,
-    entities_with_restated_row,
-    entities_with_ties,
-)
+
+def restated(queries, table):
+    """Write the query for the entities with a restated row."""
+    return queries.entities_with_restated_row(table, queries.database)
+
+
+NEW_INSTANT = ChangeQueries.entities_with_new_instant
+RESTATED, TIES = restated, ChangeQueries.entities_with_ties
 STATUS = replace(PLANES, created=False)
 KINDS = View("kinds", {"id": "INTEGER"}, {"mood": "ENUM('good', 'bad')"})
 
@@ -98,7 +94,7 @@ def project(tmp_path, redis_server, redis_client):
 def found(project, view, query):
     """Return the first join key of the entities that a query lists, sorted."""
     with opened(project) as (warehouse, ledger, publish):
-        listed = query(publish(view, NOW), ledger.published(view.name))
+        listed = query(ChangeQueries(publish(view, NOW), warehouse), ledger.published(view.name))
         rows = warehouse.stream(listed).read_all().to_pylist()
     return sorted(row[next(iter(view.keys))] for row in rows)
 
@@ -173,7 +169,7 @@ def test_where_most_entities_changed_all_are_compared(
     """Those that moved are not looked at closer, and no list of those restated is gone through."""
     project.execute(f"UPDATE route_load SET {change}")
     monkeypatch.setattr(change_finder, "_SUSPECT_SHARE", 0.5)
-    monkeypatch.setattr(change_finder, unused, None)
+    monkeypatch.setattr(ChangeQueries, unused, None)
 
     project.store(redis_server).sync(views=["route_load"])
 
@@ -200,7 +196,7 @@ def test_a_view_of_the_warehouse_is_read_once(project, redis_server, monkeypatch
         "ALTER TABLE route_load RENAME TO loads",
         "CREATE VIEW route_load AS SELECT DISTINCT * FROM loads",
     )
-    monkeypatch.setattr(change_finder, "entities_with_new_instant", None)
+    monkeypatch.setattr(ChangeQueries, "entities_with_new_instant", None)
     project.execute("UPDATE loads SET load = 9 WHERE origin = 'plain'")
 
     project.store(redis_server).sync(views=["route_load"])
@@ -330,13 +326,13 @@ def test_suspects_are_all_that_changed(tmp_path, data):
             publication = publish(view, NOW - data.draw(st.sampled_from([timedelta(), HOURS])))
             table = ledger.published(view.name)
 
-            everything = difference_query(publication, publication.latest, table)
+            queries = ChangeQueries(publication, warehouse)
+            everything = queries.difference(publication.latest, table)
             warehouse.execute(f"CREATE OR REPLACE TEMP TABLE everything AS {everything}")
-            lapsed = lapsed_entities(publication, "everything")
+            lapsed = queries.lapsed_entities("everything")
             warehouse.execute(f"CREATE OR REPLACE TEMP TABLE lapsed AS {lapsed}")
-            warehouse.execute(
-                deleted_lapses(publication, "everything", publication.known_among("lapsed"))
-            )
+            known = publication.known_among("lapsed")
+            warehouse.execute(queries.deleted_lapses("everything", known))
             expected = rows_of(warehouse, "FROM everything")
             assert expected == rows_of(warehouse, f"FROM {ledger.find_changes(publication)}")
 
