@@ -12,11 +12,12 @@ from featurestore.sql.dialects import dialect_record
 from featurestore.sql.dialects.record import Nanoseconds
 from featurestore.sql.expressions import column
 from featurestore.values.durations import format_duration
-from featurestore.values.types import Kind
+from featurestore.values.types import DataType, Kind
 
 __all__ = [
     "as_bound_of",
     "as_type_of",
+    "bound_literal",
     "ceil",
     "finite",
     "floor",
@@ -26,6 +27,9 @@ __all__ = [
     "naive",
     "plus",
 ]
+
+_NANOSECONDS_HOLD = (datetime(1677, 9, 22, tzinfo=UTC), datetime(2262, 4, 11, tzinfo=UTC))
+"""Days between which 64 bits count the nanoseconds since 1970."""
 
 
 def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
@@ -140,6 +144,32 @@ def instant_literal(moment: datetime, dialect: str) -> exp.Expr:
     utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     text = utc.isoformat(sep=" ", timespec="microseconds")
     return dialect_record(dialect).clock.naive(exp.Literal.string(text))
+
+
+def bound_literal(source: Column, moment: datetime, dialect: str) -> exp.Expr | None:
+    """Return a moment in UTC as a literal of the type of a column, to compare with the bare column.
+
+    A type of fewer digits than microseconds rounds the moment, and then no value of the type lies
+    between the moment and the literal. A date is the midnight at or before the moment.
+
+    Returns:
+        The literal; None if the column's type may not hold the moment.
+
+    >>> from featurestore.values.type_spellings import parse_type
+    >>> day, moment = Column("day", parse_type("date")), datetime(2024, 1, 1, 12, tzinfo=UTC)
+    >>> bound_literal(day, moment, "duckdb").sql("duckdb")
+    "CAST('2024-01-01' AS DATE)"
+    """
+    clock = dialect_record(dialect).clock
+    held = [clock.held]
+    if source.data_type is not None and source.data_type.has_nanoseconds:
+        held.append(_NANOSECONDS_HOLD)
+    if not all(first <= moment <= last for first, last in held):
+        return None
+    kind = source.data_type or DataType(Kind.TIMESTAMP)
+    written = clock.literals.get(str(kind)) or clock.literals.get(kind.variant)
+    text = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return written(text) if written else instant_literal(moment, dialect)
 
 
 def minus(node: exp.Expr, duration: timedelta, dialect: str) -> exp.Expr:

@@ -13,6 +13,7 @@ from featurestore.errors import EntityFrameError, NameCollision, did_you_mean
 from featurestore.registry.definitions import Column, FeatureView, ServiceMember
 from featurestore.sql.dialects import dialect_record
 from featurestore.sql.expressions import INSTANT, KEY
+from featurestore.sql.history_bounds import Extent
 from featurestore.values.lossy_types import lossless_cast
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType, Kind
@@ -45,6 +46,8 @@ class Spine:
         parsed: The columns that hold a text key's values in the type of a join key. They are not
             part of the result.
         casts: The columns to cast from text for the same purpose, by the name of the result.
+        extent: The first and the last instant of the rows, if they do not change before the
+            statement has run; None otherwise.
     """
 
     source: str
@@ -55,6 +58,7 @@ class Spine:
     stored: bool = False
     parsed: tuple[str, ...] = ()
     casts: Mapping[str, tuple[str, DataType]] = field(default_factory=dict)
+    extent: Extent | None = None
 
     @property
     def own(self) -> tuple[str, ...]:

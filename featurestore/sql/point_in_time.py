@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from featurestore.errors import EntityFrameError
 from featurestore.registry.definitions import Column
 from featurestore.sql.dialects import dialect_record, grammar, render
+from featurestore.sql.dialects.own_names import OwnName
 from featurestore.sql.exit_types import at_exit
 from featurestore.sql.expressions import (
     EVENT,
@@ -22,13 +23,16 @@ from featurestore.sql.expressions import (
     named,
     with_ctes,
 )
+from featurestore.sql.history_bounds import bounded
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
 from featurestore.sql.strategies.common import asked, chosen_name, counting
 from featurestore.values.types import DataType
 
-__all__ = ["point_in_time", "strategy_of"]
+__all__ = ["entity_rows", "first_and_last", "point_in_time", "strategy_of"]
+
+_FIRST, _LAST = OwnName("_first"), OwnName("_last")
 
 
 def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
@@ -74,9 +78,28 @@ def strategy_of(plan: TrainingPlan, join: ViewJoin, wanted: str | None = None) -
 def _matches(plan: TrainingPlan, join: ViewJoin, strategy: Strategy) -> list[Named]:
     choice, last = counting(join, plan.dialect)
     ctes = strategy.match(choice, plan.dialect, plan.as_known)
+    if plan.spine.extent is not None:
+        ctes = [bounded(each, join.view, plan.spine.extent, plan.dialect) for each in ctes]
     if last is None:
         return ctes
     return [*ctes[:-1], (chosen_name(join), ctes[-1][1]), last]
+
+
+def entity_rows(spine: Spine, dialect: str) -> str:
+    """Write the statement of the entity rows alone, with the columns that a training set needs."""
+    query = exp.select(*(column(name) for name in spine.columns), copy=False)
+    return render(query.from_(_source(spine, dialect), copy=False), dialect)
+
+
+def first_and_last(spine: Spine, dialect: str) -> str:
+    """Write the statement that finds the first and the last instant of the entity rows."""
+    instant = naive(Column(spine.event_timestamp, spine.columns[spine.event_timestamp]), dialect)
+    query = exp.select(
+        named(exp.Min(this=instant), _FIRST),
+        named(exp.Max(this=instant.copy()), _LAST),
+        copy=False,
+    )
+    return render(query.from_(_source(spine, dialect), copy=False), dialect)
 
 
 def _kept(plan: TrainingPlan) -> dict[str, bool]:

@@ -18,6 +18,7 @@ from featurestore.sql.plan import TrainingPlan, make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.training.card import Card
 from featurestore.training.explain import JoinReport, join_reports
+from featurestore.training.fixed_rows import with_fixed_rows
 from featurestore.training.measurement import measure_training_set, with_timestamps
 from featurestore.training.outputs import (
     card_path,
@@ -114,6 +115,10 @@ class TrainingJob:
             return self.plan
         return with_unique_grains(self.plan, warehouse)
 
+    def _run_now(self, warehouse: Warehouse) -> TrainingPlan:
+        """Return the plan for a statement that this session runs at once."""
+        return with_fixed_rows(self._checked_now(warehouse), self._frame, warehouse)
+
     def _statement(self, warehouse: Warehouse) -> str:
         plan = self._checked_now(warehouse)
         return self._sql if plan == self.plan else point_in_time(plan, self._request.strategy)
@@ -138,15 +143,19 @@ class TrainingJob:
         strategy = self._request.strategy
 
         def count(warehouse: Warehouse) -> pa.Table:
-            return warehouse.stream(coverage(self._checked_now(warehouse), strategy)).read_all()
+            return warehouse.stream(coverage(self._run_now(warehouse), strategy)).read_all()
 
         counts = self._run(count).to_pylist()[0]
         return join_reports(self.plan, strategy, counts)
 
     def to_arrow(self) -> pa.Table:
         """Build the training set as an Arrow table; the rows of a data frame keep their order."""
-        table = self._run(lambda warehouse: warehouse.stream(self._statement(warehouse)).read_all())
-        return self._frame.restored(table)
+
+        def build(warehouse: Warehouse) -> pa.Table:
+            statement = point_in_time(self._run_now(warehouse), self._request.strategy)
+            return warehouse.stream(statement).read_all()
+
+        return self._frame.restored(self._run(build))
 
     def to_df(self, *, decimals: Decimals = "arrow") -> pd.DataFrame:
         """Build the training set as a pandas frame.
@@ -282,7 +291,7 @@ class TrainingJob:
         self._refuse_durations()
 
         def use(warehouse: Warehouse) -> Card:
-            plan = with_timestamps(self._checked_now(warehouse))
+            plan = with_timestamps(self._run_now(warehouse))
             statement = point_in_time(plan, self._request.strategy)
             # Staged: the file and its card must come from the same rows, even if dbt builds now.
             built = warehouse.stage(_BUILT, statement)

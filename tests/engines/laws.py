@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
+from featurestore.sql.history_bounds import Extent
 from featurestore.sql.latest_rows import latest_rows
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
@@ -15,7 +16,7 @@ from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from tests.engines.base import Engine
 from tests.oracle import comparable, in_utc
-from tests.support.scenarios import Case, Scenario
+from tests.support.scenarios import NOON, Case, Scenario
 
 
 def runs_on(engine: Engine, scenario: Scenario) -> bool:
@@ -31,8 +32,9 @@ def training_rows(
     *,
     as_known: bool = False,
     unique: bool = False,
+    bounds: bool = False,
 ) -> list[dict[str, Any]]:
-    """Build the training set of a scenario on an engine."""
+    """Build the training set of a scenario on an engine; with `bounds`, as a job executes it."""
     views = {case.history.name: loaded(engine, case) for case in scenario.cases}
     types = {"_row": "bigint", **scenario.entity_types}
     rows = [{"_row": number, **row} for number, row in enumerate(scenario.entity_rows)]
@@ -41,6 +43,7 @@ def training_rows(
         False,
         {name: typed(engine, data_type) for name, data_type in types.items()},
         order_by="_row",
+        extent=_extent(scenario) if bounds else None,
     )
     members = [
         ServiceMember(
@@ -59,6 +62,12 @@ def training_rows(
     )
     plan = replace(plan, joins=tuple(replace(join, unique=unique) for join in plan.joins))
     return engine.rows(point_in_time(plan, strategy))
+
+
+def _extent(scenario: Scenario) -> Extent:
+    instants = [in_utc(row["event_timestamp"]) for row in scenario.entity_rows]
+    known = [instant for instant in instants if instant is not None] or [NOON]
+    return Extent(min(known), max(known))
 
 
 def without_ties(scenario: Scenario) -> Scenario:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis.strategies import booleans
 
 from featurestore.sql.strategies import strategies_of
 from tests import oracle
@@ -78,12 +79,13 @@ def test_every_shape_agrees_with_the_oracle(engines, make, strategy):
     engine = engines(make)
 
     @CASES
-    @given(scenarios())
-    def law(scenario):
+    @given(scenarios(), booleans())
+    def law(scenario, bounds):
         assume(runs_on(engine, scenario))
         expected = oracle.training_set(scenario.entity_rows, scenario.histories, timestamps=True)
+        found = training_rows(engine, scenario, strategy, bounds=bounds)
 
-        assert same(_ordered(expected)) == same(_ordered(training_rows(engine, scenario, strategy)))
+        assert same(_ordered(expected)) == same(_ordered(found))
 
     law()
 
@@ -95,13 +97,13 @@ def test_as_known_agrees_with_the_oracle(engines, make, strategy):
     engine = engines(make)
 
     @CASES
-    @given(scenarios(created=True))
-    def law(scenario):
+    @given(scenarios(created=True), booleans())
+    def law(scenario, bounds):
         assume(runs_on(engine, scenario))
         expected = oracle.training_set(
             scenario.entity_rows, scenario.histories, timestamps=True, as_known=True
         )
-        found = training_rows(engine, scenario, strategy, as_known=True)
+        found = training_rows(engine, scenario, strategy, as_known=True, bounds=bounds)
 
         assert same(_ordered(expected)) == same(_ordered(found))
 
@@ -120,7 +122,7 @@ def test_without_ties_the_shorter_statement_agrees(engines, make, strategy):
         assume(runs_on(engine, scenario))
         scenario = without_ties(scenario)
         expected = oracle.training_set(scenario.entity_rows, scenario.histories, timestamps=True)
-        found = training_rows(engine, scenario, strategy, unique=True)
+        found = training_rows(engine, scenario, strategy, unique=True, bounds=True)
 
         assert same(_ordered(expected)) == same(_ordered(found))
 

@@ -7,7 +7,15 @@ from datetime import timedelta
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import call, cast_to, nan_first, utc, written_by
+from featurestore.sql.dialects.calls import (
+    call,
+    cast_to,
+    date_text_as,
+    nan_first,
+    utc,
+    utc_text_as,
+    written_by,
+)
 from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import in_one_unit
 from featurestore.values.missing import Missing
@@ -44,7 +52,13 @@ BIGQUERY = Dialect(
         JoinShape.LATERAL: Missing("BigQuery has no LATERAL join", engine_cannot=True),
     },
     newest_rows=NewestRows.RANKED,
-    clock=Clock(naive=cast_to("datetime"), zoned=_zoned, to_zoned=_to_zoned, shift=_datetime_add),
+    clock=Clock(
+        naive=cast_to("datetime"),
+        zoned=_zoned,
+        to_zoned=_to_zoned,
+        shift=_datetime_add,
+        literals={"timestamptz": utc_text_as("timestamptz"), "date": date_text_as("date")},
+    ),
     sort_keys={
         Kind.FLOAT64: nan_first("IS_NAN"),
         **dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON_STRING")),

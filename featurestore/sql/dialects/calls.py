@@ -8,7 +8,17 @@ from sqlglot import exp
 
 from featurestore.sql.dialects.record import SortKeys
 
-__all__ = ["at_utc", "call", "cast_to", "nan_first", "utc", "written_by"]
+__all__ = [
+    "at_utc",
+    "call",
+    "cast_to",
+    "date_text_as",
+    "nan_first",
+    "text_as",
+    "utc",
+    "utc_text_as",
+    "written_by",
+]
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Expr:
@@ -19,6 +29,21 @@ def call(name: str, *arguments: exp.Expr) -> exp.Expr:
 def cast_to(data_type: str) -> Callable[[exp.Expr], exp.Expr]:
     """Return a function that casts an expression to a type."""
     return lambda node: exp.cast(node, exp.DataType.build(data_type))
+
+
+def text_as(data_type: str) -> Callable[[str], exp.Expr]:
+    """Return a function that writes a text as a literal of a type."""
+    return lambda text: cast_to(data_type)(exp.Literal.string(text))
+
+
+def date_text_as(data_type: str) -> Callable[[str], exp.Expr]:
+    """Return a function that writes the day of a timestamp's text as a literal of a type."""
+    return lambda text: text_as(data_type)(text[: len("2024-01-01")])
+
+
+def utc_text_as(data_type: str) -> Callable[[str], exp.Expr]:
+    """Return a function that writes the text of a naive timestamp in UTC with its offset."""
+    return lambda text: text_as(data_type)(f"{text}+00:00")
 
 
 def utc() -> exp.Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
@@ -30,6 +30,15 @@ def _quantiles(x: str, points: Sequence[float]) -> str:
 def _naive(node: exp.Expr) -> exp.Expr:
     # Every DateTime is an instant; the zone only says how to print it.
     return call("toDateTime64", node, exp.convert(6), utc())
+
+
+def _instant_literal(text: str) -> exp.Expr:
+    return _naive(exp.Literal.string(text))
+
+
+def _date_literal(text: str) -> exp.Expr:
+    # Not a Date, which begins in 1970: an earlier day would become another one.
+    return call("toDate32", exp.Literal.string(text[:10]))
 
 
 def _floor(node: exp.Expr) -> exp.Expr:
@@ -77,7 +86,12 @@ CLICKHOUSE = Dialect(
     },
     newest_rows=NewestRows.GROUPED,
     clock=Clock(
-        naive=_naive, zoned=_already_utc, shift=_shift, nanoseconds=Nanoseconds(_floor, _ceil)
+        naive=_naive,
+        zoned=_already_utc,
+        shift=_shift,
+        literals={"timestamptz": _instant_literal, "date": _date_literal},
+        held=(datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 12, 31, tzinfo=UTC)),
+        nanoseconds=Nanoseconds(_floor, _ceil),
     ),
     sort_keys={
         **dict.fromkeys((Kind.FLOAT32, Kind.FLOAT64), nan_first("isNaN")),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import call
+from featurestore.sql.dialects.calls import call, date_text_as
 from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds, NewestRows
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
@@ -28,6 +28,10 @@ _UTC = _arrow_cast('Timestamp(Microsecond, Some("UTC"))')
 _NANOSECONDS = _arrow_cast("Timestamp(Nanosecond, None)")
 _UTC_NANOSECONDS = _arrow_cast('Timestamp(Nanosecond, Some("UTC"))')
 _TICKS = _arrow_cast("Int64")
+
+
+def _zoned_literal(text: str) -> exp.Expr:
+    return _UTC(exp.Literal.string(text))
 
 
 def _zoned(node: exp.Expr) -> exp.Expr:
@@ -74,6 +78,7 @@ DATAFUSION = Dialect(
         naive=_NAIVE,
         zoned=_zoned,
         shift=add_interval,
+        literals={"timestamptz": _zoned_literal, "date": date_text_as("date")},
         nanoseconds=Nanoseconds(_floor, _ceil, zoned=_zoned_with_all_digits),
     ),
     series=_UNTRIED,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import at_utc, call, cast_to
+from featurestore.sql.dialects.calls import (
+    at_utc,
+    call,
+    cast_to,
+    date_text_as,
+    utc_text_as,
+)
 from featurestore.sql.dialects.record import (
     Clock,
     Dialect,
@@ -78,6 +84,12 @@ def _above_38_digits(node: exp.Expr) -> exp.Expr:
     return node > exp.cast(exp.Literal.number(_GREATEST), "uint128")
 
 
+def _text_as_own(data_type: str, offset: str = "") -> Callable[[str], exp.Expr]:
+    # As a type of the user's, because sqlglot does not know all of DuckDB's.
+    own = exp.DataType.build(data_type, udt=True)
+    return lambda text: exp.cast(exp.Literal.string(f"{text}{offset}"), own.copy())
+
+
 def _is_end_of_day(node: exp.Expr) -> exp.Expr:
     """Return whether a time is 24:00, which Python and Arrow write as the 00:00 before it."""
     return node.eq(exp.cast(exp.Literal.string("24:00:00"), "time"))
@@ -120,6 +132,13 @@ DUCKDB = Dialect(
         zoned=at_utc,
         to_zoned=at_utc,
         shift=add_interval,
+        literals={
+            "date": date_text_as("date"),
+            "timestamp(0)": _text_as_own("TIMESTAMP_S"),
+            "timestamp(3)": _text_as_own("TIMESTAMP_MS"),
+            "timestamptz": utc_text_as("timestamptz"),
+            "timestamptz_ns": _text_as_own("TIMESTAMPTZ_NS", "+00:00"),
+        },
         nanoseconds=Nanoseconds(_floor, _ceil, _clamp),
         is_finite=partial(call, "ISFINITE"),
     ),

@@ -7,7 +7,13 @@ from functools import partial
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import at_utc, call, cast_to
+from featurestore.sql.dialects.calls import (
+    at_utc,
+    call,
+    cast_to,
+    date_text_as,
+    utc_text_as,
+)
 from featurestore.sql.dialects.record import (
     Clock,
     Dialect,
@@ -64,6 +70,7 @@ POSTGRES = Dialect(
         zoned=at_utc,
         to_zoned=at_utc,
         shift=add_interval,
+        literals={"timestamptz": utc_text_as("timestamptz"), "date": date_text_as("date")},
         is_finite=partial(call, "ISFINITE"),
     ),
     sort_keys={

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from sqlglot import exp
@@ -72,7 +72,7 @@ class Nanoseconds:
     zoned: Callable[[exp.Expr], exp.Expr] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """How a dialect writes instants: always timestamps without a zone that hold UTC.
 
@@ -83,6 +83,9 @@ class Clock:
         zoned: Converts a timestamp with a zone to one without, in UTC.
         to_zoned: The reverse of `zoned`; None if the dialect lacks a way that is independent of the
             session's time zone.
+        literals: How it writes the text of a naive timestamp in UTC as a literal of a type, by the
+            type or its variant; types that are not listed take `naive`.
+        held: The first and the last instant that its types hold.
         shift: Moves a timestamp by a duration, which may be negative.
         finest: The unit of the durations that `shift` can write exactly; others are refused.
         nanoseconds: How it rounds finer timestamps, if its own cast rounds to the nearest; None if
@@ -97,6 +100,11 @@ class Clock:
     finest: timedelta = timedelta(microseconds=1)
     nanoseconds: Nanoseconds | None = None
     to_zoned: Callable[[exp.Expr], exp.Expr] | None = None
+    literals: Mapping[str, Callable[[str], exp.Expr]]
+    held: tuple[datetime, datetime] = (
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    )
     is_finite: Callable[[exp.Expr], exp.Expr] | None = None
 
 

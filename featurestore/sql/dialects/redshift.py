@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from featurestore.sql.dialects.calls import at_utc, cast_to, written_by
+from featurestore.sql.dialects.calls import (
+    at_utc,
+    cast_to,
+    date_text_as,
+    utc_text_as,
+    written_by,
+)
 from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import dateadd
 from featurestore.values.missing import Missing
@@ -21,7 +27,13 @@ REDSHIFT = Dialect(
         JoinShape.LATERAL: Missing("Redshift has no LATERAL join", engine_cannot=True),
     },
     newest_rows=NewestRows.RANKED,
-    clock=Clock(naive=cast_to("timestamp"), zoned=at_utc, to_zoned=at_utc, shift=dateadd),
+    clock=Clock(
+        naive=cast_to("timestamp"),
+        zoned=at_utc,
+        to_zoned=at_utc,
+        shift=dateadd,
+        literals={"timestamptz": utc_text_as("timestamptz"), "date": date_text_as("date")},
+    ),
     # Text needs no key: Redshift sorts it by its bytes.
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("JSON_SERIALIZE")),
     series=_UNTRIED,

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
+from featurestore.sql.dialects.calls import (
+    call,
+    cast_to,
+    date_text_as,
+    utc,
+    utc_text_as,
+    written_by,
+)
 from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import dateadd
 from featurestore.values.missing import Missing
@@ -65,7 +72,12 @@ SNOWFLAKE = Dialect(
     ),
     missing_shapes={JoinShape.LATERAL: Missing("its ASOF join does the same, faster")},
     newest_rows=NewestRows.RANKED,
-    clock=Clock(naive=_NAIVE, zoned=_zoned, shift=dateadd),
+    clock=Clock(
+        naive=_NAIVE,
+        zoned=_zoned,
+        shift=dateadd,
+        literals={"timestamptz": utc_text_as("timestamptz"), "date": date_text_as("date")},
+    ),
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("TO_JSON")),
     series=Missing("its GENERATOR makes numbers, not instants"),
     numbered_from=Missing("Snowflake has no hint to compute a CTE only once", engine_cannot=True),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import call, cast_to, written_by
+from featurestore.sql.dialects.calls import call, cast_to, date_text_as, utc_text_as, written_by
 from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape, NewestRows
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.values.missing import Missing
@@ -44,7 +44,12 @@ SPARK = Dialect(
         JoinShape.LATERAL: Missing("it would read the history once per entity row"),
     },
     newest_rows=NewestRows.RANKED,
-    clock=Clock(naive=_NAIVE, zoned=_zoned, shift=add_interval),
+    clock=Clock(
+        naive=_NAIVE,
+        zoned=_zoned,
+        shift=add_interval,
+        literals={"timestamptz": utc_text_as("timestamptz"), "date": date_text_as("date")},
+    ),
     # Spark cannot sort maps.
     sort_keys=dict.fromkeys((Kind.JSON, Kind.OTHER), written_by("TO_JSON")),
     series=InstantSeries("SEQUENCE", "EXPLODE"),

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 from sqlglot import exp
 
-from featurestore.sql.dialects.calls import call, cast_to, utc, written_by
+from featurestore.sql.dialects.calls import (
+    call,
+    cast_to,
+    date_text_as,
+    utc,
+    utc_text_as,
+    written_by,
+)
 from featurestore.sql.dialects.record import Clock, Dialect, JoinShape, Nanoseconds, NewestRows
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
@@ -63,6 +70,8 @@ TRINO = Dialect(
         naive=_NAIVE,
         zoned=_zoned,
         shift=_shift,
+        # Without its digits the type would round to milliseconds.
+        literals={"timestamptz": utc_text_as("timestamptz(6)"), "date": date_text_as("date")},
         finest=timedelta(milliseconds=1),
         nanoseconds=Nanoseconds(_floor, _unrounded, zoned=_zoned_with_all_digits),
     ),
