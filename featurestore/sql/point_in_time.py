@@ -105,7 +105,9 @@ def first_and_last(spine: Spine, dialect: str) -> str:
 def _kept(plan: TrainingPlan) -> dict[str, bool]:
     # ROW_NUMBER without an order may number the rows differently each time it is computed.
     numbered = {join.asked: True for join in plan.joins if join.numbered}
-    return {**numbered, "spine": False} if plan.spine.stored else numbered
+    if plan.spine.stored and dialect_record(plan.dialect).hints_ctes:
+        return {**numbered, "spine": False}
+    return numbered
 
 
 def _spine(spine: Spine, dialect: str) -> Named:

@@ -162,6 +162,7 @@ DUCKDB = Dialect(
     outer_joins_spoil_arrays=True,
     series=InstantSeries("GENERATE_SERIES", "UNNEST"),
     # Below four joins, making the numbers costs more than joining on one integer saves.
+    hints_ctes=True,
     numbered_from=4,
     respell=_write_orders,
     local_files={".parquet": "read_parquet", ".csv": "read_csv"},

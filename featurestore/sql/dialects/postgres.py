@@ -89,6 +89,7 @@ POSTGRES = Dialect(
         "numeric": Exit(DataType(Kind.FLOAT64)),
     },
     series=InstantSeries("GENERATE_SERIES"),
+    hints_ctes=True,
     numbered_from=Missing("the gain is not measured"),
     local_files=Missing("the server does not see the files of this machine", engine_cannot=True),
     # PostgreSQL has no approximate count.

@@ -190,6 +190,7 @@ class Dialect:
         series: The functions for a series of instants, from which entity rows are generated.
         numbered_from: From how many joins that share their keys it pays to number the keys. The
             engine must have a way to compute a common table expression exactly once.
+        hints_ctes: Whether a common table expression may be MATERIALIZED or NOT MATERIALIZED.
         join_settings: The settings that the statement of a training set needs.
         respell: Changes a finished tree in place before it becomes text. Our own identifiers have
             `meta["is_word"]`, which is True for plain lower-case words. Identifiers without it
@@ -216,6 +217,7 @@ class Dialect:
     outer_joins_spoil_arrays: bool = False
     series: InstantSeries | Missing
     numbered_from: int | Missing
+    hints_ctes: bool = False
     join_settings: Mapping[str, int] = field(default_factory=dict)
     respell: Callable[[exp.Expr], None] = _unchanged
     local_files: Mapping[str, str] | Missing
