@@ -38,7 +38,13 @@ class LedgerTables:
 
     def claim(self) -> None:
         """Keep other processes from writing this ledger, and create its schema."""
-        dialect = self.database.dialect
+        dialect, longest = self.database.dialect, self.database.longest_name
+        if longest and len(self._schema.encode()) > longest:
+            raise WarehouseError(
+                f"The name of the schema {self._schema}, for the ledger, is too long: a name in"
+                f" {self.database.version} has at most {longest} bytes.",
+                remedy="Correct `state_schema` in dbt_project.yml.",
+            )
         self.database.claim(f"ledger of project '{self.project}' in the schema {self._schema}")
         self.database.create_schema(quoted(self._schema, dialect))
 

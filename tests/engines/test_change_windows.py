@@ -80,12 +80,13 @@ def plane(number, event, written=None, delay=1.5):
     return APPENDED.row(f"N{number}", event, written or event, delay)
 
 
-@pytest.fixture
-def planes(engine, tmp_path, redis_client):
+@pytest.fixture(params=[False, True], ids=["beside the job", "in the warehouse"])
+def planes(request, engine, tmp_path, redis_client):
     """Return a function that makes a project with 20 published planes of a view."""
 
     def make(view, url):
-        shop = Planes(tmp_path / "project", PostgresHome(engine), view)
+        home = PostgresHome(engine, inside=request.param)
+        shop = Planes(tmp_path / "project", home, view)
         shop.build(view, *(plane(number, ago(3, number)) for number in range(20)))
         (report,) = shop.store(url).sync().views
         assert (20, None) == (report.written, report.compared_since)
