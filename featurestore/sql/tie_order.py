@@ -81,19 +81,16 @@ def sort_keys(node: exp.Expr, data_type: DataType | None, dialect: str) -> list[
     ['carrier COLLATE "C"']
     >>> mood = DataType(Kind.STRING, text="enum")
     >>> [key.sql("postgres") for key in sort_keys(column, mood, "postgres")]
-    ['CAST(carrier AS TEXT) COLLATE "C"']
+    ['carrier']
     >>> [key.sql("duckdb") for key in sort_keys(column, parse_type("text"), "duckdb")]
     ['carrier']
     """
     record = dialect_record(dialect)
-    if data_type and (data_type.element or data_type).variant == "enum":
-        # By the order of its members, on every engine; it takes no collation.
+    if data_type and data_type.leaf.variant == "enum":
+        # By the order of its members, on every engine; PostgreSQL refuses to collate them.
         return [node]
     kind = data_type.kind if data_type else Kind.OTHER
-    if data_type and data_type.leaf.variant == "enum":
-        # PostgreSQL refuses to collate the members of an enumeration.
-        kind = Kind.OTHER
-    elif data_type and data_type.element and kind not in record.sort_keys:
+    if data_type and data_type.element and kind not in record.sort_keys:
         kind = data_type.element.kind if record.arrays_sort_as_elements else kind
     keys = record.sort_keys.get(kind)
     return keys(node) if keys else [node]
