@@ -76,7 +76,7 @@ def write(found: dict[str, list[str]]) -> None:
 
 
 def _engine(item: pytest.Item, mark: pytest.Mark) -> str:
-    """Return the engine that a test proves an ability on; empty if it is not about one engine."""
+    """Return the engine that a test proves an ability on; empty if it names none."""
     parameters = getattr(item, "callspec", None)
     value = parameters.params.get(mark.kwargs.get("by")) if parameters else None
     named = getattr(value, "proves", getattr(value, "dialect", value))
