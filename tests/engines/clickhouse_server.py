@@ -13,6 +13,7 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.engines.base import ZONE, driver
@@ -36,6 +37,8 @@ class ClickHouseServer(ClickHouse):
         port: The port that it listens on.
         broken: The engine's words that end the next result in place of its end.
     """
+
+    types: ClassVar = {**ClickHouse.types, "bigint[]": "Array(Nullable(Int64))"}
 
     def __init__(self, user="default", password=""):
         self.chdb = driver("chdb")
