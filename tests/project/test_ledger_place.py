@@ -16,24 +16,25 @@ CANNOT = Missing("it keeps no ledger")
 
 @pytest.fixture
 def place(tmp_path):
-    """Return a function of the settings, and of why the warehouse cannot keep the ledger."""
+    """Return a function of the settings, and of the abilities of the warehouse."""
 
-    def chosen(own, missing=CANNOT, target="prod", name="shop"):
+    def chosen(own, missing=CANNOT, target="prod", name="shop", inside=False):
         settings = {"name": "shop", "profile": "shop", "vars": {"featurestore": own}}
         (tmp_path / "dbt_project.yml").write_text(json.dumps(settings), encoding="utf-8")
         project = load_project(tmp_path)
         return chosen_ledger_place(
-            project, target=target, name=name, schema="features", missing=missing
+            project, target=target, name=name, schema="features", missing=missing, inside=inside
         )
 
     return chosen
 
 
-def test_the_default_is_the_warehouse_where_it_can_be(place, tmp_path):
-    """Elsewhere it is a file that target and namespace name, and that stays in its folder."""
+def test_the_default_is_the_warehouse_for_some_and_a_file_for_others(place, tmp_path):
+    """Target and namespace name the file, and cannot lead out of its folder."""
     folder = tmp_path / ".featurestore"
 
-    assert LedgerPlace(schema="features") == place({}, missing=None)
+    assert LedgerPlace(schema="features") == place({}, missing=None, inside=True)
+    assert place({}) == place({}, missing=None)
     assert LedgerPlace(folder / "prod" / "shop.duckdb") == place({})
     assert folder / "%2E%2E" / "a%2Fb.duckdb" == place({}, target="..", name="a/b").file
 
@@ -44,7 +45,7 @@ def test_a_path_may_be_relative_absolute_or_of_the_environment(place, tmp_path, 
     variable = {"state": "{{ env_var('FEATURESTORE_STATE') }}"}
 
     assert tmp_path / "state" / "a.duckdb" == place({"state": "state/a.duckdb"}).file
-    assert "/var/lib/featurestore/shop.duckdb" == str(place(variable, missing=None))
+    assert "/var/lib/featurestore/shop.duckdb" == str(place(variable, missing=None, inside=True))
     monkeypatch.delenv("FEATURESTORE_STATE")
     with pytest.raises(ProfileError, match="FEATURESTORE_STATE"):
         place(variable)
