@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,5 +88,12 @@ def _explain(job: TrainingJob, format_: Format) -> None:
         return
     print_columns(_EXPLAIN_COLUMNS, reports, right=list(_NUMBERS))
     for report in reports:
+        if report.last_read is not None:
+            note(f"{report.view}: {_read(report.first_read, report.last_read)}")
         if report.remark:
             note(f"{report.view}: {report.remark}")
+
+
+def _read(first: datetime | None, last: datetime) -> str:
+    start = "the start of the history" if first is None else f"{first:%Y-%m-%d %H:%M}"
+    return f"a training set reads the event timestamps from {start} to {last:%Y-%m-%d %H:%M} UTC."

@@ -4,6 +4,8 @@ An ASOF join and a union sort the whole history. A window reads only the rows of
 but all of them for each instant, and ranks those that are neither too new nor too old. So the
 window wins if there are few entity rows, or if the ttl leaves few rows to rank. LATERAL finds each
 row through an index, so it wins unless there are about as many entity rows as rows of the history.
+The interval form compares each entity row with all rows of its key, without a rank: on an engine
+that joins such pairs fast, it wins if keys have few rows.
 """
 
 from __future__ import annotations
@@ -87,4 +89,8 @@ def _costs(asked: int, history: int, sizes: Sizes, rates: Rates) -> Iterator[tup
         # Statistics give means only: each requested key is taken to have history / keys rows.
         pairs = asked * history / sizes.keys
         ranked = rates.pair_ranked * sizes.share_ranked
-        yield "window", rates.scanned * history + (rates.pair_seen + ranked) * pairs
+        scanned = rates.scanned * history + rates.ranked_for * asked
+        yield "window", scanned + (rates.pair_seen + ranked) * pairs
+        if rates.replaced is not None:
+            periods = rates.replaced * history + rates.covered * asked
+            yield "interval", periods + rates.pair_covered * pairs

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from featurestore.sql.history_bounds import Extent, reach
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import strategy_of
 from featurestore.values.durations import format_duration
@@ -33,6 +34,9 @@ class JoinReport:
         null_keys: The entity rows without a key or a timestamp.
         ttl: The view's ttl.
         ends: Whether rows have an end of validity.
+        first_read: The first event timestamp that a statement on these entity rows reads, in UTC;
+            None if it reads the history from its start.
+        last_read: The last one; None if it reads the history to its end.
     """
 
     view: str
@@ -45,6 +49,8 @@ class JoinReport:
     null_keys: int
     ttl: timedelta | None = None
     ends: bool = False
+    first_read: datetime | None = None
+    last_read: datetime | None = None
 
     @property
     def match_rate(self) -> float:
@@ -87,7 +93,7 @@ def join_reports(
     """Return a report for each view of a plan.
 
     Args:
-        plan: The training set.
+        plan: The training set, as the statement of the counts ran it.
         strategy: The shape of join that the caller insists on.
         counts: The result row of `sql.coverage`.
     """
@@ -99,6 +105,7 @@ def _report(
 ) -> JoinReport:
     join, rows = plan.joins[number], counts["entity_rows"]
     found, expired = counts[f"found_{number}"], counts[f"expired_{number}"]
+    read = reach(join.view, plan.spine.extent or Extent())
     null_keys = counts[f"null_keys_{number}"]
     return JoinReport(
         view=join.name,
@@ -111,4 +118,6 @@ def _report(
         null_keys=null_keys,
         ttl=join.view.ttl,
         ends=join.view.valid_until is not None,
+        first_read=read.first,
+        last_read=read.last,
     )

@@ -133,7 +133,7 @@ class TrainingJob:
         return self._sql
 
     def explain(self) -> list[JoinReport]:
-        """Count the rows that each view contributes: matched, expired and missing ones.
+        """Count the rows that each view contributes, and say which of its history are read.
 
         Returns:
             One report per view, in the order of the request. The rows themselves are not kept.
@@ -142,11 +142,12 @@ class TrainingJob:
 
         strategy = self._request.strategy
 
-        def count(warehouse: Warehouse) -> pa.Table:
-            return warehouse.stream(coverage(self._run_now(warehouse), strategy)).read_all()
+        def count(warehouse: Warehouse) -> list[JoinReport]:
+            plan = self._run_now(warehouse)
+            counts = warehouse.stream(coverage(plan, strategy)).read_all().to_pylist()[0]
+            return join_reports(plan, strategy, counts)
 
-        counts = self._run(count).to_pylist()[0]
-        return join_reports(self.plan, strategy, counts)
+        return self._run(count)
 
     def to_arrow(self) -> pa.Table:
         """Build the training set as an Arrow table; the rows of a data frame keep their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -47,12 +47,22 @@ def test_every_entity_row_is_counted_once(store):
     """Matched (a NULL value included), expired, missing and keyless rows add up."""
     (report,) = store.get_historical_features("entities", "plane_features:delay").explain()
 
-    assert (
-        JoinReport(
-            "plane_features", "asof", 4, 8, 3, 1, 2, 2, store.registry.view("plane_features").ttl
-        )
-        == report
+    last = datetime(2024, 3, 10, tzinfo=UTC)
+    expected = JoinReport(
+        "plane_features",
+        "asof",
+        4,
+        8,
+        3,
+        1,
+        2,
+        2,
+        timedelta(days=30),
+        first_read=last - timedelta(days=30),
+        last_read=last,
     )
+
+    assert expected == report
     assert report.entity_rows == sum(
         (report.matched, report.expired, report.missing, report.null_keys)
     )

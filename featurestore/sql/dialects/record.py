@@ -148,6 +148,11 @@ class Rates:
         pair_seen: The cost of a pair that the window reads.
         pair_ranked: The further cost of a pair that it ranks.
         scanned: The cost of a row of the history that the window reads.
+        ranked_for: The cost of an entity row for which the window ranks.
+        replaced: The cost of a row of the history in the interval form, which finds the row that
+            replaces it; None if that form is never the cheapest.
+        covered: The cost of an entity row in the interval form.
+        pair_covered: The cost of a pair in the interval form.
         looked_up: The cost of an entity row that LATERAL finds through an index; None if the
             dialect has no LATERAL.
         sorted_by_index: The cost of a row of the history, if an index has its order.
@@ -157,6 +162,10 @@ class Rates:
     pair_seen: float
     pair_ranked: float
     scanned: float = 0.0
+    ranked_for: float = 0.0
+    replaced: float | None = None
+    covered: float = 0.0
+    pair_covered: float = 0.0
     looked_up: float | None = None
     sorted_by_index: float = 1.0
 
