@@ -99,8 +99,8 @@ def test_a_view_that_is_held_back_is_an_error(run, project, redis_server, option
     project.execute("DELETE FROM route_load", "DELETE FROM plane_status WHERE tailnum = 'N1'")
     line = (
         "Error: Would be held back: route_load (a sync would delete all of its 5,001 rows from"
-        " Redis). Check the table and the project; if the rows are meant to go, add"
-        " --allow-deletes.\n"
+        " Redis, which no max_deletes allows). Check the table and the project; if the rows are"
+        " meant to go, add --allow-deletes.\n"
     )
     code, _, err = run("sync", "--dry-run", *options)
     assert (1, line) == (code, err if "--quiet" in options else err[-len(line) :])
