@@ -23,7 +23,13 @@ from featurestore.registry.definitions import (
 )
 from featurestore.sql.dialects import RECORDS, dialect_record, grammar
 from featurestore.sql.dialects.calls import at_utc, cast_to, written_by
-from featurestore.sql.dialects.record import Clock, Dialect, InstantSeries, JoinShape
+from featurestore.sql.dialects.record import (
+    Clock,
+    Dialect,
+    InstantSeries,
+    JoinShape,
+    NewestRows,
+)
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.sql.local_files import local_file
 from featurestore.sql.plan import Spine, make_plan
@@ -187,6 +193,7 @@ def invented(monkeypatch):
         grammar="postgres",
         shapes=(JoinShape.ASOF, JoinShape.WINDOW),
         missing_shapes={JoinShape.LATERAL: unwritten},
+        newest_rows=NewestRows.RANKED,
         clock=Clock(
             naive=cast_to("timestamp"),
             zoned=at_utc,
