@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from featurestore.warehouse.duckdb import DuckDBWarehouse
+from sync.warehouse.ledger import Ledger
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.published_rows import PublishedRows
 from sync.warehouse.source_rows import RowsInPlace
@@ -59,3 +60,21 @@ def test_a_table_that_two_views_shared_is_dropped(warehouse):
     rows.drop("Planes")
 
     assert not tables.exists(rows.named("planes"))
+
+
+def test_a_name_that_the_engine_would_cut_ends_with_a_hash(warehouse):
+    """Names have at most so many bytes, are cut between two characters, and stay different."""
+    warehouse.longest_name = 63
+    short, *long = ("planes", "ä" * 40 + "1", "ä" * 40 + "2", "b" * 60, "B" * 60)
+    names = [published(warehouse).named(view).split(".", 1)[1].strip('"') for view in long]
+
+    assert 4 == len({name.lower() for name in names})
+    assert all(60 <= len(name.encode()) <= 63 for name in names)
+    assert published(warehouse).named(short).endswith('__shop.planes"')
+
+
+def test_a_schema_that_does_not_exist_is_created(warehouse):
+    """`state_schema` may name one that dbt does not build in."""
+    Ledger(warehouse, "Our ledgers", "shop").create()
+
+    assert ["id"] == list(warehouse.columns('"Our ledgers"."_featurestore_database"'))
