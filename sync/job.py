@@ -190,7 +190,7 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
         return report
     personal = personal_names(run.registry, publication.view)
     record_personal_data(run.client, run.lease, publication.name, personal)
-    if report.full or publication.is_whole:
+    if step.table and (report.full or publication.is_whole):
         note_comparison(run.lease, publication.name, run.now, step.table)
     if report.full or publication.since is None:
         run.ledger.release(publication.name)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from featurestore.governance.deletion_limit import DeletionLimit
 from featurestore.governance.publishable import is_withheld
+from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.abilities import table_id_of
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.change_window import DEFAULT_RULES, WindowRules, narrowed
@@ -54,7 +55,7 @@ class ViewSync:
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
         limit: The limit on the deletions of its rows in Redis; None if all of them may go.
-        table: What identifies its table; empty if the warehouse does not tell.
+        table: What identifies its table; empty if it does not matter or is not known.
     """
 
     publication: Publication
@@ -135,8 +136,7 @@ def _plan_view(
     survey: Survey, publication: Publication, brake: Brake, rules: WindowRules, *, full: bool
 ) -> ViewSync:
     found = survey.diagnosis(publication)
-    # Before the rows are read: a table that is rebuilt meanwhile is another one the next time.
-    table = table_id_of(survey.warehouse, publication.view.relation)
+    table = _table_id(survey, publication.view)
     is_ok = found.state is PublicationState.OK
     goes_back = is_ok and _goes_back_to_lapses(survey, publication, found)
     if full or goes_back or not is_ok:
@@ -155,6 +155,14 @@ def _plan_view(
         limit=None if taken else brake.limit_of(publication.view),
         table=table,
     )
+
+
+def _table_id(survey: Survey, view: FeatureView) -> str:
+    """Return what identifies a view's table; empty if its rows are all compared in any case.
+
+    It must be read before the rows: a table that is rebuilt meanwhile is another one the next time.
+    """
+    return "" if view.changes is None else table_id_of(survey.warehouse, view.relation)
 
 
 def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagnosis) -> bool:

@@ -617,7 +617,7 @@ def test_the_keys_are_those_of_the_page(shop, redis_client):
     metadata = {view_key.encode(), schemas.encode()}
     metadata |= {b"fs-meta:{shop}:views", b"fs-meta:{shop}:owner"}
     assert rows | metadata == set(redis_client.scan_iter())
-    assert {"epoch", "as_of", "synced_at", "compared_at", "table"} == set(own)
+    assert {"epoch", "as_of", "synced_at"} == set(own)
     assert NOW == datetime.fromisoformat(own["as_of"])
     assert datetime.fromisoformat(own["synced_at"]).utcoffset() == timedelta()
     # The rows are an hour old, so an hour of their two is left, rounded up to a second.
