@@ -194,12 +194,13 @@ def test_the_written_cases_hold(engines, make, strategy, path):
 
 @pytest.mark.proves("training set", by="make")
 @pytest.mark.parametrize(("make", "strategy"), SHAPES)
+@pytest.mark.parametrize("bounds", [False, True])
 @pytest.mark.parametrize("title", corners.CASES)
-def test_the_corners_agree_with_the_oracle(engines, make, strategy, title):
+def test_the_corners_agree_with_the_oracle(engines, make, strategy, title, bounds):
     """Names, locales, centuries, and the days on which clocks change."""
     engine, scenario = engines(make), corners.CASES[title]
     expected = oracle.training_set(scenario.entity_rows, scenario.histories, timestamps=True)
-    found = training_rows(engine, scenario, strategy)
+    found = training_rows(engine, scenario, strategy, bounds=bounds)
 
     assert any(value is not None for row in expected for name, value in row.items() if "__" in name)
     assert same(_ordered(expected)) == same(_ordered(found))
