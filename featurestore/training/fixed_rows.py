@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import Any
 
 from featurestore.errors import WarehouseError
@@ -38,7 +39,9 @@ def with_fixed_rows(plan: TrainingPlan, frame: EntityFrame, warehouse: Warehouse
         return replace(plan, spine=replace(spine, extent=extent_of(column, column)))
     try:
         if frame.table is None:
-            staged = warehouse.stage(_ROWS, entity_rows(spine, plan.dialect))
+            # Jobs of one Spark session see each other's views, so each has a name of its own.
+            name = f"{_ROWS}_{token_hex(4)}"
+            staged = warehouse.stage(name, entity_rows(spine, plan.dialect))
             spine = replace(spine, source=staged, is_query=False, stored=True)
         found = warehouse.stream(first_and_last(spine, plan.dialect)).read_all()
     except WarehouseError:
