@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import MINYEAR, UTC, datetime
 from functools import cached_property
 
 from sqlglot import exp
@@ -109,11 +109,12 @@ class Publication:
 
     def known_since(self, oldest: object) -> str:
         """Return the statement like `known`, without rows older than an event if that is known."""
-        if self.view.ttl is None or not isinstance(oldest, datetime):
+        if not isinstance(oldest, datetime) or oldest.year == MINYEAR:
             return self.known
-        past = self.now - self.view.ttl - oldest.replace(tzinfo=UTC)
-        # A microsecond more, in case the event was truncated.
-        return self._rows(EntitySubset(expired_for=past + MICROSECOND))
+        # By the event and not by an age: a row may end at any age. A microsecond more, in case the
+        # event was truncated.
+        known = oldest.replace(tzinfo=UTC) + self.view.available_after - MICROSECOND
+        return self._rows(EntitySubset(since=known, expired_for=None))
 
     @property
     def latest_with_ties(self) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import duckdb
 import pytest
 
 from featurestore.errors import ProfileError, SyncError, SyncLocked
-from tests.support.sync_project import PLANES, ROUTES, SyncProject, assert_parity, day
+from tests.support.sync_project import (
+    NOW,
+    PLANES,
+    ROUTES,
+    SyncProject,
+    View,
+    assert_parity,
+    day,
+)
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
 
@@ -70,6 +79,23 @@ def test_without_its_file_a_sync_publishes_everything_and_says_so(project, redis
     assert_parity(project, redis_server)
     again = project.store(redis_server).sync(require_ledger=True)
     assert ("", 0) == (again.other_ledger, sum(view.changed for view in again.views))
+
+
+@pytest.mark.parametrize("state", ["", "ledger.duckdb"], ids=["in the warehouse", "beside the job"])
+def test_rows_that_ended_expire_wherever_the_ledger_is(tmp_path, redis_server, redis_client, state):
+    """They ended long ago, and long before their ttl would run out."""
+    view = View("v", {"id": "INTEGER"}, {"x": "INTEGER"}, ends=True, own={"ttl": "30 days"})
+    project = SyncProject(tmp_path, view, state=state)
+    project.insert(view, (1, day(20), day(8), 10), (2, day(20), day(8), 20), (3, day(20), None, 30))
+    project.store(redis_server, NOW - timedelta(days=10)).sync()
+    project.execute("DELETE FROM v WHERE id = 2")
+
+    (report,) = project.store(redis_server).sync().views
+
+    assert (0, 1) == (report.written, report.deleted)
+    assert_parity(project, redis_server)
+    read = project.store(redis_server).get_online_features(["v:x"], {"id": [1, 2, 3]})
+    assert ["EXPIRED", "NOT_FOUND", "PRESENT"] == [*map(str, read.statuses["x"])]
 
 
 def test_the_brake_holds_without_the_file(project, redis_server, file):
