@@ -29,7 +29,7 @@ def unpublishable_problems(view: FeatureView, types: Mapping[str, DataType]) -> 
     """
     for name in view.feature_names if view.online else ():
         kind = types.get(name)
-        cast = kind and not lossless_cast(kind) and publishable_cast(kind)
+        cast = kind and _cast(kind)
         if kind and cast:
             yield Problem(
                 view.path,
@@ -39,24 +39,36 @@ def unpublishable_problems(view: FeatureView, types: Mapping[str, DataType]) -> 
             )
 
 
-def refuse_unpublishable(view: FeatureView) -> None:
-    """Raise if a feature has a type that cannot be published.
+def refuse_unpublishable(view: FeatureView, received: Mapping[str, str]) -> None:
+    """Raise if a column has a type that cannot be published.
 
     The warehouse's own type decides: a driver may return another one, which looks harmless.
 
     Args:
         view: The feature view, with all types known.
+        received: The columns whose type, as it came from the driver, cannot be published.
 
     Raises:
-        UnsupportedOnlineType: Some features have; the error names all, and the casts to write.
+        UnsupportedOnlineType: Some columns have; the error names all, and the casts to write.
     """
-    problems = list(unpublishable_problems(view, declared_types(view)))
-    if problems:
+    types = declared_types(view) if view.online else {}
+    casts = {name: cast for name in types if (cast := _cast(types[name]))}
+    named = [f"{name} ({_described(types[name])})" for name in casts]
+    named += [f"{name} ({kind})" for name, kind in received.items() if name not in casts]
+    if named:
+        advice = [_advice(name, types[name], cast) for name, cast in casts.items()]
+        if {*received} - {*casts}:
+            advice.append("Cast it in the model (a join key to text or an integer)")
         raise UnsupportedOnlineType(
-            f"Feature view '{view.name}' ({view.path}) cannot be published: "
-            + " ".join(problem.message for problem in problems),
-            remedy=" ".join(problem.remedy for problem in problems),
+            f"Feature view '{view.name}' ({view.path}) cannot be published: the online format has"
+            f" no type for {', '.join(named)}.",
+            remedy=f"{'; '.join(advice)}; {_OR}",
         )
+
+
+def _cast(kind: DataType) -> str:
+    """Return the cast for a type without an online form; empty for one that has another fault."""
+    return "" if lossless_cast(kind) else publishable_cast(kind) or ""
 
 
 def _described(kind: DataType) -> str:

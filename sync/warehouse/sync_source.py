@@ -37,7 +37,6 @@ def read_publication(view: FeatureView, now: datetime, warehouse: Warehouse) -> 
     Raises:
         UnsupportedOnlineType: Some columns have types that cannot be published; all are named.
     """
-    refuse_unpublishable(view)
     found = _described(view, warehouse)
     kinds = {name: str(found.field(name).type) for name in found.names}
     # The end is computed, so it is described as what it becomes.
@@ -59,7 +58,7 @@ def _described(view: FeatureView, warehouse: Warehouse) -> pa.Schema:
 def _schema(view: FeatureView, found: pa.Schema) -> Schema:
     names = {name: online_type_name(found.field(name).type) for name in found.names}
     features = [feature.name for feature in view.features]
-    refused = [f"{name} ({found.field(name).type})" for name in features if names[name] is None]
+    refused = {name: str(found.field(name).type) for name in features if names[name] is None}
     for key in view.join_keys:
         # It arrives as text, but readers must know that `7D5E...` and `7d5e...` are one key.
         if key.data_type is not None and key.data_type.kind is Kind.UUID:
@@ -67,14 +66,8 @@ def _schema(view: FeatureView, found: pa.Schema) -> Schema:
         try:
             key_writer(key.name, names[key.name] or "")
         except UnsupportedOnlineType:
-            refused.append(f"the join key {key.name} ({found.field(key.name).type})")
-    if refused:
-        raise UnsupportedOnlineType(
-            f"Feature view '{view.name}' ({view.path}) cannot be published: the online format has"
-            f" no type for {', '.join(refused)}.",
-            remedy="Cast it in the model (a join key to text or an integer), leave it out with"
-            " `feature: false`, or declare the view `online: false`.",
-        )
+            refused[f"the join key {key.name}"] = str(found.field(key.name).type)
+    refuse_unpublishable(view, refused)
     keys = tuple((key.name, names[key.name] or "") for key in view.join_keys)
     return Schema(keys, tuple((name, names[name] or "") for name in features))
 

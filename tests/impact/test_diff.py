@@ -219,6 +219,7 @@ NOT_COMPARED = {
         *("description", "owner", "tags"),  # words
         "group",  # compared where the access is private
         "ties",  # derived for one caller
+        "changes",  # of the sync alone: which rows it need not read
         "ignore",  # of the lint
     },
     Feature: {"description", "tags"},

@@ -46,16 +46,17 @@ def test_the_cast_to_write_is_named():
 def test_a_sync_is_refused_with_all_columns():
     """One error names the model, its file, each column and each cast."""
     with pytest.raises(UnsupportedOnlineType) as found:
-        refuse_unpublishable(views())
+        refuse_unpublishable(views(), {"score": "double", "the join key k": "double"})
 
     text = str(found.value)
-    for word in ("'plane_features' (", "'score'", "'scores'", "'extra'", "cast(score as numeric"):
+    named = ("score (decimal without digits), ", "scores (", "extra (", "the join key k (double).")
+    for word in ("'plane_features' (", *named, "cast(score as numeric", "to text or an integer"):
         assert word in text
 
 
 def test_a_view_that_is_not_online_has_no_such_problem():
     """Training keeps the columns as they are."""
-    refuse_unpublishable(views(online=False))
+    refuse_unpublishable(views(online=False), {})
 
 
 @pytest.mark.parametrize(

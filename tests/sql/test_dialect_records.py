@@ -201,7 +201,6 @@ def invented(monkeypatch):
             literals={},
             finest=timedelta(hours=1),
         ),
-        newest_rows=NewestRows.RANKED,
         sort_keys={parse_type("varchar").kind: written_by("SORTABLE")},
         series=InstantSeries("INSTANTS"),
         numbered_from=1,

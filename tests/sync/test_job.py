@@ -471,7 +471,7 @@ def test_types_without_an_online_format_are_named_together(tmp_path, redis_serve
     project = SyncProject(tmp_path, PLANES, odd, memory=True)
     project.insert(PLANES, ("N1", day(3), day(2), 1.5, 10, "x"))
     reason = project.store(redis_server).sync().failed["z_odd"]
-    for column in ("s (struct", "n (timestamp[ns])", "m (map"):
+    for column in ("s (STRUCT(a INTEGER))", "n (timestamp_ns)", "m (MAP(VARCHAR, DATE))"):
         assert column in reason
     assert "fine" not in reason
     assert [b"fs:shop:plane_status:{N1}"] == redis_client.keys("fs:*")

@@ -43,7 +43,7 @@ def test_the_healthy_views_are_published_and_each_failed_one_is_reported(
     report = store.sync()
 
     assert ["b", "c", "d", "e"] == sorted(report.failed)
-    assert "column 'x' is MAP(" in report.failed["b"]
+    assert "x (MAP(VARCHAR, INTEGER))" in report.failed["b"]
     assert "join key" in report.failed["c"]
     assert "NULL inside of the array of id=7" in report.failed["d"]
     assert '"warehouse"."main"."e" of feature view \'e\' is not in' in report.failed["e"]
