@@ -43,16 +43,31 @@ class PostgresLedger(AdbcWarehouse, KeepsLedger):
     longest_name = 63
 
     def create_schema(self, name: str) -> None:
-        """Create a schema if it does not exist; IF NOT EXISTS needs the right in any case."""
+        """Create a schema if it does not exist."""
         with self._translated(f"create the schema {name}"):
-            if self._rows(f"SELECT to_regnamespace({_literal(name)})::text")[0][0] is None:
-                self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+            self._create(f"to_regnamespace({_literal(name)})", f"CREATE SCHEMA {name}")
 
     def create_table(self, name: str, columns: str) -> None:
-        """Create a table if it does not exist; IF NOT EXISTS needs the right in any case."""
+        """Create a table if it does not exist."""
         with self._translated(f"write the table {name}"):
-            if self._rows(f"SELECT to_regclass({_literal(name)})::text")[0][0] is None:
-                self._cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+            self._create(f"to_regclass({_literal(name)})", f"CREATE TABLE {name} ({columns})")
+
+    def _create(self, found: str, statement: str) -> None:
+        """Run a statement that creates what an expression does not find.
+
+        IF NOT EXISTS would need the right in any case, and fail where two jobs meet.
+        """
+        if self._finds(found):
+            return
+        try:
+            self._cursor.execute(statement)
+        except self._errors:
+            # A job of another project, with the same schema, may have been faster.
+            if not self._finds(found):
+                raise
+
+    def _finds(self, found: str) -> bool:
+        return self._rows(f"SELECT ({found}) IS NOT NULL")[0][0] is True
 
     def claim(self, name: str) -> None:
         """Take an advisory lock of the session, which ends with the connection in any case.

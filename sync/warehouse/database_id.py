@@ -36,6 +36,7 @@ class DatabaseId:
     def read(self) -> str:
         """Return the id; before it is written, the one that `create` would write."""
         if not self._kept and self._tables.exists(self._name):
-            rows = self._tables.rows(f"SELECT id FROM {self._name}")
-            self._kept = rows[0]["id"] if rows else ""
+            # Two jobs of different projects may both have written one, at the same moment.
+            (row,) = self._tables.rows(f"SELECT min(id) AS id FROM {self._name}")
+            self._kept = row["id"] or ""
         return self._kept or self._new

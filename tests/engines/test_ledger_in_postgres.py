@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,11 @@ import pytest
 
 from featurestore import FeatureStore
 from featurestore.errors import MissingRight, SyncError, SyncLocked, WarehouseError
+from featurestore.values.dbt_profile import Profile
 from featurestore.warehouse import postgres_ledger
+from featurestore.warehouse.postgres import PostgresWarehouse
 from tests.engines.shops import (
+    KEEPER,
     NOW,
     PostgresHome,
     Shop,
@@ -310,3 +314,34 @@ def test_a_schema_whose_name_is_too_long_is_refused(home, tmp_path, url):
 
     with pytest.raises(WarehouseError, match=f"{'x' * 64}, for the ledger, is too long: .* 63 "):
         shop.store(url).sync()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("CREATE SCHEMA met", lambda job: job.create_schema("met")),
+        (
+            "CREATE TABLE ledgers.met (id text)",
+            lambda job: job.create_table("ledgers.met", "id text"),
+        ),
+    ],
+    ids=["schema", "table"],
+)
+def test_jobs_that_meet_create_one_schema_and_one_table(engine, home, first, second):
+    """Two projects may share a schema: the second one waits for the first one's transaction."""
+    home.execute(
+        "DROP SCHEMA IF EXISTS met CASCADE",
+        "CREATE SCHEMA IF NOT EXISTS ledgers",
+        "DROP TABLE IF EXISTS ledgers.met",
+        f"GRANT USAGE, CREATE ON SCHEMA ledgers TO {KEEPER}",
+    )
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    profile = Profile("shop", "dev", "postgres", home.target)
+    with PostgresWarehouse.from_profile(profile) as job, ThreadPoolExecutor(1) as pool:
+        home.execute("BEGIN", first)
+        done = pool.submit(second, job)
+        while not engine.rows(waiting) and not done.done():
+            time.sleep(0.01)
+        home.execute("COMMIT")
+
+        assert done.result(30) is None
