@@ -12,6 +12,7 @@ from featurestore.sql.history_bounds import Extent
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import entity_rows, first_and_last
 from featurestore.training.entity_frame import EntityFrame
+from featurestore.warehouse.abilities import estimate_of
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["extent_of", "with_fixed_rows"]
@@ -42,7 +43,9 @@ def with_fixed_rows(plan: TrainingPlan, frame: EntityFrame, warehouse: Warehouse
             # Jobs of one Spark session see each other's views, so each has a name of its own.
             name = f"{_ROWS}_{token_hex(4)}"
             staged = warehouse.stage(name, entity_rows(spine, plan.dialect))
-            spine = replace(spine, source=staged, is_query=False, stored=True)
+            rows = estimate_of(warehouse, staged)
+            stored = rows is not None and rows.stored
+            spine = replace(spine, source=staged, is_query=False, stored=stored)
         found = warehouse.stream(first_and_last(spine, plan.dialect)).read_all()
     except WarehouseError:
         return plan
