@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from featurestore.project.full_every import DEFAULT_FULL_EVERY
+from featurestore.registry.definitions import FeatureView
 from featurestore.registry.table_changes import ChangePattern
 from sync.redis.metadata import OnlineMetadata
 from sync.warehouse.publication import ChangeWindow, Publication
 
-__all__ = ["DEFAULT_RULES", "WindowRules", "narrowed"]
+__all__ = ["DEFAULT_RULES", "WindowRules", "identified", "narrowed"]
 
 _LONGEST_RUN = timedelta(days=1)
 """The longest run of dbt: it may have started before the last sync, and ended after it."""
@@ -40,6 +41,18 @@ class WindowRules:
 DEFAULT_RULES = WindowRules()
 
 
+def identified(view: FeatureView, table: str) -> str:
+    """Return what identifies a table and the declarations by which a part of it is chosen.
+
+    A run under other declarations may have left rows unpublished that no window of these covers.
+
+    Args:
+        view: The feature view.
+        table: What identifies its table; empty if the warehouse does not tell.
+    """
+    return f"{table}, {view.changes}, available_after={view.available_after}" if table else ""
+
+
 def narrowed(
     publication: Publication, online: OnlineMetadata, table: str, rules: WindowRules
 ) -> Publication:
@@ -48,15 +61,19 @@ def narrowed(
     Args:
         publication: The view.
         online: Its metadata in Redis.
-        table: What identifies its table now; empty if the warehouse does not tell.
+        table: What identifies its table now; see `identified`.
         rules: When a part of the table is enough.
     """
-    view, last = publication.view, online.as_of
+    # Not `as_of`, which a run with `--since` moves too, though it leaves other changes unpublished.
+    view, last = publication.view, online.changes_at
     if view.changes is None or view.validity_columns or publication.since is not None:
         return publication
     if not table or table != online.table or last is None or online.compared_at is None:
         return publication
-    if publication.now < last or publication.now - online.compared_at >= rules.full_every:
+    if (
+        publication.now < (online.as_of or last)
+        or publication.now - online.compared_at >= rules.full_every
+    ):
         return publication
     if rules.rebuilt_at is not None and rules.rebuilt_at >= last - _LONGEST_RUN:
         return publication

@@ -57,6 +57,7 @@ from sync.redis.metadata import (
     confirm_rows,
     delete_old_schemas,
     make_schema_current,
+    note_changes,
     note_comparison,
     record_personal_data,
     refuse_fingerprint_collision,
@@ -194,6 +195,8 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
         note_comparison(run.lease, publication.name, run.now, step.table)
     if report.full or publication.since is None:
         run.ledger.release(publication.name)
+        if step.table:
+            note_changes(run.lease, publication.name, run.now)
     return report
 
 

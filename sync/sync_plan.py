@@ -13,7 +13,7 @@ from featurestore.governance.publishable import is_withheld
 from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.abilities import table_id_of
 from sync.brake import DEFAULT_BRAKE, Brake
-from sync.change_window import DEFAULT_RULES, WindowRules, narrowed
+from sync.change_window import DEFAULT_RULES, WindowRules, identified, narrowed
 from sync.orphans import unknown_keys
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
@@ -55,7 +55,8 @@ class ViewSync:
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
         limit: The limit on the deletions of its rows in Redis; None if all of them may go.
-        table: What identifies its table; empty if it does not matter or is not known.
+        table: What identifies its table, see `change_window.identified`; empty if it does not matter
+            or is not known.
     """
 
     publication: Publication
@@ -162,7 +163,9 @@ def _table_id(survey: Survey, view: FeatureView) -> str:
 
     It must be read before the rows: a table that is rebuilt meanwhile is another one the next time.
     """
-    return "" if view.changes is None else table_id_of(survey.warehouse, view.relation)
+    if view.changes is None:
+        return ""
+    return identified(view, table_id_of(survey.warehouse, view.relation))
 
 
 def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagnosis) -> bool:

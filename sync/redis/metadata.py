@@ -1,7 +1,7 @@
 """The metadata of a view's publication in Redis: its epoch, its schemas, and the list of views.
 
-    fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at; compared_at and table, for
-                                        the sync alone
+    fs-meta:{<project>}:view:<view>     hash: epoch, as_of, synced_at; changes_at, compared_at and
+                                        table, for the sync alone
     fs-meta:{<project>}:schema:<view>   hash: each schema by its fingerprint, `current`, and in
                                         `pii` the personal data that the sync was allowed: names of
                                         features, keys and timestamps
@@ -35,6 +35,7 @@ __all__ = [
     "confirm_rows",
     "delete_old_schemas",
     "make_schema_current",
+    "note_changes",
     "note_comparison",
     "read_metadata",
     "read_personal_data",
@@ -76,8 +77,11 @@ class OnlineMetadata:
         schema: The fingerprint of the current schema.
         as_of: The moment whose newest rows Redis holds.
         synced_at: The clock when they were written last, or compared and found unchanged.
+        changes_at: The moment of the last run that looked for every change, in the whole table or
+            where dbt may have changed it; None if it is not known.
         compared_at: The moment whose rows were all compared last; None if it is not known.
-        table: What identified the view's table then; empty if the warehouse did not tell.
+        table: What identified the view's table then, see `change_window`; empty if the warehouse
+            did not tell.
         complete: Whether every part of a cluster still has the data of this publication.
     """
 
@@ -85,6 +89,7 @@ class OnlineMetadata:
     schema: str | None = None
     as_of: datetime | None = None
     synced_at: datetime | None = None
+    changes_at: datetime | None = None
     compared_at: datetime | None = None
     table: str = ""
     complete: bool = True
@@ -103,6 +108,7 @@ def read_metadata(client: RedisCommands, project: str, view: str) -> OnlineMetad
         schema=None if current is None else _text(current),
         as_of=_moment(texts, "as_of"),
         synced_at=_moment(texts, "synced_at"),
+        changes_at=_moment(texts, "changes_at"),
         compared_at=_moment(texts, "compared_at"),
         table=texts.get("table", ""),
         complete=epoch is None or canaries_agree(client, project, view, epoch),
@@ -240,6 +246,11 @@ def write_epoch(client: RedisCommands, lease: Lease, view: str, as_of: datetime)
 def confirm_rows(lease: Lease, view: str, as_of: datetime) -> None:
     """Note that the rows of an epoch are the newest ones of a later moment too."""
     lease.run("HSET", [view_key(lease.project, view)], *_moments(as_of))
+
+
+def note_changes(lease: Lease, view: str, as_of: datetime) -> None:
+    """Note that a run at a moment looked for every change of a view."""
+    lease.run("HSET", [view_key(lease.project, view)], "changes_at", as_of.isoformat())
 
 
 def note_comparison(lease: Lease, view: str, as_of: datetime, table: str) -> None:

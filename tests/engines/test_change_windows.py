@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -181,5 +182,33 @@ def test_a_backfill_is_compared_whole(planes, redis_server):
         "args": {"event_time_start": "2024-01-01", "full_refresh": False},
     }
     (shop.folder / "target" / "run_results.json").write_text(json.dumps(content))
+
+    assert ((1, 0), None) == synced(shop, redis_server)
+
+
+@pytest.mark.parametrize("view", [APPENDED, BATCHED], ids=["append", "microbatch"])
+def test_a_run_with_since_hides_no_change_from_the_next(planes, redis_server, view):
+    """A late row, which dbt wrote before that run, and long before the run without it."""
+    shop = planes(view, redis_server)
+    shop.add(plane(2, ago(0.5), ago(-1), 8.5), plane(80, ago(-4.99)))
+    later = NOW + timedelta(days=5)
+    (report,) = shop.store(redis_server, later).sync(since=timedelta(hours=1)).views
+    assert 1 == report.written
+
+    changed, start = synced(shop, redis_server, later + timedelta(hours=1))
+
+    assert (1, 0) == changed
+    assert start is not None
+
+
+@pytest.mark.parametrize("view", [APPENDED, BATCHED], ids=["append", "microbatch"])
+def test_other_declarations_make_the_sync_compare_all(planes, redis_server, view):
+    """Rows are known earlier than by the declarations of the last run."""
+    late = replace(view, own={**OWN, "available_after": "2 days"})
+    shop = planes(late, redis_server)
+    shop.add(plane(90, ago(1.9), ago(1.9)))
+    assert (0, 0) == synced(shop, redis_server, LATER - timedelta(hours=5))[0]
+    shop.views["planes"] = view
+    shop.declare()
 
     assert ((1, 0), None) == synced(shop, redis_server)
