@@ -62,14 +62,17 @@ def extent_of(earliest: Any, latest: Any) -> Extent:
     >>> print(extent_of(at, at).last)
     1970-01-02 00:00:00+00:00
     """
-    first, last = _micros(earliest, "min"), _micros(latest, "max")
+    first, last = _micros(earliest, "min"), _micros(latest, "max", up=True)
     if first is None or last is None:
         return Extent(_EPOCH, _EPOCH)
     return Extent(_moment(first), _moment(last))
 
 
-def _micros(column: Any, which: str) -> int | None:
-    """Return the least or the greatest instant in microseconds since 1970, rounded down."""
+def _micros(column: Any, which: str, *, up: bool = False) -> int | None:
+    """Return the least or the greatest instant in microseconds since 1970.
+
+    Nanoseconds are rounded away from the other instants: Snowflake compares all digits.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -83,8 +86,11 @@ def _micros(column: Any, which: str) -> int | None:
         return int(found.cast(pa.int32()).as_py()) * _DAY
     number = int(found.cast(pa.int64()).as_py())
     if pa.types.is_date64(kind):
-        return number * _MICROS["ms"]
-    return number // 1000 if kind.unit == "ns" else number * _MICROS[kind.unit]
+        # Engines read the day alone, though a date in milliseconds can hold a time.
+        return number * _MICROS["ms"] // _DAY * _DAY
+    if kind.unit == "ns":
+        return -(-number // 1000) if up else number // 1000
+    return number * _MICROS[kind.unit]
 
 
 def _moment(micros: int) -> datetime | None:

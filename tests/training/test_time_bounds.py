@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import jinja2
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from featurestore.errors import WarehouseError
+from featurestore.training.fixed_rows import extent_of
 from tests.oracle import History, same_rows, training_set, unordered
 from tests.support.builders import COLUMNS, Table, model, tiny_project
 from tests.support.examples import examples
@@ -297,3 +299,23 @@ def test_a_frame_of_any_unit_has_its_instants(project):
         rows = project.get_historical_features(frame, "plane_features:delay").to_arrow()
 
         assert [1.5] == rows.column("delay").to_pylist()
+
+
+@pytest.mark.parametrize("ticks", [1_704_067_200_123_456_789, -1, 1000, -1000])
+def test_no_nanosecond_is_cut_from_an_extent(ticks):
+    """Snowflake compares all digits, and may find a row below the last microsecond."""
+    at = pa.chunked_array([pa.array([ticks], pa.timestamp("ns"))])
+    found = extent_of(at, at)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    first, last = ((moment - epoch) // TICK for moment in (found.first, found.last))
+
+    assert ticks - 1000 < first * 1000 <= ticks <= last * 1000 < ticks + 1000
+
+
+def test_a_day_in_milliseconds_is_its_midnight(project):
+    """Engines leave out the time that such a date can hold, so the bound does too."""
+    noon = pa.array([1_709_380_800_000], pa.int64()).cast(pa.date64())
+    frame = pa.table({"tailnum": ["N1"], "event_timestamp": noon})
+    rows = project.get_historical_features(frame, "plane_features:delay").to_arrow()
+
+    assert [1.5] == rows.column("delay").to_pylist()
