@@ -44,6 +44,7 @@ _AUTHENTICATORS = {
 }
 _AUTH_TYPE = "adbc.snowflake.sql.auth_type"
 _OKTA_URL = "adbc.snowflake.sql.client_option.okta_url"
+_PRECISION = "adbc.snowflake.sql.client_option.max_timestamp_precision"
 _FOLDED = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -109,8 +110,13 @@ def options(settings: Mapping[str, Any]) -> dict[str, str]:
 
     >>> options({"account": "ab1", "user": "ann", "authenticator": "externalbrowser"})[_AUTH_TYPE]
     'auth_ext_browser'
+    >>> options({"account": "ab1"})[_PRECISION]
+    'nanoseconds_error_on_overflow'
     """
     found = {_OPTIONS[key]: str(settings[key]) for key in _OPTIONS if settings.get(key)}
+    # By default an instant beyond 64 bits of nanoseconds, such as one of the year 9999, becomes
+    # another instant without an error.
+    found[_PRECISION] = "nanoseconds_error_on_overflow"
     authenticator = str(settings.get("authenticator") or "").lower()
     if authenticator.startswith("https://"):
         return {**found, _AUTH_TYPE: "auth_okta", _OKTA_URL: authenticator}
