@@ -131,11 +131,14 @@ class DataType:
     def comparable(self, other: DataType) -> bool:
         """Return whether keys of the two types compare; a column of NULLs compares with any type.
 
-        Integers compare with decimals: some engines have no other integers than decimals.
+        Integers compare with decimals: some engines have no other integers than decimals. DuckDB
+        compares signed with unsigned integers of 128 bits as floats, which makes keys equal.
 
         >>> DataType(Kind.STRING).comparable(DataType(Kind.INT64))
         False
         """
+        if {self.kind, other.kind} == {Kind.INT128, Kind.UINT128}:
+            return False
         families = {self.family, other.family}
         if len(families) == 1 or families == {"integer", "decimal"}:
             return True

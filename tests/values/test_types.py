@@ -71,6 +71,9 @@ def test_what_is_no_type(text):
     [
         ("integer", "ubigint", True),
         ("bigint", "hugeint", True),
+        ("ubigint", "hugeint", True),
+        ("bigint", "uhugeint", True),
+        ("uhugeint", "hugeint", False),
         ("timestamp", "timestamptz", True),
         ("decimal(10,2)", "decimal(4,1)", True),
         ("varchar", "null", True),
