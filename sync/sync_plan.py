@@ -55,8 +55,8 @@ class ViewSync:
         reason: Why every row is published; empty if the caller asked for it.
         diagnosis: The state of the view's last publication.
         limit: The limit on the deletions of its rows in Redis; None if all of them may go.
-        table: What identifies its table, see `change_window.identified`; empty if it does not matter
-            or is not known.
+        table: What identifies its table, see `change_window.identified`; empty if it is not known
+            or does not matter.
     """
 
     publication: Publication
