@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MEMORY",
     "absolute_path",
+    "connected",
     "database_path",
     "is_lake",
     "main_attachment",
@@ -96,13 +97,19 @@ def open_database(path: str, *, write: bool, config: Any) -> duckdb.DuckDBPyConn
         raise MissingExtra(missing, "duckdb", purpose="Reading the warehouse") from None
     refuse_missing_file(path)
     try:
-        # DuckDB shares one database among the connections of a process. Without the lock, a second
-        # thread may get it before the first one has registered its Arrow reader.
-        with _OPENING:
-            read_only = not write and path != MEMORY
-            return duckdb.connect(path, read_only=read_only, config=dict(config or {}))
+        return connected(path, read_only=not write and path != MEMORY, config=config)
     except duckdb.Error as error:
         raise unavailable(path, str(error), write=write) from error
+
+
+def connected(path: str, *, read_only: bool, config: Any = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection; threads that connect to one file at a time wait for each other."""
+    import duckdb
+
+    # DuckDB shares one database among the connections of a process. Without the lock, a second
+    # thread may get it before the first one has registered its Arrow reader.
+    with _OPENING:
+        return duckdb.connect(path, read_only=read_only, config=dict(config or {}))
 
 
 def refuse_missing_file(path: str, folder: Path = Path()) -> None:
@@ -124,24 +131,26 @@ def refuse_missing_file(path: str, folder: Path = Path()) -> None:
 def unavailable(path: str, reason: str, *, write: bool) -> WarehouseError:
     """Return the error for a database that DuckDB cannot open."""
     first = reason.splitlines()[0].partition(" See also ")[0].rstrip(".") + "."
-    if "Permission denied" in reason:
+    # The path may have any of the words below.
+    words = reason.replace(path, "")
+    if "Permission denied" in words:
         needed = "read and write" if write else "read"
         return MissingRight(
             f"Cannot open the warehouse file {path}: {first}",
             remedy=f"Let the user of this process {needed} the file"
             + (" and create files beside it." if write else "."),
         )
-    if "lock" in reason:
+    if "lock" in words:
         return WarehouseUnavailable(
             f"The warehouse file {path} is locked by another process: {first}",
             remedy="Wait until that process (dbt, a sync, an open session) has finished.",
         )
-    if "different configuration" in reason or "already attached" in reason:
+    if "different configuration" in words or "already attached" in words:
         return WarehouseUnavailable(
             f"The warehouse file {path} is already open in this process: {first}",
             remedy="Close the other connection to the file first.",
         )
-    if "extension" in reason:
+    if "extension" in words:
         return WarehouseUnavailable(
             f"Cannot open the warehouse {path}: {first}",
             remedy="Install DuckDB's extension on this machine: `INSTALL <name>`, as dbt-duckdb"

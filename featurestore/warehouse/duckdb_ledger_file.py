@@ -6,17 +6,27 @@ The file is disposable: without it, the next sync publishes every row and writes
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from featurestore.errors import SyncError, SyncLocked
 from featurestore.warehouse.duckdb import DuckDBWarehouse
+from featurestore.warehouse.duckdb_file import connected
+
+if TYPE_CHECKING:
+    import duckdb
 
 __all__ = ["SCHEMA", "open_ledger_file"]
 
 SCHEMA = "main"
 """The schema of the ledger's tables in the file."""
 
-_HOLDER = re.compile(r"held in (.+?)\. See also|held in (.+)$", re.MULTILINE)
+_HOLDER = re.compile(r"held in (.+?\(PID \d+\))")
+_READ = ("open this database in read-only mode", "different configuration")
+"""How the engine says that readers alone have the file, in another process and in this one."""
+_PATIENCE_SECONDS = 10
+_NO_RIGHT = ("Permission denied", "Read-only file system")
 
 
 def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
@@ -27,10 +37,11 @@ def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
         write: Whether to create the file if it is missing, and to keep other writers out.
 
     Returns:
-        The database; None without a file, if the caller does not write.
+        The database; None without a file, if the caller does not write. A writer waits a while for
+        readers: a command that watches must not stop a sync.
 
     Raises:
-        SyncLocked: Another process has the file open for writing.
+        SyncLocked: It is open for writing, or if the caller writes, for reading.
         SyncError: The file cannot be opened.
     """
     import duckdb
@@ -40,7 +51,7 @@ def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
     try:
         if write:
             _create_folder(file.parent)
-        return DuckDBWarehouse(duckdb.connect(str(file), read_only=not write))
+        return DuckDBWarehouse(_connected(file, write=write))
     except OSError as error:
         raise SyncError(
             f"Cannot create the folder of the ledger {file}: {error.strerror}.",
@@ -49,6 +60,20 @@ def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
         ) from None
     except duckdb.Error as error:
         raise _refusal(file, str(error)) from None
+
+
+def _connected(file: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    last = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return connected(str(file), read_only=not write)
+        except duckdb.Error as error:
+            is_read = write and any(sign in str(error) for sign in _READ)
+            if not is_read or time.monotonic() > last:
+                raise
+        time.sleep(0.1)
 
 
 def _create_folder(folder: Path) -> None:
@@ -64,14 +89,23 @@ def _create_folder(folder: Path) -> None:
 
 def _refusal(file: Path, reason: str) -> SyncError:
     holder = _HOLDER.search(reason)
-    if "lock" in reason:
-        who = (holder[1] or holder[2]) if holder else "another process"
+    # The path may have any of the words below.
+    words = reason.replace(str(file), "")
+    if "Could not set lock" in words or "different configuration" in words:
+        here = "this process" if "different configuration" in words else "another process"
         return SyncLocked(
-            f"The ledger {file} is in use by {who}.",
+            f"The ledger {file} is in use by {holder[1] if holder else here}.",
             remedy="Wait for it: one sync at a time can use a ledger.",
         )
+    why = reason.splitlines()[0].rstrip(".")
+    if any(sign in words for sign in _NO_RIGHT):
+        return SyncError(
+            f"Cannot open the ledger {file}: {why}.",
+            remedy="Let the user of this process write to the file, and create files beside it; or"
+            " let `state` in dbt_project.yml name another file.",
+        )
     return SyncError(
-        f"Cannot open the ledger {file}: {reason.splitlines()[0].rstrip('.')}.",
+        f"Cannot open the ledger {file}: {why}.",
         remedy="If it is damaged or of another version of DuckDB, delete it: the next sync then"
         " publishes every row.",
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
-from featurestore.errors import ProfileError, SyncError, SyncLocked
+from featurestore.errors import ProfileError, SyncError, SyncLocked, WarehouseUnavailable
+from featurestore.warehouse.duckdb_ledger_file import open_ledger_file
 from tests.support.sync_project import (
     NOW,
     PLANES,
@@ -160,6 +165,96 @@ def test_one_process_at_a_time_uses_a_ledger(project, redis_server, file):
     finally:
         holder.communicate()
     assert 30 == sum(view.changed for view in project.store(redis_server).sync().views)
+
+
+READ = (
+    "import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True);"
+    " print(flush=True); time.sleep(2)"
+)
+
+
+def test_a_sync_waits_for_those_that_only_read(project, redis_server, file):
+    """A `status` in another process, or in another thread of this one, stops no sync."""
+    project.store(redis_server).sync()
+    with subprocess.Popen(
+        [sys.executable, "-c", READ, str(file)], stdout=subprocess.PIPE
+    ) as reader:
+        reader.stdout.readline()
+        project.store(redis_server).sync()
+    here = duckdb.connect(str(file), read_only=True)
+    closing = threading.Timer(1, here.close)
+    closing.start()
+    project.store(redis_server).sync()
+    closing.join()
+
+
+def test_status_works_while_a_thread_of_the_process_syncs(project, redis_server, file):
+    """DuckDB refuses to open a file for reading where it is open for writing."""
+    project.store(redis_server).sync()
+    with duckdb.connect(str(file)):
+        status = project.store(redis_server).status()
+    assert ["ok", "ok"] == [str(view.state) for view in status.views]
+
+
+def test_a_ledger_that_another_reads_for_long_is_refused(project, redis_server, file, monkeypatch):
+    """The message names the reader, and gives no advice of the engine's."""
+    monkeypatch.setattr("featurestore.warehouse.duckdb_ledger_file._PATIENCE_SECONDS", 0.1)
+    project.store(redis_server).sync()
+    with subprocess.Popen(
+        [sys.executable, "-c", READ, str(file)], stdout=subprocess.PIPE
+    ) as reader:
+        reader.stdout.readline()
+        with pytest.raises(SyncLocked, match=rf"in use by \S+ \(PID {reader.pid}\)\. Wait for it"):
+            project.store(redis_server).sync()
+    with (
+        duckdb.connect(str(file), read_only=True),
+        pytest.raises(SyncLocked, match="in use by this process"),
+    ):
+        project.store(redis_server).sync()
+
+
+def test_threads_open_a_ledger_at_a_time(tmp_path):
+    """DuckDB's reader of Arrow is there for each of them."""
+    file, failures = tmp_path / "ledger.duckdb", []
+    open_ledger_file(file, write=True).close()
+
+    def read():
+        try:
+            with closing(open_ledger_file(file, write=False)) as ledger:
+                ledger.stage("kept", f"SELECT * FROM {ledger.upload('own', pa.table({'a': [1]}))}")
+        except Exception as error:  # noqa: BLE001, the thread's failure is the test's
+            failures.append(error)
+
+    for _ in range(20):
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [] == failures
+
+
+def test_a_folder_named_after_a_lock_is_no_lock(tmp_path, redis_server):
+    """A damaged file is one for readers too, who would go on without a file that is in use."""
+    folder = tmp_path / "clockwork"
+    project = SyncProject(folder, ROUTES, state="ledger.duckdb")
+    (folder / "ledger.duckdb").write_bytes(b"not a database" * 1000)
+    for command in (project.store(redis_server).sync, project.store(redis_server).status):
+        with pytest.raises(SyncError, match="not a valid DuckDB database") as refused:
+            command()
+        assert "delete it" in refused.value.remedy
+    project.warehouse.write_bytes(b"not a database" * 1000)
+    with pytest.raises(WarehouseUnavailable, match="Cannot open the warehouse file"):
+        project.store(redis_server).sync()
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="Linux alone has it")
+def test_a_place_without_the_right_to_write_is_no_damage(tmp_path, redis_server):
+    """The remedy is another place, not to delete a file."""
+    project = SyncProject(tmp_path, ROUTES, state="/sys/ledger.duckdb")
+    with pytest.raises(SyncError, match=r"Cannot open the ledger /sys/ledger\.duckdb") as refused:
+        project.store(redis_server).sync()
+    assert "write to the file" in refused.value.remedy
 
 
 def test_a_damaged_file_is_refused_with_the_remedy(project, redis_server, file):
