@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from featurestore.errors import OnlineStoreError
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.read_many import key_reader
 from featurestore.online.row_format import end_of_row, events_of, fingerprint_of
 from featurestore.values.epoch import micros_since_1970
@@ -14,6 +15,9 @@ from sync.survey import Survey
 from sync.warehouse.publication import Publication
 
 __all__ = ["Lapses", "are_expired"]
+
+_NEVER = -1
+"""The answer to PTTL for a key that does not expire."""
 
 
 def are_expired(publication: Publication, rows: Sequence[bytes | None]) -> list[bool]:
@@ -69,8 +73,21 @@ class Lapses:
         expired = are_expired(self._publication, rows)
         # A sync that died may have left rows of an older schema, which is deleted now.
         schema = self._publication.schema.fingerprint
-        return [
+        found = [
             key
             for key, raw, lapsed in zip(keys, rows, expired, strict=True)
             if lapsed and raw is not None and fingerprint_of(raw) == schema
         ]
+        return _dropped_in_time(self._survey.client, found)
+
+
+def _dropped_in_time(client: RedisCommands, keys: Sequence[bytes]) -> list[bytes]:
+    """Return the keys that the server drops; of a view that had no ttl, it would keep them all.
+
+    Without the ledger, nothing else tells how the rows were published.
+    """
+    pipeline = client.pipeline(transaction=False)
+    for key in keys:
+        pipeline.execute_command("PTTL", key)
+    left = pipeline.execute() if keys else []
+    return [key for key, rest in zip(keys, left, strict=True) if rest != _NEVER]

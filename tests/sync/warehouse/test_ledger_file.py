@@ -103,6 +103,26 @@ def test_rows_that_ended_expire_wherever_the_ledger_is(tmp_path, redis_server, r
     assert ["EXPIRED", "NOT_FOUND", "PRESENT"] == [*map(str, read.statuses["x"])]
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["without its file", "full"])
+def test_a_first_ttl_leaves_no_row_that_redis_keeps_for_ever(
+    project, redis_server, redis_client, file, full
+):
+    """The rows were published without a ttl, and only the lost ledger knew it."""
+    project.insert(ROUTES, *(("F", n, day(28), "2.5") for n in range(5)))
+    project.store(redis_server).sync()
+    file.unlink()
+    project.declare(PLANES, ROUTES.but(ttl="5 days"))
+    if full:
+        project.store(redis_server).sync(["plane_status"])
+
+    (report,) = project.store(redis_server).sync(["route_load"], full=full).views
+
+    assert (1, 5) == (report.written, report.deleted)
+    rows = redis_client.keys("fs:shop:route_load:*")
+    assert [b"fs:shop:route_load:{E,1}"] == rows
+    assert redis_client.pttl(rows[0]) > 0
+
+
 def test_the_brake_holds_without_the_file(project, redis_server, file):
     """A table that lost its rows and a ledger that was lost too: Redis tells what would go."""
     project.store(redis_server).sync()
