@@ -45,7 +45,9 @@ def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
     )
     # With the ttl in the join, a row that is too old would look like a row that does not exist; so
     # would a row that has ended.
-    unbounded = point_in_time(replace(plan, joins=joins), strategy)
+    # The keys that were parsed from text are wanted here, to find those that are NULL.
+    spine = replace(plan.spine, parsed=())
+    unbounded = point_in_time(replace(plan, spine=spine, joins=joins), strategy)
     rows = parse_one(unbounded, dialect=grammar(plan.dialect))
     counts = [exp.alias_(exp.Count(this=exp.Star()), as_name("entity_rows"))]
     for number, join in enumerate(plan.joins):
@@ -64,7 +66,9 @@ def _counts(
     yield exp.alias_(history.subquery(), as_name(f"history_{number}"))
     yield exp.alias_(exp.Count(this=column(at)), as_name(f"found_{number}"))
     yield exp.alias_(_count_if(_expired(plan, join, at, end)), as_name(f"expired_{number}"))
-    needed = (*join.spine_keys, plan.spine.event_timestamp)
+    casts = plan.spine.casts
+    keys = [casts[key][0] if key in casts else key for key in join.spine_keys]
+    needed = (*keys, plan.spine.event_timestamp)
     without = exp.or_(*(column(name).is_(exp.null()) for name in needed))
     yield exp.alias_(_count_if(without), as_name(f"null_keys_{number}"))
 

@@ -204,6 +204,14 @@ def test_why_follows_the_same_rule(key, store):
         assert [(1.0, "chosen")] == [(row["value"], row["verdict"]) for row in verdicts], value
 
 
+def test_the_counts_follow_the_same_rule(key, store):
+    """A key in each of these forms is looked up; NULL alone is no key."""
+    for value, expected in ((key.accepted[-1], (1, 0)), (key.accepted[0], (1, 0)), (None, (0, 1))):
+        frame = pa.table({"id": column_of(value), "event_timestamp": [NOW]})
+        (report,) = store.get_historical_features(frame, ["v:x"]).explain()
+        assert expected == (report.matched, report.null_keys), repr(value)
+
+
 @pytest.mark.parametrize("spelled", [TEXT, TEXT.upper(), TEXT.replace("-", "")])
 def test_uuids_as_text_in_sql_and_files(tmp_path, redis_server, spelled):
     """A query or a CSV file has uuids as text; they are compared as uuids and stay as written."""
@@ -216,8 +224,10 @@ def test_uuids_as_text_in_sql_and_files(tmp_path, redis_server, spelled):
     query = f"SELECT '{spelled}' AS id, TIMESTAMP '2024-03-01' AS event_timestamp"
 
     for rows in (file, query):
-        found = store.get_historical_features(rows, ["v:x"]).to_arrow().to_pylist()
+        job = store.get_historical_features(rows, ["v:x"])
+        found = job.to_arrow().to_pylist()
         assert [(spelled, 1.0)] == [(row["id"], row["x"]) for row in found]
+        assert 1 == job.explain()[0].matched
 
 
 @pytest.mark.parametrize("as_query", [True, False])
