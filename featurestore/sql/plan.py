@@ -301,17 +301,23 @@ def _compared(name: str, key: Column, spine: Spine) -> str:
 def _casts(
     members: Sequence[ServiceMember], views: Mapping[str, FeatureView], spine: Spine
 ) -> Iterator[tuple[str, tuple[str, DataType]]]:
-    """Yield the text columns that hold uuids: every engine with the type reads all spellings."""
+    """Yield the text columns to compare in the type of a join key.
+
+    Every engine with UUIDs reads all their spellings. Text that is filled up with blanks would
+    equal keys of the history that differ in their blanks.
+    """
     for member in members:
         view = views[member.view]
         names = member.key_names(view)
         for key in view.join_keys:
-            name, found = names[key.name], spine.columns.get(names[key.name])
-            is_text = found is not None and found.kind is Kind.STRING
-            if key.data_type and key.data_type.kind is Kind.UUID and is_text:
-                parsed = parsed_name(name, key.data_type)
-                if parsed not in spine.parsed:
-                    yield parsed, (name, key.data_type)
+            name, kind = names[key.name], key.data_type
+            found = spine.columns.get(name)
+            if found is None or kind is None or found.kind is not Kind.STRING:
+                continue
+            parsed = parsed_name(name, kind)
+            filled = (found.variant, kind.variant) == ("bpchar", str(Kind.STRING))
+            if (kind.kind is Kind.UUID or filled) and parsed not in spine.parsed:
+                yield parsed, (name, kind)
 
 
 def _check_key(view: str, entity: str, key: Column, name: str, spine: Spine) -> None:

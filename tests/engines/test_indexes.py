@@ -123,6 +123,24 @@ def test_a_unique_index_spares_the_ties(store, index):
         )
 
 
+@pytest.mark.parametrize("unique", ["", "UNIQUE"])
+@pytest.mark.parametrize("strategy", ["union", "interval", "window", "lateral"])
+def test_blanks_at_the_end_of_a_key_make_two_keys_only_where_they_are_kept(
+    store, engine, index, strategy, unique
+):
+    """A `char(n)` has no blanks, so it is the key without them: one row for each entity row."""
+    run = engine.connection.execute
+    run("DELETE FROM route_features WHERE miles > 90")
+    run("ALTER TABLE route_features ALTER src TYPE varchar(3)")
+    run("INSERT INTO route_features VALUES ('B', 1, '2024-03-05', 91), ('B ', 1, '2024-03-05', 92)")
+    index("(number, src, day)", unique=unique, table="route_features")
+    rows = "SELECT CAST('B' AS char(3)) AS src, 1::bigint AS number, now() AS event_timestamp"
+    job = store.get_historical_features(rows, ["route_features:miles"], strategy=strategy)
+
+    assert [91] == job.to_arrow()["miles"].to_pylist()
+    assert (1, 1) == (job.explain()[0].entity_rows, job.explain()[0].matched)
+
+
 def test_a_table_with_heirs_is_not_unique(store, engine):
     """A query of the parent reads the rows of its heirs too, which its index does not have."""
     engine.connection.execute("CREATE TABLE parent (k int PRIMARY KEY)")
