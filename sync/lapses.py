@@ -89,5 +89,6 @@ def _dropped_in_time(client: RedisCommands, keys: Sequence[bytes]) -> list[bytes
     pipeline = client.pipeline(transaction=False)
     for key in keys:
         pipeline.execute_command("PTTL", key)
-    left = pipeline.execute() if keys else []
+    # A user without the right to PTTL leaves them all to the server.
+    left = pipeline.execute(raise_on_error=False) if keys else []
     return [key for key, rest in zip(keys, left, strict=True) if rest != _NEVER]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from contextlib import closing
+from datetime import timedelta
 from itertools import chain, count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from sync.safety.diagnosis import PublicationState
 from sync.safety.lock import lock_key, sync_lock
 from tests.support.cluster_fixture import running_cluster
 from tests.support.sync_project import (
+    NOW,
     PLANES,
     ROUTES,
     SyncProject,
@@ -133,6 +135,7 @@ def _whole_life(project, url):
     )
     (report,) = (view for view in store.sync().views if view.view == "plane_status")
     assert (5, 5, False) == (report.written, report.deleted, report.full)
+    project.store(url, NOW + timedelta(days=60)).sync(full=True)
     store.sync(full=True)
     assert store.verify(sample="all").good
     assert [PublicationState.OK] * 2 == [view.state for view in store.status().views]
