@@ -212,6 +212,7 @@ def make_plan(
     if as_known:
         _check_created(joins)
     _check_names(spine, joins, full_feature_names)
+    _check_lengths(joins, dialect_record(dialect).longest_name)
     return TrainingPlan(dialect, spine, _sharing(joins, dialect), as_known)
 
 
@@ -373,3 +374,17 @@ def _check_names(spine: Spine, joins: Sequence[ViewJoin], full_feature_names: bo
                     else "Use full_feature_names=True (--full-feature-names on the command line).",
                 )
             owners[name.lower()] = f"'{join.name}'"
+
+
+def _check_lengths(joins: Sequence[ViewJoin], longest: int | None) -> None:
+    # Two names that are cut off at the same place are one name, and the result lacks a column.
+    for join in joins:
+        for name in (*(output.name for output in join.outputs), join.timestamp_output or ""):
+            length = len(name.encode())
+            if longest is not None and length > longest:
+                raise NameCollision(
+                    f"The column '{name}' of '{join.name}' has a name of {length} bytes; the"
+                    f" warehouse cuts names off after {longest}.",
+                    remedy="Give the view an alias, or leave out full_feature_names"
+                    " (--full-feature-names on the command line).",
+                )

@@ -13,7 +13,7 @@ import pytest
 from sqlglot import exp, parse_one
 from sqlglot.dialects import Dialect as Grammar
 
-from featurestore.errors import UnsupportedDialect
+from featurestore.errors import NameCollision, UnsupportedDialect
 from featurestore.registry.definitions import (
     Column,
     Entity,
@@ -239,6 +239,24 @@ def test_a_duration_finer_than_the_clock_is_refused(invented, monkeypatch):
 
     with pytest.raises(UnsupportedDialect, match=r"(?s)1:30:00 .*'inventdb'.*multiples of 1 hour"):
         training(invented)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("wanted", [{"full_feature_names": True}, {"feature_timestamps": True}])
+def test_a_name_that_would_be_cut_off_is_refused(name, wanted):
+    """PostgreSQL and Redshift shorten a name without an error, so two columns may become one."""
+
+    def plan(view: str) -> None:
+        member = ServiceMember("planes", ("delay",), alias=view)
+        make_plan(name, Spine("flights", False, columns), [member], {"planes": PLANES}, **wanted)
+
+    columns = {column: parse_type(text) for column, text in TYPES.items()}
+    longest = {"postgres": 63, "redshift": 127}.get(name)
+    suffix = len("__delay" if "full_feature_names" in wanted else "__event_timestamp")
+    plan("ü" * (((longest or 200) - suffix) // 2))
+    if longest:
+        with pytest.raises(NameCollision, match=rf"cuts names off after {longest}"):
+            plan("ü" * ((longest - suffix) // 2 + 1))
 
 
 def test_the_page_lists_the_shapes_of_every_record():

@@ -94,6 +94,7 @@ POSTGRES = Dialect(
     },
     series=InstantSeries("GENERATE_SERIES"),
     hints_ctes=True,
+    longest_name=63,
     numbered_from=Missing("the gain is not measured"),
     local_files=Missing("the server does not see the files of this machine", engine_cannot=True),
     # PostgreSQL has no approximate count.

@@ -200,6 +200,8 @@ class Dialect:
         numbered_from: From how many joins that share their keys it pays to number the keys. The
             engine must have a way to compute a common table expression exactly once.
         hints_ctes: Whether a common table expression may be MATERIALIZED or NOT MATERIALIZED.
+        longest_name: The bytes of a name after which the engine cuts it off without an error; None
+            if it keeps or refuses a longer name.
         join_settings: The settings that the statement of a training set needs.
         respell: Changes a finished tree in place before it becomes text. Our own identifiers have
             `meta["is_word"]`, which is True for plain lower-case words. Identifiers without it
@@ -227,6 +229,7 @@ class Dialect:
     series: InstantSeries | Missing
     numbered_from: int | Missing
     hints_ctes: bool = False
+    longest_name: int | None = None
     join_settings: Mapping[str, int] = field(default_factory=dict)
     respell: Callable[[exp.Expr], None] = _unchanged
     local_files: Mapping[str, str] | Missing

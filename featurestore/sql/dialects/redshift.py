@@ -38,6 +38,7 @@ REDSHIFT = Dialect(
     sort_keys=dict.fromkeys((Kind.ARRAY, Kind.JSON, Kind.OTHER), written_by("JSON_SERIALIZE")),
     series=_UNTRIED,
     numbered_from=_UNTRIED,
+    longest_name=127,
     local_files=Missing("the cluster does not see the files of this machine", engine_cannot=True),
     quantiles=_UNTRIED,
     sample=_UNTRIED,
