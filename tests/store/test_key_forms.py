@@ -205,7 +205,7 @@ def test_why_follows_the_same_rule(key, store):
 
 
 def test_the_counts_follow_the_same_rule(key, store):
-    """A key in each of these forms is looked up; NULL alone is no key."""
+    """Every accepted form is looked up, and only NULL counts as a missing key."""
     for value, expected in ((key.accepted[-1], (1, 0)), (key.accepted[0], (1, 0)), (None, (0, 1))):
         frame = pa.table({"id": column_of(value), "event_timestamp": [NOW]})
         (report,) = store.get_historical_features(frame, ["v:x"]).explain()
