@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _TIMESTAMP = "event_timestamp"
+_ROOM = 12
+"""The bytes to leave for a number and the suffix of a step, such as `_2_periods`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def make_plan(
     _check_timestamp(spine)
     _check_types(spine)
     spine = replace(spine, casts=dict(_casts(members, views, spine)))
+    ctes = _cte_names(members, dialect_record(dialect).longest_name)
     joins = tuple(
         ViewJoin(
             name=member.name,
@@ -207,7 +210,7 @@ def make_plan(
             outputs=_outputs(member, full_feature_names),
             timestamp_output=f"{member.name}__{_TIMESTAMP}" if feature_timestamps else None,
         )
-        for member, cte in zip(members, _cte_names(members), strict=True)
+        for member, cte in zip(members, ctes, strict=True)
     )
     if as_known:
         _check_created(joins)
@@ -260,18 +263,24 @@ def _listed(spine: Spine) -> str:
     return ", ".join(f"'{name}'" for name in spine.own) or "no columns"
 
 
-def _cte_names(members: Sequence[ServiceMember]) -> list[str]:
+def _cte_names(members: Sequence[ServiceMember], longest: int | None) -> list[str]:
     # The names of the statement's own CTEs and aliases, which no view may hide.
     taken = {"spine", "history", "asked", "newest", "periods", "ranked", "chosen", "together"}
     names = []
     for member in members:
-        base, count = member.name, 1
+        start, count = _cut(member.name, longest), 1
+        base = start
         while taken & _own_ctes(base):
             count += 1
-            base = f"{member.name}_{count}"
+            base = f"{start}_{count}"
         taken |= _own_ctes(base)
         names.append(base)
     return names
+
+
+def _cut(name: str, longest: int | None) -> str:
+    """Return a name, or the start of one that would be cut off with the suffix of a step."""
+    return name if longest is None else name.encode()[: longest - _ROOM].decode(errors="ignore")
 
 
 def _own_ctes(base: str) -> set[str]:

@@ -259,6 +259,20 @@ def test_a_name_that_would_be_cut_off_is_refused(name, wanted):
             plan("ü" * ((longest - suffix) // 2 + 1))
 
 
+@pytest.mark.parametrize(("name", "strategy"), EMITTED)
+def test_each_step_of_a_long_view_has_a_name_of_its_own(name, strategy):
+    """The names differ where PostgreSQL and Redshift cut them off."""
+    columns = {column: parse_type(text) for column, text in TYPES.items()}
+    planes = replace(PLANES, features=tuple(Feature(f"f{n}", None) for n in range(3)))
+    names = (f"{'ü' * 30}_1", f"{'ü' * 30}_2", "ü" * 62)
+    members = [ServiceMember("planes", (f"f{n}",), alias=alias) for n, alias in enumerate(names)]
+    plan = make_plan(name, Spine("flights", False, columns), members, {"planes": planes})
+    found = parse_one(point_in_time(plan, strategy), dialect=grammar(name)).find_all(exp.CTE)
+    cut = [cte.alias.encode()[: dialect_record(name).longest_name] for cte in found]
+
+    assert len(cut) == len(set(cut)) >= len(members)
+
+
 def test_the_page_lists_the_shapes_of_every_record():
     """The table of docs/reference/dialects.md says what the records say."""
     page = (ROOT / "docs" / "reference" / "dialects.md").read_text(encoding="utf-8")
