@@ -10,7 +10,7 @@ from sqlglot import exp
 from featurestore.lint.column_trace import blocks_behind, columns_with_sources
 from featurestore.lint.query_blocks import Block, BlockSource, own_columns, own_nodes
 
-__all__ = ["is_latest_version"]
+__all__ = ["is_latest_version", "table_of_current_rows"]
 
 _FLAG = re.compile(
     r"^_?(is_)?(most_recent|latest|newest|current)(_(record|row|version|flag|ind|indicator))?$"
@@ -36,15 +36,46 @@ def is_latest_version(block: Block, alias: str, source: BlockSource) -> bool:
     return any(map(_keeps_latest, (*own, *behind)))
 
 
+def table_of_current_rows(block: Block, alias: str) -> str:
+    """Return the table if a source holds only its current rows; empty for any other source.
+
+    Args:
+        block: The block that reads the source.
+        alias: The source's alias in it.
+    """
+    source = block.sources[alias]
+    blocks = list(blocks_behind(source))
+    inputs = [source, *(one for inner in blocks for one in inner.sources.values())]
+    # A join or a UNION behind the source may bring back older rows.
+    if len(inputs) != len(blocks) + 1 or any(len(one.blocks) > 1 for one in inputs):
+        return ""
+    # An ON does not filter the rows of an outer join's other side.
+    own = [
+        condition
+        for condition in _filters(block)
+        if {name for name, _ in columns_with_sources(block, condition)} == {alias}
+    ]
+    kept = [*own, *(one for inner in blocks for one in _filters(inner))]
+    return inputs[-1].table if any(map(_keeps_latest, kept)) else ""
+
+
 def _conditions(block: Block) -> Iterator[exp.Expr]:
-    """Yield the conditions that all rows of a block keep: the parts of its ANDs."""
-    select = block.select
-    wholes = [select.args.get(clause) for clause in ("where", "qualify")]
-    wholes = [whole.this for whole in wholes if whole is not None]
-    wholes += [join.args.get("on") for join in select.args.get("joins") or ()]
-    for whole in wholes:
-        if whole is not None:
-            yield from whole.flatten() if isinstance(whole, exp.And) else [whole]
+    """Yield the conditions that keep rows of a block or of its joins: the parts of its ANDs."""
+    yield from _filters(block)
+    for join in block.select.args.get("joins") or ():
+        yield from _parts(join.args.get("on"))
+
+
+def _filters(block: Block) -> Iterator[exp.Expr]:
+    """Yield the conditions that all rows of a block keep."""
+    for clause in ("where", "qualify"):
+        if (whole := block.select.args.get(clause)) is not None:
+            yield from _parts(whole.this)
+
+
+def _parts(whole: exp.Expr | None) -> Iterator[exp.Expr]:
+    if whole is not None:
+        yield from whole.flatten() if isinstance(whole, exp.And) else [whole]
 
 
 def _keeps_latest(condition: exp.Expr) -> bool:

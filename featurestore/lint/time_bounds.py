@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from featurestore.lint.column_trace import blocks_behind
+from featurestore.lint.column_trace import blocks_behind, origins_in, table_columns_behind
 from featurestore.lint.event_path import PathStep
+from featurestore.lint.latest_versions import table_of_current_rows
 from featurestore.lint.linted_view import LintedView
-from featurestore.lint.query_blocks import Block, BlockSource
+from featurestore.lint.query_blocks import Block, BlockSource, TableColumn
 from featurestore.lint.row_links import RowLink, is_one_row, is_row_of_event, row_links
 from featurestore.lint.time_comparisons import TimeComparison, comparisons_in
 
@@ -20,6 +23,12 @@ __all__ = [
     "joins_later_rows",
     "unbounded_sources",
 ]
+
+# The start of a version. The time at which its entity was created is earlier than its versions.
+_START = re.compile(
+    r"(^|_)(valid|effective)(_\w+)?_(from|start)(_|$)|(^|_)(updated|modified|changed)(_|$)"
+    r"|^_fivetran_start$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +55,9 @@ def unbounded_sources(view: LintedView, place: PathStep) -> dict[str, UnboundedS
     # Without one source of the timestamp, the other sources have no time to be compared with.
     if not place.alias or len(block.sources) < 2:  # noqa: PLR2004
         return {}
-    bounded = {place.alias} | _natural_joins(block) | _bounded_subqueries(view, block)
     comparisons = list(comparisons_in(view, block))
+    bounded = {place.alias} | _natural_joins(block) | _bounded_subqueries(view, block)
+    bounded |= _own_versions(view, place, comparisons)
     tied: set[str] = set()
     # Until nothing changes: a source is also bounded by one that is bounded or tied itself.
     while True:
@@ -74,6 +84,34 @@ def unbounded_sources(view: LintedView, place: PathStep) -> dict[str, UnboundedS
         for alias, source in block.sources.items()
         if alias not in bounded
     }
+
+
+def _own_versions(
+    view: LintedView, place: PathStep, comparisons: Sequence[TimeComparison]
+) -> set[str]:
+    """Return the sources of versions of the event's own entity, if the event is the newest one."""
+    tables = view.event_tables
+    # The names first: they are cheap, and rule out most views.
+    if not all(_START.search(column.column) for column in view.event_columns) or tables != {
+        table_of_current_rows(place.block, place.alias)
+    }:
+        return set()
+    return {
+        alias
+        for alias, source in place.block.sources.items()
+        if view.tables_behind(source) == tables
+        and _links_keys(view, place.block, [*row_links(alias, {place.alias}, comparisons)])
+    }
+
+
+def _links_keys(view: LintedView, block: Block, links: Sequence[RowLink]) -> bool:
+    """Return whether equalities of a table's columns with themselves tie all keys of the entity."""
+    tied: set[TableColumn] = set()
+    for link in links:
+        own, other = (table_columns_behind(origins_in(block, c)) for c in (link.own, link.other))
+        if own == other and view.is_key(block, link.other):
+            tied |= own
+    return len(tied) >= len(view.keys)
 
 
 def joins_later_rows(view: LintedView, block: Block, alias: str) -> bool:

@@ -151,6 +151,33 @@ def test_what_a_thing_is_called_is_not_a_total(lint, picked, expected):
     assert expected == [code for code, *_ in found]
 
 
+@pytest.mark.parametrize(
+    ("picked", "expected"),
+    [
+        ("max(p.maker)", []),
+        ("any_value(p.maker)", []),
+        ("max(f.maker)", ["FS005"]),
+        ("max(weight)", ["FS005"]),
+        ("max(p.seats + f.seats)", ["FS005"]),
+        ("max(f.home_country)", []),
+        ("any_value(f.country_code)", []),
+        ("max(f.last_country)", ["FS005"]),
+        ("count(f.country)", ["FS005"]),
+    ],
+)
+def test_an_attribute_that_a_group_repeats_is_not_a_total(lint, picked, expected):
+    """A column that either table may have is not known to be the dimension's."""
+    sql = (
+        f"select f.tailnum, min(f.observed_at) as observed_at, {picked} as delay"
+        " from db.flights as f join db.planes as p on p.tailnum = f.tailnum group by 1"
+    )
+    planes = _table("planes", "select tailnum, maker, seats from db.raw") | {"columns": {}}
+    test = _unique("planes", "tailnum")
+
+    found = [code for code, *_ in lint(_view(sql, "flights", "planes"), planes, test)]
+    assert expected == [code for code in found if code != "FS009"]
+
+
 def test_totals_in_an_ephemeral_model_are_found(lint):
     """The SQL of an ephemeral model is inlined into its reader, which then reads its tables."""
     total = "select tailnum, count(*) as delay from db.flights group by 1"

@@ -145,6 +145,8 @@ A bound is any comparison of the two times that keeps later rows out: in the joi
 A difference without its sign, such as `abs(date_diff(...)) < 7`, is not a bound.
 The present state of a snapshot (`dbt_valid_to is null`) and the latest version of a history
 (`where is_most_recent_record`) were not the state at the event: join by their validity.
+The current row of a history, stamped with its start, has no later versions: a join to its own
+versions by its key is fine.
 A second key, such as a tenant or a country, is not a bound.
 A join on an event's own id (`order_id` of `orders`, or a unique column) and a join to a dimension
 without times are fine; rows that follow an event, such as the payments of an order, are not if they

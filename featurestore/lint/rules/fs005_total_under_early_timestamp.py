@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -10,6 +9,7 @@ from sqlglot import exp
 from featurestore.lint.aggregates import aggregates, is_total, is_windowed
 from featurestore.lint.column_trace import origins_in, without_casts
 from featurestore.lint.event_path import PathStep
+from featurestore.lint.group_attributes import picks_attribute
 from featurestore.lint.linted_view import LintedView
 from featurestore.lint.query_blocks import Block, TraceStep, own_columns
 from featurestore.lint.row_links import is_known_with_event, is_lookup, is_row_of_event
@@ -27,7 +27,6 @@ __all__ = ["RULE"]
 _EARLY_STAMPS = (exp.Min, exp.AnyValue, exp.First, exp.ArgMin)
 _HARMLESS = (exp.Min, exp.ArgMin, exp.GroupConcat)
 _PICKS = (exp.Max, exp.ArgMax, exp.AnyValue, exp.First, exp.Last)
-_NAMES = re.compile(r"(name|email|title|slug|url)$")
 
 
 def _totals(view: LintedView) -> Iterator[Finding]:
@@ -40,21 +39,12 @@ def _totals(view: LintedView) -> Iterator[Finding]:
                 yield found
 
 
-def _harmful(expression: exp.Expr) -> Iterator[exp.Expr]:
+def _harmful(view: LintedView, block: Block, expression: exp.Expr) -> Iterator[exp.Expr]:
     return (
         node
         for node in aggregates(expression)
-        if not isinstance(node, _HARMLESS) and not _picks_name(node)
-    )
-
-
-def _picks_name(node: exp.Expr) -> bool:
-    """Return whether an aggregate picks what a thing is called, which later rows only repeat."""
-    columns = list(own_columns(node))
-    return (
-        isinstance(node, _PICKS)
-        and bool(columns)
-        and all(_NAMES.search(column.name.lower()) for column in columns)
+        if not isinstance(node, _HARMLESS)
+        and not (isinstance(node, _PICKS) and picks_attribute(view, block, node))
     )
 
 
@@ -67,7 +57,7 @@ def _beside_early_stamp(view: LintedView, path: list[PathStep]) -> Iterator[Find
         return
     for place, step in view.features_on(path):
         if place is last:
-            for node in _harmful(step.expression):
+            for node in _harmful(view, step.block, step.expression):
                 yield Finding(node, f"the row is stamped {stamp.sql()}")
 
 
@@ -102,7 +92,7 @@ def _from_source(
         if _is_total_of_events(model, below.block) and not _is_of_event(
             view, step.block, joined, model, below.block
         ):
-            for node in _harmful(below.expression):
+            for node in _harmful(model, below.block, below.expression):
                 if not isinstance(node, picks):
                     yield Finding(
                         node, f"'{alias}' is joined to rows of any time", model=model.node
@@ -133,7 +123,7 @@ def _from_subqueries(view: LintedView, step: TraceStep) -> Iterator[Finding]:
         for block in source.blocks:
             if _is_total_of_events(view, block):
                 for item in block.select.expressions:
-                    for node in _harmful(item):
+                    for node in _harmful(view, block, item):
                         yield Finding(node, "the subquery takes rows of any time")
 
 
@@ -153,6 +143,11 @@ Stamped with `min(ordered_at)`, or joined back to each order, it tells the first
 last one.
 Stamped with `max(ordered_at)` it is right.
 A mart with the lifetime value of each customer, joined to orders, leaks in the same way.
+An attribute that is carried through GROUP BY is not a total: `max(c.country)` where `c` has one row
+per group, by a test on its key, or `max()` of what a thing is called or belongs to, such as a
+country or a tenant.
+The current row of a history, stamped with its start, is the newest: totals of its own versions are
+right.
 """,
     bad="""
 select customer_id, min(ordered_at) as first_ordered_at, count(*) as orders

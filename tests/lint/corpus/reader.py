@@ -249,6 +249,7 @@ def _rows(name: str) -> list[tuple[Any, ...]]:
         }
         if at_once:
             row[at_once] = group
+        row |= _repeated(name, row)
         for key in ("started_at", "departed_at"):
             if key in row:
                 row[key] = moment - timedelta(minutes=random.randrange(30, 300))
@@ -258,3 +259,12 @@ def _rows(name: str) -> list[tuple[Any, ...]]:
             )
         made.append(tuple(row.values()))
     return made
+
+
+def _repeated(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of the entity, which each of its rows repeats."""
+    return {
+        attribute: row[key] % 2 if attribute.endswith("_id") else "AB"[row[key] % 2]
+        for key, attributes in TABLES[name].get("repeats", {}).items()
+        for attribute in attributes
+    }

@@ -137,3 +137,25 @@ from sends s
 left join opens o on o.send_id = s.send_id
 group by s.send_id, s.lead_id, s.sent_at
 
+
+-- title: the current version of a history on each of its versions
+-- event_timestamp: valid_from
+with now as (select customer_id, tier from customer_history where valid_to is null)
+select h.customer_id, h.valid_from, n.tier as current_tier
+from customer_history h
+join now n on n.customer_id = h.customer_id
+
+-- title: a condition of an outer join keeps the old versions
+-- event_timestamp: valid_from
+with now as (select customer_id, tier from customer_history where valid_to is null)
+select h.customer_id, h.valid_from, n.tier as current_tier
+from customer_history h
+left join now n on n.customer_id = h.customer_id and h.valid_to is null
+
+-- title: the current row of a history with all page views of its customer
+-- event_timestamp: valid_from
+select h.customer_id, h.valid_from, count(v.url) as views
+from customer_history h
+left join page_views v on v.customer_id = h.customer_id
+where h.valid_to is null
+group by 1, 2

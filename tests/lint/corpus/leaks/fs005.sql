@@ -98,3 +98,71 @@ with opened as (select send_id, count(*) as opens from opens group by send_id)
 select s.lead_id, s.sent_at, o.opens
 from sends s
 left join opened o on o.send_id = s.send_id
+
+-- title: a measure beside an attribute
+-- event_timestamp: first_ordered_at
+select
+    o.customer_id,
+    min(o.ordered_at) as first_ordered_at,
+    max(c.country) as country,
+    max(o.amount) as largest
+from orders o
+join customers c on c.customer_id = o.customer_id
+group by o.customer_id
+
+-- title: the last instant of an event under the first
+-- event_timestamp: first_visited_at
+select visitor_id, min(visited_at) as first_visited_at, max(visited_at) as last_visited
+from visits
+group by visitor_id
+
+-- title: what differs from event to event is not an attribute
+-- replayed: no
+-- event_timestamp: first_visited_at
+select visitor_id, min(visited_at) as first_visited_at, max(device) as device
+from visits
+group by visitor_id
+
+-- title: a country that is the last one is not an attribute
+-- event_timestamp: first_visited_at
+-- dialects: duckdb
+select visitor_id, min(visited_at) as first_visited_at, max_by(device, visited_at) as country
+from visits
+group by visitor_id
+
+-- title: a dimension of another thing than the group
+-- replayed: no
+-- event_timestamp: first_ordered_at
+select o.customer_id, min(o.ordered_at) as first_ordered_at, max(p.list_price) as dearest
+from orders o
+join products p on p.product_id = o.product_id
+group by o.customer_id
+
+-- title: totals of a history on a current row of another key
+-- replayed: no
+-- event_timestamp: valid_from
+with versions as (select tier, count(*) as versions from customer_history group by 1)
+select h.customer_id, h.valid_from, v.versions
+from customer_history h
+join versions v on v.tier = h.tier
+where h.valid_to is null
+
+-- title: totals of versions on every version
+-- event_timestamp: valid_from
+with versions as (select customer_id, count(*) as versions from customer_history group by 1),
+joined as (
+    select h.*
+    from customer_history h
+    left join customer_history n on n.customer_id = h.customer_id and n.valid_to is null
+)
+select b.customer_id, b.valid_from, v.versions
+from joined b
+join versions v using (customer_id)
+
+-- title: totals of orders on the current row of a history
+-- event_timestamp: valid_from
+with totals as (select customer_id, sum(amount) as amount from orders group by 1)
+select h.customer_id, h.valid_from, t.amount
+from customer_history h
+join totals t on t.customer_id = h.customer_id
+where h.valid_to is null
