@@ -5,9 +5,11 @@ The file is disposable: without it, the next sync publishes every row and writes
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from featurestore.errors import SyncError, SyncLocked
@@ -51,10 +53,11 @@ def open_ledger_file(file: Path, *, write: bool) -> DuckDBWarehouse | None:
     try:
         if write:
             _create_folder(file.parent)
+            _create(file)
         return DuckDBWarehouse(_connected(file, write=write))
     except OSError as error:
         raise SyncError(
-            f"Cannot create the folder of the ledger {file}: {error.strerror}.",
+            f"Cannot create the ledger {file}: {error.strerror}.",
             remedy="Let `state` in dbt_project.yml name a file in a folder that this user may"
             " write to.",
         ) from None
@@ -85,6 +88,16 @@ def _create_folder(folder: Path) -> None:
             # The folder ignores itself, so no project has to list it in its own .gitignore.
             (parent / ".gitignore").write_text("*\n", encoding="utf-8")
             return
+
+
+def _create(file: Path) -> None:
+    """Create an empty database, whole: a half of one, of a full disk, could never be opened."""
+    if os.path.lexists(file):
+        return
+    with TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as folder:
+        part = Path(folder) / file.name
+        connected(str(part), read_only=False).close()
+        part.replace(file)
 
 
 def _refusal(file: Path, reason: str) -> SyncError:

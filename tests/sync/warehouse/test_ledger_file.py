@@ -272,9 +272,30 @@ def test_a_folder_named_after_a_lock_is_no_lock(tmp_path, redis_server):
 def test_a_place_without_the_right_to_write_is_no_damage(tmp_path, redis_server):
     """The remedy is another place, not to delete a file."""
     project = SyncProject(tmp_path, ROUTES, state="/sys/ledger.duckdb")
-    with pytest.raises(SyncError, match=r"Cannot open the ledger /sys/ledger\.duckdb") as refused:
+    with pytest.raises(SyncError, match=r"Cannot create the ledger /sys/ledger\.duckdb") as refused:
         project.store(redis_server).sync()
-    assert "write to the file" in refused.value.remedy
+    assert "may write to" in refused.value.remedy
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from featurestore.warehouse.duckdb_ledger_file import open_ledger_file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+open_ledger_file(Path(sys.argv[1]), write=True)
+"""
+
+
+def test_a_full_disk_leaves_no_half_of_a_ledger(project, redis_server, file):
+    """The next sync creates another one by itself."""
+    words = [sys.executable, "-c", FULL_DISK, str(file)]
+    failed = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "Cannot open the ledger" in failed.stderr
+    assert [] == [*file.parent.iterdir()]
+
+    project.store(redis_server).sync()
+    assert_parity(project, redis_server)
 
 
 def test_a_damaged_file_is_refused_with_the_remedy(project, redis_server, file):
