@@ -19,7 +19,7 @@ from featurestore.registry.table_changes import ChangePattern
 from sync.redis.metadata import OnlineMetadata
 from sync.warehouse.publication import ChangeWindow, Publication
 
-__all__ = ["DEFAULT_RULES", "WindowRules", "identified", "narrowed"]
+__all__ = ["DEFAULT_RULES", "WindowRules", "identified", "narrowed", "widened"]
 
 _LONGEST_RUN = timedelta(days=1)
 """The longest run of dbt: it may have started before the last sync, and ended after it."""
@@ -83,3 +83,20 @@ def narrowed(
     # Rows become known later than their events, so the bound for them is shifted as well.
     replaced = view.changes.oldest_replaced(started) + view.available_after
     return replace(publication, window=ChangeWindow(min(replaced, last)))
+
+
+def widened(publication: Publication, newest_written: datetime | None) -> Publication:
+    """Return the publication with a window of added rows that follows the data's own clock.
+
+    The created timestamp may be the source's, and dbt may run seldom: a row that dbt adds today was
+    then written long before the last sync. The newest published one tells how far dbt had come.
+
+    Args:
+        publication: The view.
+        newest_written: The newest created timestamp among the published rows; None without any.
+    """
+    window = publication.window
+    if window is None or window.written is None or newest_written is None:
+        return publication
+    written = min(window.written, newest_written - _LONGEST_RUN)
+    return replace(publication, window=replace(window, written=written))

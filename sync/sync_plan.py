@@ -13,7 +13,7 @@ from featurestore.governance.publishable import is_withheld
 from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.abilities import table_id_of
 from sync.brake import DEFAULT_BRAKE, Brake
-from sync.change_window import DEFAULT_RULES, WindowRules, identified, narrowed
+from sync.change_window import DEFAULT_RULES, WindowRules, identified, narrowed, widened
 from sync.orphans import unknown_keys
 from sync.report import ViewReport
 from sync.safety.diagnosis import Diagnosis, PublicationState
@@ -146,6 +146,8 @@ def _plan_view(
         mode = SyncMode.CHANGES
         publication = publication.compared_with(found.online.as_of)
         publication = narrowed(publication, found.online, table, rules)
+        if publication.window is not None:
+            publication = widened(publication, survey.ledger.newest_written(publication))
     # The brake is for rows of this identity; a take-over replaces the other's rows.
     taken = publication.name in views_taken_over(survey.client, survey.project)
     return ViewSync(

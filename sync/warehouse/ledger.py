@@ -12,6 +12,8 @@ marked dirty before Redis changes, and clean, with the epoch that Redis has too,
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from featurestore.warehouse.abilities import KeepsLedger
 from sync.warehouse.change_detection import OP, ChangeQueries
 from sync.warehouse.change_finder import CHANGES, find_changes
@@ -144,6 +146,10 @@ class Ledger:
     def summary(self, publication: Publication, table: str | None = None) -> RowSummary:
         """Summarize a view's published rows, or another table of its rows."""
         return self._published.summary(publication, table or self.published(publication.name))
+
+    def newest_written(self, publication: Publication) -> datetime | None:
+        """Return the newest created timestamp of a view's published rows that is not to come."""
+        return self._published.newest_written(publication, self.published(publication.name))
 
     def counts(self, table: str) -> dict[str, int]:
         """Return the number of changes in a table by operation; see `ChangeQueries`."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from sqlglot import exp
 
 from featurestore.sql.dialects import render
-from featurestore.sql.expressions import column
-from featurestore.sql.instants import finite, naive
+from featurestore.sql.expressions import column, relation
+from featurestore.sql.instants import finite, instant_literal, naive
 from sync.warehouse.change_detection import OP, ChangeQueries
 from sync.warehouse.change_finder import SUSPECTS, is_large
 from sync.warehouse.expired_rows import has_expired
@@ -131,6 +131,18 @@ class PublishedRows:
             f" max(CASE WHEN {is_finite} AND {alive} THEN {event} END) AS newest FROM {table}"
         )[0]
         return RowSummary(row["n"], row["alive"], row["newest"])
+
+    def newest_written(self, publication: Publication, table: str) -> datetime | None:
+        """Return the newest created timestamp in a table that is not to come; None without any."""
+        stamp, dialect = publication.view.created_timestamp, self._tables.database.dialect
+        if stamp is None:
+            return None
+        at = naive(stamp, dialect)
+        # Infinity and wrong clocks are left out: they tell nothing about the rows to come.
+        past = at.copy() <= instant_literal(publication.now, dialect)
+        query = exp.select(exp.alias_(exp.Max(this=at), "newest")).from_(relation(table, dialect))
+        found = self._tables.rows(render(query.where(past), dialect))[0]["newest"]
+        return found.replace(tzinfo=UTC) if isinstance(found, datetime) else None
 
 
 def _unique(name: str, longest: int | None) -> str:

@@ -125,6 +125,19 @@ def test_added_rows_are_found_by_the_time_of_their_writing(planes, redis_server)
     assert ((1, 0), LATER) == synced(shop, redis_server, NOW + timedelta(days=4))
 
 
+def test_a_clock_of_the_source_that_is_behind_is_followed(planes, redis_server):
+    """Dbt runs each week, and takes the time of writing from the source: no row is missed."""
+    shop = planes(APPENDED, redis_server)
+    week = timedelta(days=6)
+    assert ((0, 0), NOW) == synced(shop, redis_server, LATER)
+    # Older than a day before the last sync, but not than the newest row that was published.
+    shop.add(plane(80, ago(2.5), ago(2.5)), plane(3, ago(2.7), ago(2.7), 8.5))
+
+    changed, since = synced(shop, redis_server, NOW + week)
+    assert (2, 0) == changed
+    assert since is not None
+
+
 def test_replaced_batches_are_compared_and_no_older_rows(planes, redis_server):
     """New, restated and moved rows; the start covers the batches that a run may replace."""
     shop = planes(BATCHED, redis_server)
