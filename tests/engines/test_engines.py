@@ -38,7 +38,7 @@ ENGINES = (ClickHouse, DataFusion, DuckDB, Postgres, SnowflakeOnDuckDB, Spark)
 EVERY_ENGINE = os.environ.get("FEATURESTORE_ENGINES") == "all"
 CASES = settings(
     # Where no other engine is asked for, DuckDB's own tests have had their hundreds of cases.
-    max_examples=300 if EVERY_ENGINE else 20,
+    max_examples=100 if EVERY_ENGINE else 20,
     derandomize=True,
     deadline=None,
     database=None,
