@@ -88,7 +88,7 @@ def _print_status(report: StatusReport) -> None:
         note(f"This run is another identity, which cannot sync: {report.own}.")
     if report.other_ledger:
         note(
-            f"The ledger of the last sync is not here: {report.other_ledger}. States and rows are"
+            f"The ledger of the last sync is not here ({report.other_ledger}). States and rows are"
             " those that Redis tells."
         )
     if report.running:

@@ -158,7 +158,12 @@ def print_sync_report(report: SyncReport) -> None:
             note(f"{view.view}: {done} in full, because {view.reason}.")
     if report.dry_run:
         note(f"The ledger is {report.ledger}.")
-    if report.other_ledger:
+    if report.other_ledger and report.other_ledger == report.ledger:
+        note(
+            f"The rows online were published from an earlier ledger at {report.ledger}, which is"
+            " gone; this run starts another one."
+        )
+    elif report.other_ledger:
         note(
             f"The rows online were published from another ledger, {report.other_ledger}, which"
             f" this run did not find; its own is {report.ledger}."

@@ -56,9 +56,12 @@ class LedgerName:
         """
         if not self.is_other(ledger):
             return
+        gone = f"an earlier ledger at {ledger.place}, which is gone"
+        other = f"the ledger {self.ledger_place}, and this run has {ledger.place}"
         raise SyncError(
-            f"The rows online were published from the ledger {self.ledger_place}, and this run has"
-            f" {ledger.place}, so it would publish every row.",
+            "The rows online were published from"
+            f" {gone if self.ledger_place == ledger.place else other}, so this run would publish"
+            " every row.",
             remedy="Bring that ledger back, or leave out `--require-ledger`.",
         )
 
