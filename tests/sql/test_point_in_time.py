@@ -14,8 +14,8 @@ from tests.oracle import same_rows, training_set, unordered
 from tests.support.examples import examples
 from tests.support.scenarios import ARROW, NOON, Bench, as_type, scenarios, shapes
 
-quick = examples(40, suppress_health_check=[HealthCheck.too_slow])
-thorough = examples(120, suppress_health_check=[HealthCheck.too_slow])
+quick = examples(25, suppress_health_check=[HealthCheck.too_slow])
+thorough = examples(75, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.randoms(use_true_random=False)
 
 

@@ -183,7 +183,7 @@ class _Crash(Exception):
 
 
 @pytest.mark.parametrize("many", [0, 100_000], ids=["suspects first", "all at once"])
-@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(steps(), min_size=1, max_size=10))
 def test_after_any_history_a_sync_makes_online_equal_to_history(
     redis_server, monkeypatch, many, story
