@@ -50,7 +50,7 @@ def lineage_command(
     project_dir: ProjectDir = Path(),
     format_: AsFormat = Format.TABLE,
 ) -> None:
-    """Trace a feature to its raw columns, or a column to its dependents.
+    """Trace a feature to its raw columns, or a column to dependents.
 
     Example: featurestore lineage plane_features:arr_delay_avg_7d
     """

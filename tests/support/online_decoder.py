@@ -98,7 +98,10 @@ def decode_row(key: str, raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
         raise Malformed("another version")
     source = _Bytes(_checked(key, raw) if version == 3 else raw)
     source.take(1)
-    features = json.loads(schemas[source.take(4)])["features"]
+    schema = json.loads(schemas[source.take(4)])
+    if schema["version"] != version:
+        raise Malformed("a schema of another version")
+    features = schema["features"]
     event = int.from_bytes(source.take(8), "big", signed=True)
     created = int.from_bytes(source.take(8), "big", signed=True) if marks & 1 else -(2**63)
     end = int.from_bytes(source.take(8), "big", signed=True) if marks & 4 else 2**63 - 1
