@@ -91,6 +91,15 @@ def _checked(key: str, raw: bytes) -> bytes:
     return row
 
 
+def _features(schema: str, version: int) -> list[tuple[str, str]]:
+    """Return the names and types of a schema's features; a row has a schema of its own version."""
+    found = json.loads(schema)
+    if found["version"] != version:
+        raise Malformed("a schema of another version")
+    features: list[tuple[str, str]] = found["features"]
+    return features
+
+
 def decode_row(key: str, raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
     """Decode a row by the schema that its fingerprint names."""
     version, marks = divmod((raw or b"\0")[0], 16)
@@ -98,10 +107,7 @@ def decode_row(key: str, raw: bytes, schemas: dict[bytes, str]) -> DecodedRow:
         raise Malformed("another version")
     source = _Bytes(_checked(key, raw) if version == 3 else raw)
     source.take(1)
-    schema = json.loads(schemas[source.take(4)])
-    if schema["version"] != version:
-        raise Malformed("a schema of another version")
-    features = schema["features"]
+    features = _features(schemas[source.take(4)], version)
     event = int.from_bytes(source.take(8), "big", signed=True)
     created = int.from_bytes(source.take(8), "big", signed=True) if marks & 1 else -(2**63)
     end = int.from_bytes(source.take(8), "big", signed=True) if marks & 4 else 2**63 - 1
