@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from featurestore.errors import RegistryError
-from featurestore.project.own_vars import own_vars
+from featurestore.project.own_vars import own_var
 from featurestore.values.percentages import format_percentage, parse_percentage
 
 __all__ = ["DEFAULT_DELETION_LIMIT", "DeletionLimit", "deletion_limit"]
@@ -41,8 +41,7 @@ def deletion_limit(project_dir: Path) -> DeletionLimit:
     Raises:
         RegistryError: The limit is not a percentage.
     """
-    own = own_vars(project_dir)
-    given = own.get(_KEY) if isinstance(own, dict) else None
+    given = own_var(project_dir, _KEY)
     if given is None:
         return DEFAULT_DELETION_LIMIT
     try:

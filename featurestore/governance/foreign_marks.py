@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import RegistryError
-from featurestore.project.own_vars import own_vars
+from featurestore.project.own_vars import own_var
 
 __all__ = ["ForeignMark", "foreign_marks"]
 
@@ -44,8 +44,7 @@ def foreign_marks(project_dir: Path) -> tuple[ForeignMark, ...]:
     # Reading YAML takes a millisecond, and most projects have no such key.
     if _KEY not in file.read_text(encoding="utf-8"):
         return ()
-    own = own_vars(project_dir)
-    given = own.get(_KEY) if isinstance(own, dict) else None
+    given = own_var(project_dir, _KEY)
     marks = [mark for item in _listed(given or []) for mark in _marks_of(item, file)]
     return tuple(dict.fromkeys(marks))
 

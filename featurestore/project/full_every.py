@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from featurestore.errors import RegistryError
-from featurestore.project.own_vars import own_vars
+from featurestore.project.own_vars import own_var
 from featurestore.values.durations import parse_duration
 
 __all__ = ["DEFAULT_FULL_EVERY", "full_every"]
@@ -23,8 +23,7 @@ def full_every(project_dir: Path) -> timedelta:
     Raises:
         RegistryError: It is not a duration.
     """
-    own = own_vars(project_dir)
-    given = own.get(_KEY) if isinstance(own, dict) else None
+    given = own_var(project_dir, _KEY)
     if given is None:
         return DEFAULT_FULL_EVERY
     try:

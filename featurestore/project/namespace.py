@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from featurestore.errors import ProfileError, did_you_mean
-from featurestore.project.own_vars import own_vars
+from featurestore.project.own_vars import own_var
 from featurestore.project.profile import Project, chosen_target, render_text
 
 __all__ = ["chosen_namespace", "refuse_bad_namespaces"]
@@ -62,8 +62,7 @@ def refuse_bad_namespaces(project: Project) -> None:
 
 
 def _given(project: Project) -> Any:
-    own = own_vars(project.folder)
-    return own.get(_KEY) if isinstance(own, dict) else None
+    return own_var(project.folder, _KEY)
 
 
 def _of_target(project: Project, given: dict[Any, str], target: str | None) -> str:
