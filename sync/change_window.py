@@ -85,7 +85,9 @@ def narrowed(
     return replace(publication, window=ChangeWindow(min(replaced, last)))
 
 
-def widened(publication: Publication, newest_written: datetime | None) -> Publication:
+def widened(
+    publication: Publication, window: ChangeWindow, newest_written: datetime | None
+) -> Publication:
     """Return the publication with a window of added rows that follows the data's own clock.
 
     The created timestamp may be the source's, and dbt may run seldom: a row that dbt adds today was
@@ -93,10 +95,10 @@ def widened(publication: Publication, newest_written: datetime | None) -> Public
 
     Args:
         publication: The view.
+        window: Its window.
         newest_written: The newest created timestamp among the published rows; None without any.
     """
-    window = publication.window
-    if window is None or window.written is None or newest_written is None:
+    if window.written is None or newest_written is None:
         return publication
     written = min(window.written, newest_written - _LONGEST_RUN)
     return replace(publication, window=replace(window, written=written))

@@ -146,8 +146,9 @@ def _plan_view(
         mode = SyncMode.CHANGES
         publication = publication.compared_with(found.online.as_of)
         publication = narrowed(publication, found.online, table, rules)
-        if publication.window is not None:
-            publication = widened(publication, survey.ledger.newest_written(publication))
+        window = publication.window
+        if window is not None and window.written is not None:
+            publication = widened(publication, window, survey.ledger.newest_written(publication))
     # The brake is for rows of this identity; a take-over replaces the other's rows.
     taken = publication.name in views_taken_over(survey.client, survey.project)
     return ViewSync(

@@ -69,10 +69,7 @@ def diagnose(
         published.
     """
     online = read_metadata(client, project, publication.name)
-    for applies, state, reason in _causes(publication, entry, online):
-        if applies:
-            return Diagnosis(state, reason, online)
-    return Diagnosis(PublicationState.OK, "", online)
+    return _first_of(_causes(publication, entry, online), online)
 
 
 def diagnose_online(client: RedisCommands, project: str, publication: Publication) -> Diagnosis:
@@ -92,6 +89,13 @@ def diagnose_online(client: RedisCommands, project: str, publication: Publicatio
         (not known, PublicationState.CHANGED, "its names or types changed"),
         (not online.complete, PublicationState.LOST, PART_LOST),
     ]
+    return _first_of(causes, online)
+
+
+def _first_of(
+    causes: list[tuple[bool, PublicationState, str]], online: OnlineMetadata
+) -> Diagnosis:
+    """Return the first state that applies; OK if none does."""
     for applies, state, reason in causes:
         if applies:
             return Diagnosis(state, reason, online)
