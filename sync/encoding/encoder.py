@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from featurestore.errors import WarehouseError
 from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import encoded, entity_key, row_prefix
-from featurestore.online.online_types import online_type
+from featurestore.online.online_types import OnlineType, online_type, online_type_name
 from featurestore.online.row_format import CREATED, END, NULLS, header_size
 from featurestore.online.schema import Schema
 from sync.encoding.arrow_values import ArrowColumn, without_dictionary
@@ -47,6 +48,7 @@ class Encoder:
     """
 
     def __init__(self, project: str, view: str, schema: Schema) -> None:
+        self._view = view
         self._prefix = row_prefix(project, view)
         self._schema = schema
         self._types = [online_type(kind) for _, kind in schema.features]
@@ -93,8 +95,13 @@ class Encoder:
 
         Returns:
             A column of bytes.
+
+        Raises:
+            WarehouseError: A feature's type is not the schema's, so readers would read other
+                values. A build that ran meanwhile can change it.
         """
         columns = [without_dictionary(batch.column(name)) for name, _ in self._schema.features]
+        self._check_types(columns)
         pieces = [from_block(self._fixed_part(columns, event, created, end))]
         names = [name for name, _ in self._schema.features]
         for name, column, kind in zip(names, columns, self._types, strict=True):
@@ -103,6 +110,18 @@ class Encoder:
                 text = varying_bytes(name, column, kind)
                 pieces += [length_prefixes(text), text]
         return joined(*pieces, _checksums(keys, pieces))
+
+    def _check_types(self, columns: Sequence[ArrowColumn]) -> None:
+        for (name, planned), column, kind in zip(
+            self._schema.features, columns, self._types, strict=True
+        ):
+            found = online_type_name(column.type)
+            if found not in (planned, _as_list(kind)):
+                raise WarehouseError(
+                    f"Feature '{name}' of feature view '{self._view}' changed its type from"
+                    f" {planned} to {found or column.type} while the sync read it.",
+                    remedy="Run the sync again when the build has ended.",
+                )
 
     def _fixed_part(
         self,
@@ -139,6 +158,12 @@ class Encoder:
         # Big-endian, unlike the values: the scripts compare timestamps by struct.unpack('>i4I4').
         header[:, len(head) :] = np.column_stack(stamps).astype(">i8").view(np.uint8)
         return header
+
+
+def _as_list(kind: OnlineType) -> str:
+    """Return the type that an array travels as; the type's own name for other types."""
+    is_array = kind.element is not None and kind.size is not None
+    return f"list<{kind.element.name}>" if is_array and kind.element else kind.name
 
 
 def _checksums(keys: ByteColumn, pieces: Sequence[ByteColumn]) -> ByteColumn:

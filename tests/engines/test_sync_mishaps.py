@@ -11,6 +11,7 @@ from datetime import date
 import pytest
 
 from featurestore.errors import FeatureStoreError, SyncError, SyncLocked, WarehouseError
+from sync.warehouse.sync_source import read_publication
 from tests.engines.shops import ago, assert_law, counts, sync_process
 from tests.engines.sync_views import PLANES, WEATHER, plane
 
@@ -152,6 +153,35 @@ def test_the_ledger_is_used_by_one_process_at_a_time(make, url, home):
     assert [(1, "the ledger has no record of the publication")] == [
         (view.written, view.reason) for view in report.views
     ]
+    assert_law(shop, url)
+
+
+@pytest.mark.parametrize("home", SERVERS, indirect=True)
+def test_a_type_that_changes_between_two_statements_is_refused(make, url, home, monkeypatch):
+    """Readers would find other values behind a column of another width, with a right checksum."""
+    shop = make(PLANES)
+    wider = replace(PLANES, types={**PLANES.types, "seats": "bigint"})
+    rows = [plane(f"N{number}", ago(5)) for number in range(20)]
+    shop.build(PLANES, *rows)
+    shop.store(url).sync()
+    changed = [{**row, "seats": 7} for row in rows]
+    shop.build(PLANES, *changed)
+
+    def built_after(*arguments):
+        publication = read_publication(*arguments)
+        home.create(wider.name, wider.types, changed)
+        return publication
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sync.selection.read_publication", built_after)
+        with pytest.raises(WarehouseError, match=r"'seats'.* from int32 to int64 while the sync"):
+            shop.store(url).sync()
+    served = shop.store(url).get_online_features(
+        ["plane_status:*"], {"tailnum": [row["tailnum"] for row in rows]}
+    )
+    assert ([2] * 20, ["x"] * 20) == (served.values["seats"], served.values["note"])
+    shop.build(PLANES, *changed)
+    assert {"plane_status": (20, 0)} == counts(shop.store(url).sync())
     assert_law(shop, url)
 
 
