@@ -254,7 +254,7 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
         if not clear_epoch(run.client, run.lease, name, step.diagnosis.online.epoch or ""):
             return _publish_in_full(run, step, PART_LOST)
         written, deleted, skipped = publish_changes(run, publication, changes, counts)
-        run.ledger.apply_changes(publication, _write_epoch(run, name))
+        run.ledger.apply_changes(publication, changes, _write_epoch(run, name))
     else:
         confirm_rows(run.lease, name, run.now)
     found = run.ledger.summary(publication)

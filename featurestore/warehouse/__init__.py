@@ -30,7 +30,7 @@ _ADAPTERS = {
     ),
     "postgres": Adapter(class_name="PostgresWarehouse", ledger=None),
     "redshift": Adapter(class_name="RedshiftWarehouse"),
-    "snowflake": Adapter(class_name="SnowflakeWarehouse"),
+    "snowflake": Adapter(class_name="SnowflakeWarehouse", ledger=None),
     "spark": Adapter(class_name="SparkWarehouse"),
     "trino": Adapter(class_name="TrinoWarehouse"),
 }

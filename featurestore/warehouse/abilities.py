@@ -6,17 +6,20 @@ ability that must be known before anything is opened is a field of `Adapter`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from featurestore.errors import WarehouseError
 from featurestore.values.missing import Missing
 from featurestore.values.types import DataType
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = [
     "Adapter",
+    "Claim",
     "Estimate",
     "HashesRows",
     "Index",
@@ -29,7 +32,9 @@ __all__ = [
     "table_id_of",
 ]
 
-_NO_LEDGER = Missing("the sync can keep its ledger in DuckDB and in PostgreSQL")
+_NO_LEDGER = Missing(
+    "the sync can keep its ledger in DuckDB, PostgreSQL, Snowflake and BigQuery"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +198,38 @@ class HashesRows(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job's claim to the ledger of a project.
+
+    Attributes:
+        ledger: The ledger, for messages.
+        project: The project, as its keys in Redis name it.
+        table: Where an engine without locks of a session notes the claim: a table's name as SQL.
+    """
+
+    ledger: str
+    project: str
+    table: str
+
+
 @runtime_checkable
 class KeepsLedger(Warehouse, Protocol):
     """A connection whose engine can keep the ledger of a sync.
 
     Attributes:
         longest_name: The longest name of a table, in bytes; None without a limit.
+        catalog: What the names of the ledger's tables begin with; empty for the connection's own.
+        takes_over: Whether a claim takes the place of another job's, which notices at its next
+            transaction. Tables are then swapped in a transaction, and never replaced: the other
+            job's statement may still run.
+        merges: Whether one MERGE costs less than DELETE and INSERT, which each rewrite whole files.
     """
 
     longest_name: int | None = None
+    catalog: str = ""
+    takes_over: bool = False
+    merges: bool = False
 
     def create_schema(self, name: str) -> None:
         """Create a schema if it does not exist.
@@ -213,12 +241,29 @@ class KeepsLedger(Warehouse, Protocol):
     def create_table(self, name: str, columns: str) -> None:
         """Create an empty table if it does not exist; `columns` are names and types as SQL."""
 
-    def claim(self, name: str) -> None:
-        """Keep other processes from the same claim until the connection closes.
+    def claim(self, claim: Claim) -> None:
+        """Keep other processes from the ledger until the connection closes, or take it over.
 
         Raises:
-            SyncLocked: Another process has the claim.
+            SyncLocked: Another process has the claim, and the engine can keep this one out.
         """
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the changes of a block in one transaction; a block reads nothing.
+
+        Raises:
+            SyncLocked: Another job has taken over the claim; nothing was changed.
+        """
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            # A lost connection cannot roll back, and what lost it is the error to show.
+            with suppress(WarehouseError):
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
 
     def compared_as(self, value: str, data_type: DataType | None) -> tuple[str, ...]:
         """Return the expressions that are all equal for two values if the values are the same.

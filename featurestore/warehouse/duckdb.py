@@ -25,6 +25,7 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type, without_sizes
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import (
+    Claim,
     Estimate,
     HashesRows,
     Index,
@@ -183,7 +184,7 @@ class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes):
         """Return the key itself: DuckDB compares a UUID with a text."""
         return value
 
-    def claim(self, name: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Do nothing: the lock of the file keeps other processes out."""
 
     def create_schema(self, name: str) -> None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from featurestore.errors import SyncLocked, WarehouseError
 from featurestore.values.types import DataType, Kind
-from featurestore.warehouse.abilities import KeepsLedger
+from featurestore.warehouse.abilities import Claim, KeepsLedger
 from featurestore.warehouse.adbc import AdbcWarehouse
 
 __all__ = ["PostgresLedger"]
@@ -69,7 +69,7 @@ class PostgresLedger(AdbcWarehouse, KeepsLedger):
     def _finds(self, found: str) -> bool:
         return self._rows(f"SELECT ({found}) IS NOT NULL")[0][0] is True
 
-    def claim(self, name: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Take an advisory lock of the session, which ends with the connection in any case.
 
         The lock in Redis can pass to another job while this one is suspended. Without a claim, the
@@ -78,6 +78,7 @@ class PostgresLedger(AdbcWarehouse, KeepsLedger):
         for setting, value in _WATCHED.items():
             with suppress(WarehouseError):
                 self.execute(f"SET {setting} = '{value}'")
+        name = claim.ledger
         key = f"hashtextextended({_literal(name)}, 0)"
         # The session of a job that was killed a moment ago may still be about to end.
         last = time.monotonic() + _PATIENCE_SECONDS

@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
-from featurestore.warehouse.adbc import AdbcWarehouse, driver
+from featurestore.warehouse.adbc import driver
+from featurestore.warehouse.snowflake_ledger import SnowflakeLedger
 
 __all__ = ["SnowflakeWarehouse"]
 
@@ -49,7 +50,7 @@ _FOLDED = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-class SnowflakeWarehouse(AdbcWarehouse):
+class SnowflakeWarehouse(SnowflakeLedger):
     """A connection to Snowflake, in a session in UTC."""
 
     dialect = "snowflake"

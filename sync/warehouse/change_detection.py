@@ -22,6 +22,7 @@ from sync.warehouse.publication import ChangeWindow, Publication, quoted
 __all__ = ["OP", "PREVIOUS_CREATED", "PREVIOUS_END", "PREVIOUS_EVENT", "ChangeQueries"]
 
 OP = "_featurestore_op"
+_ONE = "_featurestore_one"
 _HASH = "_featurestore_hash"
 PREVIOUS_EVENT = "_featurestore_previous_event"
 PREVIOUS_CREATED = "_featurestore_previous_created"
@@ -71,14 +72,19 @@ class ChangeQueries:
         columns.append(f"CASE WHEN {present} IS NULL THEN 'delete' ELSE 'upsert' END AS {OP}")
         # A full outer join also keeps published rows without a newest row: these were deleted.
         join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
+        sources = "latest", published
+        on = self.same_entity("latest", "published")
+        if not keys:
+            # BigQuery wants two columns that are equal in every outer join.
+            sources = tuple(f"(SELECT *, 1 AS {_ONE} FROM {name} AS t)" for name in sources)
+            on = f"latest.{_ONE} = published.{_ONE}"
         differing = self._differing("latest", "published")
         if only_newer:
             differing = f"({differing}) AND {self._is_newer()}"
         shown = ",\n  ".join(columns)
         differences = (
-            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM latest\n"
-            f"{join} {published} AS published ON {self.same_entity('latest', 'published')}\n"
-            f"WHERE {differing}"
+            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM {sources[0]} AS latest\n"
+            f"{join} {sources[1]} AS published ON {on}\nWHERE {differing}"
         )
         lapses = f"CASE WHEN {OP} = 'delete' AND {self.was_expired} THEN 'lapse' ELSE {OP} END"
         kept = ", ".join([*names, *previous, f"{lapses} AS {OP}"])
@@ -136,10 +142,27 @@ class ChangeQueries:
             known: The statement for the newest rows of these entities, however old.
         """
         return (
-            f"UPDATE {changes} SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
+            f"UPDATE {changes} AS changed SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
             f"SELECT 1 FROM (\n{known}\n) AS known\n"
-            f"WHERE {self.same_entity('known', changes)}"
-            f" AND known.{self._event} = {changes}.{PREVIOUS_EVENT})"
+            f"WHERE {self.same_entity('known', 'changed')}"
+            f" AND known.{self._event} = changed.{PREVIOUS_EVENT})"
+        )
+
+    def merge(self, changes: str, published: str) -> str:
+        """Write the MERGE that applies a table of changes to a table of published rows.
+
+        Rows that lapsed leave it too: Redis drops them itself.
+        """
+        names = [self._name(name) for name, _ in self.publication.columns]
+        updates = ", ".join(f"{name} = changed.{name}" for name in names)
+        values = ", ".join(f"changed.{name}" for name in names)
+        return (
+            f"MERGE INTO {published} AS published USING {changes} AS changed"
+            f" ON {self.same_entity('published', 'changed')}\n"
+            f"WHEN MATCHED AND changed.{OP} = 'upsert' THEN UPDATE SET {updates}\n"
+            "WHEN MATCHED THEN DELETE\n"
+            f"WHEN NOT MATCHED AND changed.{OP} = 'upsert' THEN INSERT ({', '.join(names)})"
+            f" VALUES ({values})"
         )
 
     def entities_with_new_instant(self, published: str) -> str:

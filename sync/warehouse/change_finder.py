@@ -12,11 +12,9 @@ from sync.warehouse.change_detection import OP, PREVIOUS_EVENT, ChangeQueries
 from sync.warehouse.ledger_tables import LedgerTables
 from sync.warehouse.publication import ChangeWindow, Publication
 
-__all__ = ["CHANGES", "SUSPECTS", "find_changes", "is_large"]
+__all__ = ["SUSPECTS", "find_changes", "is_large"]
 
-CHANGES = "_featurestore_changes"
-"""The temporary table of changes."""
-
+_CHANGES = "_featurestore_changes"
 _LAPSED = "_featurestore_lapsed"
 _WINDOW = "_featurestore_window"
 SUSPECTS = "_featurestore_suspects"
@@ -42,57 +40,60 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
         The name of a temporary table with the columns of `ChangeQueries.difference`.
     """
     queries = ChangeQueries(publication, tables.database)
-    _compare(tables, queries, published)
-    tables.create_temporary(_LAPSED, queries.lapsed_entities(CHANGES))
+    changes = _compare(tables, queries, published)
+    lapsed = tables.create_temporary(_LAPSED, queries.lapsed_entities(changes))
     # Most runs find no lapse, and then the source need not be read again.
-    if tables.count(_LAPSED):
-        _settle_lapses(tables, queries)
-    return CHANGES
+    if tables.count(lapsed):
+        _settle_lapses(tables, queries, changes, lapsed)
+    return changes
 
 
-def _compare(tables: LedgerTables, queries: ChangeQueries, published: str) -> None:
-    """Write the table of changes."""
+def _compare(tables: LedgerTables, queries: ChangeQueries, published: str) -> str:
+    """Write the table of changes; return its name."""
     publication = queries.publication
-    if publication.window is not None and _compare_window(
-        tables, queries, publication.window, published
-    ):
-        return
+    if publication.window is not None:
+        found = _compare_window(tables, queries, publication.window, published)
+        if found:
+            return found
     newest, compared, whole = publication.latest, published, True
     if publication.since is not None:
         # Entities without a recent event are not read, so a missing one is not deleted.
         newest, whole = publication.latest_since, False
-    elif is_large(tables, publication) and _find_suspects(tables, queries, published):
-        newest = publication.latest_among(SUSPECTS)
-        compared = queries.published_rows_of(published, SUSPECTS)
+    elif is_large(tables, publication):
+        suspects = _find_suspects(tables, queries, published)
+        if suspects:
+            newest = publication.latest_among(suspects)
+            compared = queries.published_rows_of(published, suspects)
     with tables.source.reading(newest) as rows:
         difference = queries.difference(rows, compared, whole=whole)
-        tables.create_temporary(CHANGES, difference)
+        return tables.create_temporary(_CHANGES, difference)
 
 
 def _compare_window(
     tables: LedgerTables, queries: ChangeQueries, window: ChangeWindow, published: str
-) -> bool:
-    """Compare the rows in a window; return False if that is not enough to know all changes."""
+) -> str:
+    """Compare the rows in a window; return "" if that is not enough to know all changes."""
     newest = tables.keep(_WINDOW, queries.publication.latest_in(window))
     appended = window.written is not None
     # An entity without a row left in the window may still have an older one.
     if not appended and tables.count(f"({queries.vanished(window, newest, published)}) AS v"):
-        return False
+        return ""
     rows = f"SELECT * FROM {newest}"
     difference = queries.difference(rows, published, whole=False, only_newer=appended)
-    tables.create_temporary(CHANGES, difference)
-    return True
+    return tables.create_temporary(_CHANGES, difference)
 
 
-def _settle_lapses(tables: LedgerTables, queries: ChangeQueries) -> None:
+def _settle_lapses(
+    tables: LedgerTables, queries: ChangeQueries, changes: str, lapsed: str
+) -> None:
     """Tell the lapses whose rows the source still has from those that it deleted."""
     publication = queries.publication
-    known = publication.known_among(_LAPSED)
+    known = publication.known_among(lapsed)
     if not tables.source.in_place:
-        event = f"SELECT min({PREVIOUS_EVENT}) AS oldest FROM {CHANGES} WHERE {OP} = 'lapse'"
+        event = f"SELECT min({PREVIOUS_EVENT}) AS oldest FROM {changes} WHERE {OP} = 'lapse'"
         known = publication.known_since(tables.rows(event)[0]["oldest"])
     with tables.source.reading(known) as rows:
-        tables.execute(queries.deleted_lapses(CHANGES, rows))
+        tables.execute(queries.deleted_lapses(changes, rows))
 
 
 def is_large(tables: LedgerTables, publication: Publication) -> bool:
@@ -115,14 +116,14 @@ def is_large(tables: LedgerTables, publication: Publication) -> bool:
     return found is not None and found.stored and found.rows >= _LARGE_ROWS
 
 
-def _find_suspects(tables: LedgerTables, queries: ChangeQueries, published: str) -> bool:
-    """List the entities that may have changed; return whether they are few enough to use."""
+def _find_suspects(tables: LedgerTables, queries: ChangeQueries, published: str) -> str:
+    """List the entities that may have changed; return "" if they are too many to use."""
     most = _SUSPECT_SHARE * tables.count(published)
-    tables.create_temporary(SUSPECTS, queries.entities_with_new_instant(published))
-    if not isinstance(tables.database, HashesRows) or tables.count(SUSPECTS) > most:
+    suspects = tables.create_temporary(SUSPECTS, queries.entities_with_new_instant(published))
+    if not isinstance(tables.database, HashesRows) or tables.count(suspects) > most:
         # Decided before the second query, which hashes every row.
-        return False
+        return ""
     restated = queries.entities_with_restated_row(published, tables.database)
-    tables.execute(f"INSERT INTO {SUSPECTS}\n{restated}")
+    tables.execute(f"INSERT INTO {suspects}\n{restated}")
     # An entity may be listed twice; the list is only read by EXISTS.
-    return tables.count(SUSPECTS) <= most
+    return suspects if tables.count(suspects) <= most else ""

@@ -29,8 +29,8 @@ class DatabaseId:
         """Create the table if it does not exist, and write an id if it has none."""
         self._tables.database.create_table(self._name, "id VARCHAR")
         self._tables.execute(
-            f"INSERT INTO {self._name} SELECT {self._tables.text(self.read())}"
-            f" WHERE NOT EXISTS (SELECT 1 FROM {self._name})"
+            f"INSERT INTO {self._name} SELECT {self._tables.text(self.read())} FROM (SELECT 1 AS n)"
+            f" AS one WHERE NOT EXISTS (SELECT 1 FROM {self._name})"
         )
 
     def read(self) -> str:

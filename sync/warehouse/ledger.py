@@ -4,7 +4,10 @@
                                                 is dirty
     _featurestore_held_back                     `Holds`: the views that the last sync held back
     _featurestore_database                      `DatabaseId`: a random id of the database
-    _featurestore_published__<project>.<view>   `PublishedRows`: the rows as Redis has them
+    _featurestore_published__<project>.<view>   `PublishedRows`: the rows as Redis has them; see
+                                                `published_tables` for the names
+    _featurestore_tables                        `SwappedTables`: where tables are swapped
+    _featurestore_claims                        `TakenClaim`: where a claim is taken over
 
 A sync compares the newest rows with the published ones, and publishes the difference. A view is
 marked dirty before Redis changes, and clean, with the epoch that Redis has too, when both agree.
@@ -16,7 +19,7 @@ from datetime import datetime
 
 from featurestore.warehouse.abilities import KeepsLedger
 from sync.warehouse.change_detection import OP, ChangeQueries
-from sync.warehouse.change_finder import CHANGES, find_changes
+from sync.warehouse.change_finder import find_changes
 from sync.warehouse.database_id import DatabaseId
 from sync.warehouse.holds import Holds
 from sync.warehouse.ledger_entries import LedgerEntries, LedgerEntry
@@ -60,6 +63,7 @@ class Ledger:
         self._tables.claim()
         self._database.create()
         self._entries.create()
+        self._published.create()
         self._holds.create()
 
     @property
@@ -129,15 +133,15 @@ class Ledger:
         """Compare the newest rows with the published ones; return the table of changes."""
         return find_changes(self._tables, publication, self.published(publication.name))
 
-    def apply_changes(self, publication: Publication, epoch: str) -> None:
+    def apply_changes(self, publication: Publication, changes: str, epoch: str) -> None:
         """Write the changes into the table of published rows, and mark the view clean."""
         with self._tables.transaction():
             # Rows and epoch in one transaction: a crash leaves both old and the view dirty.
-            self._published.apply(publication, CHANGES)
+            self._published.apply(publication, changes)
             self._entries.write(
                 publication.name, epoch=epoch, layout=publication.layout, dirty=False
             )
-        self._tables.execute(f"DROP TABLE {CHANGES}")
+        self._tables.execute(f"DROP TABLE {changes}")
 
     def queries(self, publication: Publication) -> ChangeQueries:
         """Return the queries about the changes of a view."""

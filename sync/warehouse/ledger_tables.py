@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlglot import exp
@@ -11,11 +10,13 @@ from sqlglot import exp
 from featurestore.errors import RelationNotBuilt, WarehouseError
 from featurestore.sql.dialects import render
 from featurestore.values.far_instants import python_rows
-from featurestore.warehouse.abilities import KeepsLedger
+from featurestore.warehouse.abilities import Claim, KeepsLedger
 from sync.warehouse.publication import quoted
 from sync.warehouse.source_rows import SourceRows
 
 __all__ = ["LedgerTables"]
+
+_CLAIMS = "_featurestore_claims"
 
 
 class LedgerTables:
@@ -37,21 +38,26 @@ class LedgerTables:
         self._schema = schema
 
     def claim(self) -> None:
-        """Keep other processes from writing this ledger, and create its schema."""
-        dialect, longest = self.database.dialect, self.database.longest_name
+        """Create the schema, and keep other processes from writing this ledger."""
+        longest = self.database.longest_name
         if longest and len(self._schema.encode()) > longest:
             raise WarehouseError(
                 f"The name of the schema {self._schema}, for the ledger, is too long: a name in"
                 f" {self.database.version} has at most {longest} bytes.",
                 remedy="Correct `state_schema` in dbt_project.yml.",
             )
-        self.database.claim(f"ledger of project '{self.project}' in the schema {self._schema}")
-        self.database.create_schema(quoted(self._schema, dialect))
+        self.database.create_schema(self._within)
+        name = f"ledger of project '{self.project}' in the schema {self._schema}"
+        self.database.claim(Claim(name, self.project, self.named(_CLAIMS)))
 
     def named(self, table: str) -> str:
         """Return a table's name as it is written in a statement."""
-        dialect = self.database.dialect
-        return f"{quoted(self._schema, dialect)}.{quoted(table, dialect)}"
+        return f"{self._within}.{quoted(table, self.database.dialect)}"
+
+    @property
+    def _within(self) -> str:
+        parts = (self.database.catalog, self._schema)
+        return ".".join(quoted(part, self.database.dialect) for part in parts if part)
 
     def text(self, value: str) -> str:
         """Return a text as it is written in a statement."""
@@ -82,25 +88,15 @@ class LedgerTables:
         count: int = self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
         return count
 
-    def create_temporary(self, table: str, query: str) -> None:
-        """Keep a query's rows for the length of the session."""
-        self.database.stage(table, query)
+    def create_temporary(self, table: str, query: str) -> str:
+        """Keep a query's rows for the length of the session; return the table's name for FROM."""
+        return self.database.stage(table, query)
 
     def keep(self, table: str, query: str) -> str:
         """Keep the rows of a query of the warehouse for the session; return the table's name."""
         with self.source.reading(query) as rows:
-            self.create_temporary(table, rows)
-        return table
+            return self.create_temporary(table, rows)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Run the statements of a block in one transaction."""
-        self.execute("BEGIN TRANSACTION")
-        try:
-            yield
-        except BaseException:
-            # A lost connection cannot roll back, and what lost it is the error to show.
-            with suppress(WarehouseError):
-                self.execute("ROLLBACK")
-            raise
-        self.execute("COMMIT")
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run the changes of a block in one transaction; a block reads nothing."""
+        return self.database.transaction()

@@ -307,7 +307,7 @@ def test_a_restated_value_is_found_whatever_its_hash(tmp_path, kind, then, now):
         assert [4] == [
             row["id"] for row in warehouse.stream(f"FROM {changes}").read_all().to_pylist()
         ]
-        ledger.apply_changes(publish(view, NOW), "an epoch")
+        ledger.apply_changes(publish(view, NOW), changes, "an epoch")
 
 
 @examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -334,9 +334,10 @@ def test_suspects_are_all_that_changed(tmp_path, data):
             known = publication.known_among("lapsed")
             warehouse.execute(queries.deleted_lapses("everything", known))
             expected = rows_of(warehouse, "FROM everything")
-            assert expected == rows_of(warehouse, f"FROM {ledger.find_changes(publication)}")
+            changes = ledger.find_changes(publication)
+            assert expected == rows_of(warehouse, f"FROM {changes}")
 
-            ledger.apply_changes(publication, "an epoch")
+            ledger.apply_changes(publication, changes, "an epoch")
             assert rows_of(warehouse, publication.latest) == rows_of(warehouse, f"FROM {table}")
 
 
