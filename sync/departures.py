@@ -52,8 +52,8 @@ def refusal_of_changes(
         f" FROM (SELECT * FROM {changes}) AS gone"
     )
     (found,) = survey.ledger.database.stream(query).read_all().to_pylist()
-    staying = survey.ledger.summary(publication).current - found["leaving"]
-    return Departures(deleted, found["untimely"], staying).refused(limit)
+    staying = survey.ledger.summary(publication).current - int(found["leaving"])
+    return Departures(deleted, int(found["untimely"]), staying).refused(limit)
 
 
 def _expires(survey: Survey, publication: Publication) -> str:

@@ -83,7 +83,7 @@ def published_counts(survey: Survey, view: FeatureView) -> PublishedCounts:
     table = relation(survey.ledger.published(view.name), dialect)
     found = _only_row(survey.ledger.database, query.from_(table))
     return PublishedCounts(
-        rows=found["held"],
+        rows=int(found["held"]),
         newest=_in_utc(found["newest"]),
         oldest=_in_utc(found.get("oldest")),
         next_end=_in_utc(found.get("next_end")),

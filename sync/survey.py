@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.registry.registry import Registry
+from featurestore.sql.dialects import render
 from featurestore.warehouse.protocol import Warehouse
 from sync.safety.diagnosis import (
     OTHER_IDENTITY,
@@ -106,6 +109,11 @@ class Survey:
         """Keep the entities whose newest row has ended; return the table's name."""
         return self.ledger.keep(_ENDED, publication.ended)
 
+    @property
+    def chance(self) -> str:
+        """The SQL of a random number, where the ledger is."""
+        return render(exp.Rand(), self.ledger.database.dialect)
+
     def sample(
         self, publication: Publication, source: str, rows: int = MEMORY_SAMPLE_ROWS
     ) -> list[dict[str, Any]]:
@@ -117,7 +125,7 @@ class Survey:
         stamps = {
             column.name for column in (view.event_timestamp, view.created_timestamp) if column
         }
-        query = f"SELECT * FROM {source} ORDER BY random() LIMIT {rows}"
+        query = f"SELECT * FROM {source} ORDER BY {self.chance} LIMIT {rows}"
         table = self.ledger.database.stream(query).read_all()
         return list(_readable(table.drop_columns([*stamps & {*table.column_names}])))
 

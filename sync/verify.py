@@ -126,7 +126,7 @@ def _compare(
 ) -> list[pa.RecordBatch]:
     """Compare rows, and return those that are damaged online."""
     newest = survey.current_rows(publication)
-    limit = "" if sample is None else f" ORDER BY random() LIMIT {sample}"
+    limit = "" if sample is None else f" ORDER BY {survey.chance} LIMIT {sample}"
     rows = survey.ledger.database.stream(
         f"SELECT *, {expired} AS {_EXPIRED_SINCE} FROM {newest}{limit}"
     )

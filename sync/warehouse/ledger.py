@@ -158,4 +158,4 @@ class Ledger:
     def counts(self, table: str) -> dict[str, int]:
         """Return the number of changes in a table by operation; see `ChangeQueries`."""
         rows = self._tables.rows(f"SELECT {OP} AS op, count(*) AS n FROM {table} GROUP BY {OP}")
-        return {row["op"]: row["n"] for row in rows}
+        return {row["op"]: int(row["n"]) for row in rows}

@@ -85,8 +85,8 @@ class LedgerTables:
 
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""
-        count: int = self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
-        return count
+        # Snowflake's driver passes on a count as a decimal.
+        return int(self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])
 
     def create_temporary(self, table: str, query: str) -> str:
         """Keep a query's rows for the length of the session; return the table's name for FROM."""

@@ -116,7 +116,7 @@ class PublishedRows:
             f"SELECT count(*) AS n, count(CASE WHEN {alive} THEN 1 END) AS alive,"
             f" max(CASE WHEN {is_finite} AND {alive} THEN {event} END) AS newest FROM {table}"
         )[0]
-        return RowSummary(row["n"], row["alive"], row["newest"])
+        return RowSummary(int(row["n"]), int(row["alive"]), row["newest"])
 
     def newest_written(self, publication: Publication, table: str) -> datetime | None:
         """Return the newest created timestamp in a table that is not to come; None without any."""

