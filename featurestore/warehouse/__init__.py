@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 _ADAPTERS = {
-    "bigquery": Adapter(class_name="BigQueryWarehouse"),
+    "bigquery": Adapter(class_name="BigQueryWarehouse", ledger=None),
     "clickhouse": Adapter(class_name="ClickHouseWarehouse"),
     "databricks": Adapter(class_name="DatabricksWarehouse"),
     "duckdb": Adapter(

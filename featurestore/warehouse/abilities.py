@@ -32,9 +32,7 @@ __all__ = [
     "table_id_of",
 ]
 
-_NO_LEDGER = Missing(
-    "the sync can keep its ledger in DuckDB, PostgreSQL, Snowflake and BigQuery"
-)
+_NO_LEDGER = Missing("the sync can keep its ledger in DuckDB, PostgreSQL, Snowflake and BigQuery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

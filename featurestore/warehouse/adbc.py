@@ -30,6 +30,7 @@ from featurestore.warehouse.arrow import (
     sql_type,
     write_parquet,
 )
+from featurestore.warehouse.description import description_of
 from featurestore.warehouse.protocol import Warehouse, values_hidden
 from featurestore.warehouse.rights import Right, missing_right
 
@@ -124,12 +125,9 @@ class AdbcWarehouse(Warehouse):
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query, from a SELECT without rows."""
-        described = f"(\n{source}\n) AS described" if is_query else source
-        with self._translated(
-            "describe the entity frame's SQL" if is_query else f"describe {source}"
-        ):
-            # Never true, so the engine only plans the query and returns its schema.
-            self._cursor.execute(f"SELECT * FROM {described} WHERE 1 = 0")
+        doing, statement = description_of(source, is_query=is_query)
+        with self._translated(doing):
+            self._cursor.execute(statement)
             schema = self._cursor.fetch_record_batch().schema
         return {self._name(field.name): self._data_type(field) for field in schema}
 

@@ -5,36 +5,32 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/bigquery-setup
 
 from __future__ import annotations
 
-import contextlib
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any, Self
 
 import pyarrow as pa
 from sqlglot import exp
 
-from featurestore.errors import EntityFrameError, WarehouseError
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
-from featurestore.warehouse.adbc import AdbcWarehouse, driver
+from featurestore.warehouse.adbc import driver
+from featurestore.warehouse.arrow import canonical_table, sql_type
+from featurestore.warehouse.bigquery_ledger import BigQueryLedger
+from featurestore.warehouse.bigquery_literals import value_lists
 
 __all__ = ["BigQueryWarehouse"]
 
 _SQL = "adbc.bigquery.sql"
 _AUTH_TYPE = f"{_SQL}.auth_type"
+_STATEMENT_BYTES = 900_000
 _SECRETS = ("client_secret", "refresh_token", "token")
 
 
-class BigQueryWarehouse(AdbcWarehouse):
+class BigQueryWarehouse(BigQueryLedger):
     """A connection to a BigQuery project."""
 
     dialect = "bigquery"
-
-    def __init__(self, *arguments: Any, dataset: str, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._dataset = dataset
-        self._staged: list[str] = []
 
     @classmethod
     def from_profile(
@@ -61,6 +57,7 @@ class BigQueryWarehouse(AdbcWarehouse):
             {"db_kwargs": options(settings)},
             address=f"BigQuery project {project}",
             secrets=[str(settings[key]) for key in _SECRETS if settings.get(key)],
+            project=project,
             dataset=".".join(part.sql("bigquery") for part in parts),
         )
 
@@ -72,30 +69,20 @@ class BigQueryWarehouse(AdbcWarehouse):
         return f"CAST(SUM(CAST({hashed} AS BIGNUMERIC)) AS STRING)"
 
     def upload(self, name: str, table: pa.Table) -> str:
-        """Raise: a temporary table needs a session, and the driver does not keep one."""
-        raise EntityFrameError(
-            f"A data frame of {len(table.column_names)} columns cannot be uploaded to BigQuery as"
-            f" {name}.",
-            remedy="Load it into a table, and pass the table's name.",
-        )
+        """Write Arrow data as literals into a table that the connection drops when it closes.
 
-    def stage(self, name: str, sql: str) -> str:
-        """Store a query's rows in a table that the connection drops when it closes.
-
-        BigQuery itself drops the table after a day, in case the process dies before.
+        The driver has no bulk load, and BigQuery reads a megabyte of SQL in one statement.
         """
-        table = f"{self._dataset}.`{name}_{uuid.uuid4().hex}`"
-        expires = "TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)"
-        self.execute(f"CREATE TABLE {table} OPTIONS (expiration_timestamp = {expires}) AS\n{sql}")
-        self._staged.append(table)
-        return table
-
-    def close(self) -> None:
-        """Drop the staged tables, and close the connection."""
-        with contextlib.suppress(WarehouseError):
-            while self._staged:
-                self.execute(f"DROP TABLE IF EXISTS {self._staged.pop()}")
-        super().close()
+        table = canonical_table(table)
+        columns = ", ".join(
+            f"{self._identifier(field.name)} {self._spelled(sql_type(field.name, field.type))}"
+            for field in table.schema
+        )
+        uploaded = self._kept(name, f"({columns}) ")
+        for rows in value_lists(table, _STATEMENT_BYTES):
+            with self._translated("upload the data frame"):
+                self._cursor.execute(f"INSERT INTO {uploaded} VALUES {rows}")
+        return uploaded
 
 
 def options(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,52 +16,30 @@ from sqlglot import exp
 
 from featurestore.errors import (
     MissingExtra,
-    MissingRight,
-    RelationNotBuilt,
     UnsupportedDialect,
     WarehouseError,
-    WarehouseUnavailable,
 )
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
 from featurestore.warehouse.abilities import Estimate, KeepsStatistics
 from featurestore.warehouse.arrow import (
     canonical_table,
-    canonical_type,
     data_type,
     recast,
-    sql_type,
     write_parquet,
 )
+from featurestore.warehouse.clickhouse_client import Response, client_arguments
+from featurestore.warehouse.clickhouse_errors import refused_connection, translated_error
 from featurestore.warehouse.clickhouse_types import created_type, described_type, readable
-from featurestore.warehouse.protocol import Warehouse, values_hidden
-
-__all__ = ["SETTINGS", "ClickHouseWarehouse"]
-
-SETTINGS = {
-    # By default an outer join fills missing values with 0 or an empty text instead of NULL.
-    "join_use_nulls": 1,
-    # A DateTime without a zone is read and written in the session's.
-    "session_timezone": "UTC",
-    "output_format_arrow_string_as_string": 1,
-}
-"""The settings of every session: statements and types depend on them."""
-# Temporary tables live as long as the session. The server ends it after this time without a
-# statement; an hour is the longest that it allows by default.
-_SESSION_SECONDS = 3600
-_NO_RELATION = (60, 81)
-_NO_RIGHT = (164, 497)
-_LOST = (209, 210, 279)
-_ABOUT_SQL = (42, 43, 46, 47, 48, 62, 63, 179, 215, 344, 352, 386)
-"""The codes of errors that quote the statement, and never a row."""
-_GRANT = re.compile(r"have the grant (?P<grant>.+?)\.?(?: \([A-Z_]+\))?$")
-_CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
-_TRAILER = re.compile(
-    r"( \([A-Z_]+\))?( \(version [^()]*(\([^()]*\))?\))?( \(for url [^ ]+\))?\.?\s*$"
+from featurestore.warehouse.clickhouse_values import (
+    as_texts,
+    check_storable,
+    in_utf8,
+    result_type,
 )
-_CAUSE = re.compile(r"Caused by \w+\(.*?: (?P<cause>[^:]+?)[\"']?\)\)")
-_TAIL = 16_384
-"""The bytes at the end of a response in which an error in mid-stream is looked for."""
+from featurestore.warehouse.protocol import Warehouse
+
+__all__ = ["ClickHouseWarehouse"]
 
 
 class ClickHouseWarehouse(Warehouse, KeepsStatistics):
@@ -81,7 +58,7 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         self._address = address
         self._user = user
         self._temporary: dict[str, None] = {}
-        self._response: _Response | None = None
+        self._response: Response | None = None
 
     @classmethod
     def from_profile(
@@ -121,7 +98,7 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         try:
             client = clickhouse_connect.get_client(**arguments)
         except ClickHouseError as error:
-            raise _refused(address, error) from None
+            raise refused_connection(address, error) from None
         return cls(client, address=address, user=str(arguments["username"]))
 
     @property
@@ -176,7 +153,7 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         """Copy Arrow data into a temporary table."""
         table = canonical_table(table)
         for field in table.schema:
-            _check_storable(field.name, table[field.name])
+            check_storable(field.name, table[field.name])
         columns = ", ".join(
             f"{exp.to_identifier(field.name, quoted=True).sql('clickhouse')}"
             f" {created_type(data_type(field.type))}"
@@ -185,7 +162,7 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         self._create(name, f"({columns})")
         if table.num_rows:
             with self._translated("upload the data frame"):
-                self.client.insert_arrow(name, _as_texts(table))
+                self.client.insert_arrow(name, as_texts(table))
         return name
 
     def stage(self, name: str, sql: str) -> str:
@@ -204,14 +181,14 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         with self._translated("run the query"):
             reader = self._reader(readable(sql, self._described(f"(\n{sql}\n)")))
         # A field that allows no NULL would be another type than DuckDB's.
-        schema = pa.schema([(field.name, _result_type(field.type)) for field in reader.schema])
-        checked = pa.RecordBatchReader.from_batches(reader.schema, map(_in_utf8, reader))
+        schema = pa.schema([(field.name, result_type(field.type)) for field in reader.schema])
+        checked = pa.RecordBatchReader.from_batches(reader.schema, map(in_utf8, reader))
         return recast(checked, schema, lambda: self._translated("fetch the query's rows"))
 
     def _reader(self, sql: str) -> pa.RecordBatchReader:
         self._end_stream()
         raw = self.client.raw_stream(sql, fmt="ArrowStream")
-        self._response = _Response(raw)
+        self._response = Response(raw)
         source: Any = self._response
         return pa.ipc.open_stream(source)
 
@@ -271,159 +248,14 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
             raise self._ours(doing, type(error).__name__, said or str(error)) from None
 
     def _ours(self, doing: str, kind: str, text: str) -> WarehouseError:
-        code, reason = _code(text), _reason(text)
-        message = f"Cannot {doing}: {reason}"
-        if code in _NO_RELATION:
-            return RelationNotBuilt(message, remedy="If it is a dbt model, run `dbt build`.")
-        if code in _NO_RIGHT:
-            return _missing_right(message, text, self._user)
-        if code in _LOST or (code is None and kind == "OperationalError"):
-            return WarehouseUnavailable(f"Lost the connection to {self._address}. {message}")
-        if self.hides_values and code not in _ABOUT_SQL:
-            return values_hidden(doing, f"{kind} {code or ''}".strip())
-        return WarehouseError(message)
-
-
-class _Response:
-    """A response of the server that remembers its last bytes."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self._tail = b""
-        self.closed = False
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes; fewer than asked for only at the end."""
-        parts: list[bytes] = []
-        while size > 0 and (part := self._raw.read(size)):
-            parts.append(part)
-            size -= len(part)
-        data = b"".join(parts)
-        self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
-        return data
-
-    def last_words(self) -> str:
-        """Return the engine's error at the end of the response; empty if there is none."""
-        with contextlib.suppress(Exception):
-            self.read(_TAIL)
-        _, code, words = self._tail.decode("utf-8", "replace").rpartition("Code: ")
-        return code + words
-
-    def close(self) -> None:
-        """Close the response."""
-        self.closed = True
-        self._raw.close()
-
-
-def client_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the driver's arguments for a target's settings.
-
-    >>> found = client_arguments({"host": "ch", "secure": True, "schema": "marts"})
-    >>> found["port"], found["username"], found["database"]
-    (8443, 'default', 'marts')
-    """
-    secure = bool(settings.get("secure", False))
-    optional = {
-        "connect_timeout": settings.get("connect_timeout"),
-        "send_receive_timeout": settings.get("send_receive_timeout"),
-        "compress": settings.get("compression"),
-        "client_cert": settings.get("client_cert"),
-        "client_cert_key": settings.get("client_cert_key"),
-        "server_host_name": settings.get("server_host_name"),
-    }
-    return {
-        "host": str(settings.get("host") or "localhost"),
-        "port": int(settings.get("port") or (8443 if secure else 8123)),
-        "username": str(settings.get("user") or "default"),
-        "password": str(settings.get("password") or ""),
-        "database": str(settings.get("schema") or "default"),
-        "interface": "https" if secure else "http",
-        "verify": bool(settings.get("verify", True)),
-        "autogenerate_session_id": True,
-        "settings": {
-            "session_timeout": _SESSION_SECONDS,
-            **(settings.get("custom_settings") or {}),
-            **SETTINGS,
-        },
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _refused(address: str, error: Exception) -> WarehouseUnavailable:
-    """Return the error about a failed connection; a server that refuses it is running."""
-    text = str(error)
-    remedy = "Is it running, and is the target in profiles.yml right? Try `dbt debug`."
-    if "is readonly" in text:
-        remedy = "The user's profile must let it change settings: `readonly = 2`, or 0."
-    elif _code(text) is not None:
-        remedy = "The server runs and refuses the connection: correct the target in profiles.yml."
-    return WarehouseUnavailable(f"Cannot connect to {address}: {_reason(text)}", remedy=remedy)
-
-
-def _missing_right(message: str, text: str, user: str) -> MissingRight:
-    """Return the error about a right that the user lacks; ClickHouse names it as a GRANT does."""
-    found = _GRANT.search(_reason(text))
-    if found is None:
-        return MissingRight(message, remedy="Grant the user the right, or use another target.")
-    return MissingRight(message, remedy=f"GRANT {found['grant']} TO {user or 'the user'}.")
-
-
-def _code(text: str) -> int | None:
-    found = re.search(r"Code: (\d+)", text)
-    return int(found[1]) if found else None
-
-
-def _reason(text: str) -> str:
-    """Return the engine's first line, without its code and version, or why there is none."""
-    if found := _CAUSE.search(text):
-        return found["cause"]
-    words = _CODE.split(text)[-1].strip().splitlines() or [text]
-    return _TRAILER.sub("", words[0]).strip() or text
-
-
-def _result_type(arrow: Any) -> pa.DataType:
-    """Return the type of a result's column, the same as DuckDB's for the same values."""
-    if pa.types.is_list(arrow):
-        return pa.list_(_result_type(arrow.value_type))
-    if arrow in (pa.json_(), pa.uuid()):
-        return pa.string()
-    return arrow if pa.types.is_unsigned_integer(arrow) else canonical_type(arrow)
-
-
-def _in_utf8(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch; bytes that ClickHouse keeps in a String are not text."""
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            column.validate(full=True)
-        except pa.ArrowInvalid:
-            raise WarehouseError(
-                f"The column '{name}' holds bytes that are not text in UTF-8.",
-                remedy="Write them as text in the model, for example with hex().",
-            ) from None
-    return batch
-
-
-def _check_storable(name: str, column: Any) -> None:
-    """Refuse a column of a data frame whose values ClickHouse would change."""
-    sql_type(name, column.type)
-    reason = None
-    if pa.types.is_binary(column.type):
-        reason = "is binary, which ClickHouse returns as text"
-    elif pa.types.is_list(column.type) and column.null_count:
-        reason = "has a list that is NULL, which ClickHouse would store as an empty list"
-    if reason:
-        raise WarehouseError(
-            f"The column '{name}' of the data frame {reason}.", remedy="Drop or convert the column."
+        return translated_error(
+            doing,
+            kind,
+            text,
+            address=self._address,
+            user=self._user,
+            hides_values=self.hides_values,
         )
-
-
-def _as_texts(table: pa.Table) -> pa.Table:
-    """Return a table with UUIDs and JSON as text, which ClickHouse parses."""
-    for place, field in enumerate(table.schema):
-        if field.type in (pa.json_(), pa.uuid()):
-            texts = [None if v is None else str(v) for v in table[field.name].to_pylist()]
-            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
-    return table
 
 
 def _literal(text: str) -> str:

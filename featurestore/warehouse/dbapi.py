@@ -27,6 +27,7 @@ from featurestore.errors import (
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
 from featurestore.warehouse.arrow import arrow_type, write_parquet
+from featurestore.warehouse.description import description_of
 from featurestore.warehouse.protocol import Warehouse, values_hidden
 from featurestore.warehouse.rights import missing_right
 
@@ -118,11 +119,9 @@ class DbapiWarehouse(Warehouse):
 
     def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
         """Return the columns of a relation or a query, from a SELECT without rows."""
-        described = f"(\n{source}\n) AS described" if is_query else source
-        with self._translated(
-            "describe the entity frame's SQL" if is_query else f"describe {source}"
-        ):
-            self._cursor.execute(f"SELECT * FROM {described} WHERE 1 = 0")
+        doing, statement = description_of(source, is_query=is_query)
+        with self._translated(doing):
+            self._cursor.execute(statement)
             self._cursor.fetchall()
             return self._types()
 

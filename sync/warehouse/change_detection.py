@@ -72,19 +72,19 @@ class ChangeQueries:
         columns.append(f"CASE WHEN {present} IS NULL THEN 'delete' ELSE 'upsert' END AS {OP}")
         # A full outer join also keeps published rows without a newest row: these were deleted.
         join = "FULL OUTER JOIN" if whole else "LEFT JOIN"
-        sources = "latest", published
+        newest, kept = "latest", published
         on = self.same_entity("latest", "published")
         if not keys:
             # BigQuery wants two columns that are equal in every outer join.
-            sources = tuple(f"(SELECT *, 1 AS {_ONE} FROM {name} AS t)" for name in sources)
+            newest, kept = (f"(SELECT *, 1 AS {_ONE} FROM {name} AS t)" for name in (newest, kept))
             on = f"latest.{_ONE} = published.{_ONE}"
         differing = self._differing("latest", "published")
         if only_newer:
             differing = f"({differing}) AND {self._is_newer()}"
         shown = ",\n  ".join(columns)
         differences = (
-            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM {sources[0]} AS latest\n"
-            f"{join} {sources[1]} AS published ON {on}\nWHERE {differing}"
+            f"WITH latest AS (\n{latest}\n)\nSELECT\n  {shown}\nFROM {newest} AS latest\n"
+            f"{join} {kept} AS published ON {on}\nWHERE {differing}"
         )
         lapses = f"CASE WHEN {OP} = 'delete' AND {self.was_expired} THEN 'lapse' ELSE {OP} END"
         kept = ", ".join([*names, *previous, f"{lapses} AS {OP}"])

@@ -83,9 +83,7 @@ def _compare_window(
     return tables.create_temporary(_CHANGES, difference)
 
 
-def _settle_lapses(
-    tables: LedgerTables, queries: ChangeQueries, changes: str, lapsed: str
-) -> None:
+def _settle_lapses(tables: LedgerTables, queries: ChangeQueries, changes: str, lapsed: str) -> None:
     """Tell the lapses whose rows the source still has from those that it deleted."""
     publication = queries.publication
     known = publication.known_among(lapsed)

@@ -129,4 +129,3 @@ class PublishedRows:
         query = exp.select(exp.alias_(exp.Max(this=at), "newest")).from_(relation(table, dialect))
         found = self._tables.rows(render(query.where(past), dialect))[0]["newest"]
         return found.replace(tzinfo=UTC) if isinstance(found, datetime) else None
-

@@ -87,7 +87,7 @@ def _fill_gaps() -> None:
         return pa.StructArray.from_arrays(parts, fields=list(struct.type), mask=whole.is_null())
 
     def execute(self, command, *arguments, **options):
-        """Run on DuckDB itself what fakesnow cannot do in a transaction, or to a temporary table."""
+        """Run on DuckDB what fakesnow cannot do in a transaction, or to a temporary table."""
         if command.startswith("MERGE INTO "):
             (merge,) = sqlglot.transpile(command, read="snowflake", write="duckdb")
             self._duck_conn.execute(merge)
@@ -97,7 +97,7 @@ def _fill_gaps() -> None:
             loaded = map(stage.internal_file_name, _load(self._duck_conn, bucket, table))
             # The driver waits until each file that it sent is listed.
             command = " UNION ALL ".join(f"SELECT '{name}' AS \"file\"" for name in loaded)
-            command, options = command or "SELECT 0 AS \"files\"", {"server": True}
+            command, options = command or 'SELECT 0 AS "files"', {"server": True}
         return run(self, command, *arguments, **options)
 
     arrow.timestamp_to_sf_struct, cursor.execute = with_nulls, execute
