@@ -12,6 +12,7 @@ from featurestore.sql.dialects import dialect_record
 from featurestore.sql.dialects.record import Nanoseconds
 from featurestore.sql.expressions import column
 from featurestore.values.durations import format_duration
+from featurestore.values.epoch import EPOCH, MICROSECOND
 from featurestore.values.types import DataType, Kind
 
 __all__ = [
@@ -26,10 +27,13 @@ __all__ = [
     "minus",
     "naive",
     "plus",
+    "time_bound",
 ]
 
 _NANOSECONDS_HOLD = (datetime(1677, 9, 22, tzinfo=UTC), datetime(2262, 4, 11, tzinfo=UTC))
 """Days between which 64 bits count the nanoseconds since 1970."""
+_STEPS = {0: timedelta(seconds=1), 3: timedelta(milliseconds=1)}
+"""The time between two instants, by the digits of their type."""
 
 
 def instant(source: Column, dialect: str, table: str | None = None) -> exp.Expr:
@@ -170,6 +174,67 @@ def bound_literal(source: Column, moment: datetime, dialect: str) -> exp.Expr | 
     written = clock.literals.get(str(kind)) or clock.literals.get(kind.variant)
     text = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     return written(text) if written else instant_literal(moment, dialect)
+
+
+def time_bound(
+    source: Column,
+    comparison: type[exp.LTE | exp.GTE],
+    moment: datetime,
+    dialect: str,
+    table: str | None = None,
+    *,
+    earlier: timedelta = timedelta(),
+) -> exp.Expr:
+    """Return the condition that a timestamp column is at most, or at least, a moment.
+
+    The bare column is compared with a literal of its own type, so that partitions prune. Where the
+    type may not hold the literal, the column is converted instead.
+
+    Args:
+        source: The column.
+        comparison: Whether the column is at most or at least the moment.
+        moment: The moment.
+        dialect: The dialect.
+        table: The column's table.
+        earlier: How much earlier than the moment the bound lies.
+
+    >>> from featurestore.values.type_spellings import parse_type
+    >>> day, moment = Column("day", parse_type("date")), datetime(2024, 1, 1, 12, tzinfo=UTC)
+    >>> time_bound(day, exp.GTE, moment, "duckdb").sql("duckdb")
+    "day >= CAST('2024-01-02' AS DATE)"
+    """
+    literal = _exact_literal(source, comparison, moment, earlier, dialect)
+    if literal is not None:
+        return comparison(this=column(source.name, table), expression=literal)
+    bound = minus(instant_literal(moment, dialect), earlier, dialect)
+    return comparison(
+        this=instant(source, dialect, table), expression=as_bound_of(source, bound, dialect)
+    )
+
+
+def _exact_literal(
+    source: Column,
+    comparison: type[exp.LTE | exp.GTE],
+    moment: datetime,
+    earlier: timedelta,
+    dialect: str,
+) -> exp.Expr | None:
+    """Return the last value of a column's type that is at most the bound, or the first at least."""
+    try:
+        at = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC) - earlier
+        beyond = (at - EPOCH) % _step(source)
+        at += _step(source) - beyond if beyond and comparison is exp.GTE else -beyond
+    except OverflowError:
+        return None
+    return bound_literal(source, at, dialect)
+
+
+def _step(source: Column) -> timedelta:
+    """Return the time between two values of a column's type, a microsecond at least."""
+    kind = source.data_type or DataType(Kind.TIMESTAMP)
+    if kind.kind is Kind.DATE:
+        return timedelta(days=1)
+    return MICROSECOND if kind.precision is None else _STEPS.get(kind.precision, MICROSECOND)
 
 
 def minus(node: exp.Expr, duration: timedelta, dialect: str) -> exp.Expr:

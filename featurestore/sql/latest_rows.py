@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlglot import exp
 
@@ -31,7 +30,7 @@ from featurestore.sql.expressions import (
     relation,
     with_ctes,
 )
-from featurestore.sql.instants import as_bound_of, instant, instant_literal, minus
+from featurestore.sql.instants import instant_literal, time_bound
 from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import known_end, not_deleted, not_ended, still_counts
 
@@ -116,6 +115,8 @@ def _grouped(
     names = latest_columns(view)
     rows = exp.select(*_columns(view, names, dialect), copy=False)
     rows = _at_newest(rows, view, dialect)
+    # The same bounds as in the first read: not every engine derives them from the join.
+    rows = rows.where(*_in_reach(view, dialect, now, some), copy=False)
     counts = _counts(view, dialect, now, some)
     if decided:
         # All candidates of an entity share its newest instant, so the event cannot decide.
@@ -265,23 +266,34 @@ def _known(
     view: FeatureView, dialect: str, now: datetime, some: EntitySubset
 ) -> Iterator[exp.Expr]:
     """Yield the conditions that a row of the history is known by then and not expired."""
-    names = [key.name for key in view.join_keys]
-    at, moment = instant(view.event_timestamp, dialect, "history"), instant_literal(now, dialect)
-    bound = partial(as_bound_of, view.event_timestamp, dialect=dialect)
-    yield from not_null(names, "history")
-    yield at <= bound(minus(moment, view.available_after, dialect))
-    if view.ttl is not None and some.expired_for is not None:
-        yield at.copy() >= bound(minus(moment.copy(), view.ttl + some.expired_for, dialect))
-    # Either the newest event of an entity is in this period, or none is: the winner is the same.
-    if some.since is not None:
-        # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
-        known = bound(minus(instant_literal(some.since, dialect), view.available_after, dialect))
-        recent = at.copy() >= known
-        yield _or_written(recent, view, dialect, some.written_since)
+    yield from not_null([key.name for key in view.join_keys], "history")
+    yield from _in_reach(view, dialect, now, some)
+    if some.since is not None and some.written_since is not None:
+        yield _or_written(_since(view, dialect, some.since), view, dialect, some.written_since)
     if some.among:
         listed = exp.select("1").from_(cte(some.among, "listed"))
         same = [column(key.name, "listed").eq(_as_text(key, dialect)) for key in view.join_keys]
         yield exp.Exists(this=listed.where(*same, copy=False))
+
+
+def _in_reach(
+    view: FeatureView, dialect: str, now: datetime, some: EntitySubset
+) -> Iterator[exp.Expr]:
+    """Yield the bounds of the event timestamp, which let an engine skip partitions."""
+    event = view.event_timestamp
+    yield time_bound(event, exp.LTE, now, dialect, "history", earlier=view.available_after)
+    if view.ttl is not None and some.expired_for is not None:
+        oldest = view.ttl + some.expired_for
+        yield time_bound(event, exp.GTE, now, dialect, "history", earlier=oldest)
+    # Either the newest event of an entity is in this period, or none is: the winner is the same.
+    if some.since is not None and some.written_since is None:
+        yield _since(view, dialect, some.since)
+
+
+def _since(view: FeatureView, dialect: str, since: datetime) -> exp.Expr:
+    # A row becomes known at its event plus the delay, so the bound moves as the upper one does.
+    delay = view.available_after
+    return time_bound(view.event_timestamp, exp.GTE, since, dialect, "history", earlier=delay)
 
 
 def _as_text(key: Column, dialect: str) -> exp.Expr:
@@ -292,13 +304,10 @@ def _as_text(key: Column, dialect: str) -> exp.Expr:
     return recast_to(node, key.data_type, exit_type(key.data_type, dialect), dialect)
 
 
-def _or_written(
-    recent: exp.Expr, view: FeatureView, dialect: str, since: datetime | None
-) -> exp.Expr:
+def _or_written(recent: exp.Expr, view: FeatureView, dialect: str, since: datetime) -> exp.Expr:
     stamp = view.created_timestamp
-    if since is None or stamp is None:
+    if stamp is None:
         return recent
-    written = instant(stamp, dialect, "history")
-    bound = as_bound_of(stamp, instant_literal(since, dialect), dialect)
+    written = time_bound(stamp, exp.GTE, since, dialect, "history")
     unknown = column(stamp.name, "history").is_(exp.null())
-    return exp.paren(exp.or_(recent, written >= bound, unknown))
+    return exp.paren(exp.or_(recent, written, unknown))

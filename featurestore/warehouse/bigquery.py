@@ -6,14 +6,17 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/bigquery-setup
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 import pyarrow as pa
 from sqlglot import exp
 
+from featurestore.errors import WarehouseError
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
+from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.adbc import driver
 from featurestore.warehouse.arrow import canonical_table, sql_type
 from featurestore.warehouse.bigquery_ledger import BigQueryLedger
@@ -25,9 +28,10 @@ _SQL = "adbc.bigquery.sql"
 _AUTH_TYPE = f"{_SQL}.auth_type"
 _STATEMENT_BYTES = 900_000
 _SECRETS = ("client_secret", "refresh_token", "token")
+_DEMANDED = re.compile(r"without a filter over column\(s\) (?P<columns>.+?) that can be used")
 
 
-class BigQueryWarehouse(BigQueryLedger):
+class BigQueryWarehouse(BigQueryLedger, KnowsTables):
     """A connection to a BigQuery project."""
 
     dialect = "bigquery"
@@ -68,6 +72,24 @@ class BigQueryWarehouse(BigQueryLedger):
         hashed = f"FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({', '.join(columns)})))"
         return f"CAST(SUM(CAST({hashed} AS BIGNUMERIC)) AS STRING)"
 
+    def columns(self, source: str, *, is_query: bool = False) -> dict[str, DataType]:
+        """Return the columns of a relation or a query, from a SELECT without rows."""
+        try:
+            return super().columns(source, is_query=is_query)
+        except WarehouseError as error:
+            demanded = demanded_column(error.message)
+            if is_query or demanded is None:
+                raise
+        # The table has `require_partition_filter`, which the usual query without rows lacks.
+        query = f"SELECT * FROM {source} WHERE {demanded} IS NULL"
+        return super().columns(query, is_query=True)
+
+    def table_id(self, relation: str) -> str:
+        """Return the instant at which a table was created; empty for a view."""
+        with self._translated(f"look up {relation}"):
+            found = self._rows(creation_query(relation))
+        return str(found[0][0] or "") if found else ""
+
     def upload(self, name: str, table: pa.Table) -> str:
         """Write Arrow data as literals into a table that the connection drops when it closes.
 
@@ -83,6 +105,36 @@ class BigQueryWarehouse(BigQueryLedger):
             with self._translated("upload the data frame"):
                 self._cursor.execute(f"INSERT INTO {uploaded} VALUES {rows}")
         return uploaded
+
+
+def creation_query(relation: str) -> str:
+    """Return the query for the instant at which a table was created, in microseconds since 1970."""
+    table = exp.to_table(relation, dialect="bigquery")
+    places = [table.args.get("catalog"), table.args.get("db")]
+    dataset = "".join(f"{place.sql('bigquery')}." for place in places if place)
+    return (
+        "SELECT CAST(UNIX_MICROS(creation_time) AS STRING)"
+        f" FROM {dataset}INFORMATION_SCHEMA.TABLES"
+        f" WHERE table_name = {exp.Literal.string(table.name).sql('bigquery')}"
+        " AND table_type = 'BASE TABLE'"
+    )
+
+
+def demanded_column(message: str) -> str | None:
+    """Return the column by which a table demands a filter; None if the error is another one.
+
+    >>> demanded_column(
+    ...     "Cannot query over table 'p.d.t' without a filter over column(s) 'day' that can be used"
+    ...     " for partition elimination"
+    ... )
+    '`day`'
+    """
+    found = _DEMANDED.search(message)
+    if found is None:
+        return None
+    # A table by ingestion time lists several pseudocolumns, the one for queries last.
+    name = found["columns"].split(",")[-1].strip().strip("'")
+    return exp.to_identifier(name, quoted=True).sql("bigquery")
 
 
 def options(settings: Mapping[str, Any]) -> dict[str, str]:

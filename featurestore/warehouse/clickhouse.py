@@ -21,7 +21,7 @@ from featurestore.errors import (
 )
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
-from featurestore.warehouse.abilities import Estimate, KeepsStatistics
+from featurestore.warehouse.abilities import Estimate, KeepsStatistics, KnowsTables
 from featurestore.warehouse.arrow import (
     canonical_table,
     data_type,
@@ -41,8 +41,10 @@ from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["ClickHouseWarehouse"]
 
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
 
-class ClickHouseWarehouse(Warehouse, KeepsStatistics):
+
+class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables):
     """A session of ClickHouse in UTC; see `Warehouse` for the methods.
 
     Args:
@@ -135,19 +137,29 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics):
         """Return the number of rows that ClickHouse counts for a table of its own."""
         if is_query:
             return None
+        with self._translated(f"read the statistics of {source}"):
+            rows = self._of_table(source, "total_rows")
+        return None if rows is None else Estimate(int(rows))
+
+    def table_id(self, relation: str) -> str:
+        """Return the UUID of a table that stores its own rows; empty for any other."""
+        with self._translated(f"look up {relation}"):
+            found = self._of_table(relation, "if(engine LIKE '%MergeTree', toString(uuid), '')")
+        # A database of the engine Ordinary gives no UUIDs.
+        return "" if found in (None, _NO_UUID) else str(found)
+
+    def _of_table(self, source: str, value: str) -> Any:
+        """Return a value of a table's row in the catalog; None without such a row."""
         table = exp.to_table(source, dialect="clickhouse")
         within = f"database = {_literal(table.db)}"
         if not table.db:
             within = "(is_temporary OR database = currentDatabase())"
-        with self._translated(f"read the statistics of {source}"):
-            found = self._rows(
-                "SELECT total_rows FROM system.tables"
-                f" WHERE name = {_literal(table.name)} AND {within}"
-                " ORDER BY is_temporary DESC LIMIT 1"
-            )
-        if not found or found[0]["total_rows"] is None:
-            return None
-        return Estimate(int(found[0]["total_rows"]))
+        found = self._rows(
+            f"SELECT {value} AS found FROM system.tables"
+            f" WHERE name = {_literal(table.name)} AND {within}"
+            " ORDER BY is_temporary DESC LIMIT 1"
+        )
+        return found[0]["found"] if found else None
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table."""

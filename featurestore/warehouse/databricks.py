@@ -14,9 +14,11 @@ import pyarrow as pa
 from featurestore.errors import UnsupportedDialect, WarehouseUnavailable
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
+from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.arrow import canonical_table, data_type
 from featurestore.warehouse.dbapi import DbapiWarehouse, import_driver
 from featurestore.warehouse.spark import rows_hash
+from featurestore.warehouse.spark_tables import DETAIL, detail_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -24,7 +26,7 @@ _ROWS = 50_000
 _CLASS = re.compile(r"\[([A-Z_]+)[A-Z_.]*\]")
 
 
-class DatabricksWarehouse(DbapiWarehouse):
+class DatabricksWarehouse(DbapiWarehouse, KnowsTables):
     """A session of a Databricks SQL warehouse or cluster, in UTC."""
 
     dialect = "databricks"
@@ -86,6 +88,13 @@ class DatabricksWarehouse(DbapiWarehouse):
             self._cursor.execute(f"SELECT * FROM {described} LIMIT 0")
             found = self._cursor.fetchall_arrow()
         return {field.name: data_type(field.type) for field in found.schema}
+
+    def table_id(self, relation: str) -> str:
+        """Return what identifies a Delta table until it is replaced; empty for any other."""
+        with self._translated(f"look up {relation}"):
+            self._cursor.execute(DETAIL.format(relation=relation))
+            found = self._cursor.fetchall_arrow().to_pylist()
+        return detail_id(found[0]) if found else ""
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows as the driver's Arrow."""

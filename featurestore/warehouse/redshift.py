@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+from sqlglot import exp
+
 from featurestore.errors import WarehouseUnavailable
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
+from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.dbapi import DbapiWarehouse, import_driver, refuse_method
 
 __all__ = ["RedshiftWarehouse"]
@@ -38,7 +41,7 @@ _OIDS = {
 _BYTES_OF_HEADER = 4
 
 
-class RedshiftWarehouse(DbapiWarehouse):
+class RedshiftWarehouse(DbapiWarehouse, KnowsTables):
     """A connection to a Redshift database, in a session in UTC."""
 
     dialect = "redshift"
@@ -109,6 +112,13 @@ class RedshiftWarehouse(DbapiWarehouse):
         texts = [f"COALESCE(LEN({c}::VARCHAR) || ':' || {c}::VARCHAR, '-')" for c in columns]
         return f"SUM(FARMFINGERPRINT64({' || '.join(texts)})::DECIMAL(38, 0))::VARCHAR"
 
+    def table_id(self, relation: str) -> str:
+        """Return a table's number, which its successor does not have; empty for a view."""
+        with self._translated(f"look up {relation}"):
+            self._cursor.execute(oid_query(relation))
+            found = self._cursor.fetchall()
+        return str(found[0][0]) if found else ""
+
     def _types(self) -> dict[str, DataType]:
         described = self._cursor.ps["row_desc"]
         names = [column[0] for column in self._cursor.description]
@@ -145,6 +155,22 @@ def redshift_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
         "timeout": settings.get("connect_timeout"),
         "application_name": "featurestore",
     }
+
+
+def oid_query(relation: str) -> str:
+    """Return the query for the number of a table of the connection's database."""
+    table = exp.to_table(relation, dialect="redshift")
+    names = {"c.relname": table.name, "n.nspname": table.db, "current_database()": table.catalog}
+    same = [
+        f"{column} = {exp.Literal.string(name).sql('redshift')}"
+        for column, name in names.items()
+        if name
+    ]
+    return (
+        "SELECT c.oid FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        f" WHERE c.relkind = 'r' AND {' AND '.join(same)}"
+    )
 
 
 def _described(oid: int, modifier: int) -> DataType:

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
+from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.adbc import driver
 from featurestore.warehouse.snowflake_ledger import SnowflakeLedger
 
@@ -50,7 +51,7 @@ _FOLDED = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-class SnowflakeWarehouse(SnowflakeLedger):
+class SnowflakeWarehouse(SnowflakeLedger, KnowsTables):
     """A connection to Snowflake, in a session in UTC."""
 
     dialect = "snowflake"
@@ -94,6 +95,12 @@ class SnowflakeWarehouse(SnowflakeLedger):
         # HASH_AGG of no rows is 0, and the protocol asks for NULL.
         return f"IFF(count(*) = 0, NULL, TO_VARCHAR(HASH_AGG({', '.join(columns)})))"
 
+    def table_id(self, relation: str) -> str:
+        """Return the instant at which a table was created; empty for a view."""
+        with self._translated(f"look up {relation}"):
+            found = self._rows(created_query(relation))
+        return str(found[0][0] or "") if found else ""
+
     def _name(self, name: str) -> str:
         # Statements leave plain names unquoted, so Snowflake returns them in upper case.
         return name.lower() if _FOLDED.fullmatch(name) else name
@@ -104,6 +111,27 @@ class SnowflakeWarehouse(SnowflakeLedger):
 
     def _stored_name(self, table: str) -> str:
         return table.upper()
+
+
+def created_query(relation: str) -> str:
+    """Return the query for the instant at which a table was created, as text."""
+    table = exp.to_table(relation, dialect="snowflake")
+    schema, name = _stored(table.args.get("db")), _stored(table.this)
+    database = f"{table.args['catalog'].sql('snowflake')}." if table.catalog else ""
+    return (
+        "SELECT TO_VARCHAR(created, 'YYYY-MM-DD HH24:MI:SS.FF9 TZHTZM')"
+        f" FROM {database}information_schema.tables"
+        f" WHERE table_schema = {schema or 'CURRENT_SCHEMA()'} AND table_name = {name}"
+        " AND table_type = 'BASE TABLE'"
+    )
+
+
+def _stored(identifier: Any) -> str:
+    """Return the literal of a name as Snowflake stores it; empty without a name."""
+    if identifier is None:
+        return ""
+    text = identifier.name if identifier.args.get("quoted") else identifier.name.upper()
+    return exp.Literal.string(text).sql("snowflake")
 
 
 def options(settings: Mapping[str, Any]) -> dict[str, str]:

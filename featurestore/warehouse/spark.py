@@ -30,8 +30,16 @@ from featurestore.errors import (
 from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
+from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
 from featurestore.warehouse.protocol import Warehouse, values_hidden
+from featurestore.warehouse.spark_tables import (
+    DETAIL,
+    EXTENDED,
+    catalog_id,
+    detail_id,
+    is_delta,
+)
 
 __all__ = ["SparkWarehouse", "rows_hash"]
 
@@ -45,7 +53,7 @@ _ERROR_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
-class SparkWarehouse(Warehouse):
+class SparkWarehouse(Warehouse, KnowsTables):
     """A session of Spark; see `Warehouse` for the methods.
 
     Args:
@@ -111,6 +119,14 @@ class SparkWarehouse(Warehouse):
         ):
             schema = self.session.sql(f"SELECT * FROM {described}").schema
         return {field.name: _type(field.dataType.simpleString()) for field in schema}
+
+    def table_id(self, relation: str) -> str:
+        """Return what identifies a table until it is built again; empty if that is unsure."""
+        with self._translated(f"look up {relation}"):
+            described = self.session.sql(EXTENDED.format(relation=relation)).collect()
+            if not is_delta(described):
+                return catalog_id(described)
+            return detail_id(self.session.sql(DETAIL.format(relation=relation)).first().asDict())
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Register Arrow data as a temporary view of the session."""

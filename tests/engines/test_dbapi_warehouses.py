@@ -120,6 +120,21 @@ def test_tables_are_staged_and_replaced(server, warehouse, tmp_path):
         warehouse.upload("frame", pa.table({"x": [1]}))
 
 
+def test_a_rebuilt_table_has_another_number(server, warehouse):
+    """Added rows leave it; a view has none, and neither has a table of another database."""
+    server.connection.execute("CREATE VIEW public.shown AS SELECT 1 AS x")
+    warehouse.write_table("public.counted", "SELECT 1 AS x")
+    first = warehouse.table_id('"shop"."public"."counted"')
+    warehouse.execute("INSERT INTO public.counted VALUES (2)")
+    same = warehouse.table_id('"shop"."public"."counted"')
+    warehouse.write_table("public.counted", "SELECT 1 AS x")
+
+    assert first == same != ""
+    assert warehouse.table_id('"shop"."public"."counted"') not in ("", first)
+    assert warehouse.table_id('"shop"."public"."shown"') == ""
+    assert warehouse.table_id('"other"."public"."counted"') == ""
+
+
 def test_errors_are_our_own(server, warehouse):
     """Missing table, missing right, hidden values."""
     with pytest.raises(RelationNotBuilt, match="nowhere"):

@@ -7,7 +7,8 @@ import pytest
 from tests import oracle
 from tests.engines import corners
 from tests.engines.clickhouse_engine import ClickHouse
-from tests.engines.laws import same, training_rows
+from tests.engines.laws import latest, same, training_rows
+from tests.oracle import in_utc
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 TITLES = (
@@ -59,6 +60,18 @@ def test_the_bounds_are_a_filter_on_partitions(engine, title, strategy):
     )
     with pytest.raises(RuntimeError, match="INDEX_NOT_USED"):
         training_rows(engine, scenario, strategy)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_newest_rows_are_read_by_partition(engine, title):
+    """Both reads of the history have a filter, for the newest instants and for their rows."""
+    scenario = corners.CASES[title]
+    instants = [in_utc(row["event_timestamp"]) for row in scenario.entity_rows]
+    now = max(instant for instant in instants if instant is not None)
+    for case in scenario.cases:
+        assert oracle.unordered(oracle.latest(case.history, now)) == oracle.unordered(
+            latest(engine, case, now)
+        )
 
 
 def _ordered(rows):

@@ -13,7 +13,7 @@ from sqlglot import exp, parse_one
 from featurestore.errors import UnsupportedDialect
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
 from featurestore.sql.dialects import RECORDS, grammar
-from featurestore.sql.latest_rows import latest_rows
+from featurestore.sql.latest_rows import EntitySubset, latest_rows
 from featurestore.sql.overlaps import overlapping_keys
 from featurestore.sql.plan import Spine, make_plan
 from featurestore.sql.point_in_time import point_in_time
@@ -26,6 +26,7 @@ from tests.sql.test_golden_sql import REQUESTS
 
 NAMES = tuple(RECORDS)
 AT = parse_instant("2024-03-01T12:00")
+SINCE = parse_instant("2024-02-28T12:00")
 ZONED = {
     "bigquery": "timestamp",
     "clickhouse": "DateTime64(6)",
@@ -158,6 +159,12 @@ CASES: dict[str, Callable[[str], str]] = {
     "as_known_window": lambda dialect: _training(dialect, "window", as_known=True),
     "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
     "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
+    "changed_rows": lambda dialect: latest_rows(
+        planes(dialect), dialect, AT, EntitySubset(since=SINCE)
+    ),
+    "added_rows": lambda dialect: latest_rows(
+        planes(dialect), dialect, AT, EntitySubset(since=SINCE, written_since=SINCE)
+    ),
     "why": lambda dialect: why_query(
         planes(dialect), "seats", {"tailnum": "N1", "carrier": "UA"}, AT, dialect
     ),
@@ -256,10 +263,30 @@ def test_lateral_is_refused_where_it_is_not_known(dialect):
 
 def test_trino_refuses_what_its_intervals_cannot_say():
     """A ttl in microseconds is refused rather than rounded."""
-    view = replace(planes("trino"), ttl=timedelta(microseconds=1))
+    view = replace(weather("trino"), ttl=timedelta(microseconds=1))
+    spine = Spine("flights", False, {"date": parse_type("date")}, "date")
+    plan = make_plan("trino", spine, [ServiceMember(view.name, ("wind",))], {view.name: view})
 
     with pytest.raises(UnsupportedDialect, match="multiples of 1 millisecond"):
-        latest_rows(view, "trino", AT)
+        point_in_time(plan)
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_each_read_of_newest_rows_bounds_the_bare_column(dialect):
+    """An engine prunes partitions by a literal of the column's own type, and only by that."""
+    some = EntitySubset(since=SINCE)
+    query = parse_one(latest_rows(planes(dialect), dialect, AT, some), dialect=grammar(dialect))
+    reads = [table.parent_select for table in query.find_all(exp.Table) if table.alias == "history"]
+
+    for read in reads:
+        bounds = [
+            type(found)
+            for found in read.args["where"].find_all(exp.LTE, exp.GTE)
+            if isinstance(found.this, exp.Column)
+            and not list(found.expression.find_all(exp.Column))
+        ]
+        assert [exp.GTE, exp.GTE, exp.LTE] == sorted(bounds, key=lambda found: found.__name__)
+    assert len(reads) in (1, 2)
 
 
 @pytest.mark.parametrize("dialect", NAMES)
@@ -267,7 +294,7 @@ def test_no_statement_asks_the_session_for_its_zone(dialect):
     """A naive datetime for a moment is in UTC, and no function of the session is called."""
     text = latest_rows(planes(dialect), dialect, datetime(2024, 3, 1, 12))  # noqa: DTZ001
 
-    assert "2024-03-01 12:00:00.000000" in text
+    assert "2024-03-01 10:30:00.000000" in text
     assert text == latest_rows(planes(dialect), dialect, AT)
     assert not {"CURRENT_TIMESTAMP", "NOW", "CURRENT_TIMEZONE"} & set(text.upper().split("("))
 

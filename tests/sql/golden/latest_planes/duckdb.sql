@@ -8,9 +8,7 @@ WITH newest AS (
   WHERE
     NOT history.tailnum IS NULL
     AND history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
-    AND history.observed_at >= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '30' DAY
-    )
+    AND history.observed_at >= CAST('2024-01-31 12:00:00.000000' AS TIMESTAMP)
   GROUP BY
     history.tailnum
 )
@@ -36,6 +34,9 @@ FROM (
   JOIN "warehouse"."main"."plane_features" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP)
+    AND history.observed_at >= CAST('2024-01-31 12:00:00.000000' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1;

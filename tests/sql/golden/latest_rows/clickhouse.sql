@@ -12,12 +12,8 @@ WITH newest AS (
     AND NOT (
       history.carrier IS NULL
     )
-    AND history."at" <= (
-      toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '90' MINUTE
-    )
-    AND history."at" >= (
-      toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '2592000005' MILLISECOND
-    )
+    AND history."at" <= toDateTime64('2024-03-01 10:30:00.000000', 6, 'UTC')
+    AND history."at" >= toDateTime64('2024-01-31 11:59:59.995000', 6, 'UTC')
   GROUP BY
     history.tailnum,
     history.carrier
@@ -51,6 +47,9 @@ FROM (
     ON newest.tailnum = history.tailnum
     AND newest.carrier = history.carrier
     AND newest._event_timestamp = history."at"
+  WHERE
+    history."at" <= toDateTime64('2024-03-01 10:30:00.000000', 6, 'UTC')
+    AND history."at" >= toDateTime64('2024-01-31 11:59:59.995000', 6, 'UTC')
 ) AS ranked
 WHERE
   _rank = 1

@@ -26,18 +26,8 @@ FROM (
   WHERE
     NOT history.tailnum IS NULL
     AND NOT history.carrier IS NULL
-    AND ARROW_CAST(
-      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) <= (
-      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '90 MINUTE'
-    )
-    AND ARROW_CAST(
-      ARROW_CAST(history."at", 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) >= (
-      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '2592000005 MILLISECOND'
-    )
+    AND history."at" <= ARROW_CAST('2024-03-01 10:30:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
+    AND history."at" >= ARROW_CAST('2024-01-31 11:59:59.995000', 'Timestamp(Microsecond, Some("UTC"))')
 ) AS ranked
 WHERE
   _rank = 1

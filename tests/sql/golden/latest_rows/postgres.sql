@@ -12,12 +12,8 @@ FROM "shop"."marts"."plane_features" AS history
 WHERE
   NOT history.tailnum IS NULL
   AND NOT history.carrier IS NULL
-  AND history."at" AT TIME ZONE 'UTC' <= (
-    CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '90 MINUTE'
-  )
-  AND history."at" AT TIME ZONE 'UTC' >= (
-    CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '2592000005 MILLISECOND'
-  )
+  AND history."at" <= CAST('2024-03-01 10:30:00.000000+00:00' AS TIMESTAMPTZ)
+  AND history."at" >= CAST('2024-01-31 11:59:59.995000+00:00' AS TIMESTAMPTZ)
 ORDER BY
   history.tailnum,
   history.carrier,

@@ -26,12 +26,8 @@ FROM (
   WHERE
     NOT history.tailnum IS NULL
     AND NOT history.carrier IS NULL
-    AND history."at" AT TIME ZONE 'UTC' <= DATEADD(MINUTE, -90, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
-    AND history."at" AT TIME ZONE 'UTC' >= DATEADD(
-      MICROSECOND,
-      -5000,
-      DATEADD(DAY, -30, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
-    )
+    AND history."at" <= CAST('2024-03-01 10:30:00.000000+00:00' AS TIMESTAMP WITH TIME ZONE)
+    AND history."at" >= CAST('2024-01-31 11:59:59.995000+00:00' AS TIMESTAMP WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1

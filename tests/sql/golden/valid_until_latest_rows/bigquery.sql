@@ -30,7 +30,7 @@ FROM (
   FROM `shop`.`marts`.`contracts` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.dbt_valid_from, 'UTC') <= DATETIME_SUB(CAST('2024-03-01 12:00:00.000000' AS DATETIME), INTERVAL 6 HOUR)
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -8,9 +8,7 @@ WITH newest AS (
     NOT (
       history.tailnum IS NULL
     )
-    AND history.dbt_valid_from <= (
-      toDateTime64('2024-03-01 12:00:00.000000', 6, 'UTC') - INTERVAL '6' HOUR
-    )
+    AND history.dbt_valid_from <= toDateTime64('2024-03-01 06:00:00.000000', 6, 'UTC')
   GROUP BY
     history.tailnum
 )
@@ -49,6 +47,8 @@ FROM (
   JOIN "shop"."marts"."contracts" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.dbt_valid_from
+  WHERE
+    history.dbt_valid_from <= toDateTime64('2024-03-01 06:00:00.000000', 6, 'UTC')
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -41,12 +41,7 @@ FROM (
   FROM "shop"."marts"."contracts" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND ARROW_CAST(
-      ARROW_CAST(history.dbt_valid_from, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) <= (
-      ARROW_CAST('2024-03-01 12:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '6 HOUR'
-    )
+    AND history.dbt_valid_from <= ARROW_CAST('2024-03-01 06:00:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -6,9 +6,7 @@ WITH newest AS (
   FROM "shop"."marts"."contracts" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '6' HOUR
-    )
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMPTZ)
   GROUP BY
     history.tailnum
 )
@@ -47,6 +45,8 @@ FROM (
   JOIN "shop"."marts"."contracts" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.dbt_valid_from
+  WHERE
+    history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -28,9 +28,7 @@ FROM (
   FROM "shop"."marts"."contracts" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP) - INTERVAL '6 HOUR'
-    )
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMPTZ)
   ORDER BY
     history.tailnum,
     history.dbt_valid_from DESC NULLS LAST,

@@ -30,7 +30,7 @@ FROM (
   FROM "shop"."marts"."contracts" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.dbt_valid_from AT TIME ZONE 'UTC' <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP))
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMP WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -30,7 +30,7 @@ FROM (
   FROM SHOP.MARTS.contracts AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(CONVERT_TIMEZONE('UTC', history.dbt_valid_from) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -6, CAST('2024-03-01 12:00:00.000000' AS TIMESTAMPNTZ))
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

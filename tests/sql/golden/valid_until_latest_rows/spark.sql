@@ -38,11 +38,7 @@ FROM (
   FROM `shop`.`marts`.`contracts` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.dbt_valid_from)
-    ) <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '6' HOUR
-    )
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -32,9 +32,7 @@ FROM (
   FROM "shop"."marts"."contracts" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(AT_TIMEZONE(history.dbt_valid_from, 'UTC') AS TIMESTAMP(6)) <= (
-      CAST('2024-03-01 12:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '6' HOUR
-    )
+    AND history.dbt_valid_from <= CAST('2024-03-01 06:00:00.000000+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts

@@ -1,0 +1,38 @@
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  carrier,
+  "at",
+  loaded_at,
+  seats,
+  name,
+  delay,
+  "Order No"
+FROM (
+  SELECT
+    history.tailnum,
+    history.carrier,
+    history."at",
+    history.loaded_at,
+    history.seats,
+    history.name,
+    history.delay,
+    history."Order No",
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum, history.carrier
+      ORDER BY history."at" DESC NULLS LAST, history.loaded_at DESC NULLS LAST, history.seats DESC NULLS LAST, history.name DESC NULLS LAST, history.delay DESC NULLS LAST, history."Order No" DESC NULLS LAST
+    ) AS _rank
+  FROM "shop"."marts"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND NOT history.carrier IS NULL
+    AND history."at" <= ARROW_CAST('2024-03-01 10:30:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
+    AND history."at" >= ARROW_CAST('2024-01-31 11:59:59.995000', 'Timestamp(Microsecond, Some("UTC"))')
+    AND (
+      history."at" >= ARROW_CAST('2024-02-28 10:30:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
+      OR history.loaded_at >= ARROW_CAST('2024-02-28 12:00:00.000000', 'Timestamp(Microsecond, None)')
+      OR history.loaded_at IS NULL
+    )
+) AS ranked
+WHERE
+  _rank = 1
