@@ -61,6 +61,8 @@ class EntitySubset:
         written_since: With `since`: also entities with a row that was written since this moment;
             then an entity's newest row may be another one.
         among: Only entities whose join keys are in the table of this name.
+        at_instants: Whether that table has the newest instants too, in `NEWEST_EVENT`: then only
+            the rows at these instants are read. An entity may be there with several.
         ended: Only entities whose newest row has ended, instead of those whose newest row counts.
         expired_for: Also entities whose newest row expired (its ttl ran out, or its end came) at
             most this long ago; None for however long ago.
@@ -69,6 +71,7 @@ class EntitySubset:
     since: datetime | None = None
     written_since: datetime | None = None
     among: str = ""
+    at_instants: bool = False
     ended: bool = False
     expired_for: timedelta | None = timedelta()
 
@@ -273,6 +276,9 @@ def _known(
     if some.among:
         listed = exp.select("1").from_(cte(some.among, "listed"))
         same = [column(key.name, "listed").eq(_as_text(key, dialect)) for key in view.join_keys]
+        if some.at_instants:
+            event = column(view.event_timestamp.name, "history")
+            same.append(column(NEWEST_EVENT, "listed").eq(event))
         yield exp.Exists(this=listed.where(*same, copy=False))
 
 

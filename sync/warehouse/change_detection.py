@@ -166,21 +166,24 @@ class ChangeQueries:
         )
 
     def entities_with_new_instant(self, published: str) -> str:
-        """Write the query for the join keys of entities with another newest instant than published.
+        """Write the query for the entities with another newest instant than published.
 
         These include new entities, and entities without any row left.
+
+        Returns:
+            A SELECT of the join keys and the newest instant, which is NULL without any row left.
         """
         keys = (f"coalesce(newest.{key}, published.{key}) AS {key}" for key in self._keys)
         return (
             f"WITH newest AS (\n{self.publication.newest_instants}\n)\n"
-            f"SELECT {', '.join(keys)}\n"
+            f"SELECT {', '.join(keys)}, newest.{NEWEST_EVENT}\n"
             f"FROM newest FULL OUTER JOIN {published} AS published"
             f" ON {self.same_entity('newest', 'published')}\n"
             f"WHERE newest.{NEWEST_EVENT} IS DISTINCT FROM published.{self._event}"
         )
 
     def entities_with_restated_row(self, published: str, hashes: HashesRows) -> str:
-        """Write the query for the join keys of entities with another row at the published instant.
+        """Write the query for the entities with another row at the published instant.
 
         Rows are compared by a hash of 64 bits. Carrying the values themselves through the join
         would take several times as long, and perhaps more memory than there is.
@@ -188,12 +191,15 @@ class ChangeQueries:
         Args:
             published: The table of published rows.
             hashes: The database, which can hash rows.
+
+        Returns:
+            A SELECT of the join keys and that instant.
         """
         # Rows older than the oldest published instant cannot match, so the scan skips them.
         event = self._event
         history = self._with_hash(self.publication.view.relation, hashes)
         return (
-            f"SELECT {', '.join(f'history.{key}' for key in self._keys)}\n"
+            f"SELECT {', '.join(f'history.{name}' for name in (*self._keys, event))}\n"
             f"FROM ({history}\n  WHERE {event} >= (SELECT min({event}) FROM {published}))"
             f" AS history\nJOIN ({self._with_hash(published, hashes)}) AS published\n"
             f"ON {self.same_entity('history', 'published')}"

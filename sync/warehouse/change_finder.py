@@ -2,7 +2,8 @@
 
 In a large table few entities change between two runs, and ranking and comparing the others is most
 of the work. So the entities that may have changed, the suspects, are listed first by cheaper
-queries, and only their rows are ranked and compared; see `change_detection`.
+queries, with their newest instants, and only their rows there are ranked and compared; see
+`change_detection`.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _compare(tables: LedgerTables, queries: ChangeQueries, published: str) -> st
     elif is_large(tables, publication):
         suspects = _find_suspects(tables, queries, published)
         if suspects:
-            newest = publication.latest_among(suspects)
+            newest = publication.latest_at(suspects)
             compared = queries.published_rows_of(published, suspects)
     with tables.source.reading(newest) as rows:
         difference = queries.difference(rows, compared, whole=whole)
@@ -123,5 +124,6 @@ def _find_suspects(tables: LedgerTables, queries: ChangeQueries, published: str)
         return ""
     restated = queries.entities_with_restated_row(published, tables.database)
     tables.execute(f"INSERT INTO {suspects}\n{restated}")
-    # An entity may be listed twice; the list is only read by EXISTS.
+    # An entity may be listed twice, with two instants: the list is only read by EXISTS, and the
+    # rank takes the newer row.
     return suspects if tables.count(suspects) <= most else ""

@@ -139,6 +139,13 @@ class Publication:
         """Return the statement for the newest row of each entity in a table."""
         return self._rows(replace(_ONLINE, among=table))
 
+    def latest_at(self, table: str) -> str:
+        """Return the same where the table also has the newest instants, as `NEWEST_EVENT`.
+
+        Most parts of a history that is ordered by time are then not read.
+        """
+        return self._rows(replace(_ONLINE, among=table, at_instants=True))
+
     @property
     def newest_instants(self) -> str:
         """The statement for the newest instant of each entity."""

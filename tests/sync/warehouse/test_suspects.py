@@ -155,6 +155,26 @@ def test_whatever_may_have_changed_is_suspected(project, redis_server, change, q
     assert_parity(project, redis_server)
 
 
+def test_an_entity_may_be_suspected_for_two_reasons(project, redis_server):
+    """It has a newer row, and its published row was restated: the newer one is published."""
+    project.execute("UPDATE plane_status SET delay = 7 WHERE delay = 0")
+    project.insert(STATUS, ("plain", day(2), 3.0, 1, ""))
+
+    assert "plain" in found(project, STATUS, NEW_INSTANT)
+    assert "plain" in found(project, STATUS, RESTATED)
+    (report,) = project.store(redis_server).sync(views=["plane_status"]).views
+    assert (1, 0) == (report.written, report.deleted)
+    assert_parity(project, redis_server)
+
+
+def test_only_the_newest_rows_of_suspects_are_read(project):
+    """The statement asks for the suspects' newest instants, so that the rest may be skipped."""
+    with opened(project) as (_, _, publish):
+        statement = publish(STATUS, NOW).latest_at("suspects")
+
+    assert "listed._featurestore_event = history.observed_at" in statement
+
+
 @pytest.mark.parametrize(
     ("change", "unused"),
     [
