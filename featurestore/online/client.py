@@ -15,15 +15,9 @@ from featurestore.online.keys import metadata_key
 from featurestore.online.online_types import logical_type
 from featurestore.online.published_schemas import PublishedSchemas, ViewRows
 from featurestore.online.read_plan import ReadPlan, RequestedKeys
-from featurestore.online.redis.connection import (
-    aclose,
-    address,
-    async_client,
-    client,
-    close,
-    translated,
-)
-from featurestore.online.redis.read_many import async_key_reader, is_in_step, key_reader
+from featurestore.online.redis.async_reader import AsyncReader, async_reader
+from featurestore.online.redis.connection import address, client, close, translated
+from featurestore.online.redis.read_many import is_in_step, key_reader
 from featurestore.online.request import entity_columns, plan_views
 from featurestore.online.response import OnlineResponse
 from featurestore.registry.definitions import ServiceMember
@@ -70,9 +64,9 @@ class OnlineClient:
         self._plans: dict[tuple[Any, ...], ReadPlan] = {}
         self._requests: dict[tuple[Any, ...], ResolvedRequest] = {}
         self._ready: dict[ResolvedRequest, bool] = {}
-        # A client each, with its function that reads many keys.
+        # A client with its function that reads many keys.
         self._sync: tuple[Any, Any] | None = None
-        self._async: tuple[Any, Any] | None = None
+        self._async: AsyncReader | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def resolve(
@@ -174,7 +168,7 @@ class OnlineClient:
                 request, entity_rows, (full_feature_names, feature_timestamps)
             )
         except BaseException as error:
-            if not is_in_step(error):
+            if self._async is not None and not self._async.survives(error):
                 self._async = None
             with translated(self._url):
                 raise
@@ -182,11 +176,11 @@ class OnlineClient:
     async def _get_async(
         self, request: ResolvedRequest, rows: Any, naming: _Naming
     ) -> OnlineResponse:
-        connection, read = self._connected_async()
+        reader = self._connected_async()
         stale, learned = {*self._unknown(request)}, set[str]()
         while True:
             for view in stale:
-                self._learn(view, await connection.hgetall(self._schemas_key(view)))
+                self._learn(view, await reader.hgetall(self._schemas_key(view)))
             learned |= stale
             try:
                 plan, columns, tags = self._plan(request, rows, naming)
@@ -196,7 +190,7 @@ class OnlineClient:
                     continue
                 raise
             keys = plan.keys_of(tags)
-            views = self._rows_of_views(plan, tags, keys, await read(keys) if keys else ())
+            views = self._rows_of_views(plan, tags, keys, await reader.mget(keys) if keys else ())
             outdated = _outdated(views)
             if not outdated - stale:
                 return build_response(plan, columns, views, self._micros())
@@ -211,19 +205,18 @@ class OnlineClient:
             close(self._sync[0])
             self._sync = None
 
-    def _connected_async(self) -> tuple[Any, Any]:
-        """Return a client of the running event loop; connections do not work in another loop."""
+    def _connected_async(self) -> AsyncReader:
+        """Return a reader of the running event loop; connections do not work in another loop."""
         loop = asyncio.get_running_loop()
         if self._async is None or self._loop is not loop:
-            connection = async_client(self._url)
-            self._async, self._loop = (connection, async_key_reader(connection)), loop
+            self._async, self._loop = async_reader(self._url), loop
         return self._async
 
     async def close_async(self) -> None:
-        """Close the connections that asynchronous reads opened."""
-        if self._async is not None:
-            await aclose(self._async[0])
-            self._async = None
+        """Close the connections of asynchronous reads, after the answers that are outstanding."""
+        reader, self._async = self._async, None
+        if reader is not None:
+            await reader.aclose()
 
     def _schemas_key(self, view: str) -> str:
         return metadata_key(self._registry.online_name, "schema", view)

@@ -1,7 +1,8 @@
 """The Redis commands that this project uses, as types.
 
 redis-py types each answer as "the value, or something to await", which helps neither a blocking
-caller nor an asynchronous one. A client gets one of these types where it is made, in `connection`.
+caller nor an asynchronous one. A blocking client gets one of these types where it is made, in
+`connection`; an event loop reads with `async_reader`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["AsyncRedisCommands", "RedisCommands", "RedisPipeline", "Word"]
+__all__ = ["RedisCommands", "RedisPipeline", "Word"]
 
 Word: TypeAlias = str | bytes | int
 """A key or an argument of a command."""
@@ -90,10 +91,3 @@ class RedisCommands(Protocol):
 
     def pipeline(self, *, transaction: bool = ...) -> RedisPipeline:
         """Return a pipeline; a cluster has none with transactions."""
-
-
-class AsyncRedisCommands(Protocol):
-    """The client of an event loop, with the one command that the online read needs."""
-
-    async def hgetall(self, name: Word) -> dict[bytes, bytes]:
-        """Return a hash; an empty one if the key does not exist."""

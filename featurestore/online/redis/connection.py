@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.redis.commands import AsyncRedisCommands, RedisCommands
+from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.error_messages import reason_of, translated
-from featurestore.online.redis.internals import aclose, close
+from featurestore.online.redis.internals import close
 from featurestore.online.redis.url import Endpoint, address, parse_url
 from featurestore.online.redis.url_options import checked_options
 
 __all__ = [
-    "aclose",
     "address",
     "async_client",
     "client",
@@ -52,7 +51,7 @@ def client(url: str | None) -> RedisCommands:
     return made
 
 
-def async_client(url: str | None) -> AsyncRedisCommands:
+def async_client(url: str | None) -> Any:
     """Return a client for an event loop; see `client`."""
     import redis.asyncio
     import redis.asyncio.cluster
@@ -62,8 +61,7 @@ def async_client(url: str | None) -> AsyncRedisCommands:
 
     endpoint = parse_url(url)
     retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES, **_retried(endpoint))
-    made: AsyncRedisCommands = _made(endpoint, redis.asyncio, retry)
-    return made
+    return _made(endpoint, redis.asyncio, retry)
 
 
 def _retried(endpoint: Endpoint) -> dict[str, Any]:

@@ -6,17 +6,24 @@ in this file; a test holds that.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from featurestore.online.redis.commands import RedisCommands
 
+if TYPE_CHECKING:
+    from featurestore.online.redis.shared_connection import SharedConnection
+
 __all__ = [
+    "PoolOptions",
     "RawConnection",
     "aclose",
     "close",
     "connect_to_node",
+    "hand_over",
     "is_cluster",
     "node_of_slot",
+    "pool_options",
     "raw_connection",
     "servers",
     "shown_server",
@@ -65,6 +72,64 @@ def raw_connection(client: RedisCommands) -> RawConnection:
     """Borrow a connection to a single server."""
     single: Any = client
     return RawConnection(single.connection_pool)
+
+
+class PoolOptions(NamedTuple):
+    """The options of a URL that redis-py's pool keeps, and not its connections.
+
+    Attributes:
+        max_connections: The greatest number of connections.
+        health_check_interval: After how many idle seconds a connection is checked; 0 for never.
+    """
+
+    max_connections: int
+    health_check_interval: float
+
+
+def pool_options(client: Any) -> PoolOptions:
+    """Return the options of a client of a single server."""
+    pool = client.connection_pool
+    return PoolOptions(
+        pool.max_connections, pool.connection_kwargs.get("health_check_interval") or 0
+    )
+
+
+async def hand_over(client: Any, on_end: Callable[[SharedConnection], None]) -> SharedConnection:
+    """Open a connection with redis-py, and take it over; all answers to its greeting are read.
+
+    Args:
+        client: An asynchronous client of a single server, or of the master that Sentinel names.
+        on_end: See `SharedConnection`.
+    """
+    from redis.exceptions import ConnectionError as NoConnection
+
+    from featurestore.online.redis.shared_connection import SharedConnection
+
+    pool = client.connection_pool
+    connection = pool.make_connection()
+    try:
+        await pool.ensure_connection(connection)
+        taken = SharedConnection(
+            connection._writer,  # noqa: SLF001
+            connection.socket_timeout,
+            _address_of(connection),
+            connection._parser.parse_error,  # noqa: SLF001
+            on_end,
+        )
+    except BaseException as error:
+        await connection.disconnect(nowait=True)
+        if isinstance(error, RuntimeError):
+            # uvloop's error for a connection that the server closed while it was greeted.
+            raise NoConnection(f"Connection lost: {error}") from error
+        raise
+    # redis-py would close it, and warn of it, when its own object is deleted.
+    connection._reader = connection._writer = None  # noqa: SLF001
+    return taken
+
+
+def _address_of(connection: Any) -> str:
+    path = getattr(connection, "path", None)
+    return path or f"{connection.host}:{connection.port}"
 
 
 def is_cluster(client: object) -> bool:

@@ -3,6 +3,7 @@
 A single server is asked on a bare connection of the client's pool: packing and dispatching in
 `client.mget` takes more than a quarter of the whole read (`benchmarks/online/read_contenders.py`).
 The connection still is the client's, with its TLS, its failover, its retries and health checks.
+Reads of an event loop share connections; see `async_reader`.
 
 A KeyboardInterrupt, a signal handler or a cancelled task may end a read between its command and its
 answer. The next borrower of the connection would take that answer for its own and serve the values
@@ -17,16 +18,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from featurestore.errors import FeatureStoreError, OnlineStoreError
+from featurestore.errors import FeatureStoreError
 from featurestore.online.redis.internals import is_cluster
+from featurestore.online.redis.out_of_step import OutOfStepError, out_of_step
 
-__all__ = ["OutOfStepError", "async_key_reader", "is_in_step", "key_reader"]
+__all__ = ["is_in_step", "key_reader", "read_cluster"]
 
 Values = list[bytes | None]
-
-
-class OutOfStepError(OnlineStoreError):
-    """A connection gave the answer to another command, so its next answers are wrong as well."""
 
 
 def key_reader(client: Any) -> Callable[[Sequence[str | bytes]], Values]:
@@ -38,13 +36,9 @@ def key_reader(client: Any) -> Callable[[Sequence[str | bytes]], Values]:
     return partial(_of_server, client.connection_pool, pack_command)
 
 
-def async_key_reader(client: Any) -> Callable[[Sequence[str | bytes]], Awaitable[Values]]:
-    """Return a function that reads many keys without blocking the event loop; see `key_reader`."""
-    if is_cluster(client):
-        return partial(_aof_cluster, client)
-    from hiredis import pack_command
-
-    return partial(_aof_server, client.connection_pool, pack_command)
+def read_cluster(client: Any) -> Callable[[Sequence[str | bytes]], Awaitable[Values]]:
+    """Return a function that reads many keys of a cluster without blocking the event loop."""
+    return partial(_aof_cluster, client)
 
 
 def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str | bytes]) -> Values:
@@ -64,30 +58,6 @@ def _of_server(pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str | byt
         pool.release(connection)
         raise
     pool.release(connection)
-    return found
-
-
-async def _aof_server(
-    pool: Any, pack: Callable[[Any], bytes], keys: Sequence[str | bytes]
-) -> Values:
-    command = pack(("MGET", *keys))
-    connection = await pool.get_connection()
-
-    async def ask() -> Any:
-        await connection.send_packed_command(command)
-        return await connection.read_response()
-
-    def fail(_: Exception) -> Any:
-        return connection.disconnect()
-
-    try:
-        found = _one_for_each(keys, await connection.retry.call_with_retry(ask, fail))
-    except BaseException:
-        # Without a wait for the closed socket, in which the task could be cancelled again.
-        await connection.disconnect(nowait=True)
-        await pool.release(connection)
-        raise
-    await pool.release(connection)
     return found
 
 
@@ -120,7 +90,7 @@ def _answers_of_slots() -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError) as error:
-        raise _out_of_step() from error
+        raise out_of_step() from error
 
 
 def _one_by_one(client: Any, keys: Sequence[str | bytes]) -> Any:
@@ -142,7 +112,7 @@ def _one_for_each(keys: Sequence[str | bytes], answer: Any) -> Values:
         OutOfStepError: It has not, so it is the answer to another command.
     """
     if type(answer) is not list or len(answer) != len(keys):
-        raise _out_of_step()
+        raise out_of_step()
     return answer
 
 
@@ -156,11 +126,3 @@ def is_in_step(error: BaseException) -> bool:
 
     known = (RedisError, FeatureStoreError, CancelledError)
     return isinstance(error, known) and not isinstance(error, OutOfStepError)
-
-
-def _out_of_step() -> OutOfStepError:
-    return OutOfStepError(
-        "The online store's answer does not have one value for each key.",
-        remedy="The connection is closed: read again. If this happens again, check any proxy"
-        " between this client and the server.",
-    )

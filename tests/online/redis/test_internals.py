@@ -18,10 +18,12 @@ OUTSIDE = sorted(
 )
 PRIVATE_PARTS = {
     "connection_pool",
+    "ensure_connection",
     "get_connection",
     "get_node_from_slot",
     "get_primaries",
     "get_redis_connection",
+    "make_connection",
     "nodes_manager",
     "read_response",
     "send_packed_command",
