@@ -9,6 +9,7 @@ FeatureStoreError
 ├── ProfileError                  dbt_project.yml or profiles.yml lacks what the target needs
 ├── RegistryError                 a feature reference or an allowance is wrong
 │   ├── DefinitionProblems        feature views or services are declared wrongly
+│   ├── ExpressionRefused         a request-time expression has a form without a known meaning
 │   └── UnknownName
 │       ├── UnknownFeatureView    no feature view has the name
 │       ├── UnknownFeature        the view has no feature of the name
@@ -43,6 +44,7 @@ from typing import Any, ClassVar, Literal
 __all__ = [
     "DefinitionProblems",
     "EntityFrameError",
+    "ExpressionRefused",
     "FeatureStoreError",
     "ForeignOwner",
     "ManifestError",
@@ -203,6 +205,10 @@ class DefinitionProblems(RegistryError):
         listing = "\n".join(f"  {problem}" for problem in self.problems)
         noun = "problem" if count == 1 else "problems"
         super().__init__(f"{count} {noun} in the project's features:\n{listing}")
+
+
+class ExpressionRefused(RegistryError):
+    """An on-demand feature's expression does not parse, or has a form that is not in the table."""
 
 
 class UnknownName(RegistryError):

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("featurestore.registry",),
     ("featurestore.governance",),
     ("featurestore.sql.dialects",),
-    ("featurestore.sql",),
+    ("featurestore.sql", "featurestore.request_time"),
     ("featurestore.online", "featurestore.lint", "featurestore.lineage"),
     ("featurestore.governance.across_models",),
     ("featurestore.training",),

@@ -1,0 +1,131 @@
+"""Bind an expression: find the form of each node in the table, from the leaves to the root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.errors import ExpressionRefused, did_you_mean
+from featurestore.request_time.decimal_rules import NUMERIC, decimal
+from featurestore.request_time.families import (
+    BOOLEAN,
+    FLOAT64,
+    INT32,
+    INT64,
+    NULL,
+    STRING,
+)
+from featurestore.request_time.form import Call
+from featurestore.request_time.operands import Operand, constant
+from featurestore.request_time.table import FORMS_OF
+from featurestore.values.types import DataType
+
+__all__ = ["Binder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """The surroundings of an expression.
+
+    Attributes:
+        inputs: The type of each name that the expression may read.
+        dialect: The dialect of the project's warehouse.
+    """
+
+    inputs: Mapping[str, DataType]
+    dialect: str
+
+    def bind(self, node: exp.Expr) -> Operand:
+        """Return the meaning of a node.
+
+        Raises:
+            ExpressionRefused: The table has no form for the node and the types of its operands.
+        """
+        if isinstance(node, exp.Paren):
+            return self.bind(node.this)
+        if isinstance(node, exp.Column):
+            return self._column(node)
+        literal = self._literal(node)
+        return literal if literal is not None else self._form(node)
+
+    def name_of(self, node: exp.Column) -> str:
+        """Return the input that a column means; the case counts only where it decides."""
+        name = node.name
+        if name in self.inputs:
+            return name
+        same = [known for known in self.inputs if known.lower() == name.lower()]
+        if len(same) == 1 and not node.this.quoted:
+            return same[0]
+        raise ExpressionRefused(
+            f"Unknown name '{name}'.",
+            remedy=did_you_mean(name, self.inputs) or f"Known: {', '.join(sorted(self.inputs))}.",
+        )
+
+    def _column(self, node: exp.Column) -> Operand:
+        if node.table:
+            raise ExpressionRefused(
+                f"'{node.sql(self.dialect)}' has a table's name.", remedy=f"Write '{node.name}'."
+            )
+        name = self.name_of(node)
+        return Operand(self.inputs[name], lambda columns, count: columns[name], frozenset([name]))
+
+    def _literal(self, node: exp.Expr) -> Operand | None:
+        if isinstance(node, exp.Null):
+            return constant(NULL, None)
+        if isinstance(node, exp.Boolean):
+            return constant(BOOLEAN, node.this)
+        if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
+            # -9223372036854775808 is an integer, though 9223372036854775808 is not.
+            return self._number(f"-{node.this.this}") if not node.this.is_string else None
+        if not isinstance(node, exp.Literal):
+            return None
+        return (
+            constant(STRING, node.this, is_literal=True)
+            if node.is_string
+            else self._number(node.this)
+        )
+
+    def _number(self, text: str) -> Operand:
+        value: Any
+        data_type: DataType
+        if text.lstrip("-").isdigit():
+            value, data_type = int(text), _integer_type(int(text), self.dialect)
+        elif "e" in text.lower() and self.dialect != "postgres":
+            value, data_type = float(text), FLOAT64
+        else:
+            value = Decimal(text)
+            data_type = _decimal_type(value, self.dialect)
+        return constant(data_type, value, is_literal=True)
+
+    def _form(self, node: exp.Expr) -> Operand:
+        found = FORMS_OF.get(type(node), ())
+        for form in found:
+            parts = form.parts(node)
+            if parts is None or self.dialect not in form.dialects:
+                continue
+            operands = [self.bind(part) for part in parts]
+            if form.fits(operands):
+                meaning = form.meaning(Call(operands, node, self.dialect))
+                if meaning is not None:
+                    return meaning.of(operands)
+        raise ExpressionRefused(f"'{node.sql(self.dialect)}' is not supported.")
+
+
+def _integer_type(value: int, dialect: str) -> DataType:
+    if -(1 << 31) <= value < 1 << 31:
+        return INT32
+    if -(1 << 63) <= value < 1 << 63:
+        return INT64
+    return _decimal_type(Decimal(value), dialect)
+
+
+def _decimal_type(value: Decimal, dialect: str) -> DataType:
+    if dialect == "postgres":
+        return NUMERIC
+    _, digits, exponent = value.as_tuple()
+    scale = max(-int(exponent), 0)
+    return decimal(max(len(digits), scale + (dialect == "duckdb")), scale)

@@ -1,0 +1,115 @@
+"""Comparisons of two values."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from featurestore.request_time.common_types import common_type, converted
+from featurestore.request_time.families import BOOLEAN, Family
+from featurestore.request_time.form import DUCKDB, EVERY, EXECUTED, SPARK, Call, Form, Rule
+from featurestore.request_time.operands import Columns, Meaning
+from featurestore.request_time.ordering import comparison
+
+__all__ = ["FORMS"]
+
+
+def _compared(sign: str) -> Rule:
+    def meaning(call: Call) -> Meaning | None:
+        found = common_type(call.operands, call.dialect)
+        if found is None:
+            return None
+        pair = [converted(operand, found, call.dialect) for operand in call.operands]
+        return Meaning(BOOLEAN, row=comparison(sign, found), operands=pair)
+
+    return meaning
+
+
+def _distinct(is_distinct: bool) -> Rule:
+    def meaning(call: Call) -> Meaning | None:
+        found = common_type(call.operands, call.dialect)
+        if found is None:
+            return None
+        left, right = (converted(operand, found, call.dialect).run for operand in call.operands)
+        equal = comparison("=", found)
+
+        def column(columns: Columns, count: int) -> list[bool]:
+            return [
+                is_distinct is not (x is y if x is None or y is None else equal(x, y))
+                for x, y in zip(left(columns, count), right(columns, count), strict=True)
+            ]
+
+        return Meaning(BOOLEAN, column=column)
+
+    return meaning
+
+
+_SIGNS: dict[str, type[exp.Expr]] = {
+    "=": exp.EQ,
+    "<>": exp.NEQ,
+    "<": exp.LT,
+    "<=": exp.LTE,
+    ">": exp.GT,
+    ">=": exp.GTE,
+}
+_NUMBERS = (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
+_NAN = "NaN equals NaN and is greater than every other number."
+_SORTED = "The order is that of the code points; PostgreSQL's depends on the collation."
+
+
+def _forms(sign: str, node: type[exp.Expr]) -> list[Form]:
+    written, meaning = f"a {sign} b", _compared(sign)
+    text = (
+        EVERY if sign in ("=", "<>") else (DUCKDB, SPARK),
+        "" if sign in ("=", "<>") else _SORTED,
+    )
+    rows = [
+        (Family.INTEGER, Family.INTEGER, EVERY, ""),
+        (Family.TEXT, Family.TEXT, *text),
+        (Family.BOOLEAN, Family.BOOLEAN, EXECUTED, "False is less than true."),
+        (Family.DATE, Family.DATE, EVERY, ""),
+        (Family.TIMESTAMP, Family.TIMESTAMP, EVERY, ""),
+        (Family.TIMESTAMPTZ, Family.TIMESTAMPTZ, EVERY, ""),
+        *(
+            (a, b, EXECUTED, _NAN if Family.FLOAT in (a, b) else "")
+            for a in _NUMBERS
+            for b in _NUMBERS
+            if (a, b) != (Family.INTEGER, Family.INTEGER)
+        ),
+    ]
+    return [Form(node, written, (a, b), meaning, "boolean", *rest) for a, b, *rest in rows]
+
+
+_SAME = (
+    Family.BOOLEAN,
+    Family.TEXT,
+    Family.DATE,
+    Family.TIMESTAMP,
+    Family.TIMESTAMPTZ,
+)
+_PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in _NUMBERS for b in _NUMBERS))
+
+FORMS = (
+    *(form for sign, node in _SIGNS.items() for form in _forms(sign, node)),
+    *(
+        Form(
+            exp.NullSafeNEQ,
+            "a is distinct from b",
+            pair,
+            _distinct(True),
+            "boolean",
+            takes_null=True,
+        )
+        for pair in _PAIRS
+    ),
+    *(
+        Form(
+            exp.NullSafeEQ,
+            "a is not distinct from b",
+            pair,
+            _distinct(False),
+            "boolean",
+            takes_null=True,
+        )
+        for pair in _PAIRS
+    ),
+)

@@ -1,0 +1,39 @@
+"""How values compare: NaN equals itself and is greater than every number, as in the warehouses."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from featurestore.request_time.families import FLOAT64
+from featurestore.values.types import DataType
+
+__all__ = ["comparison"]
+
+_PLAIN: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+# `x != x` says that x is NaN.
+_FLOAT: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda x, y: x == y or (x != x and y != y),  # noqa: PLR0124
+    "<>": lambda x, y: x != y and (x == x or y == y),  # noqa: PLR0124
+    "<": lambda x, y: x < y or (y != y and x == x),  # noqa: PLR0124
+    "<=": lambda x, y: x <= y or y != y,  # noqa: PLR0124
+    ">": lambda x, y: x > y or (x != x and y == y),  # noqa: PLR0124
+    ">=": lambda x, y: x >= y or x != x,  # noqa: PLR0124
+}
+
+
+def comparison(sign: str, data_type: DataType) -> Callable[[Any, Any], bool]:
+    """Return the comparison of two values of a type.
+
+    >>> comparison(">", FLOAT64)(float("nan"), float("inf"))
+    True
+    """
+    return (_FLOAT if data_type == FLOAT64 else _PLAIN)[sign]

@@ -1,0 +1,20 @@
+"""The table of forms: whatever is not in it is refused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlglot import exp
+
+from featurestore.request_time.form import Form
+from featurestore.request_time.forms import comparisons, integers, logic
+
+__all__ = ["FORMS", "FORMS_OF"]
+
+FORMS: tuple[Form, ...] = (*logic.FORMS, *comparisons.FORMS, *integers.FORMS)
+"""Every form, in the order in which they are tried and documented."""
+
+FORMS_OF: dict[type[exp.Expr], list[Form]] = defaultdict(list)
+"""The forms of each sqlglot node."""
+for _form in FORMS:
+    FORMS_OF[_form.node].append(_form)
