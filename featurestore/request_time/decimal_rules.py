@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
+from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import Family, family
-from featurestore.request_time.operands import Operand
+from featurestore.request_time.operands import NOTHING, Operand
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["EXACT", "NUMERIC", "as_decimal", "decimal", "decimal_to_float", "quantizer", "widest"]
+__all__ = [
+    "EXACT",
+    "MOST_DIGITS",
+    "NUMERIC",
+    "bounded",
+    "decimal",
+    "decimal_to_float",
+    "digits_of",
+    "fits_38_digits",
+    "quantizer",
+    "widest",
+]
 
 MOST_DIGITS = 38
 NUMERIC = DataType(Kind.DECIMAL)
@@ -18,8 +31,11 @@ NUMERIC = DataType(Kind.DECIMAL)
 EXACT = Context(
     prec=2000, rounding=ROUND_HALF_UP, Emax=10**6, Emin=-(10**6), traps=[InvalidOperation]
 )
-"""Room for every result: what rounds says so."""
+"""Room for every result: only `quantize` rounds, half away from zero."""
 _INTEGER_DIGITS = {Kind.INT16: 5, Kind.INT32: 10, Kind.INT64: 19}
+_SPARK_DIGITS = {**_INTEGER_DIGITS, Kind.INT64: 20}
+_EXACT_FLOATS = 1 << 53
+_LOW_64 = (1 << 64) - 1
 
 
 def decimal(precision: int, scale: int) -> DataType:
@@ -27,37 +43,91 @@ def decimal(precision: int, scale: int) -> DataType:
     return DataType(Kind.DECIMAL, precision=precision, scale=scale)
 
 
-def as_decimal(operand: Operand, dialect: str) -> DataType:
-    """Return the decimal type that an integer or a decimal takes beside a decimal."""
-    if family(operand.data_type) is Family.DECIMAL:
-        return operand.data_type
+def digits_of(operand: Operand, dialect: str, *, by_value: bool = False) -> tuple[int, int]:
+    """Return the precision and scale of a decimal, or of an integer beside a decimal.
+
+    Args:
+        operand: A decimal with digits or an integer.
+        dialect: The dialect of the warehouse.
+        by_value: Count the digits of an integer literal, not those of its type.
+    """
+    found = operand.data_type
+    if by_value and operand.constant is not NOTHING and family(found) is Family.INTEGER:
+        return len(str(abs(operand.constant))), 0
+    if found.precision is not None:
+        return found.precision, found.scale or 0
+    return (_SPARK_DIGITS if dialect == "spark" else _INTEGER_DIGITS)[found.kind], 0
+
+
+def widest(operands: Iterable[Operand], dialect: str) -> DataType | None:
+    """Return the decimal that holds all values of the operands; None if it needs too many digits.
+
+    PostgreSQL's values keep their own digits unless all have the same type.
+    """
+    listed = list(operands)
+    types = {operand.data_type for operand in listed}
+    if len(types) == 1:
+        return types.pop()
     if dialect == "postgres":
         return NUMERIC
-    digits = _INTEGER_DIGITS[operand.data_type.kind]
-    if operand.is_literal:
-        digits = len(str(abs(operand.constant)))
-    elif dialect == "spark" and operand.data_type.kind is Kind.INT64:
-        digits = 20
-    return decimal(digits, 0)
-
-
-def widest(types: Sequence[DataType], dialect: str) -> DataType | None:
-    """Return the decimal that holds all values of the types; None if it needs too many digits."""
-    if all(found == types[0] for found in types):
-        return types[0]
-    if any(found.precision is None for found in types) or dialect == "postgres":
-        return NUMERIC
-    scale = max(found.scale or 0 for found in types)
-    whole = max((found.precision or 0) - (found.scale or 0) for found in types)
+    digits = [digits_of(operand, dialect) for operand in listed]
+    scale = max(scale for _, scale in digits)
+    whole = max(precision - scale for precision, scale in digits)
     return decimal(whole + scale, scale) if whole + scale <= MOST_DIGITS else None
 
 
-def quantizer(scale: int) -> Callable[[Any], Decimal]:
-    """Return a function that writes a number with so many digits after the point."""
-    unit = Decimal(1).scaleb(-scale)
-    return lambda number: Decimal(number).quantize(unit, context=EXACT)
+def fits_38_digits(operands: Iterable[Operand], dialect: str) -> bool:
+    """Return whether one decimal of 38 digits holds all values, as a comparison of them needs."""
+    if dialect == "postgres":
+        return True
+    digits = [digits_of(operand, dialect, by_value=True) for operand in operands]
+    return max(p - s for p, s in digits) + max(s for _, s in digits) <= MOST_DIGITS
+
+
+def quantizer(target: DataType) -> Callable[[Any], Decimal]:
+    """Return a function that writes a number with the digits of a type, and rounds half away."""
+    if target.scale is None:
+        return Decimal
+    unit = Decimal(1).scaleb(-target.scale)
+    check = bounded(target)
+    return lambda number: check(Decimal(number).quantize(unit, context=EXACT))
+
+
+def bounded(target: DataType) -> Callable[[Decimal], Decimal]:
+    """Return a function that raises an error for a number with too many digits for the type."""
+    if target.precision is None:
+        return lambda number: number
+    limit = Decimal(1).scaleb(target.precision - (target.scale or 0))
+
+    def check(number: Decimal) -> Decimal:
+        if -limit < number < limit:
+            return number
+        raise Refusal(f"{number:f} is out of range for {target}.")
+
+    return check
 
 
 def decimal_to_float(source: DataType, dialect: str) -> Callable[[Decimal], float]:
     """Return the dialect's conversion of a decimal to a double."""
-    return float
+    if dialect != "duckdb":
+        return float
+    power = 10 ** (source.scale or 0)
+
+    def convert(number: Decimal) -> float:
+        """Divide as DuckDB does: in floats, and in two parts above 2**53."""
+        unscaled = int(EXACT.multiply(number, power))
+        if -_EXACT_FLOATS <= unscaled <= _EXACT_FLOATS or power == 1:
+            return _hugeint_to_float(unscaled) / power
+        whole, rest = divmod(abs(unscaled), power)
+        sign = math.copysign(1, unscaled)
+        return sign * _hugeint_to_float(whole) + sign * _hugeint_to_float(rest) / float(power)
+
+    return convert
+
+
+def _hugeint_to_float(number: int) -> float:
+    if -(1 << 63) <= number < 1 << 63:
+        return float(number)
+    sign = -1 if number < 0 else 1
+    high, low = abs(number) >> 64, abs(number) & _LOW_64
+    return sign * (float(low) + float(high) * 18446744073709551616.0)

@@ -11,6 +11,9 @@ from sqlglot.errors import SqlglotError
 
 from featurestore.errors import ExpressionRefused
 from featurestore.request_time.binding import Binder
+from featurestore.request_time.common_types import converted
+from featurestore.request_time.decimal_rules import NUMERIC
+from featurestore.request_time.families import FLOAT64
 from featurestore.request_time.operands import Operand
 from featurestore.sql.dialects import grammar
 from featurestore.values.types import DataType
@@ -64,7 +67,7 @@ def parse_expression(
     try:
         tree = _parsed(text, dialect)
         binder = Binder(inputs, dialect)
-        operand = binder.bind(tree)
+        operand = _leaving(binder.bind(tree), dialect)
     except ExpressionRefused as error:
         raise ExpressionRefused(
             f"on_demand '{name}': {error.message}", remedy=error.remedy
@@ -85,7 +88,14 @@ def parse_expression(
 def bound(expression: RequestExpression) -> Operand:
     """Return the closures of a parsed expression."""
     types = dict(zip(expression.inputs, expression.types, strict=True))
-    return Binder(types, expression.dialect).bind(expression.tree)
+    operand = Binder(types, expression.dialect).bind(expression.tree)
+    return _leaving(operand, expression.dialect)
+
+
+def _leaving(operand: Operand, dialect: str) -> Operand:
+    """Return the result as it leaves the warehouse: a `numeric` without digits as a double."""
+    is_numeric = operand.data_type == NUMERIC
+    return converted(operand, FLOAT64, dialect) if is_numeric else operand
 
 
 def _parsed(text: str, dialect: str) -> exp.Expr:

@@ -42,6 +42,7 @@ class Family(StrEnum):
 
     ANY = "any type"
     BOOLEAN = "boolean"
+    NUMBER = "number"
     INTEGER = "integer"
     DECIMAL = "decimal"
     FLOAT = "double"

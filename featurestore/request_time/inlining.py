@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from featurestore.request_time.expression import RequestExpression
+from featurestore.request_time.form import EXECUTED, POSTGRES
 from featurestore.request_time.sql_types import sql_type
+from featurestore.values.types import Kind
 
 __all__ = ["inlined"]
 
@@ -33,4 +35,18 @@ def inlined(expression: RequestExpression, columns: Mapping[str, exp.Expr]) -> e
     tree = expression.tree.copy()
     for node in tree.walk():
         node.comments = None
-    return exp.paren(tree.transform(replaced, copy=False), copy=False)
+    tree = tree.transform(replaced, copy=False)
+    if not _keeps_its_type(expression):
+        return exp.Cast(this=tree, to=sql_type(expression.data_type))
+    return exp.paren(tree, copy=False)
+
+
+def _keeps_its_type(expression: RequestExpression) -> bool:
+    """Return whether the warehouse gives the result the type that the expression was parsed to.
+
+    PostgreSQL forgets the digits of a decimal. The types of warehouses that do not run in the
+    tests are not proven.
+    """
+    if expression.dialect == POSTGRES:
+        return expression.data_type.kind not in (Kind.DECIMAL, Kind.FLOAT64)
+    return expression.dialect in EXECUTED

@@ -7,11 +7,37 @@ from collections import defaultdict
 from sqlglot import exp
 
 from featurestore.request_time.form import Form
-from featurestore.request_time.forms import comparisons, integers, logic
+from featurestore.request_time.forms import (
+    cases,
+    casts,
+    choices,
+    comparisons,
+    decimals,
+    floats,
+    instants,
+    integers,
+    logic,
+    mathematics,
+    rounding,
+    text,
+)
 
 __all__ = ["FORMS", "FORMS_OF"]
 
-FORMS: tuple[Form, ...] = (*logic.FORMS, *comparisons.FORMS, *integers.FORMS)
+FORMS: tuple[Form, ...] = (
+    *logic.FORMS,
+    *comparisons.FORMS,
+    *choices.FORMS,
+    *cases.FORMS,
+    *integers.FORMS,
+    *decimals.FORMS,
+    *floats.FORMS,
+    *rounding.FORMS,
+    *mathematics.FORMS,
+    *casts.FORMS,
+    *text.FORMS,
+    *instants.FORMS,
+)
 """Every form, in the order in which they are tried and documented."""
 
 FORMS_OF: dict[type[exp.Expr], list[Form]] = defaultdict(list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from featurestore.request_time.common_types import common_type, converted
+from featurestore.request_time.common_types import NUMBERS, compared_type, converted
 from featurestore.request_time.families import BOOLEAN, Family
 from featurestore.request_time.form import DUCKDB, EVERY, EXECUTED, SPARK, Call, Form, Rule
 from featurestore.request_time.operands import Columns, Meaning
@@ -15,7 +15,7 @@ __all__ = ["FORMS"]
 
 def _compared(sign: str) -> Rule:
     def meaning(call: Call) -> Meaning | None:
-        found = common_type(call.operands, call.dialect)
+        found = compared_type(call.operands, call.dialect)
         if found is None:
             return None
         pair = [converted(operand, found, call.dialect) for operand in call.operands]
@@ -26,7 +26,7 @@ def _compared(sign: str) -> Rule:
 
 def _distinct(is_distinct: bool) -> Rule:
     def meaning(call: Call) -> Meaning | None:
-        found = common_type(call.operands, call.dialect)
+        found = compared_type(call.operands, call.dialect)
         if found is None:
             return None
         left, right = (converted(operand, found, call.dialect).run for operand in call.operands)
@@ -51,7 +51,6 @@ _SIGNS: dict[str, type[exp.Expr]] = {
     ">": exp.GT,
     ">=": exp.GTE,
 }
-_NUMBERS = (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
 _NAN = "NaN equals NaN and is greater than every other number."
 _SORTED = "The order is that of the code points; PostgreSQL's depends on the collation."
 
@@ -71,8 +70,8 @@ def _forms(sign: str, node: type[exp.Expr]) -> list[Form]:
         (Family.TIMESTAMPTZ, Family.TIMESTAMPTZ, EVERY, ""),
         *(
             (a, b, EXECUTED, _NAN if Family.FLOAT in (a, b) else "")
-            for a in _NUMBERS
-            for b in _NUMBERS
+            for a in NUMBERS
+            for b in NUMBERS
             if (a, b) != (Family.INTEGER, Family.INTEGER)
         ),
     ]
@@ -86,7 +85,7 @@ _SAME = (
     Family.TIMESTAMP,
     Family.TIMESTAMPTZ,
 )
-_PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in _NUMBERS for b in _NUMBERS))
+_PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
 
 FORMS = (
     *(form for sign, node in _SIGNS.items() for form in _forms(sign, node)),

@@ -1,0 +1,246 @@
+"""Casts, between the types whose meaning is the same whatever the session's settings are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from featurestore.request_time.decimal_rules import EXACT, bounded, decimal_to_float, quantizer
+from featurestore.request_time.failures import Refusal
+from featurestore.request_time.families import Family, family
+from featurestore.request_time.form import EXECUTED, POSTGRES, SPARK, Call, Form
+from featurestore.request_time.forms.integers import within
+from featurestore.request_time.operands import Meaning
+from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.types import DataType, Kind
+
+__all__ = ["CASTS", "FORMS", "cast_target"]
+
+Convert = Callable[[Any], Any]
+Converter = Callable[[DataType, DataType, str], Convert | None]
+_UNIT = Decimal(1)
+_SIZED = re.compile(r"char|text|string|time", re.IGNORECASE)
+
+
+def cast_target(node: exp.Expr, dialect: str) -> DataType | None:
+    """Return the type that a cast names; None for one that expressions do not have."""
+    to = node.args["to"]
+    text = to.sql(dialect)
+    if to.expressions and _SIZED.search(text):
+        return None  # varchar(3) cuts text on some engines, timestamp(3) rounds
+    try:
+        return parse_type(text, dialect)
+    except UnknownType:
+        return None
+
+
+def _cast(call: Call) -> Meaning | None:
+    if call.node.args.get("safe") or call.node.args.get("format"):
+        return None
+    target = cast_target(call.node, call.dialect)
+    if target is None or family(target) is Family.OTHER:
+        return None
+    if call.operands[0].is_null:
+        return Meaning(target, column=lambda _, count: [None] * count)
+    source = call.operands[0].data_type
+    if source == target:
+        return Meaning(target, column=call.operands[0].run)
+    found = _CONVERTERS.get((_family(source), family(target)))
+    convert = found(source, target, call.dialect) if found else None
+    return convert and Meaning(target, row=convert, is_total=False)
+
+
+_SMALL = (Kind.INT8, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.UINT64)
+
+
+def _family(source: DataType) -> Family:
+    """Return the family of a type that is cast: narrow and unsigned integers and floats too."""
+    if source.kind in _SMALL:
+        return Family.INTEGER
+    return Family.FLOAT if source.kind is Kind.FLOAT32 else family(source)
+
+
+def _checked(target: DataType, compute: Convert) -> Convert:
+    check = within(target)
+    return lambda x: check(compute(x))
+
+
+def _float_to_integer(source: DataType, target: DataType, dialect: str) -> Convert:
+    check = within(target)
+    round_to: Convert = math.trunc if dialect == SPARK else round
+
+    def convert(number: float) -> int:
+        if not math.isfinite(number):
+            raise Refusal(f"{number!r} is out of range for {target}.")
+        return check(round_to(number))
+
+    return convert
+
+
+def _decimal_to_integer(source: DataType, target: DataType, dialect: str) -> Convert:
+    rounding = ROUND_DOWN if dialect == SPARK else ROUND_HALF_UP
+    return _checked(target, lambda x: int(x.quantize(_UNIT, rounding, EXACT)))
+
+
+def _float_to_decimal(source: DataType, target: DataType, dialect: str) -> Convert | None:
+    if target.scale is None or source.kind is Kind.FLOAT32:
+        return None
+    write, check, scale = quantizer(target), bounded(target), target.scale
+    power = float(10**scale)
+
+    def convert(number: float) -> Decimal:
+        if not math.isfinite(number):
+            raise Refusal(f"{number!r} is out of range for {target}.")
+        if dialect == POSTGRES:
+            return write(Decimal(f"{number:.15g}"))
+        if dialect == SPARK:
+            return write(Decimal(repr(number)))
+        scaled = Decimal(number * power).quantize(_UNIT, ROUND_HALF_EVEN, EXACT)
+        return check(scaled.scaleb(-scale, EXACT))
+
+    return convert
+
+
+def _to_text(source: DataType, target: DataType, dialect: str) -> Convert:
+    if family(source) is Family.BOOLEAN:
+        return lambda x: "true" if x else "false"
+    if family(source) is Family.DECIMAL:
+        return lambda x: f"{x:f}"
+    return str
+
+
+def _timestamp_to_text(source: DataType, target: DataType, dialect: str) -> Convert:
+    def convert(value: dt.datetime) -> str:
+        text = value.isoformat(" ", "seconds")
+        fraction = f".{value.microsecond:06}".rstrip("0") if value.microsecond else ""
+        return text + fraction
+
+    return convert
+
+
+def _text(pattern: str, convert: Convert) -> Converter:
+    """Return the conversion of text in the one spelling that all dialects read alike."""
+    matches = re.compile(pattern, re.ASCII).fullmatch
+
+    def converter(source: DataType, target: DataType, dialect: str) -> Convert:
+        def read(text: str) -> Any:
+            if not matches(text):
+                raise Refusal(f"{text!r} is not a plain {target}.")
+            return convert(text)
+
+        return read
+
+    return converter
+
+
+_INTEGER_TEXT = _text(r"[+-]?\d{1,25}", int)
+
+
+def _text_to_integer(source: DataType, target: DataType, dialect: str) -> Convert | None:
+    read = _INTEGER_TEXT(source, target, dialect)
+    return read and _checked(target, read)
+
+
+_DECIMAL_TEXT = _text(r"[+-]?\d{1,40}(\.\d{1,40})?", Decimal)
+
+
+def _text_to_decimal(source: DataType, target: DataType, dialect: str) -> Convert | None:
+    read = _DECIMAL_TEXT(source, target, dialect)
+    write = quantizer(target)
+
+    def convert(text: str) -> Decimal:
+        number: Decimal = read(text)  # type: ignore[misc]
+        written = write(number)
+        if written != number:
+            raise Refusal(f"{text!r} has too many digits after the point for {target}.")
+        return written
+
+    return convert if target.scale is not None else None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number) or (number == 0 and re.search("[1-9]", text.lower().partition("e")[0])):
+        raise Refusal(f"{text!r} is out of range for a double.")
+    return number
+
+
+def _as(convert: Convert) -> Converter:
+    return lambda *_: convert
+
+
+def _date_to_timestamp(source: DataType, target: DataType, dialect: str) -> Convert:
+    return lambda x: dt.datetime(x.year, x.month, x.day)  # noqa: DTZ001, naive means UTC
+
+
+_CONVERTERS: dict[tuple[Family, Family], Converter] = {
+    (Family.INTEGER, Family.INTEGER): lambda _, target, __: within(target),
+    (Family.INTEGER, Family.FLOAT): _as(float),
+    (Family.INTEGER, Family.DECIMAL): lambda _, target, __: quantizer(target),
+    (Family.INTEGER, Family.TEXT): _to_text,
+    (Family.INTEGER, Family.BOOLEAN): _as(bool),
+    (Family.BOOLEAN, Family.INTEGER): _as(int),
+    (Family.BOOLEAN, Family.TEXT): _to_text,
+    (Family.FLOAT, Family.INTEGER): _float_to_integer,
+    (Family.FLOAT, Family.DECIMAL): _float_to_decimal,
+    (Family.FLOAT, Family.FLOAT): _as(float),
+    (Family.DECIMAL, Family.INTEGER): _decimal_to_integer,
+    (Family.DECIMAL, Family.FLOAT): lambda source, _, dialect: decimal_to_float(source, dialect),
+    (Family.DECIMAL, Family.DECIMAL): lambda _, target, __: quantizer(target),
+    (Family.DECIMAL, Family.TEXT): _to_text,
+    (Family.DATE, Family.TEXT): _to_text,
+    (Family.DATE, Family.TIMESTAMP): _date_to_timestamp,
+    (Family.TIMESTAMP, Family.DATE): _as(dt.datetime.date),
+    (Family.TIMESTAMP, Family.TEXT): _timestamp_to_text,
+    (Family.TEXT, Family.INTEGER): _text_to_integer,
+    (Family.TEXT, Family.DECIMAL): _text_to_decimal,
+    (Family.TEXT, Family.FLOAT): _text(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", _finite),
+    (Family.TEXT, Family.DATE): _text(r"\d{4}-\d\d-\d\d", dt.date.fromisoformat),
+    (Family.TEXT, Family.TIMESTAMP): _text(
+        r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", dt.datetime.fromisoformat
+    ),
+    (Family.TEXT, Family.BOOLEAN): _text("true|false", lambda text: text == "true"),
+}
+
+_NOTES: dict[tuple[Family, Family], str] = {
+    (Family.FLOAT, Family.INTEGER): "Rounds half to even; Spark cuts the fraction off.",
+    (Family.DECIMAL, Family.INTEGER): "Rounds half away from zero; Spark cuts the fraction off.",
+    (Family.FLOAT, Family.DECIMAL): "DuckDB multiplies by 10^scale first, PostgreSQL rounds to 15"
+    " digits first, Spark rounds the shortest decimal. NaN and infinities are an error.",
+    (Family.DECIMAL, Family.DECIMAL): "Rounds half away from zero.",
+    (Family.TEXT, Family.INTEGER): "Digits with an optional sign; other text is an error.",
+    (Family.TEXT, Family.DECIMAL): "Text with more digits after the point is an error.",
+    (Family.TEXT, Family.FLOAT): "`1.5` or `1.5e3`; other text is an error.",
+    (Family.TEXT, Family.DATE): "`2024-02-29`; other text is an error.",
+    (Family.TEXT, Family.TIMESTAMP): "`2024-02-29 10:00:00.5`; other text is an error.",
+    (Family.TEXT, Family.BOOLEAN): "`true` or `false`; other text is an error.",
+}
+
+
+def _parts(node: exp.Expr) -> list[exp.Expr] | None:
+    return [node.this]
+
+
+FORMS = tuple(
+    Form(
+        node,
+        "cast(a as type)",
+        (Family.ANY,),
+        _cast,
+        "the named type",
+        dialects,
+        "A value out of the type's range is an error.",
+        _parts,
+        takes_null=True,
+    )
+    # The parser makes a TryCast of Spark's CAST.
+    for node, dialects in ((exp.Cast, EXECUTED), (exp.TryCast, (SPARK,)))
+)
+CASTS = tuple((source, target, _NOTES.get((source, target), "")) for source, target in _CONVERTERS)
+"""The families that a cast converts, with a note: for the documentation."""

@@ -1,0 +1,165 @@
+"""Expressions made from the table of forms: each form with each of the types that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from featurestore.errors import ExpressionRefused
+from featurestore.request_time import RequestExpression, parse_expression
+from featurestore.request_time.families import Family, family
+from featurestore.request_time.form import Form
+from featurestore.request_time.table import FORMS
+from featurestore.values.types import DataType
+from tests.request_time.edge_values import COLUMNS, TYPES, column_names
+
+__all__ = ["CAREFUL", "Case", "cases_of"]
+
+LITERALS = {
+    Family.INTEGER: "7",
+    Family.DECIMAL: "2.5",
+    Family.TEXT: "'a'",
+}
+TEMPLATES: dict[str, list[str]] = {
+    "a in (b, ...)": ["{a} in ({b}, {c}, null)", "{a} not in ({b}, {a})", "{a} in ({b})"],
+    "coalesce(a, b, ...)": ["coalesce({a}, {b})", "coalesce({a}, {b}, {c}, null)"],
+    "greatest(a, b, ...)": ["greatest({a}, {b}, {c})"],
+    "least(a, b, ...)": ["least({a}, {b}, {c})"],
+    "concat(a, b, ...)": ["concat({a}, {b}, 'x')"],
+    "nullif(a, b)": ["nullif({a}, {b})"],
+    "case when c then a ... else b end": [
+        "case when boolean_1 then {a} when boolean_2 then {b} else {c} end",
+        "case when boolean_1 then {a} end",
+        "case when boolean_1 is null then {a} else {b} end",
+        "case when int16_1 <> 0 then int16_2 % int16_1 else 0 end",
+    ],
+    "case a when b then c ... else d end": [
+        "case {a} when {b} then 1 when {c} then 2 else 3 end",
+        "case {a} when {b} then {c} end",
+    ],
+    "if(c, a, b)": ["if(boolean_1, {a}, {b})"],
+    "a between b and c": ["{a} between {b} and {c}", "{a} not between {b} and {c}"],
+    "round(a, n)": ["round({a})", "round({a}, 1)", "round({a}, 2)", "round({a}, 12)"],
+    "a like b": ["{a} like {b}", "{a} like 'a%'", "{a} like '%_b%'", "{a} like 'a\\%b'"],
+    "a like b escape 'c'": ["{a} like 'a!%b' escape '!'", "{a} like '%!_%' escape '!'"],
+    "left(a, n)": ["left({a}, {b})", "left({a}, 2)"],
+    "right(a, n)": ["right({a}, {b})", "right({a}, 2)"],
+    "substr(a, start)": ["substr({a}, {b})", "substr({a}, 2)"],
+    "substr(a, start, length)": ["substr({a}, {b}, {c})", "substring({a} from 2 for 2)"],
+    "a + n": ["{a} + {b}", "{a} + 3"],
+    "a - n": ["{a} - {b}", "{a} - 3"],
+    "a at time zone 'UTC'": ["{a} at time zone 'UTC'"],
+    "extract(field from a)": [
+        f"extract({field} from {{a}})"
+        for field in "year quarter month week day doy dow isodow hour minute second epoch".split()
+    ],
+    "date_trunc('unit', a)": [
+        f"date_trunc('{unit}', {{a}})"
+        for unit in "year quarter month week day hour minute second".split()
+    ],
+    **{
+        f"a {sign} interval 'n' unit": [
+            f"{{a}} {sign} interval '{number}' {unit}"
+            for number, unit in (
+                (1, "month"), (11, "months"), (1, "year"), (-4, "year"), (3, "day"), (2, "week"),
+                (36, "hour"), (90, "minute"), (5, "second"), (1, "quarter"),
+            )
+        ]
+        for sign in "+-"
+    },
+    "cast(a as type)": [
+        "date '2020-02-29'",
+        *(f"cast({{a}} as {name})"
+        for name in (
+            "smallint", "int", "bigint", "double precision", "decimal(4, 1)", "decimal(18, 2)",
+            "decimal(38, 10)", "text", "boolean", "date", "timestamp",
+        ))
+    ],
+}  # fmt: skip
+SPARK_WORDS = {"double precision": "double", "as text": "as string", "timestamp)": "timestamp_ntz)"}
+
+CAREFUL = (
+    "lower(",
+    "upper(",
+    "trim(",
+    "substr",
+    "left(",
+    "right(",
+    "cast(string",
+    "interval",
+    "date_trunc",
+    "date_1 + ",
+    "date_1 - ",
+)
+"""The expressions that may be an error where the warehouse has a value, as their notes say."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An expression that the table made."""
+
+    form: Form
+    expression: RequestExpression
+
+    @property
+    def text(self) -> str:
+        """The expression as it is written."""
+        return self.expression.text
+
+
+def cases_of(dialect: str) -> list[Case]:
+    """Return the expressions of a dialect, each once."""
+    found: dict[str, Case] = {}
+    for form in FORMS:
+        if dialect in form.dialects:
+            for case in _cases(form, dialect):
+                found.setdefault(case.text, case)
+    return list(found.values())
+
+
+def _cases(form: Form, dialect: str) -> Iterator[Case]:
+    for types in product(*(_types(taken) for taken in _taken(form))):
+        for text in _texts(form, types, dialect):
+            try:
+                expression = parse_expression("x", text, COLUMNS, dialect)
+            except ExpressionRefused:
+                continue
+            if any(type(node) is form.node for node in expression.tree.walk()):
+                yield Case(form, expression)
+
+
+def _taken(form: Form) -> tuple[Family, ...]:
+    """Return the families of the operands; further ones are of the second one's type."""
+    return (form.takes + form.takes[-1:])[:2] if form.repeats else form.takes[:2]
+
+
+def _types(taken: Family) -> list[DataType]:
+    numbers = (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
+    return [
+        found
+        for found in TYPES
+        if taken in (family(found), Family.ANY)
+        or (taken is Family.NUMBER and family(found) in numbers)
+    ]
+
+
+def _texts(form: Form, types: tuple[DataType, ...], dialect: str) -> Iterator[str]:
+    padded = (*types, *(types[-1:] * 3))[:3]
+    names = [column_names(found)[place] for place, found in enumerate(padded)]
+    columns = dict(zip("abc", names, strict=True))
+    templates = TEMPLATES.get(form.written) or [_template(form.written)]
+    for template in templates:
+        text = template.format(**columns)
+        if dialect == "spark":
+            for word, own in SPARK_WORDS.items():
+                text = text.replace(word, own)
+        yield text
+        literal = LITERALS.get(family(types[-1]))
+        if form.written not in TEMPLATES and len(types) > 1 and literal:
+            yield template.format(**{**columns, "b": literal})
+
+
+def _template(written: str) -> str:
+    words = written.replace("(", "( ").replace(")", " )").replace(",", " ,").replace("-a", "- a")
+    return " ".join(f"{{{word}}}" if word in "abc" else word for word in words.split())
