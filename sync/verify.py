@@ -155,7 +155,8 @@ def _compare_batch(
     keys = {name: python_values(batch.column(name)) for name, _ in publication.schema.keys}
     rows = {name: python_values(batch.column(name)) for name in features}
     expired = batch.column(_EXPIRED_SINCE).to_pylist()
-    request = ResolvedRequest((ServiceMember(publication.name, features),))
+    # Without defaults, which are not published.
+    request = ResolvedRequest((ServiceMember(publication.name, features),), fills=False)
     online = client.get(request, keys or {_NO_KEY: [0] * batch.num_rows})
     verdict.checked += batch.num_rows
     for index in range(batch.num_rows):

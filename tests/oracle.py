@@ -27,6 +27,7 @@ class History:
         until: The column with the end of a row's validity; NULL means no end.
         deleted: The column that is 'True' in a row that records a deletion.
         spine_keys: The names of the keys in the entity rows, where they differ.
+        defaults: The value that a feature has in place of NULL.
     """
 
     name: str
@@ -40,6 +41,7 @@ class History:
     ttl: timedelta | None = None
     available_after: timedelta = timedelta()
     spine_keys: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def in_utc(value: date | datetime | None) -> datetime | None:
@@ -66,11 +68,15 @@ def training_set(
         for view in views:
             key = tuple(entity[view.spine_keys.get(name, name)] for name in view.keys)
             found = newest(view, key, in_utc(entity[at]), as_known=as_known) or {}
-            row |= {f"{view.name}__{name}": found.get(name) for name in view.features}
+            row |= {f"{view.name}__{name}": _value(view, found, name) for name in view.features}
             if timestamps:
                 row[f"{view.name}__event_timestamp"] = found.get(view.event)
         result.append(row)
     return result
+
+
+def _value(view: History, row: Row, name: str) -> Any:
+    return view.defaults.get(name) if row.get(name) is None else row[name]
 
 
 def latest(view: History, now: datetime) -> list[Row]:

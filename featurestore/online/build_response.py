@@ -9,6 +9,7 @@ from itertools import repeat
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
+from featurestore.online.default_values import with_defaults
 from featurestore.online.published_schemas import ViewRows
 from featurestore.online.read_plan import FeatureReader, ReadPlan
 from featurestore.online.response import OnlineResponse, Status
@@ -40,6 +41,7 @@ def build_response(
     """
     values: list[list[Any]] = []
     mixed: dict[str, list[Status]] = {}
+    reasons: dict[str, list[str | None]] = {}
     results: dict[str, list[Any]] = {}
     timed = bool(views and views[0].plan.timestamp)
     damaged = unchecked = 0
@@ -50,6 +52,9 @@ def build_response(
         # A damaged row is so for all features of its view.
         damaged += why[0].count(_DAMAGED) if why else 0
         found, why = _columns(view, found, why)
+        if why and view.plan.defaults:
+            found, why, filled = with_defaults(view.plan.defaults, found, why)
+            reasons |= {view.plan.names[place]: texts for place, texts in filled.items()}
         values += found
         if why:
             mixed |= zip(view.plan.names, why, strict=True)
@@ -61,7 +66,16 @@ def build_response(
     named = dict(zip(plan.names, values, strict=True))
     count = len(values[0]) if values else 0
     return OnlineResponse(
-        columns, named, {**plan.types}, count, mixed, damaged, unchecked, results if timed else {}
+        columns,
+        named,
+        {**plan.types},
+        count,
+        mixed,
+        damaged,
+        unchecked,
+        results if timed else {},
+        reasons,
+        plan.explained,
     )
 
 

@@ -39,9 +39,14 @@ class ResolvedRequest:
 
     It hashes by identity, so finding a plan does not hash each feature's name again. The caches
     hold the object itself as their key, so no other object can get its address.
+
+    Attributes:
+        members: The features of each view.
+        fills: Whether declared defaults fill missing values; False reads what is published.
     """
 
     members: tuple[ServiceMember, ...]
+    fills: bool = True
 
 
 class OnlineClient:
@@ -275,6 +280,7 @@ class OnlineClient:
                 full_feature_names=naming[0],
                 feature_timestamps=naming[1],
                 personal={view: known.personal for view, known in self._schemas.items()},
+                fills=request.fills,
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

@@ -97,6 +97,7 @@ class ViewPlan:
         keys: Its join keys.
         layout: The names of its join keys, in the order of the values in a Redis key.
         timestamp: The name of the rows' event timestamps in the result; empty if not requested.
+        defaults: The declared default of each feature that has one, by its place in `wanted`.
     """
 
     view: FeatureView
@@ -108,6 +109,7 @@ class ViewPlan:
     keys: JoinKeys
     layout: tuple[str, ...]
     timestamp: str = ""
+    defaults: Mapping[int, Any] = field(default_factory=dict)
     _readers: dict[Decoder, FeatureReader | None] = field(default_factory=dict, repr=False)
 
     def reader(self, decoder: Decoder) -> FeatureReader | None:
@@ -174,12 +176,14 @@ class ReadPlan:
         names: The name of each feature in the result.
         types: The published type of each feature, by that name.
         join_keys: The distinct join keys of the views.
+        explained: The names of the features whose values may have a reason.
     """
 
     views: tuple[ViewPlan, ...]
     names: tuple[str, ...]
     types: Mapping[str, str]
     join_keys: tuple[JoinKeys, ...]
+    explained: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, views: Sequence[ViewPlan]) -> ReadPlan:
@@ -188,7 +192,8 @@ class ReadPlan:
         for view in views:
             types |= view.types
         keys = dict.fromkeys(view.keys for view in views)
-        return cls(tuple(views), tuple(types), types, tuple(keys))
+        explained = tuple(view.names[place] for view in views for place in view.defaults)
+        return cls(tuple(views), tuple(types), types, tuple(keys), explained)
 
     def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
         """Return the keys to read of each view, without their prefix."""

@@ -11,6 +11,7 @@ from featurestore.governance.publishable import (
     refuse_unpublished,
     refuse_unpublished_timestamp,
 )
+from featurestore.online.default_values import published_defaults
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
 from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPlan
@@ -92,6 +93,7 @@ def plan_views(
     full_feature_names: bool,
     feature_timestamps: bool,
     personal: Mapping[str, Container[str] | None] = MappingProxyType({}),
+    fills: bool = True,
 ) -> ReadPlan:
     """Return the plan of a request, after checking it against the columns of the entity rows.
 
@@ -104,6 +106,7 @@ def plan_views(
         feature_timestamps: Add `view__event_timestamp` for each view.
         personal: The personal data of each view that the sync was allowed; None if its version did
             not record it, so all that is published was.
+        fills: Whether declared defaults fill missing values.
 
     Raises:
         EntityFrameError: The entity rows lack a join key.
@@ -140,6 +143,7 @@ def plan_views(
                 keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
                 layout=tuple(key for key, _ in schema.keys),
                 timestamp=timestamp,
+                defaults=published_defaults(view, wanted) if fills else {},
             )
         )
     return ReadPlan.of(plans)

@@ -39,15 +39,19 @@ _PANDAS_INSTANT = "datetime64[us, UTC]"
 class Status(StrEnum):
     """Whether a value was found, or why not.
 
-    A value that is not PRESENT is None. EXPIRED is a row past its view's ttl or its own end of
-    validity. DAMAGED is a row whose bytes do not have the checksum for its key.
+    A value that is neither PRESENT nor DEFAULTED is None. EXPIRED is a row past its view's ttl or
+    its own end of validity. DEFAULTED is the declared default in place of NULL, NOT_FOUND or
+    EXPIRED. DAMAGED is a row whose bytes do not have the checksum for its key. ERROR is a
+    request-time feature that cannot be computed.
     """
 
     PRESENT = "PRESENT"
     NULL = "NULL"
     NOT_FOUND = "NOT_FOUND"
     EXPIRED = "EXPIRED"
+    DEFAULTED = "DEFAULTED"
     DAMAGED = "DAMAGED"
+    ERROR = "ERROR"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ class OnlineResponse:
         damaged_rows: The number of damaged rows, over all views.
         unchecked_rows: The number of rows that an older release wrote without a checksum, likewise.
         _columns: The features and the event timestamps in order; empty unless requested.
+        _reasons: The reasons of the features with a value that has one.
+        explained: The features whose values may have a reason: those with a default, and the
+            request-time ones.
     """
 
     entities: Mapping[str, list[Any]]
@@ -73,6 +80,8 @@ class OnlineResponse:
     damaged_rows: int = 0
     unchecked_rows: int = 0
     _columns: Mapping[str, list[Any]] = field(repr=False, default_factory=dict)
+    _reasons: Mapping[str, list[str | None]] = field(repr=False, default_factory=dict)
+    explained: tuple[str, ...] = ()
 
     @property
     def event_timestamps(self) -> Mapping[str, list[datetime | None]]:
@@ -91,17 +100,29 @@ class OnlineResponse:
             for name in self.values
         }
 
+    @cached_property
+    def reasons(self) -> Mapping[str, list[str | None]]:
+        """The reasons beside the statuses, by the name of each of the `explained` features.
+
+        For DEFAULTED it is the status that the default replaced, for ERROR the error's text; for
+        all other values None.
+        """
+        nothing: list[str | None] = [None] * self._count
+        return {name: self._reasons.get(name, nothing) for name in self.explained}
+
     def to_dict(self, *, include_statuses: bool = False) -> dict[str, list[Any]]:
         """Return one list per column: the entity rows' columns, then the features.
 
         Requested event timestamps follow the features of their view, as in a training set.
 
         Args:
-            include_statuses: Add `<feature>__status` for each feature.
+            include_statuses: Add `<feature>__status` for each feature, and `<feature>__reason` for
+                each of the `explained` ones.
         """
         columns = {**self.entities, **(self._columns or self.values)}
         if include_statuses:
             statuses = {f"{name}__status": list(found) for name, found in self.statuses.items()}
+            statuses |= {f"{name}__reason": list(found) for name, found in self.reasons.items()}
             for name in statuses.keys() & columns.keys():
                 raise NameCollision(f"Two columns would be named '{name}'.")
             columns |= statuses
@@ -133,7 +154,7 @@ class OnlineResponse:
         infinity are null.
 
         Args:
-            include_statuses: Add `<feature>__status` for each feature.
+            include_statuses: Add the columns that `to_dict` adds for statuses and reasons.
             indent: The spaces of one level; by default all is on one line.
         """
         return to_json(self.to_dict(include_statuses=include_statuses), indent=indent)

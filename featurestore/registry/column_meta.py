@@ -13,15 +13,21 @@ from featurestore.registry.notes import Notes
 from featurestore.registry.personal_mark import PersonalMark, personal_mark
 from featurestore.registry.snapshot_columns import SnapshotColumns, snapshot_columns
 from featurestore.values.type_spellings import UnknownType, parse_type
+from featurestore.values.typed_default import typed_default
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["COLUMN_KEYS", "column_types", "with_features"]
+__all__ = ["COLUMN_KEYS", "WRONG_DEFAULT", "column_types", "default_problem", "with_features"]
+
+WRONG_DEFAULT = "Correct the `default`, or leave it out."
+"""The remedy for a default that the type of its column does not have."""
 
 COLUMN_KEYS = {
     "feature": "False leaves a documented column out of the features; default true, and false for"
     " the columns that dbt adds to a snapshot.",
     "pii": "True marks personal data, which a caller must allow by name; default false."
     ' `{inherited: false, reason: "..."}` clears a column that is computed from a marked one.',
+    "default": "The value that a read returns in place of NULL, and of a missing or expired row,"
+    " in training sets and online; in the type of the column.",
 }
 """The keys under a column's `featurestore` meta, each with its meaning."""
 
@@ -62,6 +68,7 @@ def with_features(
             (column.description or "").strip(),
             words_of(column.tags or (column.config and column.config.tags)),
             _is_personal(column, notes),
+            _default(column, types[column.name], notes),
         )
         for column in node.columns.values()
         if _is_feature(column, taken, snapshot, notes)
@@ -99,6 +106,33 @@ def _is_personal(column: ManifestColumn, notes: Notes) -> bool:
     return personal_mark(column, notes) is PersonalMark.PERSONAL
 
 
+def _default(
+    column: ManifestColumn, data_type: DataType | None, notes: Notes
+) -> bool | float | str | None:
+    """Return the declared default; a wrong one becomes a problem and counts as absent."""
+    own = column.all_meta.get(META_KEY)
+    value = own.get("default") if isinstance(own, dict) else None
+    if value is None:
+        return None
+    if not isinstance(value, bool | int | float | str):
+        notes.add(f"column '{column.name}': default is {value!r}.", "Write one value.")
+        return None
+    problem = default_problem(value, data_type) if data_type is not None else ""
+    if problem:
+        notes.add(f"column '{column.name}' is {data_type}: {problem}", WRONG_DEFAULT)
+        return None
+    return value
+
+
+def default_problem(value: object, data_type: DataType) -> str:
+    """Return why a type does not have a default; an empty text if it has."""
+    try:
+        typed_default(value, data_type)
+    except ValueError as error:
+        return f"the default {value!r} does not fit, because {error}."
+    return ""
+
+
 def _is_feature(
     column: ManifestColumn, taken: set[str], snapshot: SnapshotColumns | None, notes: Notes
 ) -> bool:
@@ -111,6 +145,11 @@ def _is_feature(
         return False
     notes.unknown_keys(own, COLUMN_KEYS, f"meta.{META_KEY} of column '{column.name}'")
     wanted = boolean_of("feature", own, default, notes)
+    if not wanted and own.get("default") is not None:
+        notes.add(
+            f"column '{column.name}' has a default, but is not a feature.",
+            "Remove the default, or the `feature: false`.",
+        )
     if wanted and column.name in taken:
         notes.add(
             f"column '{column.name}' is a key or a timestamp, so it cannot be a feature.",

@@ -70,6 +70,8 @@ class Feature:
         description: The meaning of the feature.
         tags: dbt's tags of the column.
         pii: Whether it is personal data, which a caller must allow.
+        default: The value in place of NULL and of a missing or expired row, as the yml has it;
+            None without one. `typed_default` returns it in the type of the column.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Feature:
     description: str = ""
     tags: tuple[str, ...] = ()
     pii: bool = False
+    default: bool | float | str | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,6 +15,7 @@ from featurestore.errors import (
     RelationNotBuilt,
     did_you_mean,
 )
+from featurestore.registry.column_meta import WRONG_DEFAULT, default_problem
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView
 from featurestore.registry.unpublishable import unpublishable_problems
 from featurestore.registry.view_meta import OTHER_KEY_TYPES
@@ -95,6 +96,7 @@ def _problems(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
             )
     yield from _unusable(view, found)
     yield from _lossy(view, found)
+    yield from _wrong_defaults(view, found)
 
 
 def _differ(declared: DataType, found: DataType) -> bool:
@@ -122,6 +124,20 @@ def _unusable(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Prob
                 view.name,
                 f"column '{column.name}' is {found[column.name]}, not a timestamp or a date.",
                 "Cast it in the model.",
+            )
+
+
+def _wrong_defaults(view: FeatureView, found: Mapping[str, DataType]) -> Iterable[Problem]:
+    for feature in view.features:
+        if feature.default is None or feature.name not in found:
+            continue
+        problem = default_problem(feature.default, found[feature.name])
+        if problem:
+            yield Problem(
+                view.path,
+                view.name,
+                f"column '{feature.name}' is {found[feature.name]}: {problem}",
+                WRONG_DEFAULT,
             )
 
 

@@ -23,6 +23,7 @@ from featurestore.sql.expressions import (
     named,
     with_ctes,
 )
+from featurestore.sql.filled_values import filled
 from featurestore.sql.history_bounds import bounded
 from featurestore.sql.instants import naive
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
@@ -179,12 +180,14 @@ def _on_the_keys(join: ViewJoin, name: str) -> Iterator[exp.Expr]:
 
 
 def _outputs(join: ViewJoin, spine: Spine, dialect: str) -> Iterator[exp.Expr]:
-    types = {feature.name: feature.data_type for feature in join.view.features}
+    features = {feature.name: feature for feature in join.view.features}
     row = _row_of(spine, join.spine_keys)
     for output in join.outputs:
-        kind = types.get(output.feature)
-        node = column(output.feature, join.cte)
-        yield _at_exit(node, kind, output.name, row, dialect, joined=True)
+        # `coverage` also takes a column that is not a feature.
+        feature = features.get(output.feature)
+        kind, node = feature and feature.data_type, column(output.feature, join.cte)
+        left = at_exit(node, kind, dialect, output.name, row, joined=True)
+        yield _as(filled(left, feature, dialect), node, output.name)
     if join.timestamp_output is not None:
         kind = join.view.event_timestamp.data_type
         node = column(EVENT, join.cte)
@@ -205,5 +208,8 @@ def _at_exit(
     *,
     joined: bool = False,
 ) -> exp.Expr:
-    left = at_exit(node, data_type, dialect, output, row, joined=joined)
-    return left if left is node and node.name == output else named(left, output)
+    return _as(at_exit(node, data_type, dialect, output, row, joined=joined), node, output)
+
+
+def _as(value: exp.Expr, node: exp.Column, output: str) -> exp.Expr:
+    return value if value is node and node.name == output else named(value, output)

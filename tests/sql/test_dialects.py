@@ -108,6 +108,37 @@ def weather(dialect: str) -> FeatureView:
     )
 
 
+def defaulted(dialect: str) -> FeatureView:
+    """Return a view whose features, of many types, all have a default."""
+    text = TEXT.get(dialect, "text")
+    features: dict[str, tuple[str, bool | float | str]] = {
+        "seats": ("int", 0),
+        "delay": (DOUBLE.get(dialect, "double precision"), 0.1),
+        "price": ("Nullable(Decimal(9, 2))" if dialect == "clickhouse" else "decimal(9,2)", 9.5),
+        "is_late": ("boolean", False),
+        "model": (text, "it's unknown"),
+        "built": ("date", "1970-01-02"),
+        "seen": (NAIVE.get(dialect, "timestamp"), "2024-03-01T12:00"),
+        "landed": (ZONED.get(dialect, "timestamptz"), "2024-03-01T12:00+02:00"),
+    }
+    return replace(
+        weather(dialect),
+        features=tuple(
+            Feature(name, parse_type(spelling, dialect), default=default)
+            for name, (spelling, default) in features.items()
+        ),
+    )
+
+
+def _defaults(dialect: str) -> str:
+    view = defaulted(dialect)
+    spine = Spine(
+        "flights", False, {"at": parse_type(ZONED.get(dialect, "timestamptz"), dialect)}, "at"
+    )
+    members = [ServiceMember(view.name, view.feature_names)]
+    return point_in_time(make_plan(dialect, spine, members, {view.name: view}))
+
+
 def _relation(name: str, dialect: str) -> str:
     if dialect == "snowflake":
         return f"SHOP.MARTS.{name}"
@@ -158,6 +189,7 @@ CASES: dict[str, Callable[[str], str]] = {
     "as_known": lambda dialect: _training(dialect, as_known=True),
     "as_known_window": lambda dialect: _training(dialect, "window", as_known=True),
     "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
+    "defaults": _defaults,
     "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
     "changed_rows": lambda dialect: latest_rows(
         planes(dialect), dialect, AT, EntitySubset(since=SINCE)

@@ -47,6 +47,21 @@ def test_every_shape_agrees_with_the_oracle(bench, strategy):
     law()
 
 
+@pytest.mark.parametrize("strategy", shapes())
+def test_defaults_agree_with_the_oracle(bench, strategy):
+    """A declared default takes the place of NULL, of any type and whatever the reason."""
+
+    @quick
+    @given(scenarios(defaults=True))
+    def law(scenario):
+        expected = training_set(scenario.entity_rows, scenario.histories, timestamps=True)
+        found = run(bench, scenario, strategy=strategy, feature_timestamps=True)
+
+        assert same_rows(expected) == same_rows(found)
+
+    law()
+
+
 @pytest.mark.parametrize("strategy", [None, *shapes()])
 @pytest.mark.parametrize("entity_df", [None, "asked"])
 def test_numbered_keys_agree_with_the_oracle(bench, monkeypatch, strategy, entity_df):

@@ -25,7 +25,7 @@ from featurestore.training.training_job import Request, TrainingJob
 from featurestore.values.durations import format_duration
 from featurestore.warehouse.duckdb import DuckDBWarehouse
 from tests.oracle import History, in_utc
-from tests.support.builders import model, registry
+from tests.support.builders import column, model, registry
 
 ARROW = {
     "varchar": pa.string(),
@@ -82,9 +82,13 @@ class Case:
         entities: dict[str, Any] = {key: key for key in history.keys}
         if self.composite:
             entities = {"pair": list(history.keys)}
+        written = {name: _in_yml(value) for name, value in history.defaults.items()}
         return model(
             history.name,
-            self.types,
+            [
+                column(name, kind, **({"default": written[name]} if name in written else {}))
+                for name, kind in self.types.items()
+            ],
             node=self._node(),
             entities=entities,
             event_timestamp=history.event,
@@ -147,8 +151,18 @@ def _rarely_null(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.integers(0, 9).flatmap(lambda dice: st.none() if dice == 0 else values)
 
 
+def _in_yml(value: Any) -> Any:
+    return str(value) if isinstance(value, date | Decimal) else value
+
+
+def _defaults(data_type: str) -> st.SearchStrategy[Any]:
+    """Draw a default of a type; None for no default, as lists and NaN cannot be one."""
+    plain = [each for each in VALUES[data_type] if not isinstance(each, list)]
+    return st.sampled_from([None, *(x for x in plain if x == x and x != float("inf"))])
+
+
 @st.composite
-def _case(draw: st.DrawFn, name: str, key_types: dict[str, str]) -> Case:
+def _case(draw: st.DrawFn, name: str, key_types: dict[str, str], *, defaults: bool = False) -> Case:
     keys = draw(st.sampled_from([("k0",), ("k0",), ("k0", "k1"), ("k1",), ()]))
     event = draw(st.sampled_from(INSTANT_TYPES))
     created = draw(st.sampled_from([None, *INSTANT_TYPES]))
@@ -180,6 +194,11 @@ def _case(draw: st.DrawFn, name: str, key_types: dict[str, str]) -> Case:
         deleted="dbt_is_deleted" if deletes else None,
         ttl=draw(st.sampled_from(TTLS)),
         available_after=draw(st.sampled_from(DELAYS)),
+        defaults={
+            f"f{number}": value
+            for number, data_type in enumerate(features if defaults else ())
+            if (value := draw(_defaults(data_type))) is not None
+        },
     )
     return Case(history, types, len(keys) > 1 and draw(st.booleans()))
 
@@ -206,11 +225,14 @@ def _aims(case: Case, at: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, *, created: bool = False) -> Scenario:
-    """Draw views and entity rows; with `created`, every view has a created timestamp."""
+def scenarios(draw: st.DrawFn, *, created: bool = False, defaults: bool = False) -> Scenario:
+    """Draw views and entity rows.
+
+    With `created`, every view has a created timestamp; with `defaults`, features may have one.
+    """
     key_types = {key: draw(st.sampled_from(KEY_TYPES)) for key in ("k0", "k1")}
     names = draw(st.sampled_from([("v",), ("v", "w")]))
-    cases = tuple(draw(_case(name, key_types)) for name in names)
+    cases = tuple(draw(_case(name, key_types, defaults=defaults)) for name in names)
     if created:
         cases = tuple(case for case in cases if case.history.created) or (
             draw(_case("u", key_types).filter(lambda case: case.history.created is not None)),

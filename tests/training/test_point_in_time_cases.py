@@ -13,7 +13,7 @@ from featurestore.sql.dialects import RECORDS
 from featurestore.training.entity_frame import read_entity_frame
 from featurestore.training.training_job import Request, TrainingJob
 from tests.oracle import in_utc
-from tests.support.builders import Table, fill, model, registry, service
+from tests.support.builders import Table, column, fill, model, registry, service
 from tests.support.scenarios import Bench, shapes
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yml"))
@@ -35,6 +35,15 @@ def plain(value):
     return str(value) if isinstance(value, date) else value
 
 
+def documented(view):
+    """Return the columns of a view, some with a default."""
+    defaults = view.get("defaults", {})
+    return [
+        column(name, data_type, **({"default": defaults[name]} if name in defaults else {}))
+        for name, data_type in view["columns"].items()
+    ]
+
+
 def build(bench, case, strategy):
     """Return the training set of a case."""
     views = case["views"]
@@ -44,7 +53,7 @@ def build(bench, case, strategy):
     frame = bench.connection.table("entity_rows").to_arrow_table()
     bench.connection.execute(f"SET TimeZone = '{case.get('session_zone', 'UTC')}'")
     declared = registry(
-        *(model(name, view["columns"], **view["declare"]) for name, view in views.items()),
+        *(model(name, documented(view), **view["declare"]) for name, view in views.items()),
         exposures=[service("wanted", case["service"])] if "service" in case else [],
     ).checked()
     members = declared.members(case.get("features"), "wanted" if "service" in case else None)
