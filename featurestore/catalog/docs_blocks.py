@@ -6,6 +6,7 @@ every machine, and `docs --check` can compare it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -130,6 +131,14 @@ def _facts(view: FeatureView, users: Sequence[FeatureService]) -> Iterator[tuple
     yield (
         "personal data",
         ", ".join(f"`{_plain(feature.name)}`" for feature in view.features if feature.pii),
+    )
+    yield (
+        "defaults",
+        ", ".join(
+            f"`{_plain(feature.name)}` {_plain(json.dumps(feature.default, ensure_ascii=False))}"
+            for feature in view.features
+            if feature.default is not None
+        ),
     )
     yield "used by", ", ".join(_link(service.name, service.unique_id) for service in users)
 

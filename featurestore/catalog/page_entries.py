@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,7 @@ def _feature(
         "about": feature.description,
         "tags": feature.tags,
         "personal": feature.pii,
+        "default": "" if feature.default is None else json.dumps(feature.default),
         "services": [service.name for service in using],
         "sql": in_sql if in_sql != feature.name else "",
         **(_statistics(feature, found) if found else {}),

@@ -86,6 +86,7 @@ def _features(registry: Registry) -> Iterator[_Row]:
             yield {
                 "feature": f"{view.name}:{feature.name}",
                 "type": type_of(feature),
+                "default": feature.default,
                 "description": _first_sentence(feature.description),
             }
 

@@ -118,7 +118,12 @@ def _described_view(registry: Registry, view: FeatureView) -> Described:
         "services": [service.name for service in registry.services_using(view.name)],
     }
     features = [
-        {"feature": feature.name, "type": type_of(feature), "description": feature.description}
+        {
+            "feature": feature.name,
+            "type": type_of(feature),
+            "default": feature.default,
+            "description": feature.description,
+        }
         for feature in view.features
     ]
     return Described(facts, members=features, members_key="features")
@@ -131,6 +136,7 @@ def _described_feature(registry: Registry, reference: FeatureRef) -> Described:
         {
             "kind": "feature",
             "type": type_of(feature),
+            "default": feature.default,
             "description": feature.description,
             "view": view.name,
             "entities": entities_of(view),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from featurestore.cli.cells import count_cell
+from featurestore.cli.cells import count_cell, plain
 from featurestore.cli.options import AsFormat, Format, Now, ProjectDir, Target, open_store
 from featurestore.cli.output import note, print_columns, print_json, print_sql
 from featurestore.cli.progress import working
@@ -90,6 +90,9 @@ def _explain(job: TrainingJob, format_: Format) -> None:
     for report in reports:
         if report.last_read is not None:
             note(f"{report.view}: {_read(report.first_read, report.last_read)}")
+        if report.defaults:
+            filled = ", ".join(f"{name} = {plain(each)}" for name, each in report.defaults.items())
+            note(f"{report.view}: rows without a value get {filled}.")
         if report.remark:
             note(f"{report.view}: {report.remark}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from featurestore.cli.cells import plain
 from featurestore.cli.option_values import key_values, moment
 from featurestore.cli.options import AsFormat, Format, ProjectDir, Target, open_store
 from featurestore.cli.output import note, print_arrow, print_json
@@ -59,26 +60,29 @@ def why_command(
         limit=limit,
         allow_pii=allow_pii or False,
     )
-    _note_what_is_missing(result, limit)
+    _note_what_is_missing(result, limit, key)
     if format_ is Format.JSON:
         print_json(python_rows(result))
     elif result.num_rows:
         print_arrow(result)
-    else:
-        note(f"The view has no row{key and f' for {key}'}, so the value is NULL.")
 
 
-def _note_what_is_missing(result: pa.Table, limit: int) -> None:
-    from featurestore.sql.why import CHOSEN, DELETED, ENDED
+def _note_what_is_missing(result: pa.Table, limit: int, key: str) -> None:
+    from featurestore.sql.why import CHOSEN, DEFAULT, DELETED, ENDED
 
-    newest = python_rows(result.slice(0, 1))
-    verdict = newest[0]["verdict"] if newest else CHOSEN
+    first, value = python_rows(result.slice(0, 2)), "NULL"
+    if first and first[0]["verdict"] == DEFAULT:
+        value, result = f"the default {plain(first.pop(0)['value'])}", result.slice(1)
+    verdict = first[0]["verdict"] if first else ""
     if verdict == ENDED:
-        note(f"The newest row ended at {newest[0]['valid_until']}, so the value is NULL.")
+        note(f"The newest row ended at {first[0]['valid_until']}, so the value is {value}.")
     elif verdict == DELETED:
-        deleted = newest[0]["event_timestamp"]
-        note(f"The entity was deleted at {deleted}, so the value is NULL.")
-    elif verdict != CHOSEN:
-        note("No row is valid at that instant, so the value is NULL.")
+        note(f"The entity was deleted at {first[0]['event_timestamp']}, so the value is {value}.")
+    elif verdict == CHOSEN and value != "NULL":
+        note(f"The chosen row has NULL, so the value is {value}.")
+    elif verdict not in (CHOSEN, ""):
+        note(f"No row is valid at that instant, so the value is {value}.")
+    elif not verdict:
+        note(f"The view has no row{key and f' for {key}'}, so the value is {value}.")
     if result.num_rows == limit:
         note(f"These are the {limit} rows nearest to that instant; --limit shows more.")

@@ -27,6 +27,7 @@ EFFECTS = {
     "feature renamed": Effect.BREAKING,
     "feature retyped": Effect.BREAKING,
     "feature added": Effect.SAFE,
+    "default changed": Effect.BEHAVIOUR,
     "now personal data": Effect.BREAKING,
     # Published to every reader from the next sync on.
     "no longer personal data": Effect.BREAKING,

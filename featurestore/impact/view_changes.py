@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,9 @@ class ViewComparison:
             elif name in before and _retyped(before[name], feature):
                 types = {"before": _type(before[name]), "after": _type(feature)}
                 yield self._of(new, name, "feature retyped", **types)
+            if name in before and _default(before[name]) != _default(feature):
+                defaults = {"before": _default(before[name]), "after": _default(feature)}
+                yield self._of(new, name, "default changed", **defaults)
             if name in before and before[name].pii != feature.pii:
                 kind = "now personal data" if feature.pii else "no longer personal data"
                 yield self._of(new, name, kind)
@@ -264,6 +268,10 @@ def _by_name(features: Iterable[Feature]) -> dict[str, Feature]:
 
 def _type(feature: Feature) -> str:
     return str(feature.data_type) if feature.data_type else ""
+
+
+def _default(feature: Feature) -> str:
+    return "none" if feature.default is None else json.dumps(feature.default, ensure_ascii=False)
 
 
 def _retyped(old: Feature, new: Feature) -> bool:

@@ -121,8 +121,10 @@ class OnlineResponse:
         """
         columns = {**self.entities, **(self._columns or self.values)}
         if include_statuses:
-            statuses = {f"{name}__status": list(found) for name, found in self.statuses.items()}
-            statuses |= {f"{name}__reason": list(found) for name, found in self.reasons.items()}
+            statuses: dict[str, list[Any]] = {
+                **{f"{name}__status": list(found) for name, found in self.statuses.items()},
+                **{f"{name}__reason": list(found) for name, found in self.reasons.items()},
+            }
             for name in statuses.keys() & columns.keys():
                 raise NameCollision(f"Two columns would be named '{name}'.")
             columns |= statuses

@@ -9,13 +9,14 @@ from sqlglot import exp
 
 from featurestore.errors import RegistryError
 from featurestore.registry.definitions import Column, Feature
-from featurestore.sql.dialects import dialect_record
+from featurestore.sql.dialects import dialect_record, render
 from featurestore.sql.exit_types import exit_type, spelled_type
+from featurestore.sql.expressions import as_name
 from featurestore.sql.instants import bound_literal
 from featurestore.values.typed_default import typed_default
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["filled"]
+__all__ = ["default_query", "filled"]
 
 _BARE = {Kind.BOOLEAN, Kind.STRING}
 """The kinds whose literals have their type without a cast."""
@@ -43,6 +44,14 @@ def filled(node: exp.Expr, feature: Feature | None, dialect: str) -> exp.Expr:
             remedy="Choose a value within that range.",
         )
     return exp.Coalesce(this=node, expressions=[literal])
+
+
+def default_query(feature: Feature, dialect: str) -> str:
+    """Write the statement that returns a declared default, as `value` in the type of its column."""
+    assert feature.data_type is not None  # noqa: S101, the callers ask only features with types
+    value = typed_default(feature.default, feature.data_type)
+    literal = _literal(value, feature.data_type, dialect) or exp.null()
+    return render(exp.select(exp.alias_(literal, as_name("value")), copy=False), dialect)
 
 
 def _literal(value: Any, data_type: DataType, dialect: str) -> exp.Expr | None:

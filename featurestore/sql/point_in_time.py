@@ -185,7 +185,8 @@ def _outputs(join: ViewJoin, spine: Spine, dialect: str) -> Iterator[exp.Expr]:
     for output in join.outputs:
         # `coverage` also takes a column that is not a feature.
         feature = features.get(output.feature)
-        kind, node = feature and feature.data_type, column(output.feature, join.cte)
+        kind = feature.data_type if feature else None
+        node = column(output.feature, join.cte)
         left = at_exit(node, kind, dialect, output.name, row, joined=True)
         yield _as(filled(left, feature, dialect), node, output.name)
     if join.timestamp_output is not None:

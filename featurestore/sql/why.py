@@ -34,10 +34,12 @@ from featurestore.sql.tie_order import winning_order
 from featurestore.sql.validity import not_deleted, not_ended, shown_end
 from featurestore.values.types import Kind
 
-__all__ = ["CHOSEN", "DELETED", "ENDED", "why_query"]
+__all__ = ["CHOSEN", "DEFAULT", "DELETED", "ENDED", "why_query"]
 
 CHOSEN = "chosen"
 """The verdict of the row whose value is used."""
+DEFAULT = "default"
+"""The verdict of a first row that is not in the view: its value is the feature's default."""
 ENDED = "ended by then"
 """The verdict of the newest row if its validity ended: the value is NULL, not an older one."""
 DELETED = "records a deletion"

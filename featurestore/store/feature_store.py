@@ -226,7 +226,8 @@ class FeatureStore:
 
         Returns:
             A table of `event_timestamp`, `created_timestamp` and `valid_until` (where declared),
-            `value`, `verdict`; the chosen row, if there is one, comes first.
+            `value`, `verdict`; the chosen row, if there is one, comes first. Where the feature's
+            default is the value, a row with the verdict `default` comes before all others.
 
         Raises:
             RegistryError: A name is unknown, or the feature is personal data and not allowed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class ViewCard:
         match_rate: The share of entity rows that have a row of the view.
         definition: A hash of the view's declaration.
         content: A hash of the entity columns and the view's values.
+        defaults: The declared defaults of the features taken, by name.
     """
 
     view: str
@@ -50,6 +51,7 @@ class ViewCard:
     match_rate: float
     definition: str
     content: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import yaml
 from featurestore.errors import EntityFrameError, PlanError
 from featurestore.project.manifest import Manifest
 from featurestore.project.nodes import Node
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import Feature, FeatureView
 from featurestore.sql.exit_types import exit_type, spelled_type
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import point_in_time
@@ -113,7 +113,7 @@ def _columns(
         features = {feature.name: feature for feature in join.view.features}
         for output in join.outputs:
             feature = features[output.feature]
-            yield output.name, feature.data_type, feature.description
+            yield output.name, feature.data_type, _described(feature)
         if join.timestamp_output:
             view: FeatureView = join.view
             yield (
@@ -121,6 +121,11 @@ def _columns(
                 view.event_timestamp.data_type,
                 f"The event timestamp of the row of {join.name} that the values come from.",
             )
+
+
+def _described(feature: Feature) -> str:
+    default = "" if feature.default is None else f"NULL and missing values are {feature.default!r}."
+    return "\n".join(filter(None, (feature.description, default)))
 
 
 def _spelled(data_type: DataType | None, dialect: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from featurestore.sql.history_bounds import Extent, reach
 from featurestore.sql.plan import TrainingPlan
@@ -37,6 +38,7 @@ class JoinReport:
         first_read: The first event timestamp that a statement on these entity rows reads, in UTC;
             None if it reads the history from its start.
         last_read: The last one; None if it reads the history to its end.
+        defaults: The declared defaults that entity rows without a value get, by feature.
     """
 
     view: str
@@ -51,6 +53,7 @@ class JoinReport:
     ends: bool = False
     first_read: datetime | None = None
     last_read: datetime | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def match_rate(self) -> float:
@@ -120,4 +123,5 @@ def _report(
         ends=join.view.valid_until is not None,
         first_read=read.first,
         last_read=read.last,
+        defaults=join.defaults,
     )

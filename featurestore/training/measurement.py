@@ -88,6 +88,7 @@ def _view_cards(plan: TrainingPlan, found: Mapping[str, Any]) -> Iterator[ViewCa
             match_rate=_rate(found[f"m{index}"], found["total"]),
             definition=_definition(join.view),
             content=found[f"h{index}"] or "",
+            defaults=join.defaults,
         )
 
 
@@ -152,6 +153,7 @@ def _rate(part: int, whole: int) -> float:
 def _definition(view: FeatureView) -> str:
     # Only the keys that decide which row is chosen and what its values mean: a new description
     # is not a new definition.
+    defaults = {each.name: each.default for each in view.features if each.default is not None}
     parts = (
         view.relation,
         view.entities,
@@ -162,5 +164,6 @@ def _definition(view: FeatureView) -> str:
         view.ttl,
         # Only where declared, so that the cards of other views keep their hash.
         *((view.valid_until, view.no_end, view.is_deleted) if view.valid_until else ()),
+        *([defaults] if defaults else []),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

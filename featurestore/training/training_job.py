@@ -14,7 +14,8 @@ from featurestore.registry.registry import Registry
 from featurestore.registry.warehouse_types import with_types
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
-from featurestore.sql.plan import TrainingPlan, make_plan
+from featurestore.sql.plan import TrainingPlan
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.training.card import Card
 from featurestore.training.explain import JoinReport, join_reports

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from featurestore.errors import EntityFrameError, did_you_mean
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.warehouse_types import with_types
-from featurestore.sql.why import why_query
+from featurestore.sql.filled_values import default_query
+from featurestore.sql.why import CHOSEN, DEFAULT, why_query
 from featurestore.values.key_rules import checked_rule, key_rule
 from featurestore.values.parsing import parse_values
 from featurestore.values.types import DataType
@@ -35,6 +36,8 @@ def verdicts(
 ) -> pa.Table:
     """Return the rows of one entity in a view, the chosen one first, each with its verdict.
 
+    Where a default is the value, a row of its own with the verdict `default` comes before them.
+
     Args:
         view: The feature view.
         feature: The feature's name in it.
@@ -54,7 +57,24 @@ def verdicts(
         types = {key.name: key.data_type for key in typed.join_keys}
         asked = _by_the_rule(parse_values(keys, types), types)
         sql = why_query(typed, feature, asked, at, dialect, as_known=as_known, limit=limit)
-        return warehouse.stream(sql).read_all()
+        found = warehouse.stream(sql).read_all()
+        return _with_default(found, typed, feature, warehouse)
+
+
+def _with_default(found: pa.Table, view: FeatureView, name: str, warehouse: Warehouse) -> pa.Table:
+    """Return the verdicts, after a row with the feature's default if that is the value."""
+    import pyarrow as pa
+
+    feature = next(feature for feature in view.features if feature.name == name)
+    first = found.slice(0, 1)
+    is_present = CHOSEN in first["verdict"].to_pylist() and not first["value"].null_count
+    if feature.default is None or is_present:
+        return found
+    default = warehouse.stream(default_query(feature, warehouse.dialect)).read_all()["value"]
+    row: dict[str, Any] = {field.name: pa.nulls(1, field.type) for field in found.schema}
+    row["value"] = default.cast(found.schema.field("value").type)
+    row["verdict"] = pa.array([DEFAULT], found.schema.field("verdict").type)
+    return pa.concat_tables([pa.table(row, found.schema), found])
 
 
 def _by_the_rule(keys: Mapping[str, Any], types: Mapping[str, DataType | None]) -> dict[str, Any]:

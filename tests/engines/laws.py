@@ -9,7 +9,8 @@ from typing import Any
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
 from featurestore.sql.history_bounds import Extent
 from featurestore.sql.latest_rows import latest_rows
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.why import CHOSEN, why_query
 from featurestore.values.type_spellings import UnknownType, parse_type

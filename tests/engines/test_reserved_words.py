@@ -10,7 +10,8 @@ import pytest
 from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
 from featurestore.sql.dialects.keywords import keywords
 from featurestore.sql.latest_rows import latest_rows
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from tests.engines.clickhouse_engine import ClickHouse
 from tests.engines.datafusion_engine import DataFusion

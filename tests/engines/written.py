@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from featurestore.registry.definitions import Column, FeatureView
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import strategies_of
 from tests.engines.base import Engine

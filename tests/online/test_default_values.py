@@ -78,7 +78,7 @@ def test_timestamps_do_not_become_known_by_a_default(shop):
 def test_damaged_rows_are_never_filled(shop, redis_client):
     """A damaged row may hide a value, so its features stay DAMAGED."""
     store = shop.publish([planes()], {PLANE: Table(COLUMNS, ROWS)})
-    (key,) = [key for key in redis_client.keys(f"*{PLANE}*N1*")]
+    (key,) = redis_client.keys(f"*{PLANE}*N1*")
     redis_client.set(key, redis_client.get(key)[:-1] + b"\x00\x01")
     response = read(store)
 

@@ -32,7 +32,8 @@ from featurestore.sql.dialects.record import (
 )
 from featurestore.sql.dialects.shifts import add_interval
 from featurestore.sql.local_files import local_file
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.spines import Period, spine_of_views
 from featurestore.sql.strategies import (

@@ -15,7 +15,8 @@ from featurestore.registry.definitions import Column, Entity, Feature, FeatureVi
 from featurestore.sql.dialects import RECORDS, grammar
 from featurestore.sql.latest_rows import EntitySubset, latest_rows
 from featurestore.sql.overlaps import overlapping_keys
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import strategies_of
 from featurestore.sql.why import why_query
@@ -132,9 +133,8 @@ def defaulted(dialect: str) -> FeatureView:
 
 def _defaults(dialect: str) -> str:
     view = defaulted(dialect)
-    spine = Spine(
-        "flights", False, {"at": parse_type(ZONED.get(dialect, "timestamptz"), dialect)}, "at"
-    )
+    instant = parse_type(ZONED.get(dialect, "timestamptz"), dialect)
+    spine = Spine("flights", False, {"at": instant}, "at")
     members = [ServiceMember(view.name, view.feature_names)]
     return point_in_time(make_plan(dialect, spine, members, {view.name: view}))
 

@@ -7,7 +7,8 @@ import sqlglot
 from sqlglot import exp
 
 from featurestore.sql.latest_rows import latest_rows
-from featurestore.sql.plan import Spine, make_plan
+from featurestore.sql.plan import Spine
+from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.why import why_query
 from featurestore.values.parsing import parse_instant

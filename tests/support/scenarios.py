@@ -6,6 +6,7 @@ microsecond beside it. The instants lie around a change of daylight saving time 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -157,8 +158,9 @@ def _in_yml(value: Any) -> Any:
 
 def _defaults(data_type: str) -> st.SearchStrategy[Any]:
     """Draw a default of a type; None for no default, as lists and NaN cannot be one."""
-    plain = [each for each in VALUES[data_type] if not isinstance(each, list)]
-    return st.sampled_from([None, *(x for x in plain if x == x and x != float("inf"))])
+    scalars = [value for value in VALUES[data_type] if not isinstance(value, list)]
+    infinite = [value for value in scalars if isinstance(value, float) and not math.isfinite(value)]
+    return st.sampled_from([None, *(value for value in scalars if value not in infinite)])
 
 
 @st.composite

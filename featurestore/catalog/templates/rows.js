@@ -38,6 +38,7 @@ const featureRow = (() => {
     feature.distinct !== undefined && fact("Different values", `about ${feature.distinct.toLocaleString("en")}`),
     feature.range && fact("Range", feature.range.join(" to ")),
     fact("Ttl", feature.view.ttl),
+    feature.default && fact("Default", feature.default),
     feature.view.owner && fact("Owner", feature.view.owner),
     feature.tags.length > 0 && fact("Tags", feature.tags.join(", ")),
     fact("Used by", ...used(feature.services)),
