@@ -111,7 +111,7 @@ def _read_services(
     services: dict[str, FeatureService] = {}
     for exposure in sorted(manifest.exposures, key=lambda e: e.name):
         notes = Notes(exposure.original_file_path, exposure.name)
-        service = feature_service(exposure, views, notes)
+        service = feature_service(exposure, views, manifest.dialect, notes)
         if service is not None:
             same = services.setdefault(service.name, service)
             if same is not service:

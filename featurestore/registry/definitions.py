@@ -23,6 +23,8 @@ __all__ = [
     "FeatureService",
     "FeatureView",
     "Freshness",
+    "OnDemandFeature",
+    "RequestField",
     "ServiceMember",
 ]
 
@@ -241,6 +243,44 @@ class ServiceMember:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestField:
+    """A value that comes with each request: a column of the entity rows on both paths.
+
+    Attributes:
+        name: The column's name.
+        data_type: The type of its values.
+        pii: Whether it is personal data.
+    """
+
+    name: str
+    data_type: DataType
+    description: str = ""
+    pii: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnDemandFeature:
+    """A feature that is computed at request time, by one SQL expression on both paths.
+
+    Attributes:
+        name: The name of the feature in the result.
+        text: The expression, in the dialect of the warehouse.
+        inputs: The names that it reads: features of the service, request fields and other on-demand
+            features.
+        pii: Whether it is personal data, by its own mark or by an input's.
+        data_type: The declared type of its values, which must be the expression's; None if no type
+            is declared.
+    """
+
+    name: str
+    text: str
+    inputs: tuple[str, ...] = ()
+    description: str = ""
+    pii: bool = False
+    data_type: DataType | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureService:
     """The features one model uses: a dbt exposure of `type: ml`.
 
@@ -250,6 +290,8 @@ class FeatureService:
         label: The column to predict, as `model.column`; empty if the service does not name one.
         owner: Name or mail of the exposure's owner.
         group: The dbt group of the service; empty if it does not name one.
+        request: The fields that come with each request.
+        on_demand: The features that are computed from the others and from the request.
     """
 
     name: str
@@ -261,3 +303,5 @@ class FeatureService:
     owner: str = ""
     tags: tuple[str, ...] = ()
     group: str = ""
+    request: tuple[RequestField, ...] = ()
+    on_demand: tuple[OnDemandFeature, ...] = ()

@@ -16,12 +16,15 @@ from featurestore.registry.definitions import (
     ServiceMember,
 )
 from featurestore.registry.notes import Notes
+from featurestore.registry.request_time_meta import with_request_time
 
 __all__ = ["MEMBER_KEYS", "SERVICE_KEYS", "feature_service", "group_references"]
 
 SERVICE_KEYS = {
     "features": "The features used: `view:feature`, `view:*`, or a mapping for an aliased view.",
     "label": "The column to predict, as `model.column`; optional.",
+    "request": "Name to type of each field that comes with a request: a column of the entity rows.",
+    "on_demand": "Name to SQL expression of each feature that is computed at request time.",
     "group": "The dbt group of the service, which may use that group's `access: private` views.",
 }
 """The keys under an exposure's `featurestore` meta, each with its meaning."""
@@ -36,13 +39,14 @@ MEMBER_KEYS = {
 
 
 def feature_service(
-    exposure: Exposure, views: Mapping[str, FeatureView], notes: Notes
+    exposure: Exposure, views: Mapping[str, FeatureView], dialect: str, notes: Notes
 ) -> FeatureService | None:
     """Return the feature service that an exposure declares.
 
     Args:
         exposure: The exposure.
         views: Every feature view of the project, by name.
+        dialect: The dialect of types and expressions.
         notes: Collects the problems.
 
     Returns:
@@ -63,7 +67,7 @@ def feature_service(
     members = [member for item in listed for member in _members(item, views, notes)]
     _note_repeated_names(members, notes)
     _note_other_keys(members, views, notes)
-    return FeatureService(
+    service = FeatureService(
         name=exposure.name,
         unique_id=exposure.unique_id,
         path=exposure.original_file_path,
@@ -74,6 +78,7 @@ def feature_service(
         tags=tuple(str(tag) for tag in exposure.tags or ()),
         group=str(meta.get("group") or exposure.config.group or ""),
     )
+    return with_request_time(service, meta, views, dialect, notes)
 
 
 def group_references(

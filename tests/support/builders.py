@@ -88,7 +88,7 @@ def model(
 
 def service(name: str = "delays", features: Any = (), **fields: Any) -> dict[str, Any]:
     """Return an exposure that lists features."""
-    own = {key: fields.pop(key) for key in ("label",) if key in fields}
+    own = {key: fields.pop(key) for key in ("label", "request", "on_demand") if key in fields}
     return {
         "unique_id": f"exposure.{PROJECT}.{name}",
         "name": name,
