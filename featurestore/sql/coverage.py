@@ -47,7 +47,7 @@ def coverage(plan: TrainingPlan, strategy: str | None = None) -> str:
     # would a row that has ended.
     # The keys that were parsed from text are wanted here, to find those that are NULL.
     spine = replace(plan.spine, parsed=())
-    unbounded = point_in_time(replace(plan, spine=spine, joins=joins), strategy)
+    unbounded = point_in_time(replace(plan, spine=spine, joins=joins, on_demand=()), strategy)
     rows = parse_one(unbounded, dialect=grammar(plan.dialect))
     counts = [exp.alias_(exp.Count(this=exp.Star()), as_name("entity_rows"))]
     for number, join in enumerate(plan.joins):

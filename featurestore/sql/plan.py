@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlglot import exp
+
 from featurestore.registry.definitions import FeatureView
 from featurestore.sql.expressions import INSTANT, KEY
 from featurestore.sql.history_bounds import Extent
 from featurestore.values.types import DataType
 
-__all__ = ["Output", "Spine", "TrainingPlan", "ViewJoin", "parsed_name", "unused_names"]
+__all__ = ["Computed", "Output", "Spine", "TrainingPlan", "ViewJoin", "parsed_name", "unused_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,25 @@ class ViewJoin:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """An on-demand feature of a training set.
+
+    Attributes:
+        name: Its name in the result.
+        node: The expression, over columns of the result.
+        data_type: The type of its values in the warehouse.
+        inputs: The names that it reads.
+        description: Its meaning.
+    """
+
+    name: str
+    node: exp.Expr
+    data_type: DataType
+    inputs: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """The plan of one training set.
 
@@ -141,12 +162,14 @@ class TrainingPlan:
         spine: The entity rows.
         joins: One join per view, in the requested order.
         as_known: Whether rows written after the entity row's instant are left out.
+        on_demand: The on-demand features, in the order of the result.
     """
 
     dialect: str
     spine: Spine
     joins: tuple[ViewJoin, ...]
     as_known: bool = False
+    on_demand: tuple[Computed, ...] = ()
 
 
 def unused_names(plan: TrainingPlan, prefix: str) -> list[str]:
@@ -158,6 +181,7 @@ def unused_names(plan: TrainingPlan, prefix: str) -> list[str]:
     """
     used = [name.lower() for name in plan.spine.columns]
     used += [output.name.lower() for join in plan.joins for output in join.outputs]
+    used += [computed.name.lower() for computed in plan.on_demand]
     used += [join.timestamp_output.lower() for join in plan.joins if join.timestamp_output]
     while any(name.startswith(prefix) for name in used):
         prefix = f"_{prefix}"

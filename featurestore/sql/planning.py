@@ -118,6 +118,7 @@ def _listed(spine: Spine) -> str:
 def _cte_names(members: Sequence[ServiceMember], longest: int | None) -> list[str]:
     # The names of the statement's own CTEs and aliases, which no view may hide.
     taken = {"spine", "history", "asked", "newest", "periods", "ranked", "chosen", "together"}
+    taken |= {"enriched", "computed"}
     names = []
     for member in members:
         start, count = _cut(member.name, longest), 1

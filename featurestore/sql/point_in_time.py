@@ -26,6 +26,7 @@ from featurestore.sql.expressions import (
 from featurestore.sql.filled_values import filled
 from featurestore.sql.history_bounds import bounded
 from featurestore.sql.instants import naive
+from featurestore.sql.on_demand import ENRICHED, above
 from featurestore.sql.plan import Spine, TrainingPlan, ViewJoin
 from featurestore.sql.strategies import Strategy, choose_strategy
 from featurestore.sql.strategies.common import asked, chosen_name, counting
@@ -61,7 +62,14 @@ def point_in_time(plan: TrainingPlan, strategy: str | None = None) -> str:
         if join.name == names[0]:
             ctes.append(asked(join, names))
         ctes += _matches(plan, join, strategy_of(plan, join, strategy))
-    training_set = _training_set(plan)
+    training_set = _enriched(plan)
+    if plan.on_demand:
+        training_set.add_comments(["the entity rows with their features"])
+        computed, result = above(plan)
+        ctes += [(ENRICHED, training_set), *computed]
+        training_set = result
+    training_set = _ordered(training_set, plan.spine, None if plan.on_demand else "spine")
+    training_set.add_comments(["the training set: every entity row exactly once"])
     settings = dialect_record(plan.dialect).join_settings
     if settings:
         listed = [exp.column(name).eq(value) for name, value in settings.items()]
@@ -144,7 +152,8 @@ def _source(spine: Spine, dialect: str) -> exp.Expr:
     return query.subquery("entity_rows", copy=False)
 
 
-def _training_set(plan: TrainingPlan) -> exp.Select:
+def _enriched(plan: TrainingPlan) -> exp.Select:
+    """Return the entity rows with their features, under the names of the result."""
     spine = plan.spine
     entity_columns = [
         _at_exit(column(name, "spine"), spine.columns[name], name, _row_of(spine), plan.dialect)
@@ -156,10 +165,15 @@ def _training_set(plan: TrainingPlan) -> exp.Select:
     for join in plan.joins:
         query = query.select(*_outputs(join, spine, plan.dialect), copy=False)
         query = _left_join(query, join.cte, _back_on_the_spine(join))
-    if spine.order_by is not None:
-        query = query.order_by(column(spine.order_by, "spine"), copy=False)
-    query.add_comments(["the training set: every entity row exactly once"])
+    if plan.on_demand and spine.order_by is not None:
+        query = query.select(column(spine.order_by, "spine"), copy=False)
     return query
+
+
+def _ordered(query: exp.Select, spine: Spine, table: str | None) -> exp.Select:
+    if spine.order_by is None:
+        return query
+    return query.order_by(column(spine.order_by, table), copy=False)
 
 
 def _left_join(query: exp.Select, name: str, conditions: Iterable[exp.Expr]) -> exp.Select:

@@ -71,6 +71,7 @@ class TrainingSets:
             strategy=options.strategy,
             personal_data=tuple(dict.fromkeys((*entities.personal, *times, *grant.personal))),
             withheld=tuple(dict.fromkeys((*entities.withheld, *grant.withheld))),
+            service=None if asked[1] is None else registry.service(asked[1]),
         )
         return self._planned(request)
 

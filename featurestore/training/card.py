@@ -33,13 +33,13 @@ class ColumnCard:
 
 @dataclass(frozen=True, slots=True)
 class ViewCard:
-    """The part of a training set that comes from one view.
+    """The part of a training set that comes from one view, or the on-demand features of a service.
 
     Attributes:
-        view: The view's name or alias in the request.
-        of: The feature view.
+        view: The view's name or alias in the request, or the service's name.
+        of: The feature view or the service.
         features: The features taken.
-        match_rate: The share of entity rows that have a row of the view.
+        match_rate: The share of entity rows that have a row of the view; 1 for a service.
         definition: A hash of the view's declaration.
         content: A hash of the entity columns and the view's values.
         defaults: The declared defaults of the features taken, by name.

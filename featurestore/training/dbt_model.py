@@ -121,6 +121,8 @@ def _columns(
                 view.event_timestamp.data_type,
                 f"The event timestamp of the row of {join.name} that the values come from.",
             )
+    for computed in plan.on_demand:
+        yield computed.name, computed.data_type, computed.description
 
 
 def _described(feature: Feature) -> str:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from featurestore.registry.definitions import FeatureView
+from featurestore.registry.definitions import FeatureService, FeatureView
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.plan import TrainingPlan, unused_names
 from featurestore.training.card import HASHING, Card, ColumnCard, ViewCard
+from featurestore.training.card_service import definition_of
 from featurestore.training.request import Request
 from featurestore.values.far_instants import python_rows
 from featurestore.values.types import DataType, Kind
@@ -21,6 +22,9 @@ from featurestore.values.version import VERSION
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["measure_training_set", "with_timestamps"]
+
+_ON_DEMAND = "on_demand"
+"""The column of the hash of the on-demand features."""
 
 
 def with_timestamps(plan: TrainingPlan) -> TrainingPlan:
@@ -74,7 +78,7 @@ def measure_training_set(
             ColumnCard(name, str(types[name]), _rate(rows - found[f"n{index}"], rows))
             for index, name in enumerate(shown)
         ),
-        views=tuple(_view_cards(plan, found)),
+        views=(*_view_cards(plan, found), *_service_card(request.service, plan, found)),
         hashing=HASHING,
     )
 
@@ -89,6 +93,20 @@ def _view_cards(plan: TrainingPlan, found: Mapping[str, Any]) -> Iterator[ViewCa
             definition=_definition(join.view),
             content=found[f"h{index}"] or "",
             defaults=join.defaults,
+        )
+
+
+def _service_card(
+    service: FeatureService | None, plan: TrainingPlan, found: Mapping[str, Any]
+) -> Iterator[ViewCard]:
+    if service is not None and plan.on_demand:
+        yield ViewCard(
+            view=service.name,
+            of=service.name,
+            features=tuple(computed.name for computed in plan.on_demand),
+            match_rate=1.0,
+            definition=definition_of(service),
+            content=found[_ON_DEMAND] or "",
         )
 
 
@@ -129,6 +147,9 @@ def _of_views(
         yield f"count({_sql(join.timestamp_output or '', plan.dialect)}) AS m{index}"
         taken = _typed([output.name for output in join.outputs], types, plan.dialect)
         yield f"{warehouse.content_hash({**own, **taken})} AS h{index}"
+    if plan.on_demand:
+        taken = _typed([computed.name for computed in plan.on_demand], types, plan.dialect)
+        yield f"{warehouse.content_hash({**own, **taken})} AS {_ON_DEMAND}"
 
 
 def _typed(

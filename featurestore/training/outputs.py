@@ -12,6 +12,7 @@ from sqlglot import exp
 from featurestore.errors import MissingExtra, PlanError
 from featurestore.lineage.name_rules import NameRules
 from featurestore.sql.dialects import grammar
+from featurestore.sql.on_demand import enriched_names
 from featurestore.sql.plan import TrainingPlan
 from featurestore.values.frame_decimals import Decimals, decimal_dtype
 
@@ -81,11 +82,8 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 
 def output_names(plan: TrainingPlan) -> Iterator[str]:
     """Yield the names of a training set's columns, in order."""
-    yield from plan.spine.own
-    for join in plan.joins:
-        yield from (output.name for output in join.outputs)
-        if join.timestamp_output:
-            yield join.timestamp_output
+    yield from enriched_names(plan)
+    yield from (computed.name for computed in plan.on_demand)
 
 
 def make_folder(file: Path) -> None:

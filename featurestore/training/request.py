@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import EntityFrameError
-from featurestore.registry.definitions import ServiceMember
+from featurestore.registry.definitions import FeatureService, ServiceMember
 from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.training.card import Card
+from featurestore.training.card_service import card_service, service_of_card
 from featurestore.training.entity_frame import EntityFrame, read_entity_frame
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Request:
         strategy: The shape of join that the caller insists on.
         personal_data: The personal data that the caller allowed and that is included.
         withheld: The personal data that a `*` left out.
+        service: The service whose request fields and on-demand features the rows have; None for a
+            request that names features.
     """
 
     entity_frame: EntityFrame
@@ -45,6 +48,7 @@ class Request:
     strategy: str | None = None
     personal_data: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    service: FeatureService | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as plain values; `entities` is None for a data frame."""
@@ -61,6 +65,7 @@ class Request:
             "strategy": self.strategy,
             "personal_data": list(self.personal_data),
             "withheld": list(self.withheld),
+            "service": card_service(self.service),
         }
 
 
@@ -92,19 +97,20 @@ def request_of(card: Card, dialect: str, rows_of: Callable[[str], pa.Table]) -> 
     # Cards of older versions lack these two, and the columns that were left out.
     for name in ("personal_data", "withheld"):
         content[name] = tuple(content.get(name, ()))
+    service = service_of_card(content.pop("service", None), members)
     frame = (
         _entities_of(card, dialect, rows_of)
         if source is None
         else EntityFrame(source, is_query, left_out=left_out)
     )
-    return Request(frame, members, **content)
+    return Request(frame, members, service=service, **content)
 
 
 def _entities_of(card: Card, dialect: str, rows_of: Callable[[str], pa.Table]) -> EntityFrame:
     # The entity columns come first; the rest are features, and timestamps where requested.
     taken = sum(len(view.features) for view in card.views)
     if card.request["feature_timestamps"]:
-        taken += len(card.views)
+        taken += len(card.request["members"])
     own = [entity.name for entity in card.columns[: len(card.columns) - taken]]
     path = Path(card.output)
     # As a frame again, because a frame's keys may be texts of another type, and a query's may not.

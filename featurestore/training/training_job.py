@@ -21,6 +21,7 @@ from featurestore.training.card import Card
 from featurestore.training.explain import JoinReport, join_reports
 from featurestore.training.fixed_rows import with_fixed_rows
 from featurestore.training.measurement import measure_training_set, with_timestamps
+from featurestore.training.on_demand_features import with_on_demand
 from featurestore.training.outputs import (
     card_path,
     make_folder,
@@ -105,7 +106,7 @@ class TrainingJob:
             feature_timestamps=request.feature_timestamps,
             as_known=request.as_known,
         )
-        plan = with_unique_grains(plan, warehouse)
+        plan = with_on_demand(with_unique_grains(plan, warehouse), request.service)
         if request.strategy:
             return plan
         return with_cheapest_shapes(plan, request.entity_frame, warehouse)
