@@ -26,6 +26,7 @@ FeatureStoreError
 │   ├── MissingRight              the role lacks a right that the statement needs
 │   └── RelationNotBuilt          the model's table or view does not exist
 ├── OnlineStoreError              Redis refused a command or holds unreadable data
+│   ├── NotServedOnline           a view or a feature is not published, on purpose
 │   ├── OnlineStoreUnavailable    Redis does not answer (exit code 3)
 │   └── UnsupportedOnlineType     a feature's type has no online format
 └── SyncError                     a sync did not finish
@@ -55,6 +56,7 @@ __all__ = [
     "MissingRight",
     "NameCollision",
     "NotCompiled",
+    "NotServedOnline",
     "OnlineStoreError",
     "OnlineStoreUnavailable",
     "PersonalDataWarning",
@@ -103,13 +105,15 @@ class FeatureStoreError(Exception):
     Args:
         message: The error, its place and the offending value.
         remedy: How to fix it, as a sentence.
+        about: The name that is wrong, such as a join key; empty if no single one is.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", about: str = "") -> None:
         self.message = message
         self.remedy = remedy
+        self.about = about
         super().__init__(f"{message} {remedy}".strip())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -222,7 +226,7 @@ class UnknownName(RegistryError):
         shown = ", ".join(names[:_MOST_NAMES])
         listing = f"Known: {shown}{', ...' if len(names) > _MOST_NAMES else ''}."
         remedy = did_you_mean(name, names) or (listing if names else "Known: none yet.")
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=remedy, about=name)
 
 
 class UnknownFeatureView(UnknownName):
@@ -301,6 +305,10 @@ class RelationNotBuilt(WarehouseError):
 
 class OnlineStoreError(FeatureStoreError):
     """The online store refused a command or holds unreadable data."""
+
+
+class NotServedOnline(OnlineStoreError):
+    """A view or a feature is not published: it is declared so, or it is personal data."""
 
 
 class OnlineStoreUnavailable(OnlineStoreError):

@@ -35,6 +35,7 @@ _COMMANDS = (
     "status",
     "verify",
     "purge",
+    "serve",
     "lineage",
     "diff",
     "docs",

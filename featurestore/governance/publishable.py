@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from featurestore.errors import OnlineStoreError, RegistryError
+from featurestore.errors import NotServedOnline, RegistryError
 from featurestore.governance.personal_data import Allowance, AllowPii, personal_reason
 from featurestore.registry.definitions import ALL_FEATURES, Feature, FeatureRef, FeatureView
 from featurestore.registry.registry import Registry
@@ -179,14 +179,14 @@ def refuse_unpublished(
         allowed: The personal features that the sync was allowed; None if it did not record them.
 
     Raises:
-        OnlineStoreError: A requested feature is personal data and not published as such.
+        NotServedOnline: A requested feature is personal data and not published as such.
     """
     for feature in view.features:
         if feature.pii and feature.name in features:
             if feature.name in published and (allowed is None or feature.name in allowed):
                 continue
             reference = FeatureRef(view.name, feature.name)
-            raise OnlineStoreError(
+            raise NotServedOnline(
                 f"'{reference}' is personal data ({personal_reason(registry, reference)}) and is"
                 " not published.",
                 remedy="Leave it out of the request, or publish it with"
@@ -205,11 +205,11 @@ def refuse_unpublished_timestamp(
         allowed: The personal data that the sync was allowed; None if it did not record it.
 
     Raises:
-        OnlineStoreError: The event timestamp was marked since the last sync.
+        NotServedOnline: The event timestamp was marked since the last sync.
     """
     time = FeatureRef(view.name, view.event_timestamp.name)
     if time in registry.personal and allowed is not None and time.feature not in allowed:
-        raise OnlineStoreError(
+        raise NotServedOnline(
             f"The event timestamp '{time}' is personal data ({personal_reason(registry, time)}) and"
             " is not published as such.",
             remedy="Read without feature_timestamps, or publish it with"
@@ -221,10 +221,10 @@ def refuse_unpublished_view(registry: Registry, view: FeatureView) -> None:
     """Raise if a view is not published because of personal data.
 
     Raises:
-        OnlineStoreError: A key or a timestamp of the view is personal data, or every feature is.
+        NotServedOnline: A key or a timestamp of the view is personal data, or every feature is.
     """
     for key in _personal_keys(registry, view, lambda _: False):
-        raise OnlineStoreError(
+        raise NotServedOnline(
             f"'{key}' is a key or timestamp with personal data"
             f" ({personal_reason(registry, key)}), so the view is not published.",
             remedy="Use a surrogate key, or publish it with"

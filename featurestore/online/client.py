@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featurestore.errors import FeatureStoreError, OnlineStoreError
+from featurestore.errors import FeatureStoreError, NotServedOnline, OnlineStoreError
 from featurestore.governance.publishable import refuse_unpublished_view
 from featurestore.online.build_response import build_response
 from featurestore.online.keys import metadata_key
@@ -252,7 +252,7 @@ class OnlineClient:
         declared = self._registry.view(view)
         refuse_unpublished_view(self._registry, declared)
         if not declared.online:
-            return OnlineStoreError(
+            return NotServedOnline(
                 f"The feature view '{view}' is declared `online: false`, so it is not published.",
                 remedy="Leave it out of the request, or declare it online.",
             )

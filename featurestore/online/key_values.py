@@ -108,12 +108,13 @@ def is_null(value: Any) -> bool:
         return False
 
 
-def key_writer(name: str, kind: str) -> Callable[[Any], str]:
+def key_writer(name: str, kind: str, *, where: str = "the feature view") -> Callable[[Any], str]:
     """Return the function that writes values of one join key as text; equal values get equal texts.
 
     Args:
         name: The join key, for messages.
         kind: The name of its published type.
+        where: The view that has the type, for messages.
 
     Raises:
         UnsupportedOnlineType: A join key cannot have the type.
@@ -123,7 +124,7 @@ def key_writer(name: str, kind: str) -> Callable[[Any], str]:
     >>> key_writer("price", "decimal(10,2)")("1.50")
     '1.5'
     """
-    return checked_rule(name, kind, _parsed(kind).write)
+    return checked_rule(name, kind, _parsed(kind).write, where=where)
 
 
 def from_text(texts: Sequence[str] | None, kinds: Sequence[str]) -> tuple[Any, ...] | None:

@@ -14,7 +14,7 @@ from featurestore.governance.publishable import (
 from featurestore.online.default_values import published_defaults
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
-from featurestore.online.read_plan import JoinKeys, KeyWriter, ReadPlan, ViewPlan
+from featurestore.online.read_plan import JoinKeys, ReadPlan, ViewPlan
 from featurestore.online.schema import Schema
 from featurestore.registry.definitions import FeatureView, ServiceMember
 from featurestore.registry.registry import Registry
@@ -65,6 +65,7 @@ def _listed(name: str, values: Any) -> list[Any]:
         raise EntityFrameError(
             f"The entity rows' column '{name}' is {values!r}, not a list of values.",
             remedy=f"Pass {{{name!r}: [{values!r}]}}, or a list with one mapping per entity.",
+            about=name,
         )
     return list(values)
 
@@ -140,7 +141,7 @@ def plan_views(
                 ttl=None if view.ttl is None else view.ttl // MICROSECOND,
                 prefix=row_prefix(registry.online_name, view.name),
                 # One object for views that read equal keys, so that each request writes them once.
-                keys=shared.setdefault(asked, JoinKeys(tuple(map(_with_writer, asked)))),
+                keys=shared.setdefault(asked, _join_keys(asked, member.name)),
                 layout=tuple(key for key, _ in schema.keys),
                 timestamp=timestamp,
                 defaults=published_defaults(view, wanted) if fills else {},
@@ -149,8 +150,11 @@ def plan_views(
     return ReadPlan.of(plans)
 
 
-def _with_writer(key: tuple[str, str]) -> tuple[str, str, KeyWriter]:
-    return *key, key_writer(*key)
+def _join_keys(asked: Sequence[tuple[str, str]], view: str) -> JoinKeys:
+    where = f"'{view}'"
+    return JoinKeys(
+        tuple((name, kind, key_writer(name, kind, where=where)) for name, kind in asked)
+    )
 
 
 def _claim(names: Sequence[str], owner: str, taken: dict[str, str]) -> None:
@@ -176,6 +180,7 @@ def _keys(
                 f"The entity rows have no '{name}', a join key of '{member.name}'; they have"
                 f" {', '.join(columns) or 'no columns'}.",
                 remedy=did_you_mean(name, columns) or f"Add '{name}' to each row.",
+                about=name,
             )
         keys.append((name, kind))
     _refuse_other_keys(view, schema)

@@ -11,6 +11,7 @@ from featurestore.store.session import Session
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
+    from featurestore.online.readiness import OnlineReadiness
     from featurestore.online.response import OnlineResponse
     from featurestore.values.types import DataType
 
@@ -77,6 +78,19 @@ class OnlineReading:
     ) -> dict[str, DataType]:
         """Return the columns that a request's entity rows need, with their types."""
         return self.client.key_types(self.client.resolve(*requested(features, feature_service)))
+
+    def prepare(self) -> None:
+        """Read the definitions and the address, so that the first read does not."""
+        from featurestore.online.redis.url import parse_url
+
+        parse_url(self._session.redis_url)
+        _ = self.client
+
+    async def readiness(self) -> OnlineReadiness:
+        """Return whether the online store answers, and holds every view."""
+        from featurestore.online.readiness import readiness
+
+        return await readiness(self._session.online_registry, self._session.redis_url)
 
     def close(self) -> None:
         """Close the connections of blocking reads."""

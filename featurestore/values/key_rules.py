@@ -148,13 +148,16 @@ def key_rule(data_type: DataType) -> KeyRule | None:
     return _RULES.get(data_type.family)
 
 
-def checked_rule(name: str, kind: str, rule: KeyRule) -> KeyRule:
+def checked_rule(
+    name: str, kind: str, rule: KeyRule, *, where: str = "the feature view"
+) -> KeyRule:
     """Return a rule that refuses a value by an error that names the join key.
 
     Args:
         name: The join key.
         kind: Its type, as messages show it.
         rule: Raises one of Python's own errors for a value that the type does not have.
+        where: The view that has the type: a key of the same name may have another one elsewhere.
     """
 
     def checked(value: Any) -> Any:
@@ -163,7 +166,8 @@ def checked_rule(name: str, kind: str, rule: KeyRule) -> KeyRule:
         except (TypeError, ValueError, KeyError, ArithmeticError):
             raise EntityFrameError(
                 f"The value {value!r} of the join key '{name}' is not a valid {kind}.",
-                remedy=f"Pass it as {kind}, the type in the feature view.",
+                remedy=f"Pass it as {kind}, the type in {where}.",
+                about=name,
             ) from None
 
     return checked

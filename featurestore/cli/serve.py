@@ -1,0 +1,177 @@
+"""`serve`: features by HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.option_values import optional_moment
+from featurestore.cli.options import Now, ProjectDir, RedisUrl, Target
+
+if TYPE_CHECKING:
+    from featurestore.serve.server_config import RequestLimits
+
+__all__ = ["Limits", "Listening", "serve_command"]
+
+
+class LogLevel(StrEnum):
+    """The least severe messages that the server logs."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the server listens, and with how many processes."""
+
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", envvar="FEATURESTORE_SERVE_HOST", metavar="HOST", help="The address."
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            envvar="FEATURESTORE_SERVE_PORT",
+            min=0,
+            max=65535,
+            help="The port; 0 for any free one.",
+        ),
+    ] = 6566
+    uds: Annotated[
+        str | None,
+        typer.Option(
+            "--uds",
+            envvar="FEATURESTORE_SERVE_UDS",
+            metavar="PATH",
+            help="A Unix socket, instead of host and port.",
+        ),
+    ] = None
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", envvar="FEATURESTORE_SERVE_WORKERS", min=1, help="The processes."
+        ),
+    ] = 1
+    tls_cert: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-cert",
+            envvar="FEATURESTORE_SERVE_TLS_CERT",
+            metavar="FILE",
+            help="The certificate with its chain, in PEM.",
+        ),
+    ] = None
+    tls_key: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-key",
+            envvar="FEATURESTORE_SERVE_TLS_KEY",
+            metavar="FILE",
+            help="The certificate's key, in PEM.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The greatest requests."""
+
+    max_rows: Annotated[
+        int,
+        typer.Option(
+            "--max-rows",
+            envvar="FEATURESTORE_SERVE_MAX_ROWS",
+            min=1,
+            help="The entity rows of one request.",
+        ),
+    ] = 5_000
+    max_body_bytes: Annotated[
+        int,
+        typer.Option(
+            "--max-body-bytes",
+            envvar="FEATURESTORE_SERVE_MAX_BODY_BYTES",
+            min=1,
+            help="The bytes of one request's body.",
+        ),
+    ] = 1_048_576
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            envvar="FEATURESTORE_SERVE_TIMEOUT",
+            min=0.001,
+            metavar="SECONDS",
+            help="The time for a request to arrive and for Redis to answer.",
+        ),
+    ] = 5.0
+    max_concurrency: Annotated[
+        int,
+        typer.Option(
+            "--max-concurrency",
+            envvar="FEATURESTORE_SERVE_MAX_CONCURRENCY",
+            min=1,
+            help="The requests that one worker reads at the same time.",
+        ),
+    ] = 256
+
+    def as_limits(self) -> RequestLimits:
+        """Return the limits of the server."""
+        from featurestore.serve.server_config import RequestLimits
+
+        return RequestLimits(
+            rows=self.max_rows,
+            body_bytes=self.max_body_bytes,
+            seconds=self.timeout,
+            concurrency=self.max_concurrency,
+        )
+
+
+def serve_command(
+    listening: Listening,
+    limits: Limits,
+    log_level: Annotated[
+        LogLevel, typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL")
+    ] = LogLevel.INFO,
+    now: Now = None,
+    redis_url: RedisUrl = None,
+    project_dir: ProjectDir = Path(),
+    target: Target = None,
+) -> None:
+    """Serve features by HTTP.
+
+    It needs the manifest and Redis, neither the warehouse nor dbt. A new manifest is loaded while
+    requests are answered; SIGHUP loads it at once. It listens on this machine only.
+
+    Example: featurestore serve --workers 2
+    """
+    from featurestore.serve.run import run_server
+    from featurestore.serve.server_config import ServerConfig
+    from featurestore.serve.server_log import write_server_log
+
+    write_server_log(log_level.value)
+    run_server(
+        ServerConfig(
+            project_dir=project_dir,
+            target=target,
+            redis_url=redis_url,
+            now=optional_moment(now),
+            host=listening.host,
+            port=listening.port,
+            uds=listening.uds,
+            workers=listening.workers,
+            tls_cert=listening.tls_cert,
+            tls_key=listening.tls_key,
+            log_level=log_level.value,
+            limits=limits.as_limits(),
+        )
+    )

@@ -1,0 +1,1 @@
+"""The HTTP server: features for applications in any language. It needs a manifest and Redis."""

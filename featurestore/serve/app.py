@@ -1,0 +1,97 @@
+"""The application: two hot paths in raw ASGI, and starlette for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+from typing import Any
+
+from featurestore.serve.exchange import HttpScope, Receive, Send
+from featurestore.serve.feast import FeastEndpoint
+from featurestore.serve.features import FeaturesEndpoint
+from featurestore.serve.health import ReadinessProbe
+from featurestore.serve.hot_endpoint import Gate, HotEndpoint
+from featurestore.serve.reload import ProjectHolder
+from featurestore.serve.routes import other_paths
+from featurestore.serve.served_project import ServedProject, load_project_to_serve
+from featurestore.serve.server_config import ServerConfig
+
+__all__ = ["FeatureServer"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class FeatureServer:
+    """The ASGI application of one worker.
+
+    Args:
+        config: The settings.
+        served: The project, if it is loaded already.
+    """
+
+    def __init__(self, config: ServerConfig, served: ServedProject | None = None) -> None:
+        self.config = config
+        self._served = served
+        self._hot: dict[str, HotEndpoint] = {}
+        self._others: Any = None
+        self._holder: ProjectHolder | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
+        """Answer one request, or start and stop with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif (hot := self._hot.get(scope["path"])) is not None:
+            await hot(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self.start()
+                except Exception as error:  # noqa: BLE001, any reason stops the server
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def start(self) -> None:
+        """Load the project, and begin to watch its manifest.
+
+        Raises:
+            FeatureStoreError: The project cannot be served.
+        """
+        served = self._served or load_project_to_serve(self.config)
+        limits = self.config.limits
+        holder = ProjectHolder(self.config, served)
+        gate = Gate(limits.concurrency)
+        self._hot = {
+            "/v1/features": HotEndpoint(
+                FeaturesEndpoint(holder.current, limits.rows), gate, limits
+            ),
+            "/get-online-features": HotEndpoint(
+                FeastEndpoint(holder.current, limits.rows), gate, limits
+            ),
+        }
+        self._others = other_paths(holder, ReadinessProbe(holder, limits.seconds))
+        self._holder = holder
+        self._watch = asyncio.create_task(holder.watch())
+        # Only the main thread gets signals.
+        with suppress(ValueError, RuntimeError, NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holder.ask)
+
+    async def stop(self) -> None:
+        """Close the connections to the online store."""
+        if self._watch is not None and self._holder is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+            await self._holder.close()

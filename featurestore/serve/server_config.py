@@ -1,0 +1,96 @@
+"""The settings of the HTTP server, as one frozen value that every worker gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+from featurestore.errors import FeatureStoreError
+
+__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig"]
+
+DEFAULT_PORT = 6566
+"""The port of Feast's server, so that its clients find this one."""
+
+BACKLOG = 2048
+"""The connections that may wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """The greatest requests that one worker takes.
+
+    Attributes:
+        rows: The entity rows of one request.
+        body_bytes: The bytes of one request's body.
+        seconds: The time for a request's head and body to arrive, and then for Redis to answer.
+        concurrency: The requests that are read at the same time.
+    """
+
+    rows: int = 5_000
+    body_bytes: int = 1_048_576
+    seconds: float = 5.0
+    concurrency: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The settings of the HTTP server.
+
+    Attributes:
+        project_dir: The dbt project's folder.
+        target: The target of the dbt profile; by default dbt's own choice.
+        redis_url: The online store; by default `FEATURESTORE_REDIS_URL`, else the local port 6379.
+        now: The moment that the server takes as the present, to replay history.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any free one.
+        uds: A Unix socket to listen on, instead of host and port.
+        workers: The number of processes.
+        tls_cert: The server's certificate with its chain, in PEM; None for plain HTTP.
+        tls_key: The key of the certificate; None if the certificate's file holds it.
+        log_level: The least severe messages to log.
+        limits: The greatest requests.
+        watch_seconds: The time between two looks at the manifest; 0 to look only on SIGHUP.
+        drain_seconds: The time that open requests have to end when the server stops.
+    """
+
+    project_dir: Path = Path()
+    target: str | None = None
+    redis_url: str | None = None
+    now: datetime | None = None
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    uds: str | None = None
+    workers: int = 1
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    log_level: str = "info"
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    watch_seconds: float = 1.0
+    drain_seconds: float = 30.0
+
+    def checked(self) -> ServerConfig:
+        """Return this configuration if a server may run with it.
+
+        Raises:
+            FeatureStoreError: The address is open to other machines.
+        """
+        if self.uds is None and not _is_loopback(self.host):
+            raise FeatureStoreError(
+                f"--host {self.host} opens the server to other machines, and it does not ask"
+                " callers for a token.",
+                remedy="Listen on 127.0.0.1 or on a Unix socket (--uds), behind a proxy that"
+                " knows its callers.",
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
