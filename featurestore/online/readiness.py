@@ -11,10 +11,12 @@ from featurestore.governance.publishable import refuse_unpublished_view
 from featurestore.online.keys import metadata_key
 from featurestore.online.published_schemas import PublishedSchemas
 from featurestore.online.redis.connection import aclose, async_client, translated
+from featurestore.online.redis.url import parse_url
+from featurestore.online.redis.url_options import checked_options
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["OnlineReadiness", "readiness"]
+__all__ = ["OnlineReadiness", "prepare", "readiness"]
 
 _EPOCH = b"epoch"
 
@@ -35,6 +37,17 @@ class OnlineReadiness:
     def is_ready(self) -> bool:
         """Whether every view can be read."""
         return not self.unreachable and not any(self.views.values())
+
+
+def prepare(url: str | None) -> None:
+    """Check the address of the online store, and load its driver, without a connection.
+
+    Raises:
+        OnlineStoreError: The URL cannot be understood.
+    """
+    import redis.asyncio  # noqa: F401, a first read would load it
+
+    checked_options(parse_url(url))
 
 
 async def readiness(registry: Registry, url: str | None) -> OnlineReadiness:

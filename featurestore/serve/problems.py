@@ -105,13 +105,13 @@ class HttpProblem(Exception):
 
 
 def problem_of(
-    error: FeatureStoreError, fields: RequestFields = RequestFields(), *, status: int = 0
+    error: FeatureStoreError, fields: RequestFields | None = None, *, status: int = 0
 ) -> HttpProblem:
     """Return an error of the SDK as an answer.
 
     Args:
         error: The error.
-        fields: The names of the request's fields.
+        fields: The names of the request's fields; None for a request without a body.
         status: The HTTP status; by default that of the error's kind.
     """
     known = next(code for kind, code in _STATUSES if isinstance(error, kind))
@@ -121,7 +121,7 @@ def problem_of(
         _WORDS.sub(" ", type(error).__name__).capitalize(),
         error.message,
         remedy=error.remedy,
-        field=_field_of(error, fields),
+        field="" if fields is None else _field_of(error, fields),
         retry_after=_RETRY_SECONDS if found == 503 else 0,  # noqa: PLR2004
     )
 

@@ -19,7 +19,6 @@ from featurestore.serve.openapi import openapi
 from featurestore.serve.problems import (
     PROBLEM_TYPE,
     HttpProblem,
-    RequestFields,
     problem_of,
     unexpected_problem,
 )
@@ -65,8 +64,8 @@ def _page(holder: ProjectHolder, make: Callable[[Any, Any], Any]) -> Handler:
         try:
             return _json(make(holder.current().registry, request.path_params))
         except FeatureStoreError as error:
-            # A page fails only for an unknown name, which is in the path and not in a field.
-            return _problem(problem_of(error, RequestFields(service=""), status=404))
+            # A page fails only for an unknown name, which is in the path.
+            return _problem(problem_of(error, status=404))
 
     return page
 

@@ -37,6 +37,7 @@ def run_server(config: ServerConfig) -> None:
     from featurestore.serve.served_project import load_project_to_serve
 
     served = load_project_to_serve(config)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal once more when all is done: the end is then a good one.
         signal.signal(number, _exit)

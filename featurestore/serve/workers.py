@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from contextlib import suppress
 from multiprocessing.context import SpawnProcess
@@ -36,11 +37,21 @@ def run_workers(config: ServerConfig, listener: socket.socket) -> None:
 
 
 def _work(config: ServerConfig, listener: socket.socket) -> None:
-    """Serve in one worker."""
+    """Serve in one worker, which ends with its parent."""
     from featurestore.serve.uvicorn_server import server_of
 
+    # The server takes the signal once it has started; until then it must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     write_server_log(config.log_level)
     server_of(config).run([listener])
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Crew:

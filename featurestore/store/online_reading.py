@@ -81,9 +81,9 @@ class OnlineReading:
 
     def prepare(self) -> None:
         """Read the definitions and the address, so that the first read does not."""
-        from featurestore.online.redis.url import parse_url
+        from featurestore.online.readiness import prepare
 
-        parse_url(self._session.redis_url)
+        prepare(self._session.redis_url)
         _ = self.client
 
     async def readiness(self) -> OnlineReadiness:
