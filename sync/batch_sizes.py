@@ -12,6 +12,7 @@ __all__ = [
     "KEYS_PER_LOOKUP",
     "ROWS_PER_COMMAND",
     "ROWS_PER_READ",
+    "ROWS_PER_TASK",
     "SCAN_COUNT",
 ]
 
@@ -53,3 +54,7 @@ FENCES_PER_PIPELINE = 2_000
 
 ROWS_PER_READ = 500
 """Rows that `verify` reads back in one request, as an application would."""
+
+ROWS_PER_TASK = 1_000_000
+"""Rows that one task of Spark writes at most, as long as that makes no fewer tasks than Spark's
+own shuffles have: a lost executor costs no more than its tasks."""

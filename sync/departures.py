@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.errors import OnlineStoreError
 from featurestore.governance.deletion_limit import DeletionLimit
 from featurestore.online.key_values import text_family
-from featurestore.online.redis.read_many import key_reader
-from featurestore.online.row_format import fingerprint_of
 from featurestore.online.schema import Schema
 from sync.brake import FREE_ROWS, Departures
-from sync.lapses import Lapses, are_expired
+from sync.lapses import Lapses
 from sync.orphans import absent_keys, compared_keys
 from sync.redis.metadata import read_schemas
 from sync.survey import Survey
@@ -19,7 +16,7 @@ from sync.warehouse.change_detection import OP, PREVIOUS_EVENT
 from sync.warehouse.expired_rows import has_expired
 from sync.warehouse.publication import Publication
 
-__all__ = ["departures_of_full", "refusal_of_changes"]
+__all__ = ["departures_of_full", "readable_layouts", "refusal_of_changes"]
 
 
 def refusal_of_changes(
@@ -82,7 +79,7 @@ def departures_of_full(
         newest: A table with the join keys of the view's newest rows.
         lapses: The rows that the sync leaves to the server.
     """
-    readable = _readable_layouts(survey, publication)
+    readable = readable_layouts(survey, publication)
     ended = survey.ended_entities(publication) if publication.view.valid_until else ""
     stale = _expired_rows(survey, publication, newest)
     deleted = untimely = staying = 0
@@ -92,7 +89,7 @@ def departures_of_full(
         kept = [*({*keys} - {*missing})]
         staying += len(_not_in(survey, publication, stale, kept))
         gone = _not_in(survey, publication, ended, missing)
-        untimely += _count_untimely(survey, publication, gone, readable)
+        untimely += len(lapses.ages.untimely(survey.client, gone, readable))
     return Departures(deleted, untimely, staying)
 
 
@@ -114,29 +111,12 @@ def _not_in(
     return absent_keys(survey, publication, table, keys)
 
 
-def _readable_layouts(survey: Survey, publication: Publication) -> set[bytes]:
+def readable_layouts(survey: Survey, publication: Publication) -> frozenset[bytes]:
     """Return the fingerprints of the layouts in Redis that have the keys of the publication."""
     schemas = read_schemas(survey.client, survey.project, publication.name)
     wanted = _plain_keys(publication.schema)
-    return {schema.fingerprint for schema in schemas if _plain_keys(schema) == wanted}
+    return frozenset(schema.fingerprint for schema in schemas if _plain_keys(schema) == wanted)
 
 
 def _plain_keys(schema: Schema) -> list[tuple[str, str]]:
     return [(name, text_family(kind)) for name, kind in schema.keys]
-
-
-def _count_untimely(
-    survey: Survey, publication: Publication, keys: Sequence[bytes], readable: set[bytes]
-) -> int:
-    """Count the rows that readers find and whose ttl has not run out."""
-    # A key that is not a text is None in the answer to MGET.
-    values = key_reader(survey.client)(keys) if keys else []
-    found = [raw for raw in values if _is_readable(raw, readable)]
-    return are_expired(publication, found).count(False)
-
-
-def _is_readable(raw: object, readable: set[bytes]) -> bool:
-    try:
-        return isinstance(raw, bytes) and fingerprint_of(raw) in readable
-    except OnlineStoreError:
-        return False

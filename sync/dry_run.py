@@ -10,10 +10,11 @@ from functools import partial
 
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.change_window import DEFAULT_RULES, WindowRules
-from sync.departures import departures_of_full, refusal_of_changes
+from sync.departures import refusal_of_changes
 from sync.lapses import Lapses
 from sync.redis.stored_rows import memory_of, row_keys
 from sync.report import SyncReport, ViewReport, held_back_report
+from sync.row_work import HERE, RowWork
 from sync.selection import chosen_publications
 from sync.survey import Survey
 from sync.sync_plan import PlanStep, SyncMode, ViewRemoval, ViewSync, plan_sync, timed_reports
@@ -32,6 +33,7 @@ def dry_run(
     take_over: bool = False,
     require_ledger: bool = False,
     rules: WindowRules = DEFAULT_RULES,
+    work: RowWork = HERE,
 ) -> SyncReport:
     """Count the rows that a sync would write and delete, and estimate the memory they would take.
 
@@ -46,6 +48,7 @@ def dry_run(
         take_over: The sync may replace all that another identity published.
         require_ledger: The sync must have the ledger that Redis names.
         rules: When comparing a part of a table is enough.
+        work: Does the work that grows with the rows.
 
     Raises:
         ForeignOwner: Another identity publishes the project, so the sync would be refused.
@@ -64,9 +67,15 @@ def dry_run(
     failures = ViewFailures()
     failures.refuse_total_before(chosen)
     steps = plan_sync(
-        survey, chosen, full=full, remove_undeclared=views is None, brake=brake, rules=rules
+        survey,
+        chosen,
+        full=full,
+        remove_undeclared=views is None,
+        brake=brake,
+        rules=rules,
+        work=work,
     )
-    reports = timed_reports(steps, partial(_explain, survey, failures))
+    reports = timed_reports(steps, partial(_explain, survey, work, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
     return SyncReport(
@@ -80,19 +89,19 @@ def dry_run(
     )
 
 
-def _explain(survey: Survey, failures: ViewFailures, step: PlanStep) -> ViewReport:
+def _explain(survey: Survey, work: RowWork, failures: ViewFailures, step: PlanStep) -> ViewReport:
     if isinstance(step, ViewFailure):
         return failures.report(step)
     if isinstance(step, ViewRemoval):
         return _removal(survey, step)
-    return failures.guard(step.publication.name, partial(_sync, survey, step))
+    return failures.guard(step.publication.name, partial(_sync, survey, work, step))
 
 
-def _sync(survey: Survey, step: ViewSync) -> ViewReport:
+def _sync(survey: Survey, work: RowWork, step: ViewSync) -> ViewReport:
     publication = step.publication
     newest = survey.newest_rows(publication)
     if step.mode is SyncMode.FULL:
-        report = _full(survey, step, newest)
+        report = _full(survey, work, step, newest)
     else:
         report = _changes(survey, step, newest)
     # The rows are not in Redis yet, so their size is computed, from a sample.
@@ -102,11 +111,11 @@ def _sync(survey: Survey, step: ViewSync) -> ViewReport:
     return replace(report, memory=round(each * rows), relation=relation)
 
 
-def _full(survey: Survey, step: ViewSync, newest: str) -> ViewReport:
+def _full(survey: Survey, work: RowWork, step: ViewSync, newest: str) -> ViewReport:
     publication = step.publication
     found = survey.ledger.summary(publication, newest)
     lapses = Lapses(survey, publication, step.diagnosis.state)
-    departures = departures_of_full(survey, publication, newest, lapses)
+    departures = work.departures_of_full(survey, publication, newest, lapses)
     refusal = departures.refused(step.limit)
     if refusal:
         return held_back_report(publication.name, refusal, found.current, found.newest)

@@ -48,9 +48,8 @@ from featurestore.registry.registry import Registry
 from featurestore.warehouse.protocol import Warehouse
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.change_window import DEFAULT_RULES, WindowRules
-from sync.departures import departures_of_full, refusal_of_changes
+from sync.departures import refusal_of_changes
 from sync.lapses import Lapses
-from sync.publish import publish_changes, publish_everything
 from sync.redis.metadata import (
     announce_schema,
     clear_epoch,
@@ -63,8 +62,9 @@ from sync.redis.metadata import (
     refuse_fingerprint_collision,
     write_epoch,
 )
-from sync.removal import delete_orphans, has_rows, remove_view
+from sync.removal import has_rows, remove_view
 from sync.report import ProgressEvent, SyncReport, ViewReport, held_back_report
+from sync.row_work import HERE, RowWork
 from sync.safety.diagnosis import PART_LOST, PublicationState
 from sync.safety.identity import Identity
 from sync.safety.ownership import Ownership, note_own_rows, ownership_lock, read_ownership
@@ -99,6 +99,7 @@ def run_sync(
     progress: Callable[[ProgressEvent], None] | None = None,
     brake: Brake = DEFAULT_BRAKE,
     rules: WindowRules = DEFAULT_RULES,
+    work: RowWork = HERE,
 ) -> SyncReport:
     """Publish the newest row of each entity.
 
@@ -121,6 +122,7 @@ def run_sync(
         progress: Called with each progress event.
         brake: How many rows, and how many views, may be deleted.
         rules: When comparing a part of a table is enough.
+        work: Does the work that grows with the rows.
 
     Raises:
         ForeignOwner: Another identity publishes the project; nothing was changed.
@@ -150,9 +152,15 @@ def run_sync(
             replication_ids=replication_ids(client),
         )
         steps = plan_sync(
-            run, chosen, full=full, remove_undeclared=views is None, brake=brake, rules=rules
+            run,
+            chosen,
+            full=full,
+            remove_undeclared=views is None,
+            brake=brake,
+            rules=rules,
+            work=work,
         )
-        reports = timed_reports(steps, partial(_execute, run, failures))
+        reports = timed_reports(steps, partial(_execute, run, work, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
     return SyncReport(
@@ -165,27 +173,27 @@ def run_sync(
     )
 
 
-def _execute(run: SyncRun, failures: ViewFailures, step: PlanStep) -> ViewReport:
+def _execute(run: SyncRun, work: RowWork, failures: ViewFailures, step: PlanStep) -> ViewReport:
     if isinstance(step, ViewFailure):
         return failures.report(step)
     if isinstance(step, ViewRemoval):
-        report = _remove(run, step)
+        report = _remove(run, work, step)
     else:
-        report = failures.guard(step.publication.name, partial(_sync, run, step))
+        report = failures.guard(step.publication.name, partial(_sync, run, work, step))
     done = report.written + report.deleted
     if done:
         run.progress(ProgressEvent(report.view, done, done, report))
     return report
 
 
-def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
+def _sync(run: SyncRun, work: RowWork, step: ViewSync) -> ViewReport:
     publication = step.publication
     if step.diagnosis.state in _LATE_WRITERS:
         run.lease.fence_off_previous_holders()
     if step.mode is SyncMode.FULL:
-        report = _publish_in_full(run, step, step.reason)
+        report = _publish_in_full(run, work, step, step.reason)
     else:
-        report = _publish_changes(run, step)
+        report = _publish_changes(run, work, step)
     if report.held_back:
         run.ledger.hold_back(publication.name, report.held_back)
         return report
@@ -200,7 +208,7 @@ def _sync(run: SyncRun, step: ViewSync) -> ViewReport:
     return report
 
 
-def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
+def _publish_in_full(run: SyncRun, work: RowWork, step: ViewSync, reason: str) -> ViewReport:
     publication = step.publication
     name, schema = publication.name, publication.schema
     refuse_fingerprint_collision(run.client, run.project, name, schema)
@@ -209,7 +217,7 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     lapses = Lapses(run, publication, step.diagnosis.state)
     if may_have_orphans and step.limit is not None:
         entities = run.newest_entities(publication)
-        departures = departures_of_full(run, publication, entities, lapses)
+        departures = work.departures_of_full(run, publication, entities, lapses)
         refusal = departures.refused(step.limit)
         if refusal:
             return _held_back(run, publication, refusal, entities)
@@ -219,8 +227,8 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     found = run.ledger.summary(publication)
     clear_epoch(run.client, run.lease, name)
     announce_schema(run.client, run.lease, name, schema)
-    written = publish_everything(run, publication, found.rows)
-    deleted = delete_orphans(run, publication, lapses) if may_have_orphans else 0
+    written = work.publish_everything(run, publication, found.rows)
+    deleted = work.delete_orphans(run, publication, lapses) if may_have_orphans else 0
     make_schema_current(run.lease, name, schema)
     note_own_rows(run.lease, name)
     run.ledger.mark_clean(name, _write_epoch(run, name), publication.layout)
@@ -238,7 +246,7 @@ def _publish_in_full(run: SyncRun, step: ViewSync, reason: str) -> ViewReport:
     )
 
 
-def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
+def _publish_changes(run: SyncRun, work: RowWork, step: ViewSync) -> ViewReport:
     publication = step.publication
     name = publication.name
     changes = run.ledger.find_changes(publication)
@@ -252,8 +260,8 @@ def _publish_changes(run: SyncRun, step: ViewSync) -> ViewReport:
     if counts or lapses:
         run.ledger.mark_dirty(name, publication.layout)
         if not clear_epoch(run.client, run.lease, name, step.diagnosis.online.epoch or ""):
-            return _publish_in_full(run, step, PART_LOST)
-        written, deleted, skipped = publish_changes(run, publication, changes, counts)
+            return _publish_in_full(run, work, step, PART_LOST)
+        written, deleted, skipped = work.publish_changes(run, publication, changes, counts)
         run.ledger.apply_changes(publication, changes, _write_epoch(run, name))
     else:
         confirm_rows(run.lease, name, run.now)
@@ -286,8 +294,8 @@ def _write_epoch(run: SyncRun, view: str) -> str:
     return epoch
 
 
-def _remove(run: SyncRun, step: ViewRemoval) -> ViewReport:
+def _remove(run: SyncRun, work: RowWork, step: ViewRemoval) -> ViewReport:
     if step.held_back:
         return held_back_report(step.view, step.held_back)
-    deleted = remove_view(run, step.view)
+    deleted = remove_view(run, step.view, work.unlink_rows)
     return ViewReport(view=step.view, rows_read=0, changed=deleted, written=0, deleted=deleted)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from featurestore.online.key_values import from_text, text_family
 from featurestore.online.keys import row_prefix, split_key
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.schema import Schema
 from sync.batch_sizes import KEYS_PER_LOOKUP
 from sync.redis.stored_rows import row_keys
 from sync.survey import Survey
@@ -18,9 +19,10 @@ from sync.warehouse.publication import Publication
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["absent_keys", "compared_keys", "key_groups", "unknown_keys"]
+__all__ = ["KEY", "absent_keys", "compared_keys", "key_columns_of", "key_groups", "unknown_keys"]
 
-_KEY = "_featurestore_key"
+KEY = "_featurestore_key"
+"""The column with the whole key."""
 _FOUND = "_featurestore_found"
 # Keys of these types that match need no decoding: Arrow can parse all of them at once.
 _PLAIN = {
@@ -65,10 +67,7 @@ def absent_keys(
 ) -> list[bytes]:
     """Return the keys that a table does not have, and those that cannot be parsed."""
     prefix = row_prefix(survey.project, publication.name)
-    found = _plain_columns(publication, prefix, keys)
-    unreadable: list[bytes] = []
-    if found is None:
-        found, unreadable = _any_columns(publication, prefix, keys)
+    found, unreadable = key_columns_of(publication.schema, prefix, keys)
     if not found.num_rows:
         return unreadable
     # One anti-join for all keys, instead of a query for each. By the inner join first, PostgreSQL
@@ -77,20 +76,32 @@ def absent_keys(
     uploaded = database.upload(_FOUND, found)
     on = survey.ledger.queries(publication).same_uploaded("known", "asked")
     missing = database.stream(
-        f"SELECT found.{_KEY} FROM {uploaded} AS found LEFT JOIN ("
-        f"SELECT asked.{_KEY} FROM {table} AS known JOIN {uploaded} AS asked ON {on}"
-        f") AS kept ON kept.{_KEY} = found.{_KEY} WHERE kept.{_KEY} IS NULL"
+        f"SELECT found.{KEY} FROM {uploaded} AS found LEFT JOIN ("
+        f"SELECT asked.{KEY} FROM {table} AS known JOIN {uploaded} AS asked ON {on}"
+        f") AS kept ON kept.{KEY} = found.{KEY} WHERE kept.{KEY} IS NULL"
     ).read_all()
-    unknown: list[Any] = missing.column(_KEY).to_pylist()
+    unknown: list[Any] = missing.column(KEY).to_pylist()
     return unreadable + unknown
 
 
-def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> pa.Table | None:
+def key_columns_of(schema: Schema, prefix: str, keys: list[bytes]) -> tuple[pa.Table, list[bytes]]:
+    """Parse keys; return the readable ones as `KEY` and the join keys, and the others.
+
+    Args:
+        schema: The view's schema.
+        prefix: What all keys begin with.
+        keys: The keys.
+    """
+    found = _plain_columns(schema, prefix, keys)
+    return _any_columns(schema, prefix, keys) if found is None else (found, [])
+
+
+def _plain_columns(schema: Schema, prefix: str, keys: list[bytes]) -> pa.Table | None:
     """Parse keys of integers and plain text, all at once; None if any needs decoding."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kinds = [kind for _, kind in publication.schema.keys]
+    kinds = [kind for _, kind in schema.keys]
     patterns = [_PLAIN.get(text_family(kind)) for kind in kinds]
     if not kinds or None in patterns:
         return None
@@ -102,27 +113,25 @@ def _plain_columns(publication: Publication, prefix: str, keys: list[bytes]) -> 
         return None
     tags = pc.utf8_slice_codeunits(texts, len(prefix) + 1, -1)
     parts = pc.split_pattern(tags, ",")
-    columns: dict[str, Any] = {_KEY: pa.array(keys, pa.binary())}
+    columns: dict[str, Any] = {KEY: pa.array(keys, pa.binary())}
     # A number that matches the pattern may still be too large for its type.
     try:
-        for index, (name, kind) in enumerate(publication.schema.keys):
+        for index, (name, kind) in enumerate(schema.keys):
             columns[name] = pc.list_element(parts, index).cast(to_arrow_type(kind))
     except pa.ArrowInvalid:
         return None
     return pa.table(columns)
 
 
-def _any_columns(
-    publication: Publication, prefix: str, keys: list[bytes]
-) -> tuple[pa.Table, list[bytes]]:
+def _any_columns(schema: Schema, prefix: str, keys: list[bytes]) -> tuple[pa.Table, list[bytes]]:
     """Parse keys one by one; return the readable ones as columns, and the others."""
     import pyarrow as pa
 
-    kinds = [kind for _, kind in publication.schema.keys]
+    kinds = [kind for _, kind in schema.keys]
     values = [from_text(split_key(key, prefix), kinds) for key in keys]
     readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
-    columns: dict[str, Any] = {_KEY: pa.array([key for key, _ in readable], pa.binary())}
-    for index, (name, kind) in enumerate(publication.schema.keys):
+    columns: dict[str, Any] = {KEY: pa.array([key for key, _ in readable], pa.binary())}
+    for index, (name, kind) in enumerate(schema.keys):
         columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
     unreadable = [key for key, value in zip(keys, values, strict=True) if value is None]
     return pa.table(columns), unreadable

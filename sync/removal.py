@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sync.lapses import Lapses
 from sync.orphans import key_groups, unknown_keys
@@ -14,7 +14,7 @@ from sync.safety.ownership import note_own_rows
 from sync.sync_run import SyncRun
 from sync.warehouse.publication import Publication
 
-__all__ = ["delete_orphans", "has_rows", "remove_view"]
+__all__ = ["delete_orphans", "has_rows", "remove_view", "unlink_rows"]
 
 
 def has_rows(run: SyncRun, view: str) -> bool:
@@ -32,20 +32,32 @@ def delete_orphans(run: SyncRun, publication: Publication, lapses: Lapses) -> in
     return _unlink(run, (key for group in key_groups(orphans) for key in lapses.left_out(group)))
 
 
-def remove_view(run: SyncRun, view: str) -> int:
+def remove_view(
+    run: SyncRun, view: str, unlink: Callable[[SyncRun, str], int] | None = None
+) -> int:
     """Delete every row of a view and its records on both sides; return the number of rows.
 
     The ledger's records go first, and the view's name in Redis' list of views last. So a view that
     is half removed does not count as published, and the next run finds it again.
+
+    Args:
+        run: The run.
+        view: The view.
+        unlink: Deletes its rows; by default `unlink_rows`.
     """
     # In this order a crash never leaves rows that no record leads to.
     run.ledger.drop(view)
-    deleted = _unlink(run, row_keys(run.client, run.project, view))
+    deleted = (unlink or unlink_rows)(run, view)
     run.lease.run("DEL", [view_key(run.project, view), schema_key(run.project, view)])
     remove_canaries(run.client, run.project, view)
     note_own_rows(run.lease, view)
     run.lease.run("SREM", [views_key(run.project)], view)
     return deleted
+
+
+def unlink_rows(run: SyncRun, view: str) -> int:
+    """Delete every row of a view; return their number."""
+    return _unlink(run, row_keys(run.client, run.project, view))
 
 
 def _unlink(run: SyncRun, keys: Iterator[bytes]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sync.publish import replace_damaged
+from sync.publish import replace_damaged_rows
 from sync.safety.diagnosis import PublicationState
 from sync.safety.ownership import ownership_lock
 from sync.selection import publication_of
@@ -62,4 +62,4 @@ def repair_rows(survey: Survey, view: str, damaged: Sequence[pa.RecordBatch]) ->
             f"SELECT published.* FROM {table} AS published"
             f" WHERE EXISTS (SELECT 1 FROM {found} AS damaged WHERE {same})"
         )
-        return replace_damaged(run, publication, rows)
+        return replace_damaged_rows(run, publication, rows)

@@ -14,8 +14,8 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.warehouse.abilities import table_id_of
 from sync.brake import DEFAULT_BRAKE, Brake
 from sync.change_window import DEFAULT_RULES, WindowRules, identified, narrowed, widened
-from sync.orphans import unknown_keys
 from sync.report import ViewReport
+from sync.row_work import HERE, RowWork
 from sync.safety.diagnosis import Diagnosis, PublicationState
 from sync.safety.ownership import views_taken_over
 from sync.selection import published_names, undeclared_views
@@ -91,6 +91,7 @@ def plan_sync(
     remove_undeclared: bool,
     brake: Brake = DEFAULT_BRAKE,
     rules: WindowRules = DEFAULT_RULES,
+    work: RowWork = HERE,
 ) -> Iterator[PlanStep]:
     """Yield the steps of a sync.
 
@@ -104,6 +105,7 @@ def plan_sync(
         remove_undeclared: Remove the views that were published and are not among these.
         brake: How many rows, and how many views, may be deleted.
         rules: When comparing a part of a table is enough.
+        work: Does the work that grows with the rows.
     """
     published = set[str]()
     if remove_undeclared:
@@ -113,7 +115,7 @@ def plan_sync(
         if isinstance(item, ViewFailure):
             yield item
         else:
-            yield _plan_view(survey, item, brake, rules, full=full)
+            yield _plan_view(survey, item, brake, rules, work, full=full)
     if remove_undeclared:
         names = [item.name for item in chosen]
         gone = undeclared_views(survey.client, survey.ledger, survey.project, names)
@@ -134,12 +136,18 @@ def free_removals(survey: Survey) -> set[str]:
 
 
 def _plan_view(
-    survey: Survey, publication: Publication, brake: Brake, rules: WindowRules, *, full: bool
+    survey: Survey,
+    publication: Publication,
+    brake: Brake,
+    rules: WindowRules,
+    work: RowWork,
+    *,
+    full: bool,
 ) -> ViewSync:
     found = survey.diagnosis(publication)
     table = _table_id(survey, publication.view)
     is_ok = found.state is PublicationState.OK
-    goes_back = is_ok and _goes_back_to_lapses(survey, publication, found)
+    goes_back = is_ok and _goes_back_to_lapses(survey, publication, found, work)
     if full or goes_back or not is_ok:
         mode = SyncMode.FULL
     else:
@@ -171,7 +179,9 @@ def _table_id(survey: Survey, view: FeatureView) -> str:
     return identified(view, table_id_of(survey.warehouse, view.relation))
 
 
-def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagnosis) -> bool:
+def _goes_back_to_lapses(
+    survey: Survey, publication: Publication, found: Diagnosis, work: RowWork
+) -> bool:
     """Return whether the run goes back in time, and Redis has rows that were left to expire.
 
     They may not have expired by that moment, or not be known yet, and the ledger lacks them.
@@ -180,8 +190,7 @@ def _goes_back_to_lapses(survey: Survey, publication: Publication, found: Diagno
     if last is None or survey.now >= last:
         return False
     published = survey.ledger.published(publication.name)
-    unknown = unknown_keys(survey, publication, published)
-    return next(unknown, None) is not None
+    return work.has_unknown(survey, publication, published)
 
 
 def timed_reports(

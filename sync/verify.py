@@ -16,8 +16,8 @@ from featurestore.registry.definitions import ServiceMember
 from featurestore.values.far_instants import python_values
 from sync.batch_sizes import ROWS_PER_READ
 from sync.encoding.byte_columns import integers
-from sync.lapses import are_expired
 from sync.orphans import key_groups, unknown_keys
+from sync.redis.row_ages import RowAges
 from sync.redis.stored_rows import key_columns
 from sync.repair import repair_rows
 from sync.selection import chosen_views, publication_of
@@ -212,8 +212,9 @@ def _not_expired(
     survey: Survey, publication: Publication, keys: Iterator[bytes]
 ) -> Iterator[bytes]:
     """Yield the keys but those of expired rows: readers say EXPIRED, and the server drops them."""
+    ages = RowAges.of(publication, is_same=True)
     for group in key_groups(keys):
-        expired = are_expired(publication, key_reader(survey.client)(group))
+        expired = ages.are_expired(key_reader(survey.client)(group))
         yield from (key for key, is_over in zip(group, expired, strict=True) if not is_over)
 
 

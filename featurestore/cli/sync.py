@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from sync.report import SyncReport, ViewReport
 
 __all__ = ["print_sync_report", "sync_command"]
+
+
+class Engine(StrEnum):
+    """What may work on the rows of a sync."""
+
+    SPARK = "spark"
+
 
 _Columns = dict[str, Callable[["ViewReport"], object]]
 
@@ -96,6 +104,10 @@ def sync_command(
             " every row.",
         ),
     ] = False,
+    engine: Annotated[
+        Engine | None,
+        typer.Option("--engine", help="What works on the rows, instead of this process."),
+    ] = None,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -122,6 +134,7 @@ def sync_command(
             allow_deletes=allow_deletes,
             take_over=take_over,
             require_ledger=require_ledger,
+            engine="spark" if engine else None,
         )
     if format_ is Format.JSON and quiet:
         print_json(report.to_dict(), indent=None)

@@ -10,7 +10,8 @@ from featurestore.errors import FeatureStoreError, NotServedOnline
 from featurestore.governance.publishable import refuse_unpublished_view
 from featurestore.online.keys import metadata_key
 from featurestore.online.published_schemas import PublishedSchemas
-from featurestore.online.redis.connection import aclose, async_client, translated
+from featurestore.online.redis.connection import async_client, translated
+from featurestore.online.redis.internals import aclose
 from featurestore.online.redis.url import parse_url
 from featurestore.online.redis.url_options import checked_options
 from featurestore.registry.definitions import FeatureView

@@ -32,7 +32,7 @@ class LedgerPlace:
 
     Attributes:
         file: The DuckDB file of a ledger beside the job; None if it is in the warehouse.
-        schema: The schema of a ledger in the warehouse.
+        schema: The schema of a ledger in the warehouse; with a file, that of syncs by Spark.
     """
 
     file: Path | None = None
@@ -50,6 +50,7 @@ def chosen_ledger_place(
     schema: str,
     missing: Missing | None,
     inside: bool,
+    by_spark: bool = False,
 ) -> LedgerPlace:
     """Return where a project's ledger is.
 
@@ -62,6 +63,7 @@ def chosen_ledger_place(
         inside: Whether the warehouse keeps it by default. The default of every other is a file
             `.featurestore/<target>/<name>.duckdb` beside dbt_project.yml: not in `target/`, which
             `dbt clean` deletes.
+        by_spark: Whether Spark may keep a ledger of its own in the schema, for its own syncs.
 
     Raises:
         ProfileError: `state` or `state_schema` is not a text, or does not fit.
@@ -76,12 +78,13 @@ def chosen_ledger_place(
         )
     if state == _IN_WAREHOUSE or (not state and inside):
         return LedgerPlace(schema=own_schema or schema)
-    if own_schema:
+    if own_schema and not by_spark:
         raise ProfileError(
             f"{_SCHEMA_KEY} in {project.file} needs `{_KEY}: {_IN_WAREHOUSE}`.", remedy=_EXAMPLE
         )
     default = Path(".featurestore") / _safe(target) / f"{_safe(name)}.duckdb"
-    return LedgerPlace(project.folder / (Path(state).expanduser() if state else default))
+    file = project.folder / (Path(state).expanduser() if state else default)
+    return LedgerPlace(file, own_schema)
 
 
 def _text(project: Project, own: object, key: str) -> str:

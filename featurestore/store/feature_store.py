@@ -15,7 +15,7 @@ from featurestore.registry.registry import Registry
 from featurestore.registry.requested_features import AskedFeatures, AskedService
 from featurestore.store.inspection import Inspection
 from featurestore.store.online_reading import EntityRows, OnlineReading
-from featurestore.store.publishing import Publishing
+from featurestore.store.publishing import Engine, Publishing
 from featurestore.store.session import Session
 from featurestore.store.training_sets import TrainingSets
 from featurestore.training.training_options import TrainingOptions
@@ -315,6 +315,7 @@ class FeatureStore:
         allow_deletes: bool = False,
         take_over: bool = False,
         require_ledger: bool = False,
+        engine: Engine | None = None,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 
@@ -336,6 +337,8 @@ class FeatureStore:
                 project to this Redis, replace all that it published. It cannot sync from then on.
             require_ledger: Refuse to run with another ledger than the last run's, instead of
                 publishing every row.
+            engine: "spark" for a sync too large for one machine: Spark finds and compares the rows,
+                and its executors write them. The target must be of the type spark.
 
         Returns:
             What was done, per view. Its `failed` names the views that could not be published, and
@@ -359,6 +362,7 @@ class FeatureStore:
             allow_deletes=allow_deletes,
             take_over=take_over,
             require_ledger=require_ledger,
+            engine=engine,
         )
 
     def status(

@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from sync.change_window import WindowRules
     from sync.purge import PurgeReport
     from sync.report import ProgressEvent, SyncReport
+    from sync.row_work import RowWork
     from sync.safety.identity import Identity
     from sync.status import StatusReport
     from sync.survey import Survey
     from sync.verify import VerifyReport
     from sync.warehouse.ledger import Ledger
 
-__all__ = ["Publishing"]
+__all__ = ["Engine", "Publishing"]
+
+Engine = Literal["spark"]
+"""What may work on the rows of a sync instead of this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class _BothSides:
     redis: RedisCommands
     ledger: Ledger
     identity: Identity
+    work: RowWork
 
 
 class Publishing:
@@ -65,6 +70,7 @@ class Publishing:
         allow_deletes: bool,
         take_over: bool,
         require_ledger: bool,
+        engine: Engine | None,
     ) -> SyncReport:
         """Publish the newest row of each entity, or return the report of a dry run."""
         if take_over:
@@ -81,9 +87,9 @@ class Publishing:
             "rules": self._rules(),
         }
         if dry_run:
-            report = self._dry_run(registry, choices)
+            report = self._dry_run(registry, choices, engine)
         else:
-            report = self._run(registry, choices, progress)
+            report = self._run(registry, choices, progress, engine)
         return replace(report, personal_data=allowed.personal, withheld=allowed.withheld)
 
     def _rules(self) -> WindowRules:
@@ -105,10 +111,11 @@ class Publishing:
         registry: Registry,
         choices: Mapping[str, Any],
         progress: Callable[[ProgressEvent], None] | None,
+        engine: Engine | None,
     ) -> SyncReport:
         from sync.job import run_sync
 
-        with self._opened(registry, write=True) as both:
+        with self._opened(registry, write=True, engine=engine) as both:
             return run_sync(
                 registry,
                 both.warehouse,
@@ -117,14 +124,18 @@ class Publishing:
                 both.identity,
                 now=self._session.now(),
                 progress=progress,
+                work=both.work,
                 **choices,
             )
 
-    def _dry_run(self, registry: Registry, choices: Mapping[str, Any]) -> SyncReport:
+    def _dry_run(
+        self, registry: Registry, choices: Mapping[str, Any], engine: Engine | None
+    ) -> SyncReport:
         from sync.dry_run import dry_run
 
-        with self._survey() as survey:
-            return dry_run(replace(survey, registry=registry), **choices)
+        with self._opened(registry, write=False, engine=engine) as both:
+            survey = self._survey_of(registry, both)
+            return dry_run(survey, work=both.work, **choices)
 
     def status(
         self,
@@ -188,43 +199,67 @@ class Publishing:
         Args:
             write: Whether the caller writes tables.
         """
+        registry = self._session.online_registry
+        with self._opened(registry, write=write) as both:
+            survey = self._survey_of(registry, both)
+            yield replace(survey, registry=_as_published(survey))
+
+    def _survey_of(self, registry: Registry, both: _BothSides) -> Survey:
         from sync.safety.ownership import read_ownership
         from sync.survey import Survey
 
-        registry = self._session.online_registry
-        with self._opened(registry, write=write) as both:
-            ownership = read_ownership(both.redis, registry.online_name, both.identity)
-            survey = Survey(
-                registry,
-                both.warehouse,
-                both.redis,
-                both.ledger,
-                self._session.now(),
-                ownership,
-            )
-            yield replace(survey, registry=_as_published(survey))
+        ownership = read_ownership(both.redis, registry.online_name, both.identity)
+        moment = self._session.now()
+        return Survey(registry, both.warehouse, both.redis, both.ledger, moment, ownership)
 
     @contextmanager
-    def _opened(self, registry: Registry, *, write: bool) -> Iterator[_BothSides]:
+    def _opened(
+        self, registry: Registry, *, write: bool, engine: Engine | None = None
+    ) -> Iterator[_BothSides]:
         """Open the warehouse, the online store and the ledger.
 
         Args:
             registry: The project's definitions.
             write: Whether the caller writes to the ledger.
+            engine: What works on the rows; by default this process.
         """
         from featurestore.online.redis.connection import connect_redis
         from sync.safety.identity import Identity
-        from sync.warehouse.open_ledger import opened_ledger
 
-        session, place, name = self._session, self._ledger_place(registry), registry.online_name
+        session, place = self._session, self._ledger_place(registry)
         with (
-            session.warehouse(write=write and place.file is None) as warehouse,
+            session.warehouse(write=write and (engine is not None or not place.file)) as warehouse,
             connect_redis(session.redis_url) as redis,
-            opened_ledger(place, warehouse, name, write=write) as ledger,
+            self._ledger(registry, place, warehouse, write=write, engine=engine) as (ledger, work),
         ):
             database_id = ledger.database_id if ledger.in_warehouse else ""
             identity = Identity.of(registry.project, session.profile, database_id)
-            yield _BothSides(warehouse, redis, ledger, identity)
+            yield _BothSides(warehouse, redis, ledger, identity, work)
+
+    @contextmanager
+    def _ledger(
+        self,
+        registry: Registry,
+        place: LedgerPlace,
+        warehouse: Warehouse,
+        *,
+        write: bool,
+        engine: Engine | None,
+    ) -> Iterator[tuple[Ledger, RowWork]]:
+        """Open the ledger; also return what works on the rows."""
+        session, name = self._session, registry.online_name
+        if engine is None:
+            from sync.row_work import HERE
+            from sync.warehouse.open_ledger import opened_ledger
+
+            with opened_ledger(place, warehouse, name, write=write) as ledger:
+                yield ledger, HERE
+            return
+        from sync.spark.open_spark import opened_spark
+
+        schema = place.schema or session.ledger_schema
+        with opened_spark(warehouse, schema, name, session.redis_url) as found:
+            yield found
 
     def _ledger_place(self, registry: Registry) -> LedgerPlace:
         from featurestore.project.ledger_place import chosen_ledger_place
@@ -237,6 +272,7 @@ class Publishing:
             schema=session.ledger_schema,
             missing=missing_ledger(session.profile.adapter),
             inside=is_ledger_inside(session.profile.adapter),
+            by_spark=session.profile.adapter == "spark",
         )
 
     def _moment(self, since: datetime | timedelta | None, *, full: bool) -> datetime | None:

@@ -29,7 +29,7 @@ from sync.encoding.byte_columns import rows_of
 from sync.redis.resp import Guard, PackedRows, RowBatch, command_ranges
 from sync.redis.scripts import WriteGuard, scripts
 from sync.safety.fences import fence_key
-from sync.safety.lock import Lease
+from sync.safety.lent_lock import WriteLease
 
 __all__ = ["ClusterSender", "sending_to_cluster"]
 
@@ -74,7 +74,7 @@ class ClusterSender:
         lease: The lock that guards every write.
     """
 
-    def __init__(self, client: RedisCommands, lease: Lease) -> None:
+    def __init__(self, client: RedisCommands, lease: WriteLease) -> None:
         self._client = client
         self._lease = lease
         self._token = b"%d" % lease.fencing_token
@@ -223,7 +223,7 @@ def _by_slot(rows: RowBatch) -> Iterator[_SlotRows]:
 
 
 @contextmanager
-def sending_to_cluster(client: RedisCommands, lease: Lease) -> Iterator[ClusterSender]:
+def sending_to_cluster(client: RedisCommands, lease: WriteLease) -> Iterator[ClusterSender]:
     """Open a sender for the length of a block.
 
     Args:

@@ -17,7 +17,7 @@ from featurestore.online.redis.internals import is_cluster, servers
 from featurestore.online.redis.redis_errors import NoPermissionError
 from sync.batch_sizes import SCAN_COUNT
 
-__all__ = ["keys_with"]
+__all__ = ["SlotOwners", "keys_of_server", "keys_with", "moved_keys", "slot_owners"]
 
 _ALL_KEYS = 1_000_000
 """More keys than a slot has; CLUSTER GETKEYSINSLOT needs a limit."""
@@ -31,17 +31,33 @@ def keys_with(client: RedisCommands, prefix: str) -> Iterator[bytes]:
         prefix: The prefix, without characters that are special in a pattern.
     """
     if not is_cluster(client):
-        yield from client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
+        yield from keys_of_server(client, prefix)
         return
-    before = _slot_owners(client)
+    before = slot_owners(client)
     yield from client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
-    moved = before.moved_until(_slot_owners(client))
+    yield from moved_keys(client, prefix, before)
+
+
+def keys_of_server(server: RedisCommands, prefix: str) -> Iterator[bytes]:
+    """Yield the keys with a prefix that one server has; see `keys_with`."""
+    yield from server.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
+
+
+def moved_keys(client: RedisCommands, prefix: str, before: SlotOwners) -> Iterator[bytes]:
+    """Yield the keys with a prefix in the slots that moved during a scan.
+
+    Args:
+        client: The cluster.
+        prefix: The prefix.
+        before: The owners of the slots when the scan began.
+    """
+    moved = before.moved_until(slot_owners(client))
     for _ in range(2 if moved else 0):
         yield from _keys_in_slots(client, moved, prefix.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class _SlotOwners:
+class SlotOwners:
     """The nodes that own the slots at one moment.
 
     Attributes:
@@ -52,21 +68,22 @@ class _SlotOwners:
     owners: Mapping[int, str]
     moving: frozenset[int]
 
-    def moved_until(self, later: _SlotOwners) -> list[int]:
+    def moved_until(self, later: SlotOwners) -> list[int]:
         """Return the slots that were moving at either moment, or moved in between."""
         every = self.owners.keys() | later.owners.keys()
         elsewhere = {slot for slot in every if self.owners.get(slot) != later.owners.get(slot)}
         return sorted(elsewhere | self.moving | later.moving)
 
 
-def _slot_owners(client: RedisCommands) -> _SlotOwners:
+def slot_owners(client: RedisCommands) -> SlotOwners:
+    """Return which node owns each slot of a cluster."""
     owners: dict[int, str] = {}
     moving: set[int] = set()
     for server in servers(client):
         try:
             nodes: Mapping[str, Mapping[str, Any]] = server.cluster("NODES")
         except NoPermissionError:
-            return _SlotOwners({}, frozenset())
+            return SlotOwners({}, frozenset())
         # Only a slot's own nodes know that it is moving, so each node is asked about itself.
         own = next(node for node in nodes.values() if "myself" in node["flags"])
         for first, *last in own["slots"]:
@@ -74,7 +91,7 @@ def _slot_owners(client: RedisCommands) -> _SlotOwners:
                 range(int(first), int((last or [first])[0]) + 1), own["node_id"]
             )
         moving |= {int(each["slot"]) for each in own["migrations"]}
-    return _SlotOwners(owners, frozenset(moving))
+    return SlotOwners(owners, frozenset(moving))
 
 
 def _keys_in_slots(client: RedisCommands, slots: list[int], prefix: bytes) -> Iterator[bytes]:

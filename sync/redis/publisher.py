@@ -13,7 +13,7 @@ from sync.redis.cluster import sending_to_cluster
 from sync.redis.resp import RowBatch
 from sync.redis.scripts import LOST
 from sync.redis.standalone import sending_to_server
-from sync.safety.lock import Lease
+from sync.safety.lent_lock import WriteLease
 
 __all__ = ["Publisher", "publishing"]
 
@@ -41,7 +41,7 @@ class Publisher:
         sent: Rows sent so far.
     """
 
-    def __init__(self, sender: Sender, lease: Lease) -> None:
+    def __init__(self, sender: Sender, lease: WriteLease) -> None:
         self.applied = self.refused = self.sent = 0
         self._sender = sender
         self._lease = lease
@@ -92,7 +92,7 @@ class Publisher:
 
 
 @contextmanager
-def publishing(client: RedisCommands, lease: Lease) -> Iterator[Publisher]:
+def publishing(client: RedisCommands, lease: WriteLease) -> Iterator[Publisher]:
     """Open a publisher for the length of a block; at its end all answers were read.
 
     Args:

@@ -18,7 +18,7 @@ from sync.batch_sizes import COMMANDS_AHEAD
 from sync.redis.resp import PackedRows, RowBatch, command_ranges
 from sync.redis.scripts import WriteGuard, scripts
 from sync.redis.transactions import ANSWERS, Transactions, are_allowed, opening
-from sync.safety.lock import Lease
+from sync.safety.lent_lock import WriteLease
 
 __all__ = ["StandaloneSender", "sending_to_server"]
 
@@ -45,7 +45,9 @@ class StandaloneSender:
         lease: The lock that guards every write.
     """
 
-    def __init__(self, connection: RawConnection, shas: dict[str, bytes], lease: Lease) -> None:
+    def __init__(
+        self, connection: RawConnection, shas: dict[str, bytes], lease: WriteLease
+    ) -> None:
         self._connection = connection
         self._shas = shas
         self._guard = lease.guard
@@ -109,7 +111,7 @@ def _applied(answers: Sequence[Any], rows: RowBatch) -> Sequence[int]:
 
 
 @contextmanager
-def sending_to_server(client: RedisCommands, lease: Lease) -> Iterator[StandaloneSender]:
+def sending_to_server(client: RedisCommands, lease: WriteLease) -> Iterator[StandaloneSender]:
     """Open a sender for the length of a block.
 
     Args:

@@ -57,7 +57,7 @@ class ChangeQueries:
         Returns:
             A SELECT of the view's columns, `OP`, and the timestamps of the row published before,
             NULL if there was none. `OP` is `upsert`, `delete`, or `lapse` for a row without a
-            newest one that had expired: it may be left to the server, see `deleted_lapses`.
+            newest one that had expired: it may be left to the server, see `settled`.
         """
         keys, previous = self._keys, dict(self._previous())
         names = [self._name(name) for name, _ in self.publication.columns]
@@ -131,21 +131,24 @@ class ChangeQueries:
         keys = ", ".join(self._keys) or "1 AS lapsed"
         return f"SELECT {keys} FROM {changes} WHERE {OP} = 'lapse'"
 
-    def deleted_lapses(self, changes: str, known: str) -> str:
-        """Write the UPDATE that makes each lapse a deletion whose row the source no longer has.
+    def settled(self, changes: str, known: str) -> str:
+        """Write the query for a table of changes whose lapses are told apart.
 
         A row that lapsed, and is still in the source, left for its time alone: it stays in Redis
-        until the server drops it, and readers say EXPIRED.
+        until the server drops it, and readers say EXPIRED. The other lapses become deletions.
 
         Args:
             changes: The table of changes.
             known: The statement for the newest rows of these entities, however old.
         """
+        names = [self._name(name) for name, _ in self.publication.columns]
+        kept = ", ".join(f"changed.{name}" for name in (*names, *dict(self._previous())))
+        gone = f"changed.{OP} = 'lapse' AND known.{self._event} IS NULL"
         return (
-            f"UPDATE {changes} AS changed SET {OP} = 'delete' WHERE {OP} = 'lapse' AND NOT EXISTS (\n"
-            f"SELECT 1 FROM (\n{known}\n) AS known\n"
-            f"WHERE {self.same_entity('known', 'changed')}"
-            f" AND known.{self._event} = changed.{PREVIOUS_EVENT})"
+            f"SELECT {kept}, CASE WHEN {gone} THEN 'delete' ELSE changed.{OP} END AS {OP}\n"
+            f"FROM {changes} AS changed LEFT JOIN (\n{known}\n) AS known\n"
+            f"ON changed.{OP} = 'lapse' AND {self.same_entity('known', 'changed')}"
+            f" AND known.{self._event} = changed.{PREVIOUS_EVENT}"
         )
 
     def merge(self, changes: str, published: str) -> str:

@@ -16,6 +16,7 @@ from sync.warehouse.publication import ChangeWindow, Publication
 __all__ = ["SUSPECTS", "find_changes", "is_large"]
 
 _CHANGES = "_featurestore_changes"
+_SETTLED = "_featurestore_settled"
 _LAPSED = "_featurestore_lapsed"
 _WINDOW = "_featurestore_window"
 SUSPECTS = "_featurestore_suspects"
@@ -44,9 +45,7 @@ def find_changes(tables: LedgerTables, publication: Publication, published: str)
     changes = _compare(tables, queries, published)
     lapsed = tables.create_temporary(_LAPSED, queries.lapsed_entities(changes))
     # Most runs find no lapse, and then the source need not be read again.
-    if tables.count(lapsed):
-        _settle_lapses(tables, queries, changes, lapsed)
-    return changes
+    return _settled(tables, queries, changes, lapsed) if tables.count(lapsed) else changes
 
 
 def _compare(tables: LedgerTables, queries: ChangeQueries, published: str) -> str:
@@ -84,7 +83,7 @@ def _compare_window(
     return tables.create_temporary(_CHANGES, difference)
 
 
-def _settle_lapses(tables: LedgerTables, queries: ChangeQueries, changes: str, lapsed: str) -> None:
+def _settled(tables: LedgerTables, queries: ChangeQueries, changes: str, lapsed: str) -> str:
     """Tell the lapses whose rows the source still has from those that it deleted."""
     publication = queries.publication
     known = publication.known_among(lapsed)
@@ -92,7 +91,7 @@ def _settle_lapses(tables: LedgerTables, queries: ChangeQueries, changes: str, l
         event = f"SELECT min({PREVIOUS_EVENT}) AS oldest FROM {changes} WHERE {OP} = 'lapse'"
         known = publication.known_since(tables.rows(event)[0]["oldest"])
     with tables.source.reading(known) as rows:
-        tables.execute(queries.deleted_lapses(changes, rows))
+        return tables.create_temporary(_SETTLED, queries.settled(changes, rows))
 
 
 def is_large(tables: LedgerTables, publication: Publication) -> bool:

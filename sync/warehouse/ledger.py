@@ -15,6 +15,7 @@ marked dirty before Redis changes, and clean, with the epoch that Redis has too,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from featurestore.warehouse.abilities import KeepsLedger
@@ -40,6 +41,8 @@ class Ledger:
         project: The dbt project, or its namespace; two projects may share a schema.
         source: Makes the rows of the warehouse readable there; by default they are there.
         place: The place for messages.
+        records: The tables of the records, where they are apart from the published rows.
+        rows: Keeps the published rows.
     """
 
     def __init__(
@@ -49,14 +52,18 @@ class Ledger:
         project: str,
         source: SourceRows | None = None,
         place: str = "the warehouse",
+        *,
+        records: LedgerTables | None = None,
+        rows: type[PublishedRows] = PublishedRows,
     ) -> None:
         self.database = database
         self.place = place
         self._tables = LedgerTables(database, schema, project, source or RowsInPlace())
-        self._entries = LedgerEntries(self._tables)
-        self._holds = Holds(self._tables)
-        self._published = PublishedRows(self._tables)
-        self._database = DatabaseId(self._tables)
+        self._records = records or self._tables
+        self._entries = LedgerEntries(self._records)
+        self._holds = Holds(self._records)
+        self._published = rows(self._tables)
+        self._database = DatabaseId(self._records)
 
     def create(self) -> None:
         """Claim the ledger, and create the tables that do not exist, before the first write."""
@@ -65,6 +72,7 @@ class Ledger:
         self._entries.create()
         self._published.create()
         self._holds.create()
+        self._records.settle()
 
     @property
     def database_id(self) -> str:
@@ -86,7 +94,8 @@ class Ledger:
 
     def read(self, view: str) -> LedgerEntry | None:
         """Return a view's entry; None if it was never published."""
-        return self._entries.read(view, self.published(view))
+        entry = self._entries.read(view)
+        return entry and replace(entry, complete=self._tables.exists(self.published(view)))
 
     def held_back(self, view: str) -> str:
         """Return why the last sync held a view back; empty if it did not."""
@@ -94,22 +103,22 @@ class Ledger:
 
     def hold_back(self, view: str, reason: str) -> None:
         """Note why a view is held back; its other records stay as they are."""
-        with self._tables.transaction():
+        with self._records.transaction():
             self._holds.write(view, reason)
 
     def release(self, view: str) -> None:
         """Note that a view is not held back."""
-        with self._tables.transaction():
+        with self._records.transaction():
             self._holds.delete(view)
 
     def mark_dirty(self, view: str, layout: str) -> None:
         """Note that Redis is about to change."""
-        with self._tables.transaction():
+        with self._records.transaction():
             self._entries.write(view, epoch="", layout=layout, dirty=True)
 
     def mark_clean(self, view: str, epoch: str, layout: str) -> None:
         """Note that Redis holds the rows of the view's table."""
-        with self._tables.transaction():
+        with self._records.transaction():
             self._entries.write(view, epoch=epoch, layout=layout, dirty=False)
 
     def drop(self, view: str) -> None:
@@ -117,7 +126,7 @@ class Ledger:
         # Before the transaction, which ends where a statement asks for a table in vain. Without its
         # table of published rows, a view is published in full.
         self._published.drop(view)
-        with self._tables.transaction():
+        with self._records.transaction():
             self._entries.delete(view)
             self._holds.delete(view)
 
@@ -134,14 +143,14 @@ class Ledger:
         return find_changes(self._tables, publication, self.published(publication.name))
 
     def apply_changes(self, publication: Publication, changes: str, epoch: str) -> None:
-        """Write the changes into the table of published rows, and mark the view clean."""
-        with self._tables.transaction():
+        """Write a table of changes into the published rows, and mark the view clean."""
+        with self._records.transaction():
             # Rows and epoch in one transaction: a crash leaves both old and the view dirty.
             self._published.apply(publication, changes)
             self._entries.write(
                 publication.name, epoch=epoch, layout=publication.layout, dirty=False
             )
-        self._tables.execute(f"DROP TABLE {changes}")
+        self._published.forget(changes)
 
     def queries(self, publication: Publication) -> ChangeQueries:
         """Return the queries about the changes of a view."""

@@ -52,20 +52,14 @@ class LedgerEntries:
         )
         return [row["view"] for row in rows]
 
-    def read(self, view: str, published: str) -> LedgerEntry | None:
-        """Return a view's entry; None if it has none.
-
-        Args:
-            view: The feature view.
-            published: Its table of published rows.
-        """
+    def read(self, view: str) -> LedgerEntry | None:
+        """Return a view's entry; None if it has none."""
         if not self._tables.exists(self._name):
             return None
         rows = self._tables.rows(
             f"SELECT epoch, dirty, layout FROM {self._name} WHERE {self._tables.of_view(view)}"
         )
-        complete = bool(rows) and self._tables.exists(published)
-        return LedgerEntry(**rows[0], complete=complete) if rows else None
+        return LedgerEntry(**rows[0]) if rows else None
 
     def write(self, view: str, *, epoch: str, layout: str, dirty: bool) -> None:
         """Replace a view's entry; this belongs in a transaction."""

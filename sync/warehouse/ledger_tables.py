@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlglot import exp
@@ -97,6 +98,12 @@ class LedgerTables:
         with self.source.reading(query) as rows:
             return self.create_temporary(table, rows)
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def settle(self) -> None:
+        """Make what was written durable; a database has done so when a statement returns."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """Run the changes of a block in one transaction; a block reads nothing."""
-        return self.database.transaction()
+        with self.database.transaction():
+            yield
+        self.settle()

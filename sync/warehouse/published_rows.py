@@ -95,6 +95,10 @@ class PublishedRows:
             f"INSERT INTO {published} ({names}) SELECT {names} FROM {changes} WHERE {OP} = 'upsert'"
         )
 
+    def forget(self, changes: str) -> None:
+        """Drop a table of changes that was applied."""
+        self._tables.execute(f"DROP TABLE {changes}")
+
     def _delete(self, publication: Publication, table: str, entities: str) -> None:
         """Delete the rows of the entities in another table."""
         same = ChangeQueries(publication, self._tables.database).same_entity("published", "gone")

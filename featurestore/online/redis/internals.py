@@ -22,6 +22,7 @@ __all__ = [
     "connect_to_node",
     "hand_over",
     "is_cluster",
+    "named_servers",
     "node_of_slot",
     "pool_options",
     "raw_connection",
@@ -151,11 +152,16 @@ def connect_to_node(client: RedisCommands, node: Any) -> RawConnection:
 
 def servers(client: RedisCommands) -> list[RedisCommands]:
     """Return a client for each server that takes writes, asking the cluster again which do."""
+    return list(named_servers(client).values())
+
+
+def named_servers(client: RedisCommands) -> dict[str, RedisCommands]:
+    """Return these clients by the servers' names; a single server has an empty one."""
     if not is_cluster(client):
-        return [client]
+        return {"": client}
     cluster: Any = client
     cluster.nodes_manager.initialize()
-    return [cluster.get_redis_connection(node) for node in cluster.get_primaries()]
+    return {node.name: cluster.get_redis_connection(node) for node in cluster.get_primaries()}
 
 
 def close(client: Any) -> None:
