@@ -36,6 +36,7 @@ _COMMANDS = (
     "verify",
     "purge",
     "serve",
+    "token",
     "lineage",
     "diff",
     "docs",

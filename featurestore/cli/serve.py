@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -139,6 +140,15 @@ class Limits:
 def serve_command(
     listening: Listening,
     limits: Limits,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            "--tokens",
+            envvar="FEATURESTORE_SERVE_TOKENS_FILE",
+            metavar="FILE",
+            help="The tokens of callers; without one the server answers this machine only.",
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL")
     ] = LogLevel.INFO,
@@ -150,7 +160,8 @@ def serve_command(
     """Serve features by HTTP.
 
     It needs the manifest and Redis, neither the warehouse nor dbt. A new manifest is loaded while
-    requests are answered; SIGHUP loads it at once. It listens on this machine only.
+    requests are answered; SIGHUP loads it at once. Without --tokens it listens on this machine
+    only.
 
     Example: featurestore serve --workers 2
     """
@@ -172,6 +183,8 @@ def serve_command(
             tls_cert=listening.tls_cert,
             tls_key=listening.tls_key,
             log_level=log_level.value,
+            tokens_file=tokens,
+            tokens=os.environ.get("FEATURESTORE_SERVE_TOKENS", ""),
             limits=limits.as_limits(),
         )
     )

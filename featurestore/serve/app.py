@@ -8,11 +8,13 @@ import signal
 from contextlib import suppress
 from typing import Any
 
-from featurestore.serve.exchange import HttpScope, Receive, Send
+from featurestore.serve.callers import CALLER, Callers, TokenSource
+from featurestore.serve.exchange import Answer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.feast import FeastEndpoint
 from featurestore.serve.features import FeaturesEndpoint
 from featurestore.serve.health import ReadinessProbe
 from featurestore.serve.hot_endpoint import Gate, HotEndpoint
+from featurestore.serve.problems import HttpProblem
 from featurestore.serve.reload import ProjectHolder
 from featurestore.serve.routes import other_paths
 from featurestore.serve.served_project import ServedProject, load_project_to_serve
@@ -21,6 +23,8 @@ from featurestore.serve.server_config import ServerConfig
 __all__ = ["FeatureServer"]
 
 _LOG = logging.getLogger(__name__)
+_OPEN = frozenset({"/healthz", "/readyz", "/", "/try.js", "/try.css"})
+"""The paths that need no token: what they answer without one names nothing of the project."""
 
 
 class FeatureServer:
@@ -34,6 +38,8 @@ class FeatureServer:
     def __init__(self, config: ServerConfig, served: ServedProject | None = None) -> None:
         self.config = config
         self._served = served
+        self._tokens = TokenSource(config.tokens_file, config.tokens)
+        self._callers = Callers(self._tokens)
         self._hot: dict[str, HotEndpoint] = {}
         self._others: Any = None
         self._holder: ProjectHolder | None = None
@@ -43,10 +49,15 @@ class FeatureServer:
         """Answer one request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif (hot := self._hot.get(scope["path"])) is not None:
-            await hot(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
+            return
+        try:
+            scope[CALLER] = self._callers.caller(scope)
+        except HttpProblem as problem:
+            if scope["path"] not in _OPEN:
+                await send_answer(send, Answer.of(problem))
+                return
+        hot = self._hot.get(scope["path"])
+        await (self._others if hot is None else hot)(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -83,7 +94,7 @@ class FeatureServer:
         }
         self._others = other_paths(holder, ReadinessProbe(holder, limits.seconds))
         self._holder = holder
-        self._watch = asyncio.create_task(holder.watch())
+        self._watch = asyncio.create_task(holder.watch(self._tokens.refresh))
         # Only the main thread gets signals.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holder.ask)

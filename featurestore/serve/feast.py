@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from featurestore.errors import FeatureStoreError, NotServedOnline
+from featurestore.serve.callers import CALLER, Caller
 from featurestore.serve.exchange import Answer, HttpScope
 from featurestore.serve.feature_request import decoded, row_count, too_many_rows
 from featurestore.serve.features import refuse_other_content
@@ -82,15 +83,19 @@ class FeastEndpoint:
         if count > self._max_rows:
             raise too_many_rows(count, self._max_rows)
         try:
-            response = await self._read(asked)
+            response = await self._read(scope[CALLER], asked)
         except FeatureStoreError as error:
             raise problem_of(error, _FIELDS) from error
         return Answer(_ENCODER.encode(feast_answer(response)))
 
-    async def _read(self, asked: FeastRequest) -> OnlineResponse:
+    async def _read(self, caller: Caller, asked: FeastRequest) -> OnlineResponse:
         # An empty list beside a service is what Feast's clients send for "no features".
         features = asked.features if asked.features or asked.feature_service is None else None
-        with self._current() as store:
+        served = self._current()
+        permissions = served.permissions(caller.grant)
+        permissions.check(features, asked.feature_service)
+        timed_too = permissions.allows_times(features, asked.feature_service)
+        with served as store:
 
             async def read(*, timed: bool) -> OnlineResponse:
                 return await store.get_online_features_async(
@@ -102,7 +107,7 @@ class FeastEndpoint:
                 )
 
             try:
-                return await read(timed=True)
+                return await read(timed=timed_too)
             except NotServedOnline:
                 # The event timestamps may be personal data, and the features not.
                 return await read(timed=False)

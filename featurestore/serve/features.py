@@ -9,6 +9,7 @@ import msgspec
 
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.arrow_stream import ARROW_STREAM, arrow_stream, load_arrow
+from featurestore.serve.callers import CALLER, Caller
 from featurestore.serve.exchange import Answer, HttpScope, header
 from featurestore.serve.feature_request import (
     FeatureRequest,
@@ -53,7 +54,7 @@ class FeaturesEndpoint:
         as_arrow = _wants_arrow(scope)
         asked = decoded(_DECODER, body, _NAMES)
         try:
-            response = await self._read(asked)
+            response = await self._read(scope[CALLER], asked)
         except FeatureStoreError as error:
             raise problem_of(error, asked.fields) from error
         if as_arrow:
@@ -62,12 +63,16 @@ class FeaturesEndpoint:
             return Answer(stream, ARROW_STREAM)
         return Answer(json_answer(response, asked))
 
-    async def _read(self, asked: FeatureRequest) -> OnlineResponse:
+    async def _read(self, caller: Caller, asked: FeatureRequest) -> OnlineResponse:
         rows = asked.entity_rows()
         count = row_count(rows)
         if count > self._max_rows:
             raise too_many_rows(count, self._max_rows)
-        with self._current() as store:
+        served = self._current()
+        served.permissions(caller.grant).check(
+            asked.features, asked.service, timestamps=asked.timestamps
+        )
+        with served as store:
             return await store.get_online_features_async(
                 asked.features,
                 rows,

@@ -60,6 +60,7 @@ class HttpProblem(Exception):
         field: A JSON pointer to the field of the request that it is about; empty if to none.
         retry_after: The seconds after which another attempt may succeed; 0 for never.
         allow: The methods that the path has.
+        challenge: How the caller proves who it is, for WWW-Authenticate.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class HttpProblem(Exception):
         field: str = "",
         retry_after: int = 0,
         allow: str = "",
+        challenge: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -81,6 +83,7 @@ class HttpProblem(Exception):
         self.field = field
         self.retry_after = retry_after
         self.allow = allow
+        self.challenge = challenge
 
     def body(self) -> bytes:
         """Return the answer's body."""
@@ -101,6 +104,8 @@ class HttpProblem(Exception):
             found.append((b"retry-after", str(self.retry_after).encode()))
         if self.allow:
             found.append((b"allow", self.allow.encode()))
+        if self.challenge:
+            found.append((b"www-authenticate", self.challenge.encode()))
         return found
 
 

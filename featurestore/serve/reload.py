@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from featurestore.errors import FeatureStoreError
@@ -45,11 +46,16 @@ class ProjectHolder:
         """Ask for a reload, even of an unchanged manifest."""
         self._asked.set()
 
-    async def watch(self) -> None:
-        """Reload when asked, and whenever the manifest has changed; runs until it is cancelled."""
+    async def watch(self, refresh: Callable[[], None]) -> None:
+        """Reload when asked, and whenever the manifest has changed; runs until it is cancelled.
+
+        Args:
+            refresh: Called at each look, for what else may have changed.
+        """
         tried = seen = self._served.state
         while True:
             asked = await self._pause()
+            refresh()
             state = state_of_file(self._served.store)
             # dbt writes the file in place, so it is read only once it has stopped to change.
             settled = state == seen and state != tried

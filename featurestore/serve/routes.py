@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from featurestore.errors import FeatureStoreError
+from featurestore.serve.callers import CALLER
 from featurestore.serve.health import ReadinessProbe
 from featurestore.serve.openapi import openapi
 from featurestore.serve.problems import (
@@ -62,7 +63,9 @@ def other_paths(holder: ProjectHolder, probe: ReadinessProbe) -> Starlette:
 def _page(holder: ProjectHolder, make: Callable[[Any, Any], Any]) -> Handler:
     async def page(request: Request) -> Response:
         try:
-            return _json(make(holder.current().registry, request.path_params))
+            grant = request.scope[CALLER].grant
+            visible = holder.current().permissions(grant).registry
+            return _json(make(visible, request.path_params))
         except FeatureStoreError as error:
             # A page fails only for an unknown name, which is in the path.
             return _problem(problem_of(error, status=404))
@@ -75,8 +78,12 @@ async def _healthy(_: Request) -> Response:
 
 
 def _ready(probe: ReadinessProbe) -> Handler:
-    async def ready(_: Request) -> Response:
+    async def ready(request: Request) -> Response:
         is_ready, state = await probe.report()
+        caller = request.scope.get(CALLER)
+        if caller is None or not caller.grant.operator:
+            # The state names views, which only the operator may know.
+            state = {"status": state["status"]}
         return _json(state, status=200 if is_ready else 503)
 
     return ready

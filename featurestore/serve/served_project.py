@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from featurestore.registry.registry import Registry
+from featurestore.serve.grants import Grant
+from featurestore.serve.permissions import Permissions
 from featurestore.serve.server_config import ServerConfig
 from featurestore.store.feature_store import FeatureStore
 
@@ -34,8 +36,16 @@ class ServedProject:
         self.registry = registry
         self.state = state
         self.loaded_at = datetime.now(UTC)
+        self._permissions: dict[Grant, Permissions] = {}
         self._users = 0
         self._when_idle: Callable[[], None] | None = None
+
+    def permissions(self, grant: Grant) -> Permissions:
+        """Return what a grant allows of this project."""
+        found = self._permissions.get(grant)
+        if found is None:
+            found = self._permissions[grant] = Permissions(self.registry, grant)
+        return found
 
     def __enter__(self) -> FeatureStore:
         """Count one more request."""

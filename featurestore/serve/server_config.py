@@ -51,6 +51,8 @@ class ServerConfig:
         tls_cert: The server's certificate with its chain, in PEM; None for plain HTTP.
         tls_key: The key of the certificate; None if the certificate's file holds it.
         log_level: The least severe messages to log.
+        tokens_file: The file of tokens; None for none.
+        tokens: The text of further tokens, in the same form.
         limits: The greatest requests.
         watch_seconds: The time between two looks at the manifest; 0 to look only on SIGHUP.
         drain_seconds: The time that open requests have to end when the server stops.
@@ -67,6 +69,8 @@ class ServerConfig:
     tls_cert: str | None = None
     tls_key: str | None = None
     log_level: str = "info"
+    tokens_file: Path | None = None
+    tokens: str = field(default="", repr=False)
     limits: RequestLimits = field(default_factory=RequestLimits)
     watch_seconds: float = 1.0
     drain_seconds: float = 30.0
@@ -77,12 +81,13 @@ class ServerConfig:
         Raises:
             FeatureStoreError: The address is open to other machines.
         """
-        if self.uds is None and not _is_loopback(self.host):
+        without_tokens = self.tokens_file is None and not self.tokens
+        if self.uds is None and without_tokens and not _is_loopback(self.host):
             raise FeatureStoreError(
                 f"--host {self.host} opens the server to other machines, and it does not ask"
                 " callers for a token.",
-                remedy="Listen on 127.0.0.1 or on a Unix socket (--uds), behind a proxy that"
-                " knows its callers.",
+                remedy="Name a file of tokens with --tokens (`featurestore token new` makes one),"
+                " or listen on 127.0.0.1 or on a Unix socket (--uds).",
             )
         return self
 

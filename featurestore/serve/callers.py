@@ -1,0 +1,150 @@
+"""Who asks: the caller that a request's token names, and the tokens that count now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from featurestore.errors import FeatureStoreError
+from featurestore.serve.exchange import HttpScope
+from featurestore.serve.grants import EVERYTHING, Grant
+from featurestore.serve.problems import HttpProblem
+from featurestore.serve.tokens import Token, find_token, parse_tokens
+
+__all__ = ["CALLER", "Caller", "Callers", "TokenSource"]
+
+_LOG = logging.getLogger(__name__)
+CALLER = "featurestore.caller"
+"""The key of the caller in the scope of a request."""
+_SCHEME = b"bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The one who asks.
+
+    Attributes:
+        name: The token's name; empty for a caller on this machine while the server knows no token.
+        grant: What the caller may read.
+    """
+
+    name: str
+    grant: Grant
+
+
+_LOCAL = Caller("", EVERYTHING)
+
+
+class TokenSource:
+    """The tokens of a file and of the environment; a broken new file leaves the old ones in force.
+
+    Args:
+        file: The file; None for none.
+        text: The tokens in the environment; empty for none.
+
+    Attributes:
+        tokens: The tokens that count now.
+        error: Why the newest file does not count; empty if it does.
+
+    Raises:
+        FeatureStoreError: The tokens cannot be read.
+    """
+
+    def __init__(self, file: Path | None, text: str = "") -> None:
+        self._file = file
+        self._fixed = parse_tokens(text, "FEATURESTORE_SERVE_TOKENS") if text else ()
+        self._seen = self._state()
+        self.error = ""
+        self.tokens: Sequence[Token] = self._read()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no tokens are asked for at all."""
+        return self._file is None and not self._fixed
+
+    def _state(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat() if self._file else None
+        except OSError:
+            return None
+        return found and (found.st_mtime_ns, found.st_size, found.st_ino)
+
+    def _read(self) -> tuple[Token, ...]:
+        if self._file is None:
+            return self._fixed
+        try:
+            text = self._file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise FeatureStoreError(
+                f"The tokens in {self._file} cannot be read: {reason}.",
+                remedy="Write the file with `featurestore token new --file`.",
+            ) from None
+        return (*parse_tokens(text, str(self._file)), *self._fixed)
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed."""
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            self.tokens, self.error = self._read(), ""
+            _LOG.info("Loaded %d tokens.", len(self.tokens))
+        except FeatureStoreError as error:
+            self.error = str(error)
+            _LOG.error("The new tokens do not count, the old ones still do: %s", error)
+
+
+class Callers:
+    """Finds the caller of a request.
+
+    Args:
+        source: The tokens.
+        now: Returns the present; tokens end by it.
+    """
+
+    def __init__(
+        self, source: TokenSource, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._source = source
+        self._now = now
+
+    def caller(self, scope: HttpScope) -> Caller:
+        """Return the caller of a request.
+
+        Raises:
+            HttpProblem: The token is missing, unknown or has expired.
+        """
+        if self._source.is_open:
+            return _LOCAL
+        secret = _bearer(scope)
+        if secret is None:
+            raise _unauthorized("The request has no token.")
+        token = find_token(self._source.tokens, secret)
+        if token is None:
+            raise _unauthorized("The token is unknown.")
+        if token.expires is not None and self._now() >= token.expires:
+            raise _unauthorized(f"The token '{token.name}' has expired.")
+        return Caller(token.name, token.grant)
+
+
+def _bearer(scope: HttpScope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization" and value[: len(_SCHEME)].lower() == _SCHEME:
+            found: str = value[len(_SCHEME) :].strip().decode("latin-1")
+            return found
+    return None
+
+
+def _unauthorized(detail: str) -> HttpProblem:
+    return HttpProblem(
+        401,
+        "Unauthorized",
+        detail,
+        remedy="Send the header `Authorization: Bearer <token>`, with a token of the server's.",
+        challenge='Bearer realm="featurestore"',
+    )

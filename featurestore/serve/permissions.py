@@ -1,0 +1,110 @@
+"""Decides whether a caller may read the features of a request, once for each form of request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from featurestore.registry.definitions import FeatureRef, ServiceMember
+from featurestore.registry.registry import Registry
+from featurestore.serve.grants import EVERYTHING, Grant, visible_registry
+from featurestore.serve.problems import HttpProblem
+
+__all__ = ["Permissions"]
+
+_SHAPES = 1000
+"""The number of answers to keep; a caller has a few, only a misuse has thousands."""
+
+
+class Permissions:
+    """What one grant allows of one project.
+
+    Args:
+        registry: The project's definitions.
+        grant: The rights.
+
+    Attributes:
+        registry: The definitions that the caller may see.
+    """
+
+    def __init__(self, registry: Registry, grant: Grant) -> None:
+        self.registry = visible_registry(registry, grant)
+        self._all = registry
+        self._grant = grant
+        self._known: dict[tuple[object, ...], HttpProblem | None] = {}
+
+    def check(
+        self, features: Sequence[str] | None, service: str | None, *, timestamps: bool = False
+    ) -> None:
+        """Make sure that a request may be read.
+
+        Args:
+            features: References `view:feature` or `view:*`.
+            service: The name of a service.
+            timestamps: Whether the event timestamps are read too.
+
+        Raises:
+            UnknownName: A name is unknown, or the caller may not know it: the two look alike.
+            HttpProblem: The request takes personal data, which the caller may not read.
+        """
+        if self._grant is EVERYTHING or (features is None) == (service is None):
+            return
+        shape = (None if features is None else tuple(features), service, timestamps)
+        if shape not in self._known:
+            found = self._decided(features, service, timestamps=timestamps)
+            if len(self._known) >= _SHAPES:
+                self._known.clear()
+            self._known[shape] = found
+        problem = self._known[shape]
+        if problem is not None:
+            raise problem
+
+    def allows_times(self, features: Sequence[str] | None, service: str | None) -> bool:
+        """Return whether the event timestamps of a request may be read, if its features may."""
+        try:
+            self.check(features, service, timestamps=True)
+        except HttpProblem:
+            return False
+        return True
+
+    def _decided(
+        self, features: Sequence[str] | None, service: str | None, *, timestamps: bool
+    ) -> HttpProblem | None:
+        if service is not None:
+            self.registry.service(service)
+        for feature in features or ():
+            self.registry.view(FeatureRef.parse(feature).view)
+        if self._grant.personal:
+            return None
+        members = self._all.members(features, service)
+        personal = [*self._personal_features(members), *self._on_demand(service)]
+        if timestamps:
+            personal += self._personal_times(members)
+        return _personal_problem(personal) if personal else None
+
+    def _personal_features(self, members: Sequence[ServiceMember]) -> Iterator[str]:
+        for member in members:
+            view = self._all.view(member.view)
+            marked = {feature.name for feature in view.features if feature.pii}
+            yield from (f"{view.name}:{name}" for name in member.features if name in marked)
+
+    def _on_demand(self, service: str | None) -> list[str]:
+        if service is None:
+            return []
+        return [one.name for one in self._all.service(service).on_demand if one.pii]
+
+    def _personal_times(self, members: Sequence[ServiceMember]) -> Iterator[str]:
+        for member in members:
+            view = self._all.view(member.view)
+            reference = FeatureRef(view.name, view.event_timestamp.name)
+            if reference in self._all.personal:
+                yield str(reference)
+
+
+def _personal_problem(names: Sequence[str]) -> HttpProblem:
+    return HttpProblem(
+        403,
+        "Personal data",
+        f"The token may not read personal data: {', '.join(names)}.",
+        remedy="Leave them out, or use a token with `personal: true`.",
+        field="/features",
+    )
