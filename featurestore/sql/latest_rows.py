@@ -60,7 +60,7 @@ class EntitySubset:
         since: Only entities with an event that became known since this moment.
         written_since: With `since`: also entities with a row that was written since this moment;
             then an entity's newest row may be another one.
-        among: Only entities whose join keys are in the table of this name.
+        among: Only entities whose join keys are in the table of this name, written as SQL.
         at_instants: Whether that table has the newest instants too, in `NEWEST_EVENT`: then only
             the rows at these instants are read. An entity may be there with several.
         ended: Only entities whose newest row has ended, instead of those whose newest row counts.
@@ -274,7 +274,7 @@ def _known(
     if some.since is not None and some.written_since is not None:
         yield _or_written(_since(view, dialect, some.since), view, dialect, some.written_since)
     if some.among:
-        listed = exp.select("1").from_(cte(some.among, "listed"))
+        listed = exp.select("1").from_(relation(some.among, dialect, "listed"))
         same = [column(key.name, "listed").eq(_as_text(key, dialect)) for key in view.join_keys]
         if some.at_instants:
             event = column(view.event_timestamp.name, "history")
@@ -289,8 +289,9 @@ def _in_reach(
     event = view.event_timestamp
     yield time_bound(event, exp.LTE, now, dialect, "history", earlier=view.available_after)
     if view.ttl is not None and some.expired_for is not None:
-        oldest = view.ttl + some.expired_for
-        yield time_bound(event, exp.GTE, now, dialect, "history", earlier=oldest)
+        # The grace is finer than an interval of Trino, so it is in the literal.
+        oldest = now - some.expired_for
+        yield time_bound(event, exp.GTE, oldest, dialect, "history", earlier=view.ttl)
     # Either the newest event of an entity is in this period, or none is: the winner is the same.
     if some.since is not None and some.written_since is None:
         yield _since(view, dialect, some.since)

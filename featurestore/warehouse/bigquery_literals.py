@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -40,28 +39,33 @@ def literal(value: Any) -> str:
     >>> literal("it's\n"), literal(b"\x00"), literal([1, None]), literal(-0.0)
     ('"it\'s\\n"', 'FROM_BASE64("AA==")', '[1, NULL]', "CAST('-0.0' AS FLOAT64)")
     """
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"CAST('{value if math.isfinite(value) else str(value)}' AS FLOAT64)"
-    if isinstance(value, Decimal):
-        return f"BIGNUMERIC '{value}'"
-    if isinstance(value, bytes):
-        return f"FROM_BASE64({_text(base64.b64encode(value).decode())})"
-    if isinstance(value, datetime):
-        kind = "DATETIME" if value.tzinfo is None else "TIMESTAMP"
-        return f"{kind} '{value.isoformat(sep=' ')}'"
-    if isinstance(value, date | time):
-        return f"{type(value).__name__.upper()} '{value.isoformat()}'"
-    if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
-    return _text(value if isinstance(value, str) else json.dumps(value, default=str))
+    for kind, written in _WRITTEN:
+        if isinstance(value, kind):
+            return written(value)
+    return _text(json.dumps(value, default=str))
 
 
 def _text(value: str) -> str:
-    # A text of JSON is one of GoogleSQL too: the same escapes, but for a surrogate pair.
+    # A text of JSON is one of GoogleSQL too: it has the same escapes.
     return json.dumps(value, ensure_ascii=False)
+
+
+def _instant(value: datetime) -> str:
+    kind = "DATETIME" if value.tzinfo is None else "TIMESTAMP"
+    return f"{kind} '{value.isoformat(sep=' ')}'"
+
+
+_WRITTEN: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (type(None), lambda _: "NULL"),
+    (bool, lambda value: str(value).upper()),
+    (int, str),
+    (float, lambda value: f"CAST('{value}' AS FLOAT64)"),
+    (Decimal, lambda value: f"NUMERIC '{value}'"),
+    (bytes, lambda value: f"FROM_BASE64({_text(base64.b64encode(value).decode())})"),
+    (datetime, _instant),
+    (date, lambda value: f"DATE '{value.isoformat()}'"),
+    (time, lambda value: f"TIME '{value.isoformat()}'"),
+    (list, lambda value: f"[{', '.join(map(literal, value))}]"),
+    (str, _text),
+)
+"""How values are written; the first kind that fits counts, so a subclass comes first."""

@@ -90,7 +90,7 @@ class SnowflakeLedger(AdbcWarehouse, KeepsLedger):
         Snowflake takes NaN for equal to NaN. Texts are compared by their bytes, whatever the
         collation; lists and objects, which the driver passes on as text, by their JSON.
         """
-        kind = data_type.leaf.kind if data_type else Kind.OTHER
+        kind = data_type.kind if data_type else Kind.OTHER
         if kind in (Kind.FLOAT32, Kind.FLOAT64):
             return value, f"IFF({value} = 0, TO_VARCHAR({value}), NULL)"
         if kind in (Kind.STRING, Kind.JSON, Kind.ARRAY, Kind.OTHER):

@@ -10,6 +10,7 @@ import pytest
 from tests.engines.clickhouse_server import ClickHouseServer
 from tests.engines.proofs import pytest_collection_modifyitems, pytest_runtest_makereport
 from tests.engines.shops import (
+    BigQueryHome,
     ClickHouseHome,
     DuckDBHome,
     PostgresHome,
@@ -20,6 +21,7 @@ from tests.engines.shops import (
 )
 from tests.engines.snowflake_server import SnowflakeServer
 from tests.engines.spark_engine import Spark
+from tests.support.bigquery_on_duckdb import Driver
 from tests.support.redis_fixture import redis_client, redis_server
 
 __all__ = [
@@ -74,11 +76,13 @@ HOMES = (
     "spark",
     "snowflake on fakesnow",
     "snowflake on fakesnow, in the warehouse",
+    "bigquery on duckdb",
+    "bigquery on duckdb, in the warehouse",
 )
 
 
 @pytest.fixture(params=HOMES)
-def home(request, tmp_path):
+def home(request, tmp_path, monkeypatch):
     """Return where the tables are; the first one is the control."""
     if request.param.startswith("postgres"):
         inside = "in the warehouse" in request.param
@@ -88,6 +92,10 @@ def home(request, tmp_path):
     if request.param.startswith("snowflake"):
         inside = "in the warehouse" in request.param
         return SnowflakeHome(request.getfixturevalue("snowflake_engine"), inside=inside)
+    if request.param.startswith("bigquery"):
+        driver = Driver()
+        driver.install(monkeypatch)
+        return BigQueryHome(driver, inside="in the warehouse" in request.param)
     if request.param == "clickhouse":
         return ClickHouseHome(request.getfixturevalue("clickhouse_engine"))
     return DuckDBHome(tmp_path, beside="beside" in request.param)

@@ -21,6 +21,7 @@ from tests.engines.postgres_engine import Postgres
 from tests.engines.snowflake_server import SnowflakeServer
 from tests.engines.spark_engine import Spark
 from tests.oracle import History, newest
+from tests.support.bigquery_on_duckdb import Driver
 from tests.support.builders import PROJECT, manifest_json, model
 from tests.support.scenarios import arrow
 from tests.support.sync_project import comparable, plain, rows_in_redis
@@ -260,6 +261,39 @@ class SnowflakeHome:
             self.engine.execute(statement)
 
 
+class BigQueryHome:
+    """A project of BigQuery, whose statements are translated; the ledger is in a dataset of it."""
+
+    adapter = "bigquery"
+    breaks = ("1.5", "")
+
+    def __init__(self, driver: Driver, *, inside: bool = False) -> None:
+        self.driver = driver
+        self.own: dict[str, Any] = {}
+        if inside:
+            self.own = {"state": "warehouse", "state_schema": "features_online"}
+        self.target = {"type": "bigquery", "method": "oauth", "project": "shop", "dataset": "marts"}
+
+    def create(self, name, types, rows):
+        """Replace a table."""
+        database = self.driver.database
+        database.register("incoming", arrow(dict(types), list(rows)))
+        typed = ", ".join(f'CAST("{c}" AS {kind}) AS "{c}"' for c, kind in types.items())
+        database.execute(
+            f"CREATE OR REPLACE TABLE shop.marts.{name} AS SELECT {typed} FROM incoming"
+        )
+        database.unregister("incoming")
+
+    def relation(self, name):
+        """Return a table's name as dbt writes it."""
+        return f"`shop`.`marts`.`{name}`"
+
+    def execute(self, *statements):
+        """Run statements."""
+        for statement in statements:
+            self.driver.database.execute(statement)
+
+
 class SparkHome:
     """A database of this process's session."""
 
@@ -362,7 +396,8 @@ def sync_process(shop: Shop, url: str) -> subprocess.Popen[bytes]:
 
 def counts(report) -> dict[str, tuple[int, int]]:
     """Return the rows that a sync wrote and deleted, by view."""
-    assert [] == [view.failed for view in report.views if view.failed]
+    failed = [view.failed for view in report.views if view.failed]
+    assert [] == failed, failed
     return {view.view: (view.written, view.deleted) for view in report.views}
 
 

@@ -47,7 +47,7 @@ class SnowflakeServer:
 
     def create(self, name, types, rows):
         """Replace a table; its name and columns are in upper case, as Snowflake folds them."""
-        duckdb = self.connection._duck_conn
+        duckdb = self.connection._duck_conn  # noqa: SLF001, it has no way to load Arrow
         duckdb.register("incoming", arrow(dict(types), list(rows)))
         typed = ", ".join(
             f'CAST("{column}" AS {_stored(kind)}) AS "{column.upper()}"'

@@ -1,0 +1,114 @@
+-- all entities
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC, history.written_at DESC, history.delay DESC, history.seats DESC, history.weights DESC
+    ) AS _rank
+  FROM `warehouse`.`main`.`plane_features` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
+    )
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) >= (
+      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP_NTZ) - INTERVAL '30' DAY
+    )
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities with an event since a week ago
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC, history.written_at DESC, history.delay DESC, history.seats DESC, history.weights DESC
+    ) AS _rank
+  FROM `warehouse`.`main`.`plane_features` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
+    )
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) >= (
+      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP_NTZ) - INTERVAL '30' DAY
+    )
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) >= (
+      CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
+    )
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities whatever their age
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC, history.written_at DESC, history.delay DESC, history.seats DESC, history.weights DESC
+    ) AS _rank
+  FROM `warehouse`.`main`.`plane_features` AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND (
+      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
+    ) <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
+    )
+) AS ranked
+WHERE
+  _rank = 1;
+

@@ -1,0 +1,138 @@
+-- all entities
+WITH newest AS (
+  /* plane_features: the newest instant of each entity, known by then and not expired */
+  SELECT
+    history.tailnum,
+    MAX(history.observed_at) AS _event_timestamp
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
+    )
+    AND history.observed_at AT TIME ZONE 'UTC' >= (
+      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30' DAY
+    )
+  GROUP BY
+    history.tailnum
+)
+/* plane_features: the row at that instant, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, history.weights DESC NULLS LAST
+    ) AS _rank
+  FROM newest
+  JOIN "warehouse"."main"."plane_features" AS history
+    ON newest.tailnum = history.tailnum
+    AND newest._event_timestamp = history.observed_at
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities with an event since a week ago
+WITH newest AS (
+  /* plane_features: the newest instant of each entity, known by then and not expired */
+  SELECT
+    history.tailnum,
+    MAX(history.observed_at) AS _event_timestamp
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
+    )
+    AND history.observed_at AT TIME ZONE 'UTC' >= (
+      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30' DAY
+    )
+    AND history.observed_at AT TIME ZONE 'UTC' >= (
+      CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
+    )
+  GROUP BY
+    history.tailnum
+)
+/* plane_features: the row at that instant, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, history.weights DESC NULLS LAST
+    ) AS _rank
+  FROM newest
+  JOIN "warehouse"."main"."plane_features" AS history
+    ON newest.tailnum = history.tailnum
+    AND newest._event_timestamp = history.observed_at
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities whatever their age
+WITH newest AS (
+  /* plane_features: the newest instant of each entity, known by then and not expired */
+  SELECT
+    history.tailnum,
+    MAX(history.observed_at) AS _event_timestamp
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= (
+      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
+    )
+  GROUP BY
+    history.tailnum
+)
+/* plane_features: the row at that instant, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, history.weights DESC NULLS LAST
+    ) AS _rank
+  FROM newest
+  JOIN "warehouse"."main"."plane_features" AS history
+    ON newest.tailnum = history.tailnum
+    AND newest._event_timestamp = history.observed_at
+) AS ranked
+WHERE
+  _rank = 1;
+

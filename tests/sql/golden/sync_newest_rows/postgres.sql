@@ -1,0 +1,78 @@
+-- all entities
+/* plane_features: the newest row of each entity, ties decided */
+SELECT DISTINCT ON (history.tailnum)
+  history.tailnum,
+  history.observed_at,
+  history.written_at,
+  history.delay,
+  history.seats,
+  history.weights
+FROM "warehouse"."main"."plane_features" AS history
+WHERE
+  NOT history.tailnum IS NULL
+  AND history.observed_at AT TIME ZONE 'UTC' <= (
+    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
+  )
+  AND history.observed_at AT TIME ZONE 'UTC' >= (
+    CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30 DAY'
+  )
+ORDER BY
+  history.tailnum,
+  history.observed_at DESC NULLS LAST,
+  history.written_at DESC NULLS LAST,
+  history.delay DESC NULLS LAST,
+  history.seats DESC NULLS LAST,
+  history.weights DESC NULLS LAST;
+
+-- entities with an event since a week ago
+/* plane_features: the newest row of each entity, ties decided */
+SELECT DISTINCT ON (history.tailnum)
+  history.tailnum,
+  history.observed_at,
+  history.written_at,
+  history.delay,
+  history.seats,
+  history.weights
+FROM "warehouse"."main"."plane_features" AS history
+WHERE
+  NOT history.tailnum IS NULL
+  AND history.observed_at AT TIME ZONE 'UTC' <= (
+    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
+  )
+  AND history.observed_at AT TIME ZONE 'UTC' >= (
+    CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30 DAY'
+  )
+  AND history.observed_at AT TIME ZONE 'UTC' >= (
+    CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
+  )
+ORDER BY
+  history.tailnum,
+  history.observed_at DESC NULLS LAST,
+  history.written_at DESC NULLS LAST,
+  history.delay DESC NULLS LAST,
+  history.seats DESC NULLS LAST,
+  history.weights DESC NULLS LAST;
+
+-- entities whatever their age
+/* plane_features: the newest row of each entity, ties decided */
+SELECT DISTINCT ON (history.tailnum)
+  history.tailnum,
+  history.observed_at,
+  history.written_at,
+  history.delay,
+  history.seats,
+  history.weights
+FROM "warehouse"."main"."plane_features" AS history
+WHERE
+  NOT history.tailnum IS NULL
+  AND history.observed_at AT TIME ZONE 'UTC' <= (
+    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
+  )
+ORDER BY
+  history.tailnum,
+  history.observed_at DESC NULLS LAST,
+  history.written_at DESC NULLS LAST,
+  history.delay DESC NULLS LAST,
+  history.seats DESC NULLS LAST,
+  history.weights DESC NULLS LAST;
+

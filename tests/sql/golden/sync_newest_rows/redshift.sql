@@ -1,0 +1,90 @@
+-- all entities
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC NULLS LAST, history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, JSON_SERIALIZE(history.weights) DESC NULLS LAST
+    ) AS _rank
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP))
+    AND history.observed_at AT TIME ZONE 'UTC' >= DATEADD(DAY, -30, CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP))
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities with an event since a week ago
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC NULLS LAST, history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, JSON_SERIALIZE(history.weights) DESC NULLS LAST
+    ) AS _rank
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP))
+    AND history.observed_at AT TIME ZONE 'UTC' >= DATEADD(DAY, -30, CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP))
+    AND history.observed_at AT TIME ZONE 'UTC' >= DATEADD(HOUR, -1, CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP))
+) AS ranked
+WHERE
+  _rank = 1;
+
+-- entities whatever their age
+/* plane_features: the newest row of each entity, ties decided */
+SELECT
+  tailnum,
+  observed_at,
+  written_at,
+  delay,
+  seats,
+  weights
+FROM (
+  SELECT
+    history.tailnum,
+    history.observed_at,
+    history.written_at,
+    history.delay,
+    history.seats,
+    history.weights,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.tailnum
+      ORDER BY history.observed_at DESC NULLS LAST, history.written_at DESC NULLS LAST, history.delay DESC NULLS LAST, history.seats DESC NULLS LAST, JSON_SERIALIZE(history.weights) DESC NULLS LAST
+    ) AS _rank
+  FROM "warehouse"."main"."plane_features" AS history
+  WHERE
+    NOT history.tailnum IS NULL
+    AND history.observed_at AT TIME ZONE 'UTC' <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP))
+) AS ranked
+WHERE
+  _rank = 1;
+
