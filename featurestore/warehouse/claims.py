@@ -83,8 +83,8 @@ class TakenClaim:
         """Return the error about a claim that another run has taken over."""
         return SyncLocked(
             f"Another sync has taken over the {self.claim.ledger}:"
-            f" {holder or 'an unknown process'}. This one was suspended, or lost its connection to Redis, for longer than the lock"
-            " lasts.",
+            f" {holder or 'an unknown process'}. This one was suspended, or lost its connection to"
+            " Redis, for longer than the lock lasts.",
             remedy="Nothing is to be repaired: let one job at a time publish a project.",
         )
 

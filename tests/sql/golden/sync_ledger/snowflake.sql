@@ -19,7 +19,7 @@ SELECT
   CASE WHEN latest.observed_at IS NULL THEN 'delete' ELSE 'upsert' END AS _featurestore_op
 FROM latest AS latest
 FULL OUTER JOIN published_rows AS published ON latest.tailnum = published.tailnum
-WHERE latest.observed_at IS DISTINCT FROM published.observed_at OR latest.written_at IS DISTINCT FROM published.written_at OR latest.delay IS DISTINCT FROM published.delay OR IFF(latest.delay = 0, TO_VARCHAR(latest.delay), NULL) IS DISTINCT FROM IFF(published.delay = 0, TO_VARCHAR(published.delay), NULL) OR latest.seats IS DISTINCT FROM published.seats OR TO_BINARY(TO_VARCHAR(latest.weights), 'UTF-8') IS DISTINCT FROM TO_BINARY(TO_VARCHAR(published.weights), 'UTF-8')
+WHERE latest.observed_at IS DISTINCT FROM published.observed_at OR latest.written_at IS DISTINCT FROM published.written_at OR latest.delay IS DISTINCT FROM published.delay OR IFF(latest.delay = 0, ATAN2(latest.delay, -1), NULL) IS DISTINCT FROM IFF(published.delay = 0, ATAN2(published.delay, -1), NULL) OR latest.seats IS DISTINCT FROM published.seats OR TO_BINARY(TO_VARCHAR(latest.weights), 'UTF-8') IS DISTINCT FROM TO_BINARY(TO_VARCHAR(published.weights), 'UTF-8')
 ) AS differences;
 
 -- lapses
