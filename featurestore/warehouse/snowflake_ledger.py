@@ -87,8 +87,9 @@ class SnowflakeLedger(AdbcWarehouse, KeepsLedger):
     def compared_as(self, value: str, data_type: DataType | None) -> tuple[str, ...]:
         """Return the expressions by which two values are compared.
 
-        Snowflake takes NaN for equal to NaN, and the angle of a zero has its sign. Texts are compared by their bytes, whatever the
-        collation; lists and objects, which the driver passes on as text, by their JSON.
+        Snowflake takes NaN for equal to NaN, and the angle of a zero has its sign. Texts are
+        compared by their bytes, whatever the collation; lists and objects, which the driver passes
+        on as text, by their JSON.
         """
         kind = data_type.kind if data_type else Kind.OTHER
         if kind in (Kind.FLOAT32, Kind.FLOAT64):

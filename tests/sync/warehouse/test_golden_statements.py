@@ -165,15 +165,13 @@ def test_a_run_that_lost_the_claim_changes_nothing(home, tmp_path, redis_server,
     with connected(shop) as (first, _), connected(shop) as (second, _):
         first.create()
         second.create()
-        before = home.driver.database.sql("FROM shop.features_online._featurestore_sync").fetchall()
+        entries = "FROM shop.features_online._featurestore_sync"
+        before = home.driver.database.sql(entries).fetchall()
 
-        with pytest.raises(
-            SyncLocked, match=r"taken over the ledger of project .*: process \d+ on"
-        ):
+        with pytest.raises(SyncLocked, match=r"taken over the ledger of .*: process \d+ on"):
             first.mark_dirty("plane_status", "layout")
 
-        after = home.driver.database.sql("FROM shop.features_online._featurestore_sync").fetchall()
-        assert before == after
+        assert before == home.driver.database.sql(entries).fetchall()
         second.mark_dirty("plane_status", "layout")
         assert second.read("plane_status").dirty
 
@@ -213,7 +211,7 @@ def test_uploaded_values_are_literals_that_bigquery_reads():
             "price": Decimal("1.50"),
             "yes": True,
             "day": date(2024, 3, 1),
-            "naive": datetime(2024, 3, 1, 12, 0, 0, 1),
+            "naive": datetime.fromisoformat("2024-03-01T12:00:00.000001"),
             "zoned": datetime(2024, 3, 1, tzinfo=UTC),
             "list": [1, None],
             "none": None,
