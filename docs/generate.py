@@ -212,10 +212,14 @@ def dialects_page() -> str:
 
 def _dialect(name: str, proven: Mapping[str, list[str]]) -> list[str]:
     """Return the row of a dialect; a cell is empty if no test executed it."""
-    translated = proven.get(f"{name} on duckdb", ())
     # `make test` itself runs on this engine.
     ran = ABILITIES if name == _MAIN_ENGINE else proven.get(name, ())
-    marks = ["ran" if a in ran else "translated" if a in translated else "" for a in ABILITIES]
+    kinds = {
+        "ran": ran,
+        "emulated": proven.get(f"{name} on fakesnow", ()),
+        "translated": proven.get(f"{name} on duckdb", ()),
+    }
+    marks = [next((kind for kind, proofs in kinds.items() if a in proofs), "") for a in ABILITIES]
     shapes = ", ".join(f"`{strategy.name}`" for strategy in strategies_of(name))
     return [f"`{name}`", shapes, "yes" if name in ADAPTERS else "", *marks]
 

@@ -24,7 +24,10 @@ LAST = FOLDER / "test_proven.py"
 TRANSLATED = "snowflake on duckdb"
 """Snowflake's statements, translated: they prove the shape, not that Snowflake runs it."""
 
-_NAMES = (*RECORDS, TRANSLATED)
+EMULATED = ("snowflake on fakesnow", "bigquery on duckdb")
+"""Engines in the place of others: the first behind the driver and HTTP, the second in its place."""
+
+_NAMES = (*RECORDS, TRANSLATED, *EMULATED)
 _PASSED = pytest.StashKey[set[str]]()
 
 

@@ -227,7 +227,7 @@ class SnowflakeHome:
     """An emulated account; the ledger is in a schema of it, or beside the job."""
 
     adapter = "snowflake"
-    breaks = ("1.5", "")
+    breaks = ("CAST('no rate of ' || tailnum AS DOUBLE)", "no rate of N250")
 
     def __init__(self, engine: SnowflakeServer, *, inside: bool = False) -> None:
         self.engine = engine
@@ -265,7 +265,7 @@ class BigQueryHome:
     """A project of BigQuery, whose statements are translated; the ledger is in a dataset of it."""
 
     adapter = "bigquery"
-    breaks = ("1.5", "")
+    breaks = ("CAST(error('no such rate') AS DOUBLE)", "no such rate")
 
     def __init__(self, driver: Driver, *, inside: bool = False) -> None:
         self.driver = driver
@@ -291,7 +291,7 @@ class BigQueryHome:
     def execute(self, *statements):
         """Run statements."""
         for statement in statements:
-            self.driver.database.execute(statement)
+            self.driver.database.execute(statement.replace("`", '"'))
 
 
 class SparkHome:
