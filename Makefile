@@ -99,7 +99,7 @@ lock: ## Resolve the dependencies anew
 	  --resolution lowest-direct --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' -o requirements-lowest.lock
 	@$(BIN)/uv pip compile --quiet requirements-engines.in --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  --override requirements-engines-override.txt --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	  -o requirements-engines.lock
 	@$(BIN)/uv pip compile --quiet requirements-servers.in --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \

@@ -35,7 +35,7 @@ class BigQueryLedger(AdbcWarehouse, KeepsLedger):
     a row that a later run takes over: see `claims`. Each script updates that row and asserts that
     it is still its own, so a script of the run that lost the claim fails as a whole. DDL cannot be
     in a transaction, so published rows are written into a table of their own first, and one UPDATE
-    in a script swaps the two. There are no temporary tables without a session either: tables that
+    in a script swaps the two. Without a session, temporary tables are missing too: tables that
     would be temporary have random names and expire after a day.
     """
 
@@ -152,7 +152,7 @@ class BigQueryLedger(AdbcWarehouse, KeepsLedger):
         """Return the expressions by which two values are compared.
 
         BigQuery takes NaN for equal to NaN, and a zero divides into an infinity of its sign. Texts
-        are compared by the bytes of their JSON, whatever the collation; lists, objects and JSON,
+        are compared by the bytes of their JSON in any collation; lists, objects and JSON,
         which have no equality, too.
         """
         kind = data_type.kind if data_type else Kind.OTHER

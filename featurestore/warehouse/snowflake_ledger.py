@@ -88,7 +88,7 @@ class SnowflakeLedger(AdbcWarehouse, KeepsLedger):
         """Return the expressions by which two values are compared.
 
         Snowflake takes NaN for equal to NaN, and the angle of a zero has its sign. Texts are
-        compared by their bytes, whatever the collation; lists and objects, which the driver passes
+        compared by their bytes in any collation; lists and objects, which the driver passes
         on as text, by their JSON.
         """
         kind = data_type.kind if data_type else Kind.OTHER

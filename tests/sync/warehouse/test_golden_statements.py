@@ -79,7 +79,7 @@ def test_the_newest_rows_as_they_leave_the_warehouse(dialect):
             "entities with an event since a week ago": publication(
                 dialect, since=week_ago
             ).latest_since,
-            "entities whatever their age": publication(dialect).known,
+            "entities of any age": publication(dialect).known,
         },
     )
 

@@ -84,7 +84,7 @@ FROM (
 WHERE
   _rank = 1;
 
--- entities whatever their age
+-- entities of any age
 /* plane_features: the newest row of each entity, ties decided */
 SELECT
   tailnum,

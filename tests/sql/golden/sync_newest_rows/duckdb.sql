@@ -93,7 +93,7 @@ FROM (
 WHERE
   _rank = 1;
 
--- entities whatever their age
+-- entities of any age
 WITH newest AS (
   /* plane_features: the newest instant of each entity, known by then and not expired */
   SELECT

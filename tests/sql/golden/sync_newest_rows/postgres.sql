@@ -53,7 +53,7 @@ ORDER BY
   history.seats DESC NULLS LAST,
   history.weights DESC NULLS LAST;
 
--- entities whatever their age
+-- entities of any age
 /* plane_features: the newest row of each entity, ties decided */
 SELECT DISTINCT ON (history.tailnum)
   history.tailnum,
