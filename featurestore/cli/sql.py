@@ -45,7 +45,10 @@ def sql_command(
     training_set: TrainingArguments,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Count matched, expired and missing rows per view."),
+        typer.Option(
+            "--explain",
+            help="Count matched, expired and missing rows per view, and say what is read.",
+        ),
     ] = False,
     now: Now = None,
     project_dir: ProjectDir = Path(),
@@ -86,6 +89,8 @@ def _explain(job: TrainingJob, format_: Format) -> None:
     if format_ is Format.JSON:
         print_json([{**asdict(r), "match_rate": r.match_rate, "remark": r.remark} for r in reports])
         return
+    from featurestore.warehouse.planned_reads import PlannedRead
+
     print_columns(_EXPLAIN_COLUMNS, reports, right=list(_NUMBERS))
     for report in reports:
         if report.last_read is not None:
@@ -95,6 +100,9 @@ def _explain(job: TrainingJob, format_: Format) -> None:
             note(f"{report.view}: rows without a value get {filled}.")
         if report.remark:
             note(f"{report.view}: {report.remark}")
+    planned = PlannedRead(reports[0].statement_rows, reports[0].statement_bytes)
+    if planned != PlannedRead():
+        note(f"The engine estimates that a training set reads {planned}.")
 
 
 def _read(first: datetime | None, last: datetime) -> str:

@@ -64,6 +64,15 @@ class TrainingArguments:
         ),
     ] = None
     allow_pii: AllowPiiOption = None
+    max_bytes: Annotated[
+        str | None,
+        typer.Option(
+            "--max-bytes",
+            metavar="SIZE",
+            help="Refuse to run a statement that would read more, such as '10 GB', by the engine's"
+            " own estimate.",
+        ),
+    ] = None
 
     def job(self, store: FeatureStore) -> TrainingJob:
         """Return the training set's job, and note the personal data that it leaves out."""
@@ -80,6 +89,7 @@ class TrainingArguments:
             as_known=self.as_known,
             strategy=self.strategy,
             allow_pii=self.allow_pii or False,
+            max_bytes=self.max_bytes,
         )
         if job.withheld:
             names = ", ".join(job.withheld)

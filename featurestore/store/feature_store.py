@@ -140,6 +140,7 @@ class FeatureStore:
         as_known: bool = False,
         strategy: str | None = None,
         allow_pii: AllowPii = False,
+        max_bytes: int | str | None = None,
     ) -> TrainingJob:
         """Join features to entity rows as they were known at each row's instant.
 
@@ -164,6 +165,8 @@ class FeatureStore:
             allow_pii: The personal data to include: references to features, or to marked columns
                 of the entity rows as `model:column`; True for all. By default `view:*` and a model
                 or table as `entity_df` leave it out. The card records what is included.
+            max_bytes: The bytes that a statement may read, such as `10 GB`, as the engine estimates
+                them. A statement that would read more is refused before it reads.
 
         Returns:
             A job that has been checked against the warehouse; each of its outputs builds the rows.
@@ -188,6 +191,7 @@ class FeatureStore:
                 as_known=as_known,
                 strategy=strategy,
                 allow_pii=allow_pii,
+                max_bytes=max_bytes,
             )
         )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from featurestore.errors import EntityFrameError
+from featurestore.errors import EntityFrameError, PlanError
 from featurestore.governance.personal_data import (
     Allowance,
     AllowPii,
@@ -18,6 +18,7 @@ from featurestore.governance.personal_data import (
 from featurestore.registry.definitions import FeatureRef, ServiceMember
 from featurestore.registry.requested_features import requested
 from featurestore.store.session import Session
+from featurestore.values.byte_sizes import parse_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +74,7 @@ class TrainingSets:
             withheld=tuple(dict.fromkeys((*entities.withheld, *grant.withheld))),
             service=None if asked[1] is None else registry.service(asked[1]),
         )
-        return self._planned(request)
+        return self._planned(request, _most_bytes(options.max_bytes))
 
     def check(self, card: Path) -> list[str]:
         """Return the differences between a card and the same request today."""
@@ -115,14 +116,16 @@ class TrainingSets:
             limit=limit,
         )
 
-    def _planned(self, request: Request) -> TrainingJob:
+    def _planned(self, request: Request, max_bytes: int | None = None) -> TrainingJob:
         from featurestore.training.training_job import TrainingJob
 
         session = self._session
         if session.declared_only:
             views = (session.registry.view(member.view) for member in request.members)
             session.declared_warehouse.require(view.relation for view in views)
-        return TrainingJob(session.registry, session.warehouse, request, session.project)
+        return TrainingJob(
+            session.registry, session.warehouse, request, session.project, max_bytes=max_bytes
+        )
 
     def _own_entities(self, members: Sequence[ServiceMember], options: TrainingOptions) -> str:
         """Return a query for the entities of the views themselves, at the instants asked for."""
@@ -166,3 +169,13 @@ class TrainingSets:
                 remedy="Materialize it as table or view.",
             )
         return node.relation_name
+
+
+def _most_bytes(given: int | str | None) -> int | None:
+    try:
+        found = parse_bytes(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise PlanError(f"max_bytes: {error}.") from None
+    if found is not None and found < 0:
+        raise PlanError(f"max_bytes must not be negative, got {found}.")
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from featurestore.sql.history_bounds import Extent, reach
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.point_in_time import strategy_of
 from featurestore.values.durations import format_duration
+from featurestore.warehouse.planned_reads import PlannedRead
 
 __all__ = ["JoinReport", "join_reports"]
 
@@ -39,6 +40,9 @@ class JoinReport:
             None if it reads the history from its start.
         last_read: The last one; None if it reads the history to its end.
         defaults: The declared defaults that entity rows without a value get, by feature.
+        statement_rows: The rows that the whole statement reads, all views together, as the engine
+            estimates it; None if the engine does not tell.
+        statement_bytes: The bytes that it reads, likewise.
     """
 
     view: str
@@ -54,6 +58,8 @@ class JoinReport:
     first_read: datetime | None = None
     last_read: datetime | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    statement_rows: int | None = None
+    statement_bytes: int | None = None
 
     @property
     def match_rate(self) -> float:
@@ -91,7 +97,10 @@ class JoinReport:
 
 
 def join_reports(
-    plan: TrainingPlan, strategy: str | None, counts: Mapping[str, int]
+    plan: TrainingPlan,
+    strategy: str | None,
+    counts: Mapping[str, int],
+    planned: PlannedRead,
 ) -> list[JoinReport]:
     """Return a report for each view of a plan.
 
@@ -99,8 +108,13 @@ def join_reports(
         plan: The training set, as the statement of the counts ran it.
         strategy: The shape of join that the caller insists on.
         counts: The result row of `sql.coverage`.
+        planned: What the statement of the training set reads.
     """
-    return [_report(plan, strategy, counts, number) for number in range(len(plan.joins))]
+    reports = (_report(plan, strategy, counts, number) for number in range(len(plan.joins)))
+    return [
+        replace(report, statement_rows=planned.rows, statement_bytes=planned.size)
+        for report in reports
+    ]
 
 
 def _report(

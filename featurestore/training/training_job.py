@@ -16,7 +16,7 @@ from featurestore.sql.dialects import render
 from featurestore.sql.expressions import column
 from featurestore.sql.plan import TrainingPlan
 from featurestore.sql.planning import make_plan
-from featurestore.sql.point_in_time import point_in_time
+from featurestore.sql.point_in_time import entity_rows, point_in_time
 from featurestore.training.card import Card
 from featurestore.training.explain import JoinReport, join_reports
 from featurestore.training.fixed_rows import with_fixed_rows
@@ -41,6 +41,7 @@ from featurestore.training.request import Request
 from featurestore.training.strategy_choice import with_cheapest_shapes
 from featurestore.training.unique_grain import with_unique_grains, without_unique_grains
 from featurestore.values.frame_decimals import Decimals
+from featurestore.warehouse.planned_reads import planned_read_of, refuse_reading
 from featurestore.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class TrainingJob:
         connect: Opens the warehouse.
         request: The training set to build.
         project: The dbt project, for cards and dbt models.
+        max_bytes: The bytes that a statement may read; None for any number.
 
     Raises:
         FeatureStoreError: The request does not fit the entity frame or the warehouse.
@@ -82,12 +84,15 @@ class TrainingJob:
         connect: Connect,
         request: Request,
         project: Project | None = None,
+        *,
+        max_bytes: int | None = None,
     ) -> None:
         self._registry = registry
         self._connect = connect
         self._request = request
         self._frame = request.entity_frame
         self._project = project
+        self._max_bytes = max_bytes
         with connect() as warehouse:
             self.plan = self._make_plan(warehouse)
         self._sql = point_in_time(self.plan, request.strategy)
@@ -119,7 +124,17 @@ class TrainingJob:
 
     def _run_now(self, warehouse: Warehouse) -> TrainingPlan:
         """Return the plan for a statement that this session runs at once."""
+        if self._frame.table is None:
+            # To fix the rows reads them.
+            rows = entity_rows(self.plan.spine, self.plan.dialect)
+            refuse_reading(warehouse, rows, self._max_bytes)
         return with_fixed_rows(self._checked_now(warehouse), self._frame, warehouse)
+
+    def _limited(self, warehouse: Warehouse, plan: TrainingPlan) -> str:
+        """Return the statement of a plan, unless it would read too much."""
+        statement = point_in_time(plan, self._request.strategy)
+        refuse_reading(warehouse, statement, self._max_bytes)
+        return statement
 
     def _statement(self, warehouse: Warehouse) -> str:
         plan = self._checked_now(warehouse)
@@ -137,6 +152,8 @@ class TrainingJob:
     def explain(self) -> list[JoinReport]:
         """Count the rows that each view contributes, and say which of its history are read.
 
+        Counting reads the keys and the instants.
+
         Returns:
             One report per view, in the order of the request. The rows themselves are not kept.
         """
@@ -146,8 +163,9 @@ class TrainingJob:
 
         def count(warehouse: Warehouse) -> list[JoinReport]:
             plan = self._run_now(warehouse)
+            planned = planned_read_of(warehouse, self._limited(warehouse, plan))
             counts = warehouse.stream(coverage(plan, strategy)).read_all().to_pylist()[0]
-            return join_reports(plan, strategy, counts)
+            return join_reports(plan, strategy, counts, planned)
 
         return self._run(count)
 
@@ -155,7 +173,7 @@ class TrainingJob:
         """Build the training set as an Arrow table; the rows of a data frame keep their order."""
 
         def build(warehouse: Warehouse) -> pa.Table:
-            statement = point_in_time(self._run_now(warehouse), self._request.strategy)
+            statement = self._limited(warehouse, self._run_now(warehouse))
             return warehouse.stream(statement).read_all()
 
         return self._frame.restored(self._run(build))
@@ -295,7 +313,7 @@ class TrainingJob:
 
         def use(warehouse: Warehouse) -> Card:
             plan = with_timestamps(self._run_now(warehouse))
-            statement = point_in_time(plan, self._request.strategy)
+            statement = self._limited(warehouse, plan)
             # Staged: the file and its card must come from the same rows, even if dbt builds now.
             built = warehouse.stage(_BUILT, statement)
             if write is not None:

@@ -29,3 +29,4 @@ class TrainingOptions:
     as_known: bool = False
     strategy: str | None = None
     allow_pii: AllowPii = False
+    max_bytes: int | str | None = None

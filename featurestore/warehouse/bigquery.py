@@ -21,6 +21,7 @@ from featurestore.warehouse.adbc import driver
 from featurestore.warehouse.arrow import canonical_table, sql_type
 from featurestore.warehouse.bigquery_ledger import BigQueryLedger
 from featurestore.warehouse.bigquery_literals import value_lists
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 
 __all__ = ["BigQueryWarehouse"]
 
@@ -28,10 +29,12 @@ _SQL = "adbc.bigquery.sql"
 _AUTH_TYPE = f"{_SQL}.auth_type"
 _STATEMENT_BYTES = 900_000
 _SECRETS = ("client_secret", "refresh_token", "token")
+_MOST_BILLED = f"{_SQL}.query.max_bytes_billed"
+_REFUSED = re.compile(r"exceeded limit for bytes billed: .*?(?P<size>\d+) or higher required")
 _DEMANDED = re.compile(r"without a filter over column\(s\) (?P<columns>.+?) that can be used")
 
 
-class BigQueryWarehouse(BigQueryLedger, KnowsTables):
+class BigQueryWarehouse(BigQueryLedger, KnowsTables, PlansReads):
     """A connection to a BigQuery project."""
 
     dialect = "bigquery"
@@ -90,6 +93,26 @@ class BigQueryWarehouse(BigQueryLedger, KnowsTables):
             found = self._rows(creation_query(relation))
         return str(found[0][0] or "") if found else ""
 
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the bytes that BigQuery would bill for a query.
+
+        The driver runs a dry run without returning its statistics. So the query runs with a limit
+        of one byte: BigQuery refuses it before it reads, free of charge, and says how many.
+        """
+        statement = self._cursor.adbc_statement
+        statement.set_options(**{_MOST_BILLED: 1})
+        try:
+            self.stream(sql).close()
+        except WarehouseError as error:
+            size = refused_bytes(error.message)
+            if size is None:
+                raise
+            return PlannedRead(size=size)
+        finally:
+            statement.set_options(**{_MOST_BILLED: 0})
+        # Without a bill: the tables are empty, or BigQuery has the result in its cache.
+        return PlannedRead(size=0)
+
     def upload(self, name: str, table: pa.Table) -> str:
         """Write Arrow data as literals into a table that the connection drops when it closes.
 
@@ -105,6 +128,16 @@ class BigQueryWarehouse(BigQueryLedger, KnowsTables):
             with self._translated("upload the data frame"):
                 self._cursor.execute(f"INSERT INTO {uploaded} VALUES {rows}")
         return uploaded
+
+
+def refused_bytes(message: str) -> int | None:
+    """Return the bytes for which BigQuery refused a query; None if the error is another one.
+
+    >>> refused_bytes("Query exceeded limit for bytes billed: 1. 10485760 or higher required.")
+    10485760
+    """
+    found = _REFUSED.search(message)
+    return int(found["size"]) if found else None
 
 
 def creation_query(relation: str) -> str:

@@ -37,6 +37,7 @@ from featurestore.warehouse.clickhouse_values import (
     in_utf8,
     result_type,
 )
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["ClickHouseWarehouse"]
@@ -44,7 +45,7 @@ __all__ = ["ClickHouseWarehouse"]
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
-class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables):
+class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables, PlansReads):
     """A session of ClickHouse in UTC; see `Warehouse` for the methods.
 
     Args:
@@ -160,6 +161,12 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables):
             " ORDER BY is_temporary DESC LIMIT 1"
         )
         return found[0]["found"] if found else None
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the rows of the parts and granules that a query reads of MergeTree tables."""
+        with self._translated("plan the query"):
+            found = self._rows(f"SELECT sum(rows) AS found FROM (EXPLAIN ESTIMATE {sql})")
+        return PlannedRead(rows=int(found[0]["found"]))
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table."""

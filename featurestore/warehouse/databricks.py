@@ -17,6 +17,8 @@ from featurestore.values.types import DataType
 from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.arrow import canonical_table, data_type
 from featurestore.warehouse.dbapi import DbapiWarehouse, import_driver
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
+from featurestore.warehouse.query_plans import read_of_spark
 from featurestore.warehouse.spark import rows_hash
 from featurestore.warehouse.spark_tables import DETAIL, detail_id
 
@@ -26,7 +28,7 @@ _ROWS = 50_000
 _CLASS = re.compile(r"\[([A-Z_]+)[A-Z_.]*\]")
 
 
-class DatabricksWarehouse(DbapiWarehouse, KnowsTables):
+class DatabricksWarehouse(DbapiWarehouse, KnowsTables, PlansReads):
     """A session of a Databricks SQL warehouse or cluster, in UTC."""
 
     dialect = "databricks"
@@ -95,6 +97,12 @@ class DatabricksWarehouse(DbapiWarehouse, KnowsTables):
             self._cursor.execute(DETAIL.format(relation=relation))
             found = self._cursor.fetchall_arrow().to_pylist()
         return detail_id(found[0]) if found else ""
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the bytes of the tables and partitions that a query's plan reads."""
+        with self._translated("plan the query"):
+            self._cursor.execute(f"EXPLAIN COST {sql}")
+            return read_of_spark(str(self._cursor.fetchall()[0][0]))
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Run a query and stream its rows as the driver's Arrow."""

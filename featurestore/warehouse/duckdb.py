@@ -45,7 +45,9 @@ from featurestore.warehouse.duckdb_file import (
 from featurestore.warehouse.duckdb_hash import compared_as, hashed_as
 from featurestore.warehouse.duckdb_indexes import unique_indexes
 from featurestore.warehouse.duckdb_relative_files import find_files_in
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.protocol import values_hidden
+from featurestore.warehouse.query_plans import read_of_scans
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,7 +79,7 @@ _NO_RIGHTS = {
 """How the engine's words show that a right is missing, and the remedy."""
 
 
-class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes):
+class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes, PlansReads):
     """A connection to a DuckDB database; see `Warehouse` for the methods.
 
     Args:
@@ -218,10 +220,7 @@ class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes):
         """Return the planner's estimate, with the statistics that a table keeps of its columns."""
         relation = f"(\n{source}\n)" if is_query else source
         with self._translated(f"plan a scan of {source}"):
-            explained = self.connection.execute(
-                f"EXPLAIN (FORMAT json) SELECT * FROM {relation}"
-            ).fetchall()
-            plan = json.loads(explained[0][1]) if explained else []
+            plan = self._plan(f"SELECT * FROM {relation}")
             rows = cardinality(plan)
             if rows is None:
                 return None
@@ -230,6 +229,16 @@ class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes):
         known = [kept.get(name, {}).get("approx_unique") for name in columns]
         distinct = max((int(count) for count in known if count), default=None)
         return Estimate(rows, distinct, time_span(kept.get(over or "", {})), is_table(plan))
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the rows that the plan of a query scans."""
+        with self._translated("plan the query"):
+            return read_of_scans(self._plan(sql))
+
+    def _plan(self, sql: str) -> list[dict[str, Any]]:
+        explained = self.connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        plan: list[dict[str, Any]] = json.loads(explained[0][1]) if explained else []
+        return plan
 
     def indexes(self, relation: str) -> tuple[Index, ...]:
         """Return the primary key and the unique indexes of a table."""

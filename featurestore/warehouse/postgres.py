@@ -25,7 +25,9 @@ from featurestore.warehouse.abilities import (
 )
 from featurestore.warehouse.adbc import driver
 from featurestore.warehouse.arrow import canonical_type, data_type
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.postgres_ledger import PostgresLedger
+from featurestore.warehouse.query_plans import read_of_nodes
 from featurestore.warehouse.rights import POSTGRES_RIGHTS
 
 __all__ = ["PostgresWarehouse"]
@@ -50,6 +52,7 @@ _DEFAULTS = {"connect_timeout": "10", "application_name": "featurestore"}
 # The digits of Arrow's decimal256.
 _WIDEST = 76
 _TYPE = b"POSTGRESQL:type"
+_BY_COPY = "adbc.postgresql.use_copy"
 _TEXTS = frozenset({"", "text", "varchar", "bpchar", "name", "unknown"})
 # PostgreSQL adds the size of a varlena header to the type modifier.
 _BYTES_OF_HEADER = 4
@@ -82,7 +85,7 @@ ORDER BY i.indexrelid
 """
 
 
-class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTables):
+class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTables, PlansReads):
     """A connection to a PostgreSQL database, in a session in UTC."""
 
     dialect = "postgres"
@@ -208,6 +211,18 @@ class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTabl
                 f" FROM pg_catalog.pg_class WHERE oid = to_regclass({_literal(relation)})"
             )
         return str(found[0][0] or "") if found else ""
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the rows that the scans of a query's plan return, and their bytes."""
+        statement = self._cursor.adbc_statement
+        # By default the driver copies the rows out of a query, and EXPLAIN is not one.
+        statement.set_options(**{_BY_COPY: "false"})
+        try:
+            with self._translated("plan the query"):
+                found = self._rows(f"EXPLAIN (FORMAT JSON) {sql}")
+        finally:
+            statement.set_options(**{_BY_COPY: "true"})
+        return read_of_nodes(json.loads(found[0][0])[0]["Plan"])
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table, and ANALYZE it: autovacuum skips such tables."""

@@ -15,6 +15,8 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.dbapi import DbapiWarehouse, import_driver, refuse_method
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
+from featurestore.warehouse.query_plans import read_of_lines
 
 __all__ = ["RedshiftWarehouse"]
 
@@ -41,7 +43,7 @@ _OIDS = {
 _BYTES_OF_HEADER = 4
 
 
-class RedshiftWarehouse(DbapiWarehouse, KnowsTables):
+class RedshiftWarehouse(DbapiWarehouse, KnowsTables, PlansReads):
     """A connection to a Redshift database, in a session in UTC."""
 
     dialect = "redshift"
@@ -118,6 +120,12 @@ class RedshiftWarehouse(DbapiWarehouse, KnowsTables):
             self._cursor.execute(oid_query(relation))
             found = self._cursor.fetchall()
         return str(found[0][0]) if found else ""
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the rows that the scans of a query's plan return, and their bytes."""
+        with self._translated("plan the query"):
+            self._cursor.execute(f"EXPLAIN {sql}")
+            return read_of_lines(str(line[0]) for line in self._cursor.fetchall())
 
     def _types(self) -> dict[str, DataType]:
         described = self._cursor.ps["row_desc"]

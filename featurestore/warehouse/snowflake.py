@@ -5,6 +5,7 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/snowflake-setup
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Self
@@ -15,6 +16,7 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.types import DataType
 from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.adbc import driver
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.snowflake_ledger import SnowflakeLedger
 
 __all__ = ["SnowflakeWarehouse"]
@@ -51,7 +53,7 @@ _FOLDED = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-class SnowflakeWarehouse(SnowflakeLedger, KnowsTables):
+class SnowflakeWarehouse(SnowflakeLedger, KnowsTables, PlansReads):
     """A connection to Snowflake, in a session in UTC."""
 
     dialect = "snowflake"
@@ -100,6 +102,12 @@ class SnowflakeWarehouse(SnowflakeLedger, KnowsTables):
         with self._translated(f"look up {relation}"):
             found = self._rows(created_query(relation))
         return str(found[0][0] or "") if found else ""
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the bytes of the micro-partitions that a query's plan assigns."""
+        with self._translated("plan the query"):
+            found = self._rows(f"EXPLAIN USING JSON {sql}")
+        return PlannedRead(size=int(json.loads(found[0][0])["GlobalStats"]["bytesAssigned"]))
 
     def _name(self, name: str) -> str:
         # Statements leave plain names unquoted, so Snowflake returns them in upper case.

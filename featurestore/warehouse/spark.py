@@ -32,7 +32,9 @@ from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.abilities import KnowsTables
 from featurestore.warehouse.arrow import canonical_table, canonical_type, recast, write_parquet
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.protocol import Warehouse, values_hidden
+from featurestore.warehouse.query_plans import read_of_spark
 from featurestore.warehouse.spark_tables import (
     DETAIL,
     EXTENDED,
@@ -53,7 +55,7 @@ _ERROR_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
-class SparkWarehouse(Warehouse, KnowsTables):
+class SparkWarehouse(Warehouse, KnowsTables, PlansReads):
     """A session of Spark; see `Warehouse` for the methods.
 
     Args:
@@ -127,6 +129,11 @@ class SparkWarehouse(Warehouse, KnowsTables):
             if not is_delta(described):
                 return catalog_id(described)
             return detail_id(self.session.sql(DETAIL.format(relation=relation)).first().asDict())
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return the bytes of the tables and partitions that a query's plan reads."""
+        with self._translated("plan the query"):
+            return read_of_spark(str(self.session.sql(f"EXPLAIN COST {sql}").first()[0]))
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Register Arrow data as a temporary view of the session."""

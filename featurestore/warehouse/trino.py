@@ -5,6 +5,7 @@ Source: https://docs.getdbt.com/docs/core/connect-data-platform/trino-setup
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -12,13 +13,15 @@ from featurestore.values.dbt_profile import Profile
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from featurestore.warehouse.dbapi import DbapiWarehouse, import_driver, refuse_method
+from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
+from featurestore.warehouse.query_plans import read_of_trino
 
 __all__ = ["TrinoWarehouse"]
 
 _METHODS = ("none", "ldap", "jwt", "certificate")
 
 
-class TrinoWarehouse(DbapiWarehouse):
+class TrinoWarehouse(DbapiWarehouse, PlansReads):
     """A session of Trino in UTC."""
 
     dialect = "trino"
@@ -75,6 +78,12 @@ class TrinoWarehouse(DbapiWarehouse):
         text = f"JSON_FORMAT(CAST(ROW({', '.join(columns)}) AS JSON))"
         hashed = f"FROM_BIG_ENDIAN_64(XXHASH64(TO_UTF8({text})))"
         return f"CAST(SUM(CAST({hashed} AS DECIMAL(38, 0))) AS VARCHAR)"
+
+    def planned_read(self, sql: str) -> PlannedRead:
+        """Return what a query's plan reads, as far as the connectors keep statistics."""
+        with self._translated("plan the query"):
+            self._cursor.execute(f"EXPLAIN (TYPE IO, FORMAT JSON) {sql}")
+            return read_of_trino(json.loads(self._cursor.fetchall()[0][0]))
 
     def _types(self) -> dict[str, DataType]:
         return {column[0]: described_by_trino(column[1]) for column in self._cursor.description}

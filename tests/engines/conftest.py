@@ -82,23 +82,32 @@ HOMES = (
 
 
 @pytest.fixture(params=HOMES)
-def home(request, tmp_path, monkeypatch):
+def home(request):
     """Return where the tables are; the first one is the control."""
-    if request.param.startswith("postgres"):
-        inside = "in the warehouse" in request.param
-        return PostgresHome(request.getfixturevalue("postgres_engine"), inside=inside)
-    if request.param == "spark":
-        return SparkHome(request.getfixturevalue("spark_engine"))
-    if request.param.startswith("snowflake"):
-        inside = "in the warehouse" in request.param
-        return SnowflakeHome(request.getfixturevalue("snowflake_engine"), inside=inside)
-    if request.param.startswith("bigquery"):
-        driver = Driver()
-        driver.install(monkeypatch)
-        return BigQueryHome(driver, inside="in the warehouse" in request.param)
-    if request.param == "clickhouse":
-        return ClickHouseHome(request.getfixturevalue("clickhouse_engine"))
-    return DuckDBHome(tmp_path, beside="beside" in request.param)
+    return request.getfixturevalue("homes")(request.param)
+
+
+@pytest.fixture
+def homes(request, tmp_path, monkeypatch):
+    """Return a function that returns where the tables are, by its name."""
+
+    def home(name):
+        inside = "in the warehouse" in name
+        if name.startswith("postgres"):
+            return PostgresHome(request.getfixturevalue("postgres_engine"), inside=inside)
+        if name == "spark":
+            return SparkHome(request.getfixturevalue("spark_engine"))
+        if name.startswith("snowflake"):
+            return SnowflakeHome(request.getfixturevalue("snowflake_engine"), inside=inside)
+        if name.startswith("bigquery"):
+            driver = Driver()
+            driver.install(monkeypatch)
+            return BigQueryHome(driver, inside=inside)
+        if name == "clickhouse":
+            return ClickHouseHome(request.getfixturevalue("clickhouse_engine"))
+        return DuckDBHome(tmp_path, beside="beside" in name)
+
+    return home
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from featurestore.errors import PlanError
 from featurestore.training.explain import JoinReport
 from tests.support.builders import Table, model, tiny_project
 
@@ -60,12 +61,28 @@ def test_every_entity_row_is_counted_once(store):
         timedelta(days=30),
         first_read=last - timedelta(days=30),
         last_read=last,
+        # Of the eight entity rows, which are staged, and of the rows within the bounds.
+        statement_rows=11,
     )
 
     assert expected == report
     assert report.entity_rows == sum(
         (report.matched, report.expired, report.missing, report.null_keys)
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("1 TB", r"max_bytes \(1.0 TB\) cannot be kept: .* duckdb never tells them.* Leave it out"),
+        ("ten", r"max_bytes: 'ten' is not a number of bytes, such as 500 MB"),
+        (-1, r"max_bytes must not be negative, got -1"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_refused(store, size, message):
+    """DuckDB's plans tell rows, and no bytes."""
+    with pytest.raises(PlanError, match=message):
+        store.get_historical_features("entities", "plane_features:delay", max_bytes=size).to_arrow()
 
 
 def test_each_shape_of_join_counts_the_same(store):
