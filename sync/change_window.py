@@ -10,9 +10,11 @@ then reads and compares only the rows that may have changed. It compares all row
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from featurestore.project.batch_files import RunBatch
 from featurestore.project.full_every import DEFAULT_FULL_EVERY
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.table_changes import ChangePattern
@@ -32,10 +34,20 @@ class WindowRules:
     Attributes:
         full_every: The longest time between two comparisons of all rows.
         rebuilt_at: When the last run of dbt rewrote older rows on request; None if it did not.
+        batches: The batches that dbt has run, by the name of a view.
     """
 
     full_every: timedelta = DEFAULT_FULL_EVERY
     rebuilt_at: datetime | None = None
+    batches: Mapping[str, Sequence[RunBatch]] = field(default_factory=dict)
+
+    def oldest_batch(self, view: str, since: datetime) -> datetime | None:
+        """Return the start of a view's oldest batch that was run since a moment; None without any.
+
+        A backfill runs older batches than a scheduled run.
+        """
+        starts = (batch.start for batch in self.batches.get(view, ()) if batch.run_at >= since)
+        return min(starts, default=None)
 
 
 DEFAULT_RULES = WindowRules()
@@ -81,7 +93,9 @@ def narrowed(
     if view.changes.pattern is ChangePattern.APPEND:
         return replace(publication, window=ChangeWindow(last, started))
     # Rows become known later than their events, so the bound for them is shifted as well.
-    replaced = view.changes.oldest_replaced(started) + view.available_after
+    oldest = view.changes.oldest_replaced(started)
+    oldest = min(oldest, rules.oldest_batch(view.name, started) or oldest)
+    replaced = oldest + view.available_after
     return replace(publication, window=ChangeWindow(min(replaced, last)))
 
 

@@ -93,12 +93,19 @@ class Publishing:
         return replace(report, personal_data=allowed.personal, withheld=allowed.withheld)
 
     def _rules(self) -> WindowRules:
+        from featurestore.project.batch_files import run_batches
         from featurestore.project.full_every import full_every
         from featurestore.project.run_results import rebuilt_at
         from sync.change_window import WindowRules
 
         session = self._session
-        return WindowRules(full_every(session.project_dir), rebuilt_at(session.project.target_path))
+        target = session.project.target_path
+        batches = {
+            node.qualified_name: run_batches(node, target)
+            for node in session.manifest.tagged()
+            if node.config.batch_size
+        }
+        return WindowRules(full_every(session.project_dir), rebuilt_at(target), batches)
 
     def _brake(self, *, released: bool) -> Brake:
         from featurestore.governance.deletion_limit import deletion_limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from tests.engines.shops import (
     counts,
     started_postgres,
 )
+from tests.support.builders import PROJECT
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 TYPES = {
@@ -197,6 +199,23 @@ def test_a_backfill_is_compared_whole(planes, redis_server):
     (shop.folder / "target" / "run_results.json").write_text(json.dumps(content))
 
     assert ((1, 0), None) == synced(shop, redis_server)
+
+
+def test_a_backfill_is_found_after_another_command_of_dbt(planes, redis_server):
+    """The SQL of its batches widens the window; that of an older run does not."""
+    shop = planes(BATCHED, redis_server)
+    shop.remove(lambda row: row["tailnum"] == "N7")
+    shop.add(plane(7, ago(3, 7), delay=-7.0))
+    batches = shop.folder / "target" / "run" / PROJECT / "models" / "planes"
+    batches.mkdir(parents=True)
+    for day, run_at in ((ago(3, 7), LATER), (ago(25), NOW - timedelta(days=2))):
+        file = batches / f"planes_{day.date()}.sql"
+        file.write_text("select 1")
+        os.utime(file, (run_at.timestamp(), run_at.timestamp()))
+
+    changed, since = synced(shop, redis_server)
+
+    assert ((1, 0), ago(3, 7).date()) == (changed, since.date())
 
 
 @pytest.mark.parametrize("view", [APPENDED, BATCHED], ids=["append", "microbatch"])
