@@ -88,6 +88,8 @@ class NodeConfig(Struct, frozen=True, kw_only=True):
     incremental_strategy: str | None = None
     batch_size: Any = None
     lookback: int | None = None
+    partition_by: Any = None
+    require_partition_filter: Any = None
 
 
 class Checksum(Struct, frozen=True, kw_only=True):

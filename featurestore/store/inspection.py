@@ -38,6 +38,7 @@ class Inspection:
             *declared.problems,
             *self._governance(naming or {}, progress),
             *self._ignore_problems(),
+            *self._partition_problems(),
         ]
         if lint is not False:
             problems += self.lint(select=None, progress=None, required=lint is True).problems
@@ -88,6 +89,18 @@ class Inspection:
 
         views = self._session.declared.feature_views.values()
         return [problem for view in views for problem in ignore_problems(view)]
+
+    def _partition_problems(self) -> list[Problem]:
+        from featurestore.registry.partitions import partition_problems
+
+        declared = self._session.declared
+        nodes = ((node, node.qualified_name) for node in self._session.manifest.tagged())
+        return [
+            problem
+            for node, name in nodes
+            if name in declared.feature_views
+            for problem in partition_problems(node, declared.feature_views[name], declared.dialect)
+        ]
 
     def _governance(
         self, naming: Mapping[str, str], progress: Callable[[str], None] | None

@@ -22,6 +22,8 @@ select timestamp '2024-03-02 05:00' as seen_at, 1.5 as delay
 AT = datetime(2024, 3, 9, 7, tzinfo=UTC)
 
 
+@pytest.mark.whole
+@pytest.mark.xdist_group("dbt")
 def test_a_backfill_is_known_after_another_command_of_dbt(tmp_path):
     """`dbt test` replaces run_results.json, and leaves the SQL of the batches."""
     (tmp_path / "models").mkdir()

@@ -65,7 +65,7 @@ def test_redshift_says_rows_and_width_in_each_line_of_a_scan():
 
 
 def test_spark_says_the_bytes_of_each_table_or_that_it_knows_none():
-    """8.0 EiB stands for a table without statistics."""
+    """8.0 EiB is what it says of a table without statistics."""
     known = "+- Relation shop.planes[k#1,v#2] parquet, Statistics(sizeInBytes=15.8 KiB)"
     counted = ":- RelationV2[k#1] shop.t, Statistics(sizeInBytes=2.0 MiB, rowCount=9)"
     other = "+- LogicalRDD [k#7, d#8], false, Statistics(sizeInBytes=4.0 B)"

@@ -51,7 +51,7 @@ def test_redshift_answers_for_the_database_of_the_connection():
 
 
 def test_a_role_without_the_catalog_compares_all_rows():
-    """It may read the table all the same, so its sync goes on."""
+    """It may read the table all the same, so its sync continues."""
 
     class WithoutCatalog(DuckDBWarehouse, KnowsTables):
         def table_id(self, relation):
