@@ -80,7 +80,7 @@ class BigQueryWarehouse(BigQueryLedger, KnowsTables, PlansReads):
         try:
             return super().columns(source, is_query=is_query)
         except WarehouseError as error:
-            demanded = demanded_column(error.message)
+            demanded = demanded_column(_said(error))
             if is_query or demanded is None:
                 raise
         # The table has `require_partition_filter`, which the usual query without rows lacks.
@@ -104,7 +104,7 @@ class BigQueryWarehouse(BigQueryLedger, KnowsTables, PlansReads):
         try:
             self.stream(sql).close()
         except WarehouseError as error:
-            size = refused_bytes(error.message)
+            size = refused_bytes(_said(error))
             if size is None:
                 raise
             return PlannedRead(size=size)
@@ -128,6 +128,11 @@ class BigQueryWarehouse(BigQueryLedger, KnowsTables, PlansReads):
             with self._translated("upload the data frame"):
                 self._cursor.execute(f"INSERT INTO {uploaded} VALUES {rows}")
         return uploaded
+
+
+def _said(error: WarehouseError) -> str:
+    """Return the engine's own words, which our error may leave out."""
+    return str(error.__context__ or error)
 
 
 def refused_bytes(message: str) -> int | None:

@@ -33,7 +33,7 @@ class PlannedRead:
         >>> print(PlannedRead(1200, 48_000), PlannedRead(rows=1200), PlannedRead())
         1,200 rows, 48.0 kB 1,200 rows an unknown amount
         """
-        rows = [] if self.rows is None else [f"{self.rows:,} rows"]
+        rows = [] if self.rows is None else [f"{self.rows:,} row{'' if self.rows == 1 else 's'}"]
         size = [] if self.size is None else [format_bytes(self.size)]
         return ", ".join([*rows, *size]) or "an unknown amount"
 

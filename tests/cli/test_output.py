@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -246,3 +247,14 @@ def test_the_counts_of_a_join_are_json(run):
 
     assert 0 == code, error
     assert "odd" == strict(text)[0]["view"]
+
+
+def test_explain_says_what_is_read_and_a_limit_that_cannot_be_kept_is_refused(run):
+    """DuckDB's plans tell rows, and no bytes."""
+    code, _, error = run("sql", KEYS, *ALL, "--explain")
+    assert 0 == code, error
+    assert re.search(r"The engine estimates that a training set reads \d+ rows?\.", error)
+
+    code, text, error = run("train", KEYS, *ALL, "--max-bytes", "1 GB")
+    assert (1, "") == (code, text)
+    assert "duckdb never tells them" in " ".join(error.split())

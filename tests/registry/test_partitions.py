@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from featurestore import FeatureStore
 from featurestore.project.nodes import Node, NodeConfig
 from featurestore.registry.partitions import partition_problems
-from tests.support.builders import view
+from tests.support.builders import manifest_json, model, view
 
 BY_DAY = {"field": "event_date", "data_type": "date", "granularity": "day"}
 BY_EVENT = {"field": "Observed_At", "data_type": "timestamp", "granularity": "hour"}
 BY_INGESTION = {**BY_EVENT, "time_ingestion_partitioning": True}
+
+
+def test_validate_reports_it_without_a_connection(tmp_path):
+    """The manifest says all that is needed."""
+    (tmp_path / "target").mkdir()
+    planes = model(
+        columns={"tailnum": "string", "observed_at": "timestamp", "delay": "float64"},
+        config={"partition_by": BY_DAY, "require_partition_filter": True},
+    )
+    profiles = {"shop": {"target": "dev", "outputs": {"dev": {"type": "bigquery"}}}}
+    for name, content in (
+        ("dbt_project.yml", {"name": "shop", "profile": "shop"}),
+        ("profiles.yml", profiles),
+        ("target/manifest.json", manifest_json(planes, adapter="bigquery")),
+    ):
+        # JSON is YAML.
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+
+    found = FeatureStore(tmp_path).validate(connect=False, lint=False)
+
+    assert [("plane_features", "error")] == [(each.resource, each.severity) for each in found]
+    assert "partitioned by 'event_date'" in found[0].message
 
 
 def problems(partition_by, demanded=None, dialect="bigquery"):
