@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.project import view_node, write_project
+from benchmarks.project import duckdb_target, view_node, write_project
 
 HISTORY = 5
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ def make(folder: Path, entities: int, views: int = 1, *, ttl: bool = False) -> N
             con.execute(f"CREATE TABLE v{view} AS {_rows(view, entities, 0, HISTORY)}")
             con.execute(f"COPY v{view} TO '{folder}/v{view}.parquet'")
     nodes = {f"v{view}": _node(view, ttl=ttl) for view in range(views)}
-    write_project(folder, nodes, {"threads": 2, "memory_limit": "200MB"})
+    write_project(folder, nodes, duckdb_target({"threads": 2, "memory_limit": "200MB"}))
     (folder / "done").touch()
 
 

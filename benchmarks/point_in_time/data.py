@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.project import view_node, write_project
+from benchmarks.project import duckdb_target, view_node, write_project
 
 FEATURES = ("a", "b", "c", "d")
 TTL_DAYS = 30
@@ -64,7 +64,7 @@ def make(size: Size, folder: Path, *, parquet: bool = True) -> None:
             if parquet:
                 con.execute(f"COPY {table} TO '{folder}/{table}.parquet'")
     nodes = {f"v{view}": _node(view) for view in range(size.views)}
-    write_project(folder, nodes, {"threads": 2})
+    write_project(folder, nodes, duckdb_target({"threads": 2}))
     (folder / "done").touch()
 
 
