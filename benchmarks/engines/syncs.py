@@ -27,8 +27,9 @@ from featurestore.demo.server import embedded_server
 __all__ = ["measure"]
 
 _HISTORY = 5
-_FIRST = datetime(2024, 1, 1, tzinfo=UTC)
-_LOADED = _FIRST + timedelta(days=30)
+_NEWEST = datetime(2024, 1, 24, tzinfo=UTC)
+"""The newest instant of the first load."""
+_LOADED = _NEWEST + timedelta(days=7)
 _NUMBER = "(hash(e, j, {n}) % 1000000)::BIGINT"
 _FEATURES = {
     **{f"i{n}": ("bigint", _NUMBER.format(n=n)) for n in range(4)},
@@ -78,7 +79,7 @@ NEWEST["postgres"] = {
 }
 """The newest row of each entity, written by hand."""
 UNTOLD = "untold"
-FULL, FIRST, STATEMENT = "all rows again", "all rows, the first time", "newest rows, featurestore"
+FULL, STATEMENT = "all rows again", "newest rows, featurestore"
 _LABELS = {
     UNTOLD: "1 % changed, without being told",
     "appended": "1 % changed, dbt only adds rows",
@@ -133,7 +134,7 @@ class Bench:
         )
         self.home.execute(
             f"INSERT INTO seen SELECT id, TIMESTAMP '{now}', TIMESTAMP '{now}', {values} FROM seen"
-            f" WHERE id % 100 = {self.hour % 100} AND seen_at = TIMESTAMP '{_newest_loaded()}'"
+            f" WHERE id % 100 = {self.hour % 100} AND seen_at = TIMESTAMP '{_NEWEST:%Y-%m-%d}'"
         )
 
     def sync(self, label: str, view: str, *, full: bool = False) -> None:
@@ -179,10 +180,6 @@ class Bench:
         self.seconds.setdefault(label, []).append(found)
 
 
-def _newest_loaded() -> str:
-    return f"{_LOADED - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
-
-
 def _sums(table: Any) -> str:
     import pyarrow.compute as pc
 
@@ -201,15 +198,21 @@ def measure(engine: str, entities: int, rounds: int, files: Path) -> Iterator[li
             # Where a project has a file of DuckDB, the file is in the project's folder.
             bench = Bench(engine, home, folder, url, entities)
             bench.write()
-            for number in range(rounds):
-                _turn(bench, number)
+            _first_load(bench)
+            for number in range(rounds + 1):
+                _turn(bench)
+                if not number:
+                    # Whatever the first round adds comes after as many rows of one moment.
+                    bench.seconds.clear()
             yield from _lines(f"{engine}, {entities // 1000}k", bench.seconds, engine)
 
 
-def _turn(bench: Bench, number: int) -> None:
-    if not number:
-        for view in bench.views:
-            bench.sync(FIRST, view, full=True)
+def _first_load(bench: Bench) -> None:
+    for view in bench.views:
+        bench.sync(FULL, view, full=True)
+
+
+def _turn(bench: Bench) -> None:
     bench.sync(FULL, UNTOLD, full=True)
     bench.change()
     for view in bench.views:
@@ -223,8 +226,7 @@ def _make(files: Path, entities: int) -> None:
         return
     files.mkdir(parents=True, exist_ok=True)
     features = ", ".join(f"{text} AS {name}" for name, (_, text) in _FEATURES.items())
-    days = f"{30 - _HISTORY} + j"
-    at = f"TIMESTAMP '{_FIRST:%Y-%m-%d}' + to_days(({days})::INTEGER)"
+    at = f"TIMESTAMP '{_NEWEST:%Y-%m-%d}' - to_days((7 * ({_HISTORY - 1} - j))::INTEGER)"
     duckdb.sql(
         f"COPY (SELECT e::BIGINT AS id, {at} AS seen_at, {at} AS written_at, {features}"
         f" FROM range({_HISTORY}) AS h(j), range({entities}) AS t(e)) TO '{path}'"

@@ -18,8 +18,8 @@ WITH spine AS (
     AND NOT spine.carrier IS NULL
     AND NOT spine._instant IS NULL
 ), plane_features AS (
-  /* plane_features: the newest row known by then */
-  SELECT
+  /* plane_features: the newest row known by then, ties decided */
+  SELECT DISTINCT ON (asked.tailnum, asked.carrier, asked._instant)
     asked.tailnum,
     asked.carrier,
     asked._instant,
@@ -31,7 +31,10 @@ WITH spine AS (
     SELECT
       history."at" AS _event_timestamp,
       history.seats,
-      history."Order No"
+      history."Order No",
+      history.loaded_at,
+      history.name,
+      history.delay
     FROM "shop"."marts"."plane_features" AS history
     WHERE
       asked.tailnum = history.tailnum
@@ -43,14 +46,18 @@ WITH spine AS (
         asked._instant - INTERVAL '2592000005 MILLISECOND'
       ) AT TIME ZONE 'UTC'
     ORDER BY
-      history."at" DESC,
-      history.loaded_at DESC NULLS LAST,
-      history.seats DESC NULLS LAST,
-      history.name COLLATE "C" DESC NULLS LAST,
-      history.delay DESC NULLS LAST,
-      history."Order No" DESC NULLS LAST
-    LIMIT 1
+      history."at" DESC
+    FETCH FIRST 1 ROWS WITH TIES
   ) AS newest
+  ORDER BY
+    asked.tailnum,
+    asked.carrier,
+    asked._instant,
+    newest.loaded_at DESC NULLS LAST,
+    newest.seats DESC NULLS LAST,
+    newest.name COLLATE "C" DESC NULLS LAST,
+    newest.delay DESC NULLS LAST,
+    newest."Order No" DESC NULLS LAST
 ), weather_asked AS (
   /* weather: the distinct keys and instants to look up */
   SELECT DISTINCT
@@ -59,8 +66,8 @@ WITH spine AS (
   WHERE
     NOT _instant IS NULL
 ), weather AS (
-  /* weather: the newest row known by then */
-  SELECT
+  /* weather: the newest row known by then, ties decided */
+  SELECT DISTINCT ON (asked._instant)
     asked._instant,
     newest._event_timestamp,
     newest.wind
@@ -73,10 +80,12 @@ WITH spine AS (
     WHERE
       history."date" <= asked._instant
     ORDER BY
-      history."date" DESC,
-      history.wind DESC NULLS LAST
-    LIMIT 1
+      history."date" DESC
+    FETCH FIRST 1 ROWS WITH TIES
   ) AS newest
+  ORDER BY
+    asked._instant,
+    newest.wind DESC NULLS LAST
 )
 /* the training set: every entity row exactly once */
 SELECT

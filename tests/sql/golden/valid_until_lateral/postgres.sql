@@ -14,8 +14,8 @@ WITH spine AS (
   WHERE
     NOT tailnum IS NULL AND NOT _instant IS NULL
 ), contracts_chosen AS (
-  /* contracts: the newest row known by then */
-  SELECT
+  /* contracts: the newest row known by then, ties decided */
+  SELECT DISTINCT ON (asked.tailnum, asked._instant)
     asked.tailnum,
     asked._instant,
     newest._event_timestamp,
@@ -36,12 +36,15 @@ WITH spine AS (
         asked._instant - INTERVAL '6 HOUR'
       ) AT TIME ZONE 'UTC'
     ORDER BY
-      history.dbt_valid_from DESC,
-      NULLIF(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC,
-      history.dbt_is_deleted COLLATE "C" DESC NULLS LAST,
-      history.lessor COLLATE "C" DESC NULLS LAST
-    LIMIT 1
+      history.dbt_valid_from DESC
+    FETCH FIRST 1 ROWS WITH TIES
   ) AS newest
+  ORDER BY
+    asked.tailnum,
+    asked._instant,
+    NULLIF(newest.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC,
+    newest.dbt_is_deleted COLLATE "C" DESC NULLS LAST,
+    newest.lessor COLLATE "C" DESC NULLS LAST
 ), contracts AS (
   /* contracts: the rows that have not ended by then */
   SELECT
