@@ -9,7 +9,9 @@ from operator import and_
 from typing import Any
 
 from featurestore.errors import OnlineStoreError
-from featurestore.online.online_types import Convert, ConvertAll, online_type
+from featurestore.online.numpy_columns import NumpyColumns
+from featurestore.online.online_types import Convert, ConvertAll, online_type, ticks_of
+from featurestore.online.packed_columns import PackedColumn, is_packable
 from featurestore.online.row_format import LONG, NULLS, fingerprint_of, header_size
 from featurestore.online.schema import Schema
 from featurestore.online.varying_reader import read_length, varying_reader
@@ -17,6 +19,8 @@ from featurestore.online.varying_reader import read_length, varying_reader
 __all__ = ["ColumnReader"]
 
 _NONE: frozenset[int] = frozenset()
+_MANY = 16
+"""From this number of rows on, numpy decodes fixed values faster than `struct`."""
 
 
 class ColumnReader:
@@ -55,6 +59,8 @@ class ColumnReader:
         self._struct = struct.Struct(f"<{len(self._complete)}x{''.join(codes)}{length}")
         self._end = self._start + self._struct.size
         taken = [index for index, _ in (*fixed, *varying) if index in asked]
+        wanted_fixed = [(kind, index in asked) for index, kind in fixed]
+        self._numpy = NumpyColumns(len(self._complete), wanted_fixed, self._struct.size)
         # The place of each feature among the columns as they are read: fixed ones, then varying.
         places = {index: place for place, index in enumerate(taken)}
         self._places = [places[index] for index in wanted]
@@ -63,6 +69,12 @@ class ColumnReader:
             (place, convert, types[index].convert_all or _each(convert))
             for place, index in enumerate(taken)
             if types[index].width and (convert := types[index].convert)
+        ]
+        kinds = [types[index] for index in wanted]
+        # None if a type cannot be packed, or if nothing is wanted.
+        self._kinds = kinds if kinds and all(map(is_packable, kinds)) else None
+        self._not_by_numpy = [
+            each for each in self._converts if ticks_of(types[taken[each[0]]].name) is None
         ]
 
     def columns(self, rows: Sequence[bytes]) -> tuple[list[list[Any]], frozenset[int]]:
@@ -100,6 +112,41 @@ class ColumnReader:
             columns[index] = _without(columns[index], present, self._masks[index])
         return columns, frozenset(sparse)
 
+    def packed(self, rows: Sequence[bytes]) -> list[PackedColumn] | None:
+        """Return the columns without an object for each value.
+
+        Returns:
+            The columns; None for few rows, for rows with NULLs or that cannot be decoded, and for
+            types that take a decoder of their own: `columns` reads them.
+        """
+        if len(rows) < _MANY or self._kinds is None or not self._numpy.is_usable:
+            return None
+        part = slice(self._start, self._end)
+        whole = b"".join([raw[part] for raw in rows])
+        if len(whole) != len(rows) * self._struct.size or not self._are_complete(whole, len(rows)):
+            return None
+        columns: list[Any] = self._numpy.arrays(whole)
+        if not self._numpy.are_in_range(columns):
+            return None
+        try:
+            columns += self._packed_pieces(rows, columns.pop().tolist()) if self._varying else ()
+        except (struct.error, IndexError, UnicodeDecodeError):
+            return None
+        return [
+            PackedColumn(kind, columns[place])
+            for kind, place in zip(self._kinds, self._places, strict=True)
+        ]
+
+    def _packed_pieces(self, rows: Sequence[bytes], lengths: Sequence[int]) -> list[list[Any]]:
+        pieces, count = self._pieces(rows, lengths), len(self._varying)
+        columns: list[list[Any]] = []
+        for place, read in enumerate(self._varying):
+            column = pieces[place::count]
+            # Text in ASCII is valid for sure, so it can wait.
+            waits = read is bytes or b"".join(column).isascii()
+            columns.append(column if waits else [*map(read, column)])
+        return columns
+
     def _row(self, raw: bytes) -> tuple[list[list[Any]], bool]:
         """Return columns of one value each, and whether the row has no NULL."""
         if len(raw) < self._end:
@@ -119,13 +166,17 @@ class ColumnReader:
         whole = b"".join([raw[part] for raw in rows])
         if len(whole) != len(rows) * self._struct.size:
             raise IndexError("it is truncated")
-        columns = [*map(list, zip(*self._struct.iter_unpack(whole), strict=True))]
+        if len(rows) >= _MANY and self._numpy.is_usable:
+            columns, converts = self._numpy.columns(whole), self._not_by_numpy
+        else:
+            columns = [*map(list, zip(*self._struct.iter_unpack(whole), strict=True))]
+            converts = self._converts
         if self._varying:
             pieces, count = self._pieces(rows, columns.pop()), len(self._varying)
             columns += [
                 [*map(read, pieces[place::count])] for place, read in enumerate(self._varying)
             ]
-        for place, _, convert in self._converts:
+        for place, _, convert in converts:
             columns[place] = convert(columns[place])
         return [columns[place] for place in self._places], self._are_complete(whole, len(rows))
 

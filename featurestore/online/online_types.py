@@ -29,6 +29,7 @@ __all__ = [
     "logical_type",
     "online_type",
     "online_type_name",
+    "ticks_of",
     "to_arrow_type",
 ]
 
@@ -38,6 +39,7 @@ _EPOCH_DATE = dt.date(1970, 1, 1)
 _EXACT = Context(prec=40)
 # No nanoseconds: Python's datetime ends at microseconds, and reading must not round.
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_INSTANT = re.compile(r"timestamp(tz)?\[(s|ms|us)\]")
 _ZONED = re.compile(r"timestamp\[(s|ms|us), tz=(?:UTC|Etc/UTC)\]")
 _ARRAY = re.compile(r"(.+)\[(\d+)\]")
 _DIGITS = re.compile(r"decimal\((\d+),(-?\d+)\)")
@@ -157,6 +159,19 @@ def online_type(name: str) -> OnlineType:
     raise UnsupportedOnlineType(f"'{name}' is not a type of the online format.")
 
 
+@cache
+def ticks_of(name: str) -> tuple[str, bool] | None:
+    """Return the unit that a type counts since 1970, and whether it has a zone; None for others.
+
+    >>> ticks_of("timestamptz[us]"), ticks_of("date"), ticks_of("int64")
+    (('us', True), ('D', False), None)
+    """
+    if name == "date":
+        return "D", False
+    found = _INSTANT.fullmatch(name)
+    return None if found is None else (found[2], found[1] is not None)
+
+
 def logical_type(name: str) -> DataType:
     """Return the logical type of a published type, for messages and for parsing typed keys.
 
@@ -221,6 +236,7 @@ def _nested_name(arrow_type: Any) -> str | None:
     return f"{element}[{arrow_type.list_size}]" if inner.width else None
 
 
+@cache
 def to_arrow_type(name: str) -> pa.DataType:
     """Return the Arrow type of a published type, which a training set has too."""
     import pyarrow as pa
@@ -231,7 +247,7 @@ def to_arrow_type(name: str) -> pa.DataType:
         return pa.list_(to_arrow_type(array[1]), int(array[2]))
     if digits := _DIGITS.fullmatch(name):
         return pa.decimal128(int(digits[1]), int(digits[2]))
-    if instant := re.fullmatch(r"timestamp(tz)?\[(s|ms|us)\]", name):
+    if instant := _INSTANT.fullmatch(name):
         unit: Any = instant[2]
         return pa.timestamp(unit, tz="UTC") if instant[1] else pa.timestamp(unit)
     special: dict[str, pa.DataType] = {

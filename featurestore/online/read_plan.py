@@ -18,6 +18,8 @@ __all__ = ["FeatureReader", "JoinKeys", "KeyWriter", "ReadPlan", "RequestedKeys"
 
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 KeyWriter = Callable[[Any], str]
+_SEPARATOR, _CUT = "\0", b"\0"
+"""A character that no key contains: `encoded` writes it as `%00`."""
 
 
 # Not frozen: freezing would slow down the constructor as much as reading a whole row takes.
@@ -63,7 +65,11 @@ class JoinKeys:
             return []
         texts = [_texts(columns[name], kind, write) for name, kind, write in self.columns]
         if len(texts) == 1:
-            return [None if text is None else f"{{{text}}}" for text in texts[0]]
+            (column,) = texts
+            if None in column:
+                return [None if text is None else f"{{{text}}}" for text in column]
+            # Formatted at once, which takes two thirds of the time of a loop.
+            return (f"{{%s}}{_SEPARATOR}" * count % tuple(column)).split(_SEPARATOR)[:-1]
         return [
             None if None in row else f"{{{','.join(map(str, row))}}}"
             for row in zip(*texts, strict=True)
@@ -140,6 +146,7 @@ class FeatureReader:
         marks: The marks of the rows.
         has_end: Whether the rows have an end of validity.
         header_size: The least length of a row.
+        has_checksum: Whether the rows have a checksum.
     """
 
     reader: ColumnReader
@@ -147,6 +154,7 @@ class FeatureReader:
     marks: int
     has_end: bool
     header_size: int
+    has_checksum: bool
 
     @classmethod
     def of(cls, wanted: Sequence[tuple[str, str | None]], decoder: Decoder) -> FeatureReader:
@@ -156,7 +164,14 @@ class FeatureReader:
         there = [place for place in found if place is not None]
         lacking = tuple(index for index, place in enumerate(found) if place is None)
         reader = ColumnReader(decoder.schema, decoder.marks, there)
-        return cls(reader, lacking, decoder.marks, decoder.has_end, header_size(decoder.marks))
+        return cls(
+            reader,
+            lacking,
+            decoder.marks,
+            decoder.has_end,
+            header_size(decoder.marks),
+            decoder.has_checksum,
+        )
 
     def can_read(self, row: bytes) -> bool:
         """Return whether a row can be decoded."""
@@ -204,7 +219,9 @@ class ReadPlan:
         """Return the Redis keys to read, one view after the other."""
         keys: list[bytes] = []
         for view, asked in zip(self.views, tags, strict=True):
-            prefix = view.prefix
-            # As bytes, which the checksums of the rows need as well as the command.
-            keys += map(str.encode, [prefix + tag for tag in asked.each])
+            if asked.each:
+                # As bytes, which the checksums of the rows need as well as the command. Encoded at
+                # once, which takes half the time of a loop.
+                between = _SEPARATOR + view.prefix
+                keys += (view.prefix + between.join(asked.each)).encode().split(_CUT)
         return keys

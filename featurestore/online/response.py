@@ -16,8 +16,9 @@ from featurestore.errors import (
     NameCollision,
     UnknownFeature,
 )
-from featurestore.online.arrow_columns import entity_array, feature_array
+from featurestore.online.arrow_columns import entity_array
 from featurestore.online.online_types import to_arrow_type
+from featurestore.online.packed_columns import arrow_column, floats
 from featurestore.values.frame_decimals import Decimals, decimal_dtype
 from featurestore.values.json_text import to_json
 
@@ -149,8 +150,8 @@ class OnlineResponse:
         arrays = [entity_array(name, values) for name, values in self.entities.items()]
         results = self._columns or self.values
         arrays += [
-            feature_array(values, to_arrow_type(self.types.get(name, _INSTANT)))
-            for name, values in results.items()
+            arrow_column(results, name, to_arrow_type(self.types.get(name, _INSTANT)))
+            for name in results
         ]
         return pa.table(arrays, names=[*self.entities, *results])
 
@@ -215,7 +216,7 @@ class OnlineResponse:
             FeatureStoreError: A feature is not numeric.
         """
         try:
-            import numpy as np
+            import numpy as np  # noqa: F401, to say that it is missing
         except ImportError:
             raise MissingExtra("numpy", "pandas", purpose="to_matrix()") from None
         names = self.feature_names if columns is None else [str(name) for name in columns]
@@ -223,11 +224,8 @@ class OnlineResponse:
             if name not in self.values:
                 raise UnknownFeature(name, self.values, where="the response")
         _refuse_text({name: self.types[name] for name in names})
-        count = len(next(iter((self.values or self.entities).values()), ()))
-        matrix = np.empty((count, len(names)), np.float64)
-        for place, name in enumerate(names):
-            matrix[:, place] = np.array(self.values[name], np.float64)
-        return matrix
+        count = self._count if self.values else len(next(iter(self.entities.values()), ()))
+        return floats(self.values, names, count)
 
 
 def _refuse_text(types: Mapping[str, str]) -> None:

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore.errors import OnlineStoreError
+from featurestore.online.arrow_columns import feature_array
 from featurestore.online.checksums import CHECKSUM_BYTES
 from featurestore.online.column_reader import ColumnReader
+from featurestore.online.online_types import to_arrow_type
 from featurestore.online.row_format import CREATED, HEAD, NULLS, common_head, header_size
 from featurestore.online.schema import Schema
 from tests.online.test_codec import cases, exactly
@@ -32,12 +34,67 @@ def test_some_features_of_many_rows_are_read(data):
     case = data.draw(cases(rows=5))
     count = len(case.schema.features)
     wanted = data.draw(st.lists(st.integers(0, count - 1), unique=True))
+    # Many rows are read with numpy.
+    times = data.draw(st.sampled_from([1, 20]))
+    reader, rows = ColumnReader(case.schema, case.decoder.marks, wanted), case.encoded() * times
 
-    columns, sparse = ColumnReader(case.schema, case.decoder.marks, wanted).columns(case.encoded())
+    columns, sparse = reader.columns(rows)
 
-    expected = [[row[index] for row in case.rows] for index in wanted]
+    expected = [[row[index] for row in case.rows] * times for index in wanted]
     assert exactly(expected) == exactly(columns)
     assert {place for place, column in enumerate(expected) if None in column} == sparse
+    packed = reader.packed(rows)
+    if packed is not None:
+        assert exactly(expected) == exactly([column.values() for column in packed])
+        kinds = [to_arrow_type(case.schema.features[index][1]) for index in wanted]
+        arrays = [column.arrow() for column in packed]
+        plain = [feature_array(*pair) for pair in zip(expected, kinds, strict=True)]
+        assert kinds == [array.type for array in arrays]
+        assert exactly([array.to_pylist() for array in plain]) == exactly(
+            [array.to_pylist() for array in arrays]
+        )
+
+
+FIXED = ("bool", "int64", "uint64", "float32", "date", "timestamptz[ms]", "decimal(9,2)")
+
+
+def test_many_complete_rows_are_packed():
+    """Numbers, timestamps, decimals and texts need no object for each value; lists do."""
+    plain = Schema((), tuple((f"f{n}", kind) for n, kind in enumerate((*FIXED, "string", "bytes"))))
+    listed = Schema((), (("f", "int8"), ("l", "list<int8>")))
+    row = bytes(1 + 8 + 8 + 4 + 4 + 8 + 16) + b"\x02ab\x01\xff"
+
+    reader = ColumnReader(plain, 0, range(len(plain.features)))
+    found = reader.packed([plain.head(0) + bytes(8) + row] * 20)
+    assert [20] * len(plain.features) == [len(column.values()) for column in found]
+    assert ["ab"] * 20 == found[-2].values()
+    assert None is reader.packed([plain.head(0) + bytes(8) + row])
+    assert None is reader.packed([plain.head(0) + bytes(8) + row[:-1]] * 20)
+    lists = ColumnReader(listed, 0, [0, 1])
+    assert None is lists.packed([listed.head(0) + bytes(8) + b"\x01\x01\x00"] * 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "far"),
+    [
+        ("date", 2**31 - 1),
+        ("date", -(2**31)),
+        *((f"timestamp[{unit}]", far) for unit in ("s", "us") for far in (2**62, -(2**63))),
+        *((f"timestamptz[{unit}]", far) for unit in ("s", "us") for far in (2**62, -(2**63))),
+        ("timestamp[us]", 253_402_300_800_000_000),
+        ("timestamptz[us]", -62_135_596_800_000_001),
+    ],
+)
+def test_an_instant_that_python_lacks_is_an_error_in_many_rows_too(kind, far):
+    """A date after the year 9999 is not read as a number, nor as None."""
+    schema, width = Schema((), (("at", kind),)), 4 if kind == "date" else 8
+    head = schema.head(0) + bytes(8)
+    rows = [head + bytes(width)] * 20 + [head + far.to_bytes(width, "little", signed=True)]
+    reader = ColumnReader(schema, 0, [0])
+
+    with pytest.raises(OnlineStoreError, match="unreadable"):
+        reader.columns(rows)
+    assert None is reader.packed(rows)
 
 
 @examples(40)
