@@ -17,10 +17,11 @@ from featurestore.errors import (
     UnknownFeature,
 )
 from featurestore.online.arrow_columns import entity_array
+from featurestore.online.json_columns import json_column
 from featurestore.online.online_types import to_arrow_type
 from featurestore.online.packed_columns import arrow_column, floats
 from featurestore.values.frame_decimals import Decimals, decimal_dtype
-from featurestore.values.json_text import to_json
+from featurestore.values.json_text import dump_json, json_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +166,33 @@ class OnlineResponse:
             include_statuses: Add the columns that `to_dict` adds for statuses and reasons.
             indent: The spaces of one level; by default all is on one line.
         """
-        return to_json(self.to_dict(include_statuses=include_statuses), indent=indent)
+        columns = self.to_json_columns(include_statuses=include_statuses)
+        return dump_json(columns, indent=indent)
+
+    def to_json_columns(self, *, include_statuses: bool = False) -> dict[str, Any]:
+        """Return `to_dict` with the values that JSON has, for a JSON encoder of your choice.
+
+        Args:
+            include_statuses: See `to_dict`. A server may rather take `mixed_statuses`.
+        """
+        columns: dict[str, Any] = {**self.to_dict(include_statuses=include_statuses)}
+        for name in self._columns or self.values:
+            columns[name] = json_column(self.types.get(name, _INSTANT), columns[name])
+        for name, values in self.entities.items():
+            columns[name] = json_value(values)
+        return columns
+
+    @property
+    def mixed_statuses(self) -> Mapping[str, list[Status]]:
+        """The statuses of those features that have a value which is not PRESENT.
+
+        All values of the others are PRESENT, so a caller need not look at a list of them.
+        """
+        # A view's features share the effort: one missing value gives all of them a list.
+        present = Status.PRESENT
+        return {
+            name: found for name, found in self._mixed.items() if found.count(present) < len(found)
+        }
 
     def to_df(self, *, decimals: Decimals = "arrow") -> pd.DataFrame:
         """Return a pandas frame; features other than decimals are objects that keep their types.

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from featurestore.values.durations import format_duration
 
-__all__ = ["to_json"]
+__all__ = ["dump_json", "json_value", "to_json"]
 
 
 def to_json(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
@@ -31,23 +31,27 @@ def to_json(value: object, *, indent: int | None = None, ascii_only: bool = Fals
     >>> to_json({"balance": Decimal("1.50"), "ratio": float("nan"), "age": timedelta(hours=1)})
     '{"balance": "1.50", "ratio": null, "age": "1 hour"}'
     """
-    plain = _plain(value)
+    return dump_json(json_value(value), indent=indent, ascii_only=ascii_only)
+
+
+def dump_json(plain: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Return a value that consists of JSON's types as JSON; see `to_json`."""
     return json.dumps(plain, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
-def _plain(value: object) -> object:
-    """Return a value that consists of JSON's types."""
+def json_value(value: object) -> object:
+    """Return a value as one that consists of JSON's types; see `to_json`."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     for kind, write in _SCALARS.items():
         if isinstance(value, kind):
             return write(value)
     if isinstance(value, Iterable):
-        return [_plain(item) for item in value]
+        return [json_value(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
