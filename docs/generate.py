@@ -23,6 +23,10 @@ from featurestore.lint.rules import RULES
 from featurestore.registry.column_meta import COLUMN_KEYS
 from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
 from featurestore.registry.view_meta import FRESHNESS_KEYS, VIEW_KEYS
+from featurestore.request_time.form import EVERY, EXECUTED, Form
+from featurestore.request_time.forms.casts import CASTS
+from featurestore.request_time.refusals import REFUSED
+from featurestore.request_time.table import FORMS
 from featurestore.sql.dialects import RECORDS
 from featurestore.sql.strategies import strategies_of
 from featurestore.warehouse import ADAPTERS
@@ -76,6 +80,26 @@ _TESTS = (
     "Add them under `data_tests:` of a model as `featurestore.<name>:` with their `arguments:`.\n"
     "A test with `column_name` goes under `data_tests:` of a column."
 )
+_REQUEST_TIME = """\
+An on-demand feature is one SQL expression over the values of one row: features, request fields and
+other on-demand features. A training set has the expression in its SQL. The online read computes the
+same text. Both give the same value and the same type, because an expression has only forms of the
+table below. Every other form is refused, with the nearest one that is allowed."""
+_REQUEST_TIME_MEANING = """\
+- The meaning is that of the project's warehouse. On {executed}, the tests run every form with every
+  pair of edge values, and compare each value and each type with the warehouse's.
+- The other dialects do not run in the tests. They have the forms on which the three agree and of
+  which the vendor's manual says the same.
+- A function of NULL is NULL, unless the table says otherwise.
+- NaN equals NaN, and is greater than every other number.
+- An error of the warehouse, such as an overflow, is the status ERROR of the row. It is never a
+  wrong value. A training set fails with the warehouse's own error.
+- A date or a timestamp has a year from 1 to 9999. A result outside of them is an error.
+- An integer is a `smallint`, an `integer` or a `bigint`. Cast other types first: a `real` to a
+  `double`, a `tinyint` to an `integer`.
+- A text literal is text. Write `timestamp '2024-02-29 10:00:00'` for an instant.
+- A name with another case than that of the feature is found, unless it is quoted.
+- Nothing depends on the time zone of a session: forms that would are refused."""
 
 
 def cli_page() -> str:
@@ -224,12 +248,73 @@ def _dialect(name: str, proven: Mapping[str, list[str]]) -> list[str]:
     return [f"`{name}`", shapes, "yes" if name in ADAPTERS else "", *marks]
 
 
+def request_time_page() -> str:
+    """Return the page of request-time expressions, from the table that reads them."""
+    meaning = _REQUEST_TIME_MEANING.format(executed=_joined_names(EXECUTED))
+    casts = [f"| {source} | {target} | {note} |" for source, target, note in CASTS]
+    refused = [
+        f"| {', '.join(f'`{name}`' for name in names.split())} | {_sentence(f'It {reason}')}"
+        f" {remedy} |"
+        for names, (reason, remedy) in REFUSED.items()
+    ]
+    parts = [
+        "# Request-time expressions",
+        _REQUEST_TIME,
+        "## Meaning",
+        meaning,
+        "## Forms",
+        _rows("form | operands | dialects | result | notes", _form_rows()),
+        "## Casts",
+        _rows("from | to | notes", casts),
+        "## Refused",
+        "The names are those of sqlglot's syntax tree.",
+        _rows("node | reason and remedy", refused),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows(head: str, rows: list[str]) -> str:
+    rule = " | ".join(["---"] * len(head.split(" | ")))
+    return "\n".join([f"| {head} |", f"| {rule} |", *rows])
+
+
+def _form_rows() -> list[str]:
+    """Return a row for each form, with all operands that have the same meaning."""
+    alike: dict[tuple[str, ...], list[Form]] = {}
+    for form in FORMS:
+        key = (form.written, _joined_dialects(form.dialects), form.gives, form.note)
+        alike.setdefault(key, []).append(form)
+    return [
+        f"| `{written.replace('|', chr(92) + '|')}` | {_operands(forms)} | {dialects} | {gives}"
+        f" | {note} |"
+        for (written, dialects, gives, note), forms in alike.items()
+    ]
+
+
+def _operands(forms: list[Form]) -> str:
+    listed = ("; ".join(dict.fromkeys(", ".join(form.takes) for form in forms))).split("; ")
+    return "<br>".join(f"{types}, ..." if forms[0].repeats else types for types in listed)
+
+
+def _joined_dialects(dialects: tuple[str, ...]) -> str:
+    return "all" if set(dialects) == set(EVERY) else ", ".join(dialects)
+
+
+def _joined_names(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "dialects.md": dialects_page,
     "lint-rules.md": lint_page,
     "macros.md": macros_page,
     "meta.md": meta_page,
+    "request-time.md": request_time_page,
 }
 
 

@@ -21,6 +21,7 @@ from featurestore.request_time.families import (
 )
 from featurestore.request_time.form import Call
 from featurestore.request_time.operands import Operand, constant
+from featurestore.request_time.refusals import refused_form, refused_node
 from featurestore.request_time.table import FORMS_OF
 from featurestore.values.types import DataType
 
@@ -71,7 +72,7 @@ class Binder:
                 f"'{node.sql(self.dialect)}' has a table's name.", remedy=f"Write '{node.name}'."
             )
         name = self.name_of(node)
-        return Operand(self.inputs[name], lambda columns, count: columns[name], frozenset([name]))
+        return Operand(self.inputs[name], lambda columns, _: columns[name], frozenset([name]))
 
     def _literal(self, node: exp.Expr) -> Operand | None:
         if isinstance(node, exp.Null):
@@ -102,17 +103,22 @@ class Binder:
         return constant(data_type, value, is_literal=True)
 
     def _form(self, node: exp.Expr) -> Operand:
-        found = FORMS_OF.get(type(node), ())
-        for form in found:
+        forms = FORMS_OF.get(type(node))
+        if forms is None:
+            raise refused_node(node, self.dialect)
+        operands: list[Operand] = []
+        bound: dict[tuple[int, ...], list[Operand]] = {}
+        for form in forms:
             parts = form.parts(node)
             if parts is None or self.dialect not in form.dialects:
                 continue
-            operands = [self.bind(part) for part in parts]
+            place = tuple(map(id, parts))
+            operands = bound.get(place) or bound.setdefault(place, [*map(self.bind, parts)])
             if form.fits(operands):
                 meaning = form.meaning(Call(operands, node, self.dialect))
                 if meaning is not None:
                     return meaning.of(operands)
-        raise ExpressionRefused(f"'{node.sql(self.dialect)}' is not supported.")
+        raise refused_form(node, forms, operands, self.dialect)
 
 
 def _integer_type(value: int, dialect: str) -> DataType:

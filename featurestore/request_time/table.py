@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from sqlglot import exp
 
 from featurestore.request_time.form import Form
@@ -40,7 +38,7 @@ FORMS: tuple[Form, ...] = (
 )
 """Every form, in the order in which they are tried and documented."""
 
-FORMS_OF: dict[type[exp.Expr], list[Form]] = defaultdict(list)
+FORMS_OF: dict[type[exp.Expr], list[Form]] = {}
 """The forms of each sqlglot node."""
 for _form in FORMS:
-    FORMS_OF[_form.node].append(_form)
+    FORMS_OF.setdefault(_form.node, []).append(_form)

@@ -13,7 +13,15 @@ from featurestore.request_time import Failed, compile_expression, inlined
 from tests.request_time.edge_values import COLUMNS, ROWS, rows_of
 from tests.request_time.generated_cases import CAREFUL, Case
 
-__all__ = ["Outcome", "differences", "failures", "outcomes_of", "select_list", "sql_of"]
+__all__ = [
+    "Outcome",
+    "differences",
+    "failed_rows",
+    "must_fail",
+    "outcomes_of",
+    "select_list",
+    "sql_of",
+]
 
 Outcome = tuple[Case, list[Any]]
 _CLOSE = ("ln(", "exp(", "power(")
@@ -31,29 +39,42 @@ def sql_of(case: Case) -> str:
     return inlined(case.expression, columns).sql(case.expression.dialect)
 
 
-def select_list(outcomes: Sequence[Outcome]) -> str:
-    """Return the expressions as columns e0, e1, ...; NULL where the project says ERROR."""
+def select_list(outcomes: Sequence[Outcome], tried: str | None = None) -> str:
+    """Return the expressions as columns e0, e1, ...
+
+    Args:
+        outcomes: The expressions with their values.
+        tried: How the warehouse makes NULL of an error. Where the project says ERROR, it must; without
+            it these rows are left out.
+    """
     return ", ".join(
-        f"{_where_good(sql_of(case), values)} AS e{place}"
+        f"{_where_good(case, values, tried)} AS e{place}"
         for place, (case, values) in enumerate(outcomes)
     )
 
 
-def _where_good(sql: str, values: Sequence[Any]) -> str:
-    bad = [str(row) for row, value in enumerate(values) if isinstance(value, Failed)]
-    return f"CASE WHEN id IN ({', '.join(bad)}) THEN NULL ELSE {sql} END" if bad else sql
+def _where_good(case: Case, values: Sequence[Any], tried: str | None) -> str:
+    sql, bad = sql_of(case), [str(row) for row in failed_rows(values)]
+    if not bad:
+        return sql
+    may_succeed = any(word in case.text for word in CAREFUL)
+    instead = tried.format(sql) if tried and not may_succeed else "NULL"
+    return f"CASE WHEN id IN ({', '.join(bad)}) THEN {instead} ELSE {sql} END"
 
 
-def differences(outcomes: Sequence[Outcome], answers: Sequence[dict[str, Any]]) -> list[str]:
+def failed_rows(values: Sequence[Any]) -> list[int]:
+    """Return the rows of which the project says ERROR."""
+    return [row for row, value in enumerate(values) if isinstance(value, Failed)]
+
+
+def differences(outcomes: Sequence[Outcome], answers: Sequence[Sequence[Any]]) -> list[str]:
     """Return one line for each expression of which a value differs from the warehouse's."""
     columns = rows_of()
     found = []
-    for place, (case, values) in enumerate(outcomes):
+    for (case, values), answer in zip(outcomes, answers, strict=True):
         same = _close if case.text.startswith(_CLOSE) else _same
-        for row, (ours, theirs) in enumerate(zip(values, answers, strict=True)):
-            theirs = theirs[f"e{place}"]
-            expected = None if isinstance(ours, Failed) else ours
-            if not same(expected, theirs):
+        for row, (ours, theirs) in enumerate(zip(values, answer, strict=True)):
+            if not same(None if isinstance(ours, Failed) else ours, theirs):
                 inputs = {name: columns[name][row] for name in case.expression.inputs}
                 found.append(f"{case.text}: {ours!r}, warehouse {theirs!r}, for {inputs}")
                 break
@@ -74,18 +95,11 @@ def _close(ours: Any, theirs: Any) -> bool:
     return _same(ours, theirs)
 
 
-def failures(outcomes: Iterable[Outcome], most: int) -> list[tuple[Case, int]]:
-    """Return rows of which the project says ERROR and the warehouse must say so too.
-
-    Args:
-        outcomes: The expressions with their values.
-        most: The number of rows of each expression.
-    """
+def must_fail(outcomes: Iterable[Outcome], most: int) -> list[tuple[Case, int]]:
+    """Return rows, so many of each expression, of which the warehouse must say ERROR too."""
     return [
         (case, row)
         for case, values in outcomes
         if not any(word in case.text for word in CAREFUL)
-        for row in [row for row, value in enumerate(values) if isinstance(value, Failed)][:most]
+        for row in failed_rows(values)[:most]
     ]
-
-

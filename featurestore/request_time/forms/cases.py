@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlglot import exp
 
 from featurestore.request_time.common_types import common_type, compared_type, converted
 from featurestore.request_time.families import BOOLEAN, Family, family
-from featurestore.request_time.form import DUCKDB, EVERY, SPARK, Call, Form
+from featurestore.request_time.form import DUCKDB, EVERY, EXECUTED, SPARK, Call, Form
 from featurestore.request_time.operands import Columns, Meaning, Operand, Run
 from featurestore.request_time.ordering import comparison
 from featurestore.request_time.selection import computed_where
@@ -50,17 +50,15 @@ def _simple_case(call: Call) -> Meaning | None:
     compared = compared_type([tested, *branches[::2]], call.dialect)
     if compared is None or tested.is_null:
         return None
-    equal = comparison("=", compared)
+    equal = comparison("=", compared, call.dialect)
     value = converted(tested, compared, call.dialect)
     conditions = [
-        _equality(value, converted(one, compared, call.dialect), equal) for one in branches[::2]
+        Meaning(BOOLEAN, row=equal, is_total=call.dialect in EXECUTED).of(
+            [value, converted(one, compared, call.dialect)]
+        )
+        for one in branches[::2]
     ]
     return _chosen(call, conditions, [*branches[1::2], default])
-
-
-def _equality(one: Operand, other: Operand, equal: Callable[[Any, Any], bool]) -> Operand:
-
-    return Meaning(BOOLEAN, row=equal).of([one, other])
 
 
 def _chosen(

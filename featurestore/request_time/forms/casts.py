@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -23,7 +24,18 @@ from featurestore.values.types import DataType, Kind
 __all__ = ["CASTS", "FORMS", "cast_target"]
 
 Convert = Callable[[Any], Any]
-Converter = Callable[[DataType, DataType, str], Convert | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A cast: the type that it converts, the type that it makes, and the warehouse's dialect."""
+
+    source: DataType
+    target: DataType
+    dialect: str
+
+
+Converter = Callable[[Cast], Convert | None]
 _UNIT = Decimal(1)
 _SIZED = re.compile(r"char|text|string|time", re.IGNORECASE)
 
@@ -52,7 +64,7 @@ def _cast(call: Call) -> Meaning | None:
     if source == target:
         return Meaning(target, column=call.operands[0].run)
     found = _CONVERTERS.get((_family(source), family(target)))
-    convert = found(source, target, call.dialect) if found else None
+    convert = found(Cast(source, target, call.dialect)) if found else None
     return convert and Meaning(target, row=convert, is_total=False)
 
 
@@ -71,9 +83,9 @@ def _checked(target: DataType, compute: Convert) -> Convert:
     return lambda x: check(compute(x))
 
 
-def _float_to_integer(source: DataType, target: DataType, dialect: str) -> Convert:
-    check = within(target)
-    round_to: Convert = math.trunc if dialect == SPARK else round
+def _float_to_integer(cast: Cast) -> Convert:
+    target, check = cast.target, within(cast.target)
+    round_to: Convert = math.trunc if cast.dialect == SPARK else round
 
     def convert(number: float) -> int:
         if not math.isfinite(number):
@@ -83,13 +95,14 @@ def _float_to_integer(source: DataType, target: DataType, dialect: str) -> Conve
     return convert
 
 
-def _decimal_to_integer(source: DataType, target: DataType, dialect: str) -> Convert:
-    rounding = ROUND_DOWN if dialect == SPARK else ROUND_HALF_UP
-    return _checked(target, lambda x: int(x.quantize(_UNIT, rounding, EXACT)))
+def _decimal_to_integer(cast: Cast) -> Convert:
+    rounding = ROUND_DOWN if cast.dialect == SPARK else ROUND_HALF_UP
+    return _checked(cast.target, lambda x: int(x.quantize(_UNIT, rounding, EXACT)))
 
 
-def _float_to_decimal(source: DataType, target: DataType, dialect: str) -> Convert | None:
-    if target.scale is None or source.kind is Kind.FLOAT32:
+def _float_to_decimal(cast: Cast) -> Convert | None:
+    target, dialect = cast.target, cast.dialect
+    if target.scale is None or cast.source.kind is Kind.FLOAT32:
         return None
     write, check, scale = quantizer(target), bounded(target), target.scale
     power = float(10**scale)
@@ -107,15 +120,15 @@ def _float_to_decimal(source: DataType, target: DataType, dialect: str) -> Conve
     return convert
 
 
-def _to_text(source: DataType, target: DataType, dialect: str) -> Convert:
-    if family(source) is Family.BOOLEAN:
+def _to_text(cast: Cast) -> Convert:
+    if family(cast.source) is Family.BOOLEAN:
         return lambda x: "true" if x else "false"
-    if family(source) is Family.DECIMAL:
+    if family(cast.source) is Family.DECIMAL:
         return lambda x: f"{x:f}"
     return str
 
 
-def _timestamp_to_text(source: DataType, target: DataType, dialect: str) -> Convert:
+def _timestamp_to_text(_: Cast) -> Convert:
     def convert(value: dt.datetime) -> str:
         text = value.isoformat(" ", "seconds")
         fraction = f".{value.microsecond:06}".rstrip("0") if value.microsecond else ""
@@ -128,10 +141,10 @@ def _text(pattern: str, convert: Convert) -> Converter:
     """Return the conversion of text in the one spelling that all dialects read alike."""
     matches = re.compile(pattern, re.ASCII).fullmatch
 
-    def converter(source: DataType, target: DataType, dialect: str) -> Convert:
+    def converter(cast: Cast) -> Convert:
         def read(text: str) -> Any:
             if not matches(text):
-                raise Refusal(f"{text!r} is not a plain {target}.")
+                raise Refusal(f"{text!r} is not a plain {cast.target}.")
             return convert(text)
 
         return read
@@ -142,17 +155,17 @@ def _text(pattern: str, convert: Convert) -> Converter:
 _INTEGER_TEXT = _text(r"[+-]?\d{1,25}", int)
 
 
-def _text_to_integer(source: DataType, target: DataType, dialect: str) -> Convert | None:
-    read = _INTEGER_TEXT(source, target, dialect)
-    return read and _checked(target, read)
+def _text_to_integer(cast: Cast) -> Convert | None:
+    read = _INTEGER_TEXT(cast)
+    return read and _checked(cast.target, read)
 
 
 _DECIMAL_TEXT = _text(r"[+-]?\d{1,40}(\.\d{1,40})?", Decimal)
 
 
-def _text_to_decimal(source: DataType, target: DataType, dialect: str) -> Convert | None:
-    read = _DECIMAL_TEXT(source, target, dialect)
-    write = quantizer(target)
+def _text_to_decimal(cast: Cast) -> Convert | None:
+    read = _DECIMAL_TEXT(cast)
+    target, write = cast.target, quantizer(cast.target)
 
     def convert(text: str) -> Decimal:
         number: Decimal = read(text)  # type: ignore[misc]
@@ -166,23 +179,25 @@ def _text_to_decimal(source: DataType, target: DataType, dialect: str) -> Conver
 
 def _finite(text: str) -> float:
     number = float(text)
+    if text[-1].isalpha():
+        return number
     if math.isinf(number) or (number == 0 and re.search("[1-9]", text.lower().partition("e")[0])):
         raise Refusal(f"{text!r} is out of range for a double.")
     return number
 
 
 def _as(convert: Convert) -> Converter:
-    return lambda *_: convert
+    return lambda _: convert
 
 
-def _date_to_timestamp(source: DataType, target: DataType, dialect: str) -> Convert:
+def _date_to_timestamp(_: Cast) -> Convert:
     return lambda x: dt.datetime(x.year, x.month, x.day)  # noqa: DTZ001, naive means UTC
 
 
 _CONVERTERS: dict[tuple[Family, Family], Converter] = {
-    (Family.INTEGER, Family.INTEGER): lambda _, target, __: within(target),
+    (Family.INTEGER, Family.INTEGER): lambda cast: within(cast.target),
     (Family.INTEGER, Family.FLOAT): _as(float),
-    (Family.INTEGER, Family.DECIMAL): lambda _, target, __: quantizer(target),
+    (Family.INTEGER, Family.DECIMAL): lambda cast: quantizer(cast.target),
     (Family.INTEGER, Family.TEXT): _to_text,
     (Family.INTEGER, Family.BOOLEAN): _as(bool),
     (Family.BOOLEAN, Family.INTEGER): _as(int),
@@ -191,8 +206,8 @@ _CONVERTERS: dict[tuple[Family, Family], Converter] = {
     (Family.FLOAT, Family.DECIMAL): _float_to_decimal,
     (Family.FLOAT, Family.FLOAT): _as(float),
     (Family.DECIMAL, Family.INTEGER): _decimal_to_integer,
-    (Family.DECIMAL, Family.FLOAT): lambda source, _, dialect: decimal_to_float(source, dialect),
-    (Family.DECIMAL, Family.DECIMAL): lambda _, target, __: quantizer(target),
+    (Family.DECIMAL, Family.FLOAT): lambda cast: decimal_to_float(cast.source, cast.dialect),
+    (Family.DECIMAL, Family.DECIMAL): lambda cast: quantizer(cast.target),
     (Family.DECIMAL, Family.TEXT): _to_text,
     (Family.DATE, Family.TEXT): _to_text,
     (Family.DATE, Family.TIMESTAMP): _date_to_timestamp,
@@ -200,7 +215,9 @@ _CONVERTERS: dict[tuple[Family, Family], Converter] = {
     (Family.TIMESTAMP, Family.TEXT): _timestamp_to_text,
     (Family.TEXT, Family.INTEGER): _text_to_integer,
     (Family.TEXT, Family.DECIMAL): _text_to_decimal,
-    (Family.TEXT, Family.FLOAT): _text(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", _finite),
+    (Family.TEXT, Family.FLOAT): _text(
+        r"NaN|-?Infinity|[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", _finite
+    ),
     (Family.TEXT, Family.DATE): _text(r"\d{4}-\d\d-\d\d", dt.date.fromisoformat),
     (Family.TEXT, Family.TIMESTAMP): _text(
         r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", dt.datetime.fromisoformat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -65,7 +65,7 @@ def _nullif(call: Call) -> Meaning | None:
     ):
         # The first operand takes the type in which both are compared.
         kept = converted(kept, compared, call.dialect)
-    equal = comparison("=", compared)
+    equal = comparison("=", compared, call.dialect)
     left, right = _all_converted(call.operands, compared, call.dialect)
 
     def column(columns: Columns, count: int) -> list[Any]:
@@ -78,7 +78,7 @@ def _nullif(call: Call) -> Meaning | None:
             for value, (x, y) in zip(own, pairs, strict=True)
         ]
 
-    return Meaning(kept.data_type, column=column)
+    return Meaning(kept.data_type, column=column, is_total=call.dialect in EXECUTED)
 
 
 def _greatest(sign: str) -> Rule:
@@ -89,7 +89,7 @@ def _greatest(sign: str) -> Rule:
         if found is None:
             return None
         operands = _all_converted(call.operands, found, call.dialect)
-        better = comparison(sign, found)
+        better = comparison(sign, found, call.dialect)
 
         def choose(values: tuple[Any, ...]) -> Any:
             best = None
@@ -114,7 +114,9 @@ def _in(call: Call) -> Meaning | None:
     tested, *others = _all_converted(call.operands, found, call.dialect)
     values = [other.constant for other in others]
     if NOTHING in values or found == FLOAT64:
-        return Meaning(BOOLEAN, column=_in_columns(tested, others, found))
+        equal = comparison("=", found, call.dialect)
+        is_total = call.dialect in EXECUTED
+        return Meaning(BOOLEAN, column=_in_columns(tested, others, equal), is_total=is_total)
     return Meaning(BOOLEAN, column=_in_constants(tested, values))
 
 
@@ -131,9 +133,9 @@ def _in_constants(tested: Operand, values: Sequence[Any]) -> Run:
     return column
 
 
-def _in_columns(tested: Operand, others: Sequence[Operand], compared: DataType) -> Run:
-    equal = comparison("=", compared)
-
+def _in_columns(
+    tested: Operand, others: Sequence[Operand], equal: Callable[[Any, Any], bool]
+) -> Run:
     def row(x: Any, values: Sequence[Any]) -> bool | None:
         if x is None:
             return None
@@ -157,7 +159,10 @@ def _between(call: Call) -> Meaning | None:
     types = [compared_type(group, call.dialect) for group in groups]
     if types[0] is None or types[1] is None:
         return None
-    lower, upper = comparison(">=", types[0]), comparison("<=", types[1])
+    lower, upper = (
+        comparison(">=", types[0], call.dialect),
+        comparison("<=", types[1], call.dialect),
+    )
     x_low, x_high = (converted(tested, t, call.dialect) for t in types if t)
     low, high = converted(low, types[0], call.dialect), converted(high, types[1], call.dialect)
 
@@ -172,7 +177,7 @@ def _between(call: Call) -> Meaning | None:
         runs = [operand.run(columns, count) for operand in (x_low, low, x_high, high)]
         return [row(*values) for values in zip(*runs, strict=True)]
 
-    return Meaning(BOOLEAN, column=column)
+    return Meaning(BOOLEAN, column=column, is_total=call.dialect in EXECUTED)
 
 
 def _listed(node: exp.Expr) -> list[exp.Expr] | None:
@@ -198,7 +203,14 @@ _SPARED = "NULLs do not count; the result is NULL only if all are. NaN is the gr
 _FIRST = "The result has the type of `a`."
 _PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
 _SORTED = {Family.TEXT: (DUCKDB, SPARK)}
-_SURE = {Family.INTEGER, Family.TEXT, Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ}
+_SURE = {
+    Family.INTEGER,
+    Family.NUMBER,
+    Family.TEXT,
+    Family.DATE,
+    Family.TIMESTAMP,
+    Family.TIMESTAMPTZ,
+}
 
 
 def _each(
@@ -209,12 +221,12 @@ def _each(
         (
             one,
             EVERY
-            if not ordered and (one in _SURE or node is exp.Coalesce)
+            if not ordered and one in _SURE
             else _SORTED.get(one, EXECUTED)
             if ordered
             else EXECUTED,
         )
-        for one in (Family.INTEGER, Family.NUMBER, *_SAME)
+        for one in (Family.NUMBER, *_SAME)
     ]
     return [
         Form(
@@ -233,7 +245,7 @@ FORMS = (
             pair,
             _nullif,
             "as `a`",
-            EVERY if set(pair) <= _SURE or pair == (Family.FLOAT, Family.INTEGER) else EXECUTED,
+            EXECUTED if Family.BOOLEAN in pair else EVERY,
             _FIRST,
             takes_null=False,
         )
@@ -267,6 +279,6 @@ FORMS = (
             "Both ends belong to it.",
             _between_parts,
         )
-        for one in (Family.INTEGER, Family.NUMBER, *_SAME)
+        for one in (Family.NUMBER, *_SAME)
     ),
 )

@@ -102,9 +102,7 @@ def _duckdb_total(compute: Callable[[Any, Any], Decimal]) -> Rule:
     def meaning(call: Call) -> Meaning:
         result = _duckdb_sum(*_digits(call))
         check = bounded(result)
-        return Meaning(
-            result, row=lambda x, y: check(compute(check(x), check(y))), is_total=False
-        )
+        return Meaning(result, row=lambda x, y: check(compute(check(x), check(y))), is_total=False)
 
     return meaning
 

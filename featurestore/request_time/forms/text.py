@@ -96,8 +96,13 @@ def _right(text: str, count: int) -> str:
     return text[len(text) - count :] if count < len(text) else text
 
 
-def _refusable(row: Callable[..., Any]) -> Rule:
-    return lambda _: Meaning(STRING, row=row, is_total=False)
+def _counted(row: Callable[..., Any]) -> Rule:
+    """Return the meaning of a function with counts, which are integers of at most 32 bits."""
+    return lambda call: (
+        None
+        if any(operand.data_type == INT64 for operand in call.operands)
+        else Meaning(STRING, row=row, is_total=False)
+    )
 
 
 def _like(call: Call) -> Meaning | None:
@@ -156,8 +161,11 @@ _TWO = (Family.TEXT, Family.TEXT)
 _ONE = parts_of("this")
 _CASE = "A text with other characters is an error: the warehouse's locale decides there."
 _BLANKS = "Removes blanks (U+0020) only. DuckDB also removes Unicode's blanks: they are an error."
-_NEGATIVE = "A negative count is an error, because the dialects differ."
-_START = "`start` counts from 1. A smaller start or a negative length is an error."
+_NEGATIVE = "A negative count is an error. A bigint must be cast to an integer."
+_START = (
+    "`start` counts from 1. A smaller start or a negative length is an error."
+    " A bigint must be cast to an integer."
+)
 
 FORMS = (
     Form(exp.DPipe, "a || b", _TWO, _joined, "text", EVERY, "NULL if one of them is."),
@@ -229,7 +237,7 @@ FORMS = (
         exp.Substring,
         "substr(a, start)",
         (Family.TEXT, Family.INTEGER),
-        _refusable(_part),
+        _counted(_part),
         "text",
         EXECUTED,
         _START,
@@ -239,7 +247,7 @@ FORMS = (
         exp.Substring,
         "substr(a, start, length)",
         (Family.TEXT, Family.INTEGER, Family.INTEGER),
-        _refusable(_part),
+        _counted(_part),
         "text",
         EXECUTED,
         _START,
@@ -249,7 +257,7 @@ FORMS = (
         exp.Left,
         "left(a, n)",
         (Family.TEXT, Family.INTEGER),
-        _refusable(_left),
+        _counted(_left),
         "text",
         EXECUTED,
         _NEGATIVE,
@@ -258,7 +266,7 @@ FORMS = (
         exp.Right,
         "right(a, n)",
         (Family.TEXT, Family.INTEGER),
-        _refusable(_right),
+        _counted(_right),
         "text",
         EXECUTED,
         _NEGATIVE,
