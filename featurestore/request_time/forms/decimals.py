@@ -33,9 +33,12 @@ _LEAST_SPARK_SCALE = 6
 _SPARK_QUOTIENTS = Context(prec=39, rounding=ROUND_HALF_UP)
 
 
-def _duckdb_sum(one: Digits, other: Digits) -> DataType:
+def _duckdb_sum(one: Digits, other: Digits) -> DataType | None:
+    """Return the type of a sum; None if a side does not fit in it, to which DuckDB casts both."""
     scale = max(one[1], other[1])
     whole = max(one[0] - one[1], other[0] - other[1])
+    if whole + scale > MOST_DIGITS:
+        return None
     return decimal(min(whole + scale + 1, MOST_DIGITS), scale)
 
 
@@ -92,17 +95,6 @@ def _exact(result_of: ResultOf, compute: Callable[[Any, Any], Decimal]) -> Rule:
             return None
         check = bounded(result)
         return Meaning(result, row=lambda x, y: check(compute(x, y)), is_total=False)
-
-    return meaning
-
-
-def _duckdb_total(compute: Callable[[Any, Any], Decimal]) -> Rule:
-    """Return the meaning of a sum or a difference: DuckDB casts both sides to its type first."""
-
-    def meaning(call: Call) -> Meaning:
-        result = _duckdb_sum(*_digits(call))
-        check = bounded(result)
-        return Meaning(result, row=lambda x, y: check(compute(check(x), check(y))), is_total=False)
 
     return meaning
 
@@ -202,8 +194,8 @@ def _as_it_is(compute: Callable[[Decimal], Decimal]) -> Rule:
 
 
 FORMS = (
-    *_three(exp.Add, "a + b", EXACT.add, _duckdb_total(EXACT.add), _spark_sum),
-    *_three(exp.Sub, "a - b", EXACT.subtract, _duckdb_total(EXACT.subtract), _spark_sum),
+    *_three(exp.Add, "a + b", EXACT.add, _exact(_duckdb_sum, EXACT.add), _spark_sum),
+    *_three(exp.Sub, "a - b", EXACT.subtract, _exact(_duckdb_sum, EXACT.subtract), _spark_sum),
     *_three(
         exp.Mul, "a * b", EXACT.multiply, _exact(_duckdb_product, EXACT.multiply), _spark_product
     ),
@@ -248,7 +240,7 @@ FORMS = (
         exp.Neg,
         "-a",
         (Family.DECIMAL,),
-        _as_it_is(lambda x: EXACT.minus(x)),
+        _as_it_is(EXACT.minus),
         "as `a`",
         parts=_ONE,
     ),
@@ -256,7 +248,7 @@ FORMS = (
         exp.Abs,
         "abs(a)",
         (Family.DECIMAL,),
-        _as_it_is(lambda x: EXACT.abs(x)),
+        _as_it_is(EXACT.abs),
         "as `a`",
         parts=_ONE,
     ),

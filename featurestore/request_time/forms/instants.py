@@ -81,6 +81,14 @@ def _midnight(value: dt.date) -> dt.datetime:
     return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001, naive means UTC
 
 
+def _mover(number: int, unit: str) -> Callable[[Any], Any]:
+    if unit in _MONTHS:
+        months = number * _MONTHS[unit]
+        return lambda value: _months_later(value, months)
+    step = number * _LENGTHS[unit]
+    return lambda value: value + step
+
+
 def _moved(sign: int) -> Rule:
     def meaning(call: Call) -> Meaning | None:
         number, unit = _interval(call.node.expression) or (0, "")
@@ -88,12 +96,7 @@ def _moved(sign: int) -> Rule:
         # A day or a month of a zoned timestamp depends on the session's time zone.
         if found == TIMESTAMPTZ and unit not in _SHORT:
             return None
-        if unit in _MONTHS:
-            months = sign * number * _MONTHS[unit]
-            row: Callable[[Any], Any] = lambda value: _months_later(value, months)
-        else:
-            step = sign * number * _LENGTHS[unit]
-            row = lambda value: value + step
+        row = _mover(sign * number, unit)
         if found != DATE:
             return Meaning(found, row=row, is_total=False)
         if call.dialect == SPARK:
