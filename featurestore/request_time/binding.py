@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from featurestore.errors import ExpressionRefused, did_you_mean
-from featurestore.request_time.decimal_rules import NUMERIC, decimal
+from featurestore.request_time.decimal_rules import EXACT, NUMERIC, decimal
 from featurestore.request_time.families import (
     BOOLEAN,
     FLOAT64,
@@ -23,7 +23,7 @@ from featurestore.request_time.form import Call
 from featurestore.request_time.operands import Operand, constant
 from featurestore.request_time.refusals import refused_form, refused_node
 from featurestore.request_time.table import FORMS_OF
-from featurestore.values.types import DataType
+from featurestore.values.types import DataType, Kind
 
 __all__ = ["Binder"]
 
@@ -98,7 +98,8 @@ class Binder:
         elif "e" in text.lower() and self.dialect != "postgres":
             value, data_type = float(text), FLOAT64
         else:
-            value = Decimal(text)
+            # A number without an exponent: 1e3 has no digits after the point.
+            value = EXACT.add(Decimal(text), 0)
             data_type = _decimal_type(value, self.dialect)
         return constant(data_type, value, is_literal=True)
 
@@ -126,7 +127,9 @@ def _integer_type(value: int, dialect: str) -> DataType:
         return INT32
     if -(1 << 63) <= value < 1 << 63:
         return INT64
-    return _decimal_type(Decimal(value), dialect)
+    # DuckDB makes an integer of 128 bits of it.
+    huge = dialect == "duckdb"
+    return DataType(Kind.INT128) if huge else _decimal_type(Decimal(value), dialect)
 
 
 def _decimal_type(value: Decimal, dialect: str) -> DataType:

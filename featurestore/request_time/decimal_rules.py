@@ -21,7 +21,9 @@ __all__ = [
     "decimal_to_float",
     "digits_of",
     "fits_38_digits",
+    "product",
     "quantizer",
+    "rounded",
     "widest",
 ]
 
@@ -90,7 +92,17 @@ def quantizer(target: DataType) -> Callable[[Any], Decimal]:
         return Decimal
     unit = Decimal(1).scaleb(-target.scale)
     check = bounded(target)
-    return lambda number: check(Decimal(number).quantize(unit, context=EXACT))
+    return lambda number: check(rounded(Decimal(number), unit))
+
+
+def rounded(number: Decimal, unit: Decimal, rounding: str = ROUND_HALF_UP) -> Decimal:
+    """Return the number as a multiple of a unit. A zero has no sign: the warehouses have no -0."""
+    return EXACT.plus(number.quantize(unit, rounding, EXACT))
+
+
+def product(x: Any, y: Any) -> Decimal:
+    """Return the exact product; a zero has no sign."""
+    return EXACT.plus(EXACT.multiply(x, y))
 
 
 def bounded(target: DataType) -> Callable[[Decimal], Decimal]:
@@ -111,7 +123,7 @@ def decimal_to_float(source: DataType, dialect: str) -> Callable[[Decimal], floa
     """Return the dialect's conversion of a decimal to a double."""
     if dialect != "duckdb":
         return float
-    power = 10 ** (source.scale or 0)
+    power: int = 10 ** (source.scale or 0)
 
     def convert(number: Decimal) -> float:
         """Divide as DuckDB does: in floats, and in two parts above 2**53."""
@@ -119,8 +131,8 @@ def decimal_to_float(source: DataType, dialect: str) -> Callable[[Decimal], floa
         if -_EXACT_FLOATS <= unscaled <= _EXACT_FLOATS or power == 1:
             return _hugeint_to_float(unscaled) / power
         whole, rest = divmod(abs(unscaled), power)
-        sign = math.copysign(1, unscaled)
-        return sign * _hugeint_to_float(whole) + sign * _hugeint_to_float(rest) / float(power)
+        total = _hugeint_to_float(whole) + _hugeint_to_float(rest) / power
+        return math.copysign(total, unscaled)
 
     return convert
 
@@ -130,4 +142,4 @@ def _hugeint_to_float(number: int) -> float:
         return float(number)
     sign = -1 if number < 0 else 1
     high, low = abs(number) >> 64, abs(number) & _LOW_64
-    return sign * (float(low) + float(high) * 18446744073709551616.0)
+    return float(sign * (float(low) + float(high) * 18446744073709551616.0))

@@ -118,28 +118,42 @@ def _shown(node: exp.Expr, dialect: str) -> str:
 
 def _hint(node: exp.Expr, operands: Sequence[Operand], dialect: str) -> str:
     """Return what to write instead in the cases that occur most; empty for others."""
-    families = [family(operand.data_type) for operand in operands]
+    interval = isinstance(node.args.get("expression"), exp.Interval)
+    found = _hint_of_node(node, dialect) or _hint_of_types(node, operands, dialect)
+    return found or (_UNITS if interval else "")
+
+
+def _hint_of_node(node: exp.Expr, dialect: str) -> str:
     if isinstance(node, exp.Div) and dialect not in EXECUTED:
         return "Write a / nullif(b, 0) with doubles."
     if isinstance(node, exp.Case | exp.If):
         return "Conditions must be boolean, and all results of types that have one in common."
-    if isinstance(node.args.get("expression"), exp.Interval):
-        return "Write interval 'n' unit, with a whole number and a unit from year to second."
+    return ""
+
+
+_UNITS = "Write interval 'n' unit, with a whole number and a unit from year to second."
+_BESIDE = {
+    (Family.TEXT, Family.TIMESTAMP): "Write timestamp '2024-02-29 10:00:00'.",
+    (Family.TEXT, Family.DATE): "Write date '2024-02-29'.",
+    (Family.DATE, Family.TIMESTAMP): "Write cast(a as timestamp) for the date.",
+}
+"""What to write for two families that do not meet."""
+
+
+def _hint_of_types(node: exp.Expr, operands: Sequence[Operand], dialect: str) -> str:
+    families = [family(operand.data_type) for operand in operands]
+    for pair, remedy in _BESIDE.items():
+        if set(pair) <= set(families):
+            return remedy
     if Family.NULL in families:
         return "Write a is null." if isinstance(node, exp.EQ) else "Cast it: cast(null as bigint)."
     if Family.OTHER in families:
         other = operands[families.index(Family.OTHER)].data_type
         return f"Cast the {other} first: cast(a as double), or as another type of the table."
-    if Family.TEXT in families and Family.TIMESTAMP in families:
-        return "Write timestamp '2024-02-29 10:00:00'."
-    if Family.TEXT in families and Family.DATE in families:
-        return "Write date '2024-02-29'."
     if Family.TIMESTAMPTZ in families:
         naive = "Declare it as timestamp_ntz." if dialect == "spark" else _AT_UTC
-        return f"Its parts depend on the session's time zone. {naive}"
-    if Family.DATE in families and Family.TIMESTAMP in families:
-        return "Write cast(a as timestamp) for the date."
-    if families.count(Family.DECIMAL) and not set(families) - {Family.DECIMAL, Family.INTEGER}:
+        return f"Its days depend on the session's time zone. {naive}"
+    if Family.DECIMAL in families and set(families) <= {Family.DECIMAL, Family.INTEGER}:
         return "More than 38 digits are needed: cast the operands to decimals with fewer."
     return ""
 

@@ -33,8 +33,8 @@ def sql_type(data_type: DataType) -> exp.DataType | None:
     """Return the type as sqlglot writes it in every dialect; None for a type without one name.
 
     >>> from featurestore.values.types import DataType, Kind
-    >>> sql_type(DataType(Kind.TIMESTAMP)).sql("spark"), sql_type(DataType(Kind.FLOAT64)).sql("postgres")
-    ('TIMESTAMP_NTZ', 'DOUBLE PRECISION')
+    >>> sql_type(DataType(Kind.TIMESTAMP)).sql("spark")
+    'TIMESTAMP_NTZ'
     """
     word = _WORDS.get(data_type.kind)
     if data_type.kind is Kind.DECIMAL and data_type.precision is not None:

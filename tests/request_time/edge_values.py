@@ -51,21 +51,26 @@ def decimals(precision: int, scale: int) -> list[Decimal]:
 
 NAN, INF = math.nan, math.inf
 _NAIVE = [
-    dt.datetime(2024, 2, 29, 12, 30, 45, 500000),
-    dt.datetime(2023, 12, 31, 23, 59, 59, 999999),
-    dt.datetime(2024, 1, 31),
-    dt.datetime(1, 1, 1),
-    dt.datetime(9999, 12, 31, 23, 59, 59, 999999),
-    dt.datetime(1969, 12, 31, 23, 59, 59, 1),
-    dt.datetime(1970, 1, 1),
-    dt.datetime(2024, 3, 10, 2, 30),  # a gap in New York's clock
-    dt.datetime(2024, 11, 3, 1, 30),  # an hour that New York has twice
-    dt.datetime(2020, 1, 1, 0, 0, 1, 10),
-    dt.datetime(2021, 1, 3, 10),
-    dt.datetime(1900, 2, 28, 1, 2, 3),
-    dt.datetime(2000, 2, 29),
-    dt.datetime(1582, 10, 15, 4),
+    dt.datetime.fromisoformat(text)
+    for text in (
+        "2024-02-29 12:30:45.500000",
+        "2023-12-31 23:59:59.999999",
+        "2024-01-31 00:00:00",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59.999999",
+        "1969-12-31 23:59:59.000001",
+        "1970-01-01 00:00:00",
+        # New York's clock skips this instant in spring, and has the next one twice in autumn.
+        "2024-03-10 02:30:00",
+        "2024-11-03 01:30:00",
+        "2020-01-01 00:00:01.000010",
+        "2021-01-03 10:00:00",
+        "1900-02-28 01:02:03",
+        "2000-02-29 00:00:00",
+        "1582-10-15 04:00:00",
+    )
 ]
+_FIRST, _LAST = dt.datetime.fromisoformat("0001-01-02"), dt.datetime.fromisoformat("9999-12-30")
 
 VALUES: dict[DataType, list[Any]] = {
     BOOLEAN: [True, False],
@@ -82,15 +87,14 @@ VALUES: dict[DataType, list[Any]] = {
         123456.789,
     ],
     STRING: [
-        "", "a", "A", "abc", "a%b", "a_b", "a\\b", " a ", "\ta", "é", "Straße", "日本語", "😀x", "O'Hara",
-        "a\nb", "12",
+        "", "a", "A", "abc", "a%b", "a_b", "a\\b", " a ", "\ta", "é", "Straße", "日本語", "😀x",
+        "O'Hara", "a\nb", "12",
     ],
     DATE: [value.date() for value in _NAIVE],
     TIMESTAMP: _NAIVE,
     # A session far from UTC shows the first and the last hours in a year that Python does not have.
     TIMESTAMPTZ: [
-        min(max(value, dt.datetime(1, 1, 2)), dt.datetime(9999, 12, 30)).replace(tzinfo=dt.UTC)
-        for value in _NAIVE
+        min(max(value, _FIRST), _LAST).replace(tzinfo=dt.UTC) for value in _NAIVE
     ],
 }  # fmt: skip
 TYPES = tuple(VALUES)

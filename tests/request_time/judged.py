@@ -44,8 +44,8 @@ def select_list(outcomes: Sequence[Outcome], tried: str | None = None) -> str:
 
     Args:
         outcomes: The expressions with their values.
-        tried: How the warehouse makes NULL of an error. Where the project says ERROR, it must; without
-            it these rows are left out.
+        tried: How the warehouse makes NULL of an error, where the project says ERROR; without it
+            these rows are left out.
     """
     return ", ".join(
         f"{_where_good(case, values, tried)} AS e{place}"
@@ -85,7 +85,7 @@ def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, float) and isinstance(theirs, float):
         return repr(ours) == repr(theirs)
     if isinstance(ours, Decimal) and isinstance(theirs, Decimal):
-        return ours.as_tuple() == theirs.as_tuple() or (ours == theirs == 0)
+        return ours.as_tuple() == theirs.as_tuple()
     return type(ours) is type(theirs) and bool(ours == theirs)
 
 

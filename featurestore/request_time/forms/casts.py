@@ -12,9 +12,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from featurestore.request_time.decimal_rules import EXACT, bounded, decimal_to_float, quantizer
+from featurestore.request_time.decimal_rules import (
+    EXACT,
+    bounded,
+    decimal_to_float,
+    quantizer,
+    rounded,
+)
 from featurestore.request_time.failures import Refusal
-from featurestore.request_time.families import Family, family
+from featurestore.request_time.families import INT32, Family, family
 from featurestore.request_time.form import EXECUTED, POSTGRES, SPARK, Call, Form
 from featurestore.request_time.forms.integers import within
 from featurestore.request_time.operands import Meaning
@@ -97,7 +103,7 @@ def _float_to_integer(cast: Cast) -> Convert:
 
 def _decimal_to_integer(cast: Cast) -> Convert:
     rounding = ROUND_DOWN if cast.dialect == SPARK else ROUND_HALF_UP
-    return _checked(cast.target, lambda x: int(x.quantize(_UNIT, rounding, EXACT)))
+    return _checked(cast.target, lambda x: int(rounded(x, _UNIT, rounding)))
 
 
 def _float_to_decimal(cast: Cast) -> Convert | None:
@@ -114,7 +120,7 @@ def _float_to_decimal(cast: Cast) -> Convert | None:
             return write(Decimal(f"{number:.15g}"))
         if dialect == SPARK:
             return write(Decimal(repr(number)))
-        scaled = Decimal(number * power).quantize(_UNIT, ROUND_HALF_EVEN, EXACT)
+        scaled = rounded(Decimal(number * power), _UNIT, ROUND_HALF_EVEN)
         return check(scaled.scaleb(-scale, EXACT))
 
     return convert
@@ -190,6 +196,11 @@ def _as(convert: Convert) -> Converter:
     return lambda _: convert
 
 
+def _to_or_of_boolean(cast: Cast, other: DataType, convert: Convert) -> Convert | None:
+    # PostgreSQL has these casts for `integer` alone.
+    return None if cast.dialect == POSTGRES and other != INT32 else convert
+
+
 def _date_to_timestamp(_: Cast) -> Convert:
     return lambda x: dt.datetime(x.year, x.month, x.day)  # noqa: DTZ001, naive means UTC
 
@@ -199,8 +210,8 @@ _CONVERTERS: dict[tuple[Family, Family], Converter] = {
     (Family.INTEGER, Family.FLOAT): _as(float),
     (Family.INTEGER, Family.DECIMAL): lambda cast: quantizer(cast.target),
     (Family.INTEGER, Family.TEXT): _to_text,
-    (Family.INTEGER, Family.BOOLEAN): _as(bool),
-    (Family.BOOLEAN, Family.INTEGER): _as(int),
+    (Family.INTEGER, Family.BOOLEAN): lambda cast: _to_or_of_boolean(cast, cast.source, bool),
+    (Family.BOOLEAN, Family.INTEGER): lambda cast: _to_or_of_boolean(cast, cast.target, int),
     (Family.BOOLEAN, Family.TEXT): _to_text,
     (Family.FLOAT, Family.INTEGER): _float_to_integer,
     (Family.FLOAT, Family.DECIMAL): _float_to_decimal,

@@ -187,8 +187,9 @@ def _listed(node: exp.Expr) -> list[exp.Expr] | None:
 
 
 def _between_parts(node: exp.Expr) -> list[exp.Expr] | None:
-    ends = [node.args.get("low"), node.args.get("high")]
-    return None if node.args.get("symmetric") or None in ends else [node.this, *ends]
+    # PostgreSQL's BETWEEN SYMMETRIC swaps the ends.
+    is_other = bool(node.args.get("symmetric"))
+    return None if is_other else [node.this, node.args["low"], node.args["high"]]
 
 
 _SAME = (
@@ -202,7 +203,7 @@ _LAZY = "A later operand is not computed where an earlier one is not NULL."
 _SPARED = "NULLs do not count; the result is NULL only if all are. NaN is the greatest number."
 _FIRST = "The result has the type of `a`."
 _PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
-_SORTED = {Family.TEXT: (DUCKDB, SPARK)}
+_EACH = (Family.NUMBER, *_SAME)
 _SURE = {
     Family.INTEGER,
     Family.NUMBER,
@@ -217,22 +218,25 @@ def _each(
     node: type[exp.Expr], written: str, rule: Rule, gives: str, note: str, *, ordered: bool
 ) -> list[Form]:
     """Return a form for numbers and one for each other family."""
-    rows: list[tuple[Family, tuple[str, ...]]] = [
-        (
-            one,
-            EVERY
-            if not ordered and one in _SURE
-            else _SORTED.get(one, EXECUTED)
-            if ordered
-            else EXECUTED,
-        )
-        for one in (Family.NUMBER, *_SAME)
-    ]
+    places: dict[Family, tuple[str, ...]] = {
+        one: EXECUTED if ordered or one not in _SURE else EVERY for one in _EACH
+    }
+    if ordered:
+        places[Family.TEXT] = (DUCKDB, SPARK)
     return [
         Form(
-            node, written, (one,), rule, gives, places, note, _listed, repeats=True, takes_null=True
+            node,
+            written,
+            (one,),
+            rule,
+            gives,
+            places[one],
+            note,
+            _listed,
+            repeats=True,
+            takes_null=True,
         )
-        for one, places in rows
+        for one in _EACH
     ]
 
 
@@ -279,6 +283,6 @@ FORMS = (
             "Both ends belong to it.",
             _between_parts,
         )
-        for one in (Family.NUMBER, *_SAME)
+        for one in _EACH
     ),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 from sqlglot import exp
 
 from featurestore.request_time.common_types import NUMBERS, compared_type, converted
@@ -59,27 +62,21 @@ _NAN = (
 _SORTED = "The order is that of the code points; PostgreSQL's depends on the collation."
 
 
-def _forms(sign: str, node: type[exp.Expr]) -> list[Form]:
+def _forms(sign: str, node: type[exp.Expr]) -> Iterator[Form]:
     written, meaning = f"a {sign} b", _compared(sign)
-    text = (
-        EVERY if sign in ("=", "<>") else (DUCKDB, SPARK),
-        "" if sign in ("=", "<>") else _SORTED,
-    )
-    rows = [
-        (Family.INTEGER, Family.INTEGER, EVERY, ""),
-        (Family.TEXT, Family.TEXT, *text),
-        (Family.BOOLEAN, Family.BOOLEAN, EXECUTED, "False is less than true."),
-        (Family.DATE, Family.DATE, EVERY, ""),
-        (Family.TIMESTAMP, Family.TIMESTAMP, EVERY, ""),
-        (Family.TIMESTAMPTZ, Family.TIMESTAMPTZ, EVERY, ""),
-        *(
-            (a, b, EVERY, _NAN if Family.FLOAT in (a, b) else "")
-            for a in NUMBERS
-            for b in NUMBERS
-            if (a, b) != (Family.INTEGER, Family.INTEGER)
-        ),
-    ]
-    return [Form(node, written, (a, b), meaning, "boolean", *rest) for a, b, *rest in rows]
+
+    def form(a: Family, b: Family, dialects: tuple[str, ...] = EVERY, note: str = "") -> Form:
+        return Form(node, written, (a, b), meaning, "boolean", dialects, note)
+
+    for one in (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ):
+        yield form(one, one)
+    yield form(Family.BOOLEAN, Family.BOOLEAN, EXECUTED, "False is less than true.")
+    if sign in ("=", "<>"):
+        yield form(Family.TEXT, Family.TEXT)
+    else:
+        yield form(Family.TEXT, Family.TEXT, (DUCKDB, SPARK), _SORTED)
+    for a, b in product(NUMBERS, NUMBERS):
+        yield form(a, b, EVERY, _NAN if Family.FLOAT in (a, b) else "")
 
 
 _SAME = (

@@ -15,6 +15,7 @@ from featurestore.request_time.decimal_rules import (
     bounded,
     decimal,
     digits_of,
+    product,
     quantizer,
     widest,
 )
@@ -107,12 +108,12 @@ def _remainder(x: Any, y: Any) -> Decimal:
     if y == 0:
         raise Refusal(f"{x} is divided by zero.")
     # A sum with zero has the greater number of digits after the point.
-    return EXACT.add(EXACT.remainder(x, y), EXACT.multiply(EXACT.add(x, y), 0))
+    return EXACT.plus(EXACT.add(EXACT.remainder(x, y), EXACT.multiply(EXACT.add(x, y), 0)))
 
 
 def _duckdb_modulo(call: Call) -> Meaning | None:
     result = widest(call.operands, call.dialect)
-    return result and Meaning(result, row=_remainder, is_total=False)
+    return Meaning(result, row=_remainder, is_total=False) if result else None
 
 
 def _quotient_of_spark(call: Call) -> Meaning | None:
@@ -196,9 +197,7 @@ def _as_it_is(compute: Callable[[Decimal], Decimal]) -> Rule:
 FORMS = (
     *_three(exp.Add, "a + b", EXACT.add, _exact(_duckdb_sum, EXACT.add), _spark_sum),
     *_three(exp.Sub, "a - b", EXACT.subtract, _exact(_duckdb_sum, EXACT.subtract), _spark_sum),
-    *_three(
-        exp.Mul, "a * b", EXACT.multiply, _exact(_duckdb_product, EXACT.multiply), _spark_product
-    ),
+    *_three(exp.Mul, "a * b", product, _exact(_duckdb_product, product), _spark_product),
     *(
         form
         for pair in _PAIRS

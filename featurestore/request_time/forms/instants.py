@@ -124,14 +124,12 @@ def _unit(node: exp.Expr) -> str:
     return str(getattr(unit, "name", unit) or unit).upper()
 
 
-_FIRST_MONTH = {"YEAR": lambda _: 1, "QUARTER": lambda month: month - (month - 1) % 3}
 _CLOCK = ("HOUR", "MINUTE", "SECOND", "MICROSECOND")
 
 
 def _start_of(unit: str) -> Callable[[dt.datetime], dt.datetime] | None:
-    if unit in ("YEAR", "QUARTER", "MONTH"):
-        first = _FIRST_MONTH.get(unit, lambda month: month)
-        return lambda x: dt.datetime(x.year, first(x.month), 1)  # noqa: DTZ001
+    if months := _MONTHS.get(unit):
+        return lambda x: dt.datetime(x.year, x.month - (x.month - 1) % months, 1)  # noqa: DTZ001
     if unit == "WEEK":
         return lambda x: _midnight(x) - dt.timedelta(days=x.weekday())
     if unit == "DAY":

@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from sqlglot import exp
 
 from featurestore.request_time.common_types import converted
-from featurestore.request_time.decimal_rules import EXACT, NUMERIC, decimal
+from featurestore.request_time.decimal_rules import EXACT, NUMERIC, decimal, rounded
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import FLOAT64, INT64, Family, family
 from featurestore.request_time.form import DUCKDB, EXECUTED, POSTGRES, SPARK, Call, Form, Rule
@@ -98,7 +98,7 @@ def _decimal_round(call: Call) -> Meaning | None:
 
 def _to_places(result: DataType, places: int, rounding: str) -> Meaning:
     unit = Decimal(1).scaleb(-places)
-    return Meaning(result, row=lambda x: x.quantize(unit, rounding, EXACT))
+    return Meaning(result, row=lambda x: rounded(x, unit, rounding))
 
 
 def _round_integer(call: Call) -> Meaning | None:

@@ -60,7 +60,7 @@ def _trimmed(strip: Callable[[str], str]) -> Rule:
     def careful(text: str) -> str:
         """Refuse blanks beyond ASCII, which DuckDB removes as well."""
         result = strip(text)
-        if not result.isascii() and result != result.strip("".join(_WIDE_BLANKS)):
+        if not result.isascii() and result != result.strip(_WIDE_BLANKS):
             raise Refusal(f"trim({text!r}) has blanks that are not ASCII at an end.")
         return result
 
@@ -71,7 +71,7 @@ def _trimmed(strip: Callable[[str], str]) -> Rule:
     )
 
 
-_WIDE_BLANKS = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_WIDE_BLANKS = "\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def _part(text: str, start: int, length: int | None = None) -> str:
@@ -278,7 +278,7 @@ FORMS = (
         _like,
         "boolean",
         EXECUTED,
-        "`%` is any text, `_` one character. A backslash is the escape character, except in DuckDB.",
+        "`%` is any text, `_` one character. A backslash escapes them, except in DuckDB.",
     ),
     Form(
         exp.Escape,
