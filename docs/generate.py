@@ -88,8 +88,8 @@ table below. Every other form is refused, with the nearest one that is allowed."
 _REQUEST_TIME_MEANING = """\
 - The meaning is that of the project's warehouse. On {executed}, the tests run every form with every
   pair of edge values, and compare each value and each type with the warehouse's.
-- The other dialects do not run in the tests. They have the forms on which the three agree and of
-  which the vendor's manual says the same.
+- The other dialects do not run in the tests. They have the forms on which the three agree, if the
+  vendor's manual says the same.
 - A function of NULL is NULL, unless the table says otherwise.
 - NaN equals NaN, and is greater than every other number.
 - An error of the warehouse, such as an overflow, is the status ERROR of the row. It is never a

@@ -20,7 +20,7 @@ from featurestore.request_time.families import (
     STRING,
 )
 from featurestore.request_time.form import Call
-from featurestore.request_time.operands import Operand, constant
+from featurestore.request_time.operands import Operand, constant_operand
 from featurestore.request_time.refusals import refused_form, refused_node
 from featurestore.request_time.table import FORMS_OF
 from featurestore.values.types import DataType, Kind
@@ -76,16 +76,16 @@ class Binder:
 
     def _literal(self, node: exp.Expr) -> Operand | None:
         if isinstance(node, exp.Null):
-            return constant(NULL, None)
+            return constant_operand(NULL, None)
         if isinstance(node, exp.Boolean):
-            return constant(BOOLEAN, node.this)
+            return constant_operand(BOOLEAN, node.this)
         if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
             # -9223372036854775808 is an integer, though 9223372036854775808 is not.
             return self._number(f"-{node.this.this}") if not node.this.is_string else None
         if not isinstance(node, exp.Literal):
             return None
         return (
-            constant(STRING, node.this, is_literal=True)
+            constant_operand(STRING, node.this, is_literal=True)
             if node.is_string
             else self._number(node.this)
         )
@@ -101,7 +101,7 @@ class Binder:
             # A number without an exponent: 1e3 has no digits after the point.
             value = EXACT.add(Decimal(text), 0)
             data_type = _decimal_type(value, self.dialect)
-        return constant(data_type, value, is_literal=True)
+        return constant_operand(data_type, value, is_literal=True)
 
     def _form(self, node: exp.Expr) -> Operand:
         forms = FORMS_OF.get(type(node))

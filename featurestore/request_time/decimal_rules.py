@@ -16,7 +16,6 @@ __all__ = [
     "EXACT",
     "MOST_DIGITS",
     "NUMERIC",
-    "bounded",
     "decimal",
     "decimal_to_float",
     "digits_of",
@@ -25,6 +24,7 @@ __all__ = [
     "quantizer",
     "rounded",
     "widest",
+    "within_digits",
 ]
 
 MOST_DIGITS = 38
@@ -91,7 +91,7 @@ def quantizer(target: DataType) -> Callable[[Any], Decimal]:
     if target.scale is None:
         return Decimal
     unit = Decimal(1).scaleb(-target.scale)
-    check = bounded(target)
+    check = within_digits(target)
     return lambda number: check(rounded(Decimal(number), unit))
 
 
@@ -105,7 +105,7 @@ def product(x: Any, y: Any) -> Decimal:
     return EXACT.plus(EXACT.multiply(x, y))
 
 
-def bounded(target: DataType) -> Callable[[Decimal], Decimal]:
+def within_digits(target: DataType) -> Callable[[Decimal], Decimal]:
     """Return a function that raises an error for a number with too many digits for the type."""
     if target.precision is None:
         return lambda number: number

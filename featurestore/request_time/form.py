@@ -11,31 +11,31 @@ from featurestore.request_time.families import Family, family
 from featurestore.request_time.operands import Meaning, Operand
 
 __all__ = [
-    "DUCKDB",
     "EVERY",
     "EXECUTED",
-    "POSTGRES",
-    "SPARK",
+    "ON_DUCKDB",
+    "ON_POSTGRES",
+    "ON_SPARK",
     "VENDORS",
     "Call",
     "Form",
-    "Rule",
-    "parts_of",
+    "MeaningOf",
+    "arguments",
 ]
 
-DUCKDB = "duckdb"
-POSTGRES = "postgres"
-SPARK = "spark"
-EXECUTED = (DUCKDB, POSTGRES, SPARK)
+ON_DUCKDB = "duckdb"
+ON_POSTGRES = "postgres"
+ON_SPARK = "spark"
+EXECUTED = (ON_DUCKDB, ON_POSTGRES, ON_SPARK)
 """The dialects whose engines run in the tests of this table."""
 VENDORS = ("databricks", "redshift", "snowflake", "bigquery", "trino", "clickhouse")
-"""Dialects that cannot run here. They have the forms on which the three agree and of which the
-vendor's manual says the same."""
+"""Dialects that cannot run here. They have the forms on which the three agree and the vendor's
+manual too."""
 EVERY = (*EXECUTED, *VENDORS)
 """Those, and the dialects of vendors whose manuals say the same."""
 
 
-def parts_of(*names: str) -> Callable[[exp.Expr], list[exp.Expr] | None]:
+def arguments(*names: str) -> Callable[[exp.Expr], list[exp.Expr] | None]:
     """Return a function that reads operands from arguments of a node.
 
     It returns None for a node that has another argument, or lacks one.
@@ -51,7 +51,7 @@ def parts_of(*names: str) -> Callable[[exp.Expr], list[exp.Expr] | None]:
     return read
 
 
-_BOTH = parts_of("this", "expression")
+_BOTH = arguments("this", "expression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Call:
     dialect: str
 
 
-Rule = Callable[[Call], Meaning | None]
+MeaningOf = Callable[[Call], Meaning | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Form:
         dialects: The dialects in which the form has this meaning.
         note: What a user must know about it.
         parts: Reads the operands from the node; None if the node is of another form.
-        repeats: Whether the last family stands for any number of operands.
+        repeats: Whether any number of operands of the last family follows.
         takes_null: Whether a bare NULL may be an operand.
         gives: The type of the result, for the documentation.
     """
@@ -88,7 +88,7 @@ class Form:
     node: type[exp.Expr]
     written: str
     takes: tuple[Family, ...]
-    meaning: Rule
+    meaning: MeaningOf
     gives: str
     dialects: tuple[str, ...] = EXECUTED
     note: str = ""

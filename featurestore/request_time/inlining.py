@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from featurestore.request_time.expression import RequestExpression
-from featurestore.request_time.form import EXECUTED, POSTGRES
-from featurestore.request_time.sql_types import sql_type
+from featurestore.request_time.form import EXECUTED, ON_POSTGRES
+from featurestore.request_time.sql_types import type_node
 from featurestore.values.types import Kind
 
 __all__ = ["inlined"]
@@ -29,7 +29,7 @@ def inlined(expression: RequestExpression, columns: Mapping[str, exp.Expr]) -> e
     def replaced(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Column):
             return node
-        column, own = columns[node.name].copy(), sql_type(types[node.name])
+        column, own = columns[node.name].copy(), type_node(types[node.name])
         return exp.Cast(this=column, to=own) if own else column
 
     tree = expression.tree.copy()
@@ -37,7 +37,7 @@ def inlined(expression: RequestExpression, columns: Mapping[str, exp.Expr]) -> e
         node.comments = None
     tree = tree.transform(replaced, copy=False)
     if not _keeps_its_type(expression):
-        return exp.Cast(this=tree, to=sql_type(expression.data_type))
+        return exp.Cast(this=tree, to=type_node(expression.data_type))
     return exp.paren(tree, copy=False)
 
 
@@ -47,6 +47,6 @@ def _keeps_its_type(expression: RequestExpression) -> bool:
     PostgreSQL forgets the digits of a decimal. The types of warehouses that do not run in the
     tests are not proven.
     """
-    if expression.dialect == POSTGRES:
+    if expression.dialect == ON_POSTGRES:
         return expression.data_type.kind not in (Kind.DECIMAL, Kind.FLOAT64)
     return expression.dialect in EXECUTED

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["NOTHING", "Columns", "Meaning", "Operand", "Run", "constant", "strict"]
+__all__ = ["NOTHING", "Columns", "Meaning", "Operand", "Run", "constant_operand", "strict"]
 
 Columns = Mapping[str, Sequence[Any]]
 Run = Callable[[Columns, int], Sequence[Any]]
@@ -74,7 +74,7 @@ class Meaning:
         )
 
 
-def constant(data_type: DataType, value: Any, *, is_literal: bool = False) -> Operand:
+def constant_operand(data_type: DataType, value: Any, *, is_literal: bool = False) -> Operand:
     """Return an operand that has the same value in every row."""
     return Operand(
         data_type, lambda _, count: [value] * count, constant=value, is_literal=is_literal

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["sql_type"]
+__all__ = ["type_node"]
 
 _WORDS = {
     Kind.BOOLEAN: "boolean",
@@ -29,11 +29,11 @@ _WORDS = {
 }
 
 
-def sql_type(data_type: DataType) -> exp.DataType | None:
+def type_node(data_type: DataType) -> exp.DataType | None:
     """Return the type as sqlglot writes it in every dialect; None for a type without one name.
 
     >>> from featurestore.values.types import DataType, Kind
-    >>> sql_type(DataType(Kind.TIMESTAMP)).sql("spark")
+    >>> type_node(DataType(Kind.TIMESTAMP)).sql("spark")
     'TIMESTAMP_NTZ'
     """
     word = _WORDS.get(data_type.kind)

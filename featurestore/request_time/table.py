@@ -1,4 +1,4 @@
-"""The table of forms: whatever is not in it is refused."""
+"""The table of forms: a form that is not in it is refused."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from featurestore.request_time.forms import (
     casts,
     choices,
     comparisons,
+    dates_and_times,
     decimals,
     floats,
-    instants,
     integers,
     logic,
     mathematics,
@@ -23,18 +23,18 @@ from featurestore.request_time.forms import (
 __all__ = ["FORMS", "FORMS_OF"]
 
 FORMS: tuple[Form, ...] = (
-    *logic.FORMS,
-    *comparisons.FORMS,
-    *choices.FORMS,
-    *cases.FORMS,
-    *integers.FORMS,
-    *decimals.FORMS,
-    *floats.FORMS,
-    *rounding.FORMS,
-    *mathematics.FORMS,
-    *casts.FORMS,
-    *text.FORMS,
-    *instants.FORMS,
+    *logic.LOGIC_FORMS,
+    *comparisons.COMPARISON_FORMS,
+    *choices.CHOICE_FORMS,
+    *cases.CASE_FORMS,
+    *integers.INTEGER_FORMS,
+    *decimals.DECIMAL_FORMS,
+    *floats.FLOAT_FORMS,
+    *rounding.ROUNDING_FORMS,
+    *mathematics.MATHEMATICAL_FORMS,
+    *casts.CAST_FORMS,
+    *text.TEXT_FORMS,
+    *dates_and_times.DATE_FORMS,
 )
 """Every form, in the order in which they are tried and documented."""
 

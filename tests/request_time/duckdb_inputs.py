@@ -33,6 +33,6 @@ def answers(connection, outcomes):
 
 
 def listed(column):
-    """Return a column as a list; instants in UTC, whatever the session's zone is."""
+    """Return a column as a list; instants in UTC, in every zone of a session."""
     zoned = pa.types.is_timestamp(column.type) and column.type.tz
     return (column.cast(pa.timestamp("us", "UTC")) if zoned else column).to_pylist()

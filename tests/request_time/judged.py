@@ -63,12 +63,12 @@ def _where_good(case: Case, values: Sequence[Any], tried: str | None) -> str:
 
 
 def failed_rows(values: Sequence[Any]) -> list[int]:
-    """Return the rows of which the project says ERROR."""
+    """Return the rows where the project says ERROR."""
     return [row for row, value in enumerate(values) if isinstance(value, Failed)]
 
 
 def differences(outcomes: Sequence[Outcome], answers: Sequence[Sequence[Any]]) -> list[str]:
-    """Return one line for each expression of which a value differs from the warehouse's."""
+    """Return one line for each expression with a value that differs from the warehouse's."""
     columns = rows_of()
     found = []
     for (case, values), answer in zip(outcomes, answers, strict=True):
@@ -96,7 +96,7 @@ def _close(ours: Any, theirs: Any) -> bool:
 
 
 def must_fail(outcomes: Iterable[Outcome], most: int) -> list[tuple[Case, int]]:
-    """Return rows, so many of each expression, of which the warehouse must say ERROR too."""
+    """Return rows, so many of each expression, where the warehouse must say ERROR too."""
     return [
         (case, row)
         for case, values in outcomes

@@ -15,7 +15,7 @@ __all__ = ["connection"]
 @given(cases=nested_cases("duckdb", 20))
 @examples(20, suppress_health_check=list(HealthCheck), deadline=None)
 def test_nested_expressions(connection, cases):
-    """Each value is the warehouse's, whatever stands inside of what."""
+    """Each value is the warehouse's, however the forms are nested."""
     outcomes = outcomes_of(cases)
 
     assert [] == differences(outcomes, answers(connection, outcomes)[1])

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlglot import exp
 
+from featurestore.request_time.chosen_rows import computed_where
 from featurestore.request_time.common_types import common_type, compared_type, converted
 from featurestore.request_time.families import BOOLEAN, Family, family
-from featurestore.request_time.form import DUCKDB, EVERY, EXECUTED, SPARK, Call, Form
+from featurestore.request_time.form import EVERY, EXECUTED, ON_DUCKDB, ON_SPARK, Call, Form
 from featurestore.request_time.operands import Columns, Meaning, Operand, Run
 from featurestore.request_time.ordering import comparison
-from featurestore.request_time.selection import computed_where
 
-__all__ = ["FORMS"]
+__all__ = ["CASE_FORMS"]
 
 
 def _searched(node: exp.Expr) -> list[exp.Expr] | None:
@@ -117,7 +117,7 @@ def _fill(answer: list[Any], result: Operand, columns: Columns, taken: Sequence[
 _NOTE = "Only the branch that is taken is computed, so an error in another one does not count."
 _ANY = (Family.ANY,)
 
-FORMS = (
+CASE_FORMS = (
     Form(
         exp.Case,
         "case when c then a ... else b end",
@@ -148,7 +148,7 @@ FORMS = (
         _ANY,
         _case,
         "the common type",
-        (DUCKDB, SPARK),
+        (ON_DUCKDB, ON_SPARK),
         _NOTE,
         _if,
         repeats=True,

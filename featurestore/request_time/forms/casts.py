@@ -1,4 +1,4 @@
-"""Casts, between the types whose meaning is the same whatever the session's settings are."""
+"""Casts, between the types whose meaning is the same under every setting of a session."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from sqlglot import exp
 
 from featurestore.request_time.decimal_rules import (
     EXACT,
-    bounded,
     decimal_to_float,
     quantizer,
     rounded,
+    within_digits,
 )
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import INT32, Family, family
-from featurestore.request_time.form import EXECUTED, POSTGRES, SPARK, Call, Form
+from featurestore.request_time.form import EXECUTED, ON_POSTGRES, ON_SPARK, Call, Form
 from featurestore.request_time.forms.integers import within
 from featurestore.request_time.operands import Meaning
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["CASTS", "FORMS", "cast_target"]
+__all__ = ["CASTS", "CAST_FORMS", "cast_target"]
 
-Convert = Callable[[Any], Any]
+Caster = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Cast:
     dialect: str
 
 
-Converter = Callable[[Cast], Convert | None]
+Converter = Callable[[Cast], Caster | None]
 _UNIT = Decimal(1)
 _SIZED = re.compile(r"char|text|string|time", re.IGNORECASE)
 
@@ -84,14 +84,14 @@ def _family(source: DataType) -> Family:
     return Family.FLOAT if source.kind is Kind.FLOAT32 else family(source)
 
 
-def _checked(target: DataType, compute: Convert) -> Convert:
+def _checked(target: DataType, compute: Caster) -> Caster:
     check = within(target)
     return lambda x: check(compute(x))
 
 
-def _float_to_integer(cast: Cast) -> Convert:
+def _float_to_integer(cast: Cast) -> Caster:
     target, check = cast.target, within(cast.target)
-    round_to: Convert = math.trunc if cast.dialect == SPARK else round
+    round_to: Caster = math.trunc if cast.dialect == ON_SPARK else round
 
     def convert(number: float) -> int:
         if not math.isfinite(number):
@@ -101,24 +101,24 @@ def _float_to_integer(cast: Cast) -> Convert:
     return convert
 
 
-def _decimal_to_integer(cast: Cast) -> Convert:
-    rounding = ROUND_DOWN if cast.dialect == SPARK else ROUND_HALF_UP
+def _decimal_to_integer(cast: Cast) -> Caster:
+    rounding = ROUND_DOWN if cast.dialect == ON_SPARK else ROUND_HALF_UP
     return _checked(cast.target, lambda x: int(rounded(x, _UNIT, rounding)))
 
 
-def _float_to_decimal(cast: Cast) -> Convert | None:
+def _float_to_decimal(cast: Cast) -> Caster | None:
     target, dialect = cast.target, cast.dialect
     if target.scale is None or cast.source.kind is Kind.FLOAT32:
         return None
-    write, check, scale = quantizer(target), bounded(target), target.scale
+    write, check, scale = quantizer(target), within_digits(target), target.scale
     power = float(10**scale)
 
     def convert(number: float) -> Decimal:
         if not math.isfinite(number):
             raise Refusal(f"{number!r} is out of range for {target}.")
-        if dialect == POSTGRES:
+        if dialect == ON_POSTGRES:
             return write(Decimal(f"{number:.15g}"))
-        if dialect == SPARK:
+        if dialect == ON_SPARK:
             return write(Decimal(repr(number)))
         scaled = rounded(Decimal(number * power), _UNIT, ROUND_HALF_EVEN)
         return check(scaled.scaleb(-scale, EXACT))
@@ -126,7 +126,7 @@ def _float_to_decimal(cast: Cast) -> Convert | None:
     return convert
 
 
-def _to_text(cast: Cast) -> Convert:
+def _to_text(cast: Cast) -> Caster:
     if family(cast.source) is Family.BOOLEAN:
         return lambda x: "true" if x else "false"
     if family(cast.source) is Family.DECIMAL:
@@ -134,7 +134,7 @@ def _to_text(cast: Cast) -> Convert:
     return str
 
 
-def _timestamp_to_text(_: Cast) -> Convert:
+def _timestamp_to_text(_: Cast) -> Caster:
     def convert(value: dt.datetime) -> str:
         text = value.isoformat(" ", "seconds")
         fraction = f".{value.microsecond:06}".rstrip("0") if value.microsecond else ""
@@ -143,11 +143,11 @@ def _timestamp_to_text(_: Cast) -> Convert:
     return convert
 
 
-def _text(pattern: str, convert: Convert) -> Converter:
+def _text(pattern: str, convert: Caster) -> Converter:
     """Return the conversion of text in the one spelling that all dialects read alike."""
     matches = re.compile(pattern, re.ASCII).fullmatch
 
-    def converter(cast: Cast) -> Convert:
+    def converter(cast: Cast) -> Caster:
         def read(text: str) -> Any:
             if not matches(text):
                 raise Refusal(f"{text!r} is not a plain {cast.target}.")
@@ -161,7 +161,7 @@ def _text(pattern: str, convert: Convert) -> Converter:
 _INTEGER_TEXT = _text(r"[+-]?\d{1,25}", int)
 
 
-def _text_to_integer(cast: Cast) -> Convert | None:
+def _text_to_integer(cast: Cast) -> Caster | None:
     read = _INTEGER_TEXT(cast)
     return read and _checked(cast.target, read)
 
@@ -169,7 +169,7 @@ def _text_to_integer(cast: Cast) -> Convert | None:
 _DECIMAL_TEXT = _text(r"[+-]?\d{1,40}(\.\d{1,40})?", Decimal)
 
 
-def _text_to_decimal(cast: Cast) -> Convert | None:
+def _text_to_decimal(cast: Cast) -> Caster | None:
     read = _DECIMAL_TEXT(cast)
     target, write = cast.target, quantizer(cast.target)
 
@@ -192,16 +192,16 @@ def _finite(text: str) -> float:
     return number
 
 
-def _as(convert: Convert) -> Converter:
+def _as(convert: Caster) -> Converter:
     return lambda _: convert
 
 
-def _to_or_of_boolean(cast: Cast, other: DataType, convert: Convert) -> Convert | None:
+def _to_or_of_boolean(cast: Cast, other: DataType, convert: Caster) -> Caster | None:
     # PostgreSQL has these casts for `integer` alone.
-    return None if cast.dialect == POSTGRES and other != INT32 else convert
+    return None if cast.dialect == ON_POSTGRES and other != INT32 else convert
 
 
-def _date_to_timestamp(_: Cast) -> Convert:
+def _date_to_timestamp(_: Cast) -> Caster:
     return lambda x: dt.datetime(x.year, x.month, x.day)  # noqa: DTZ001, naive means UTC
 
 
@@ -255,7 +255,7 @@ def _parts(node: exp.Expr) -> list[exp.Expr] | None:
     return [node.this]
 
 
-FORMS = tuple(
+CAST_FORMS = tuple(
     Form(
         node,
         "cast(a as type)",
@@ -268,7 +268,7 @@ FORMS = tuple(
         takes_null=True,
     )
     # The parser makes a TryCast of Spark's CAST.
-    for node, dialects in ((exp.Cast, EXECUTED), (exp.TryCast, (SPARK,)))
+    for node, dialects in ((exp.Cast, EXECUTED), (exp.TryCast, (ON_SPARK,)))
 )
 CASTS = tuple((source, target, _NOTES.get((source, target), "")) for source, target in _CONVERTERS)
 """The families that a cast converts, with a note: for the documentation."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from featurestore.request_time.chosen_rows import computed_where
 from featurestore.request_time.common_types import (
     NUMBERS,
     common_type,
@@ -15,21 +16,20 @@ from featurestore.request_time.common_types import (
 )
 from featurestore.request_time.families import BOOLEAN, FLOAT64, Family, family
 from featurestore.request_time.form import (
-    DUCKDB,
     EVERY,
     EXECUTED,
-    POSTGRES,
-    SPARK,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
     Call,
     Form,
-    Rule,
+    MeaningOf,
 )
 from featurestore.request_time.operands import NOTHING, Columns, Meaning, Operand, Run
 from featurestore.request_time.ordering import comparison
-from featurestore.request_time.selection import computed_where
 from featurestore.values.types import DataType
 
-__all__ = ["FORMS"]
+__all__ = ["CHOICE_FORMS"]
 
 
 def _all_converted(operands: Sequence[Operand], target: DataType, dialect: str) -> list[Operand]:
@@ -60,7 +60,7 @@ def _nullif(call: Call) -> Meaning | None:
     if compared is None:
         return None
     kept = call.operands[0]
-    if call.dialect == POSTGRES and family(kept.data_type) is not family(
+    if call.dialect == ON_POSTGRES and family(kept.data_type) is not family(
         call.operands[1].data_type
     ):
         # The first operand takes the type in which both are compared.
@@ -81,7 +81,7 @@ def _nullif(call: Call) -> Meaning | None:
     return Meaning(kept.data_type, column=column, is_total=call.dialect in EXECUTED)
 
 
-def _greatest(sign: str) -> Rule:
+def _greatest(sign: str) -> MeaningOf:
     """Return the meaning of GREATEST (`>`) or LEAST (`<`): NULLs do not count."""
 
     def meaning(call: Call) -> Meaning | None:
@@ -154,7 +154,7 @@ def _between(call: Call) -> Meaning | None:
     tested, low, high = call.operands
     # PostgreSQL compares with each end by itself, the others find one type for all three.
     groups = [(tested, low), (tested, high)]
-    if call.dialect != POSTGRES:
+    if call.dialect != ON_POSTGRES:
         groups = [tuple(call.operands)] * 2  # type: ignore[list-item]
     types = [compared_type(group, call.dialect) for group in groups]
     if types[0] is None or types[1] is None:
@@ -215,14 +215,14 @@ _SURE = {
 
 
 def _each(
-    node: type[exp.Expr], written: str, rule: Rule, gives: str, note: str, *, ordered: bool
+    node: type[exp.Expr], written: str, rule: MeaningOf, gives: str, note: str, *, ordered: bool
 ) -> list[Form]:
     """Return a form for numbers and one for each other family."""
     places: dict[Family, tuple[str, ...]] = {
         one: EXECUTED if ordered or one not in _SURE else EVERY for one in _EACH
     }
     if ordered:
-        places[Family.TEXT] = (DUCKDB, SPARK)
+        places[Family.TEXT] = (ON_DUCKDB, ON_SPARK)
     return [
         Form(
             node,
@@ -240,7 +240,7 @@ def _each(
     ]
 
 
-FORMS = (
+CHOICE_FORMS = (
     *_each(exp.Coalesce, "coalesce(a, b, ...)", _coalesce, "the common type", _LAZY, ordered=False),
     *(
         Form(
@@ -279,7 +279,7 @@ FORMS = (
             (one,) * 3,
             _between,
             "boolean",
-            (DUCKDB, SPARK) if one is Family.TEXT else EVERY if one in _SURE else EXECUTED,
+            (ON_DUCKDB, ON_SPARK) if one is Family.TEXT else EVERY if one in _SURE else EXECUTED,
             "Both ends belong to it.",
             _between_parts,
         )

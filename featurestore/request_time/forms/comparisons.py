@@ -9,14 +9,22 @@ from sqlglot import exp
 
 from featurestore.request_time.common_types import NUMBERS, compared_type, converted
 from featurestore.request_time.families import BOOLEAN, Family
-from featurestore.request_time.form import DUCKDB, EVERY, EXECUTED, SPARK, Call, Form, Rule
+from featurestore.request_time.form import (
+    EVERY,
+    EXECUTED,
+    ON_DUCKDB,
+    ON_SPARK,
+    Call,
+    Form,
+    MeaningOf,
+)
 from featurestore.request_time.operands import Columns, Meaning
 from featurestore.request_time.ordering import comparison
 
-__all__ = ["FORMS"]
+__all__ = ["COMPARISON_FORMS"]
 
 
-def _compared(sign: str) -> Rule:
+def _compared(sign: str) -> MeaningOf:
     def meaning(call: Call) -> Meaning | None:
         found = compared_type(call.operands, call.dialect)
         if found is None:
@@ -28,7 +36,7 @@ def _compared(sign: str) -> Rule:
     return meaning
 
 
-def _distinct(is_distinct: bool) -> Rule:
+def _distinct(is_distinct: bool) -> MeaningOf:
     def meaning(call: Call) -> Meaning | None:
         found = compared_type(call.operands, call.dialect)
         if found is None:
@@ -74,7 +82,7 @@ def _forms(sign: str, node: type[exp.Expr]) -> Iterator[Form]:
     if sign in ("=", "<>"):
         yield form(Family.TEXT, Family.TEXT)
     else:
-        yield form(Family.TEXT, Family.TEXT, (DUCKDB, SPARK), _SORTED)
+        yield form(Family.TEXT, Family.TEXT, (ON_DUCKDB, ON_SPARK), _SORTED)
     for a, b in product(NUMBERS, NUMBERS):
         yield form(a, b, EVERY, _NAN if Family.FLOAT in (a, b) else "")
 
@@ -88,7 +96,7 @@ _SAME = (
 )
 _PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
 
-FORMS = (
+COMPARISON_FORMS = (
     *(form for sign, node in _SIGNS.items() for form in _forms(sign, node)),
     *(
         Form(

@@ -12,20 +12,28 @@ from featurestore.request_time.decimal_rules import (
     EXACT,
     MOST_DIGITS,
     NUMERIC,
-    bounded,
     decimal,
     digits_of,
     product,
     quantizer,
     widest,
+    within_digits,
 )
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import Family
-from featurestore.request_time.form import DUCKDB, POSTGRES, SPARK, Call, Form, Rule, parts_of
+from featurestore.request_time.form import (
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
+    Call,
+    Form,
+    MeaningOf,
+    arguments,
+)
 from featurestore.request_time.operands import Meaning
 from featurestore.values.types import DataType
 
-__all__ = ["FORMS", "postgres_quotient"]
+__all__ = ["DECIMAL_FORMS", "postgres_quotient"]
 
 Digits = tuple[int, int]
 ResultOf = Callable[[Digits, Digits], DataType | None]
@@ -81,26 +89,26 @@ def _spark_quotient(one: Digits, other: Digits) -> DataType | None:
 
 def _digits(call: Call) -> tuple[Digits, Digits]:
     one, other = (
-        digits_of(operand, call.dialect, by_value=call.dialect == SPARK)
+        digits_of(operand, call.dialect, by_value=call.dialect == ON_SPARK)
         for operand in call.operands
     )
     return one, other
 
 
-def _exact(result_of: ResultOf, compute: Callable[[Any, Any], Decimal]) -> Rule:
+def _exact(result_of: ResultOf, compute: Callable[[Any, Any], Decimal]) -> MeaningOf:
     """Return the meaning of an operator whose exact result has the scale of the result's type."""
 
     def meaning(call: Call) -> Meaning | None:
         result = result_of(*_digits(call))
         if result is None:
             return None
-        check = bounded(result)
+        check = within_digits(result)
         return Meaning(result, row=lambda x, y: check(compute(x, y)), is_total=False)
 
     return meaning
 
 
-def _numeric(compute: Callable[[Any, Any], Decimal], *, is_total: bool = True) -> Rule:
+def _numeric(compute: Callable[[Any, Any], Decimal], *, is_total: bool = True) -> MeaningOf:
     return lambda _: Meaning(NUMERIC, row=compute, is_total=is_total)
 
 
@@ -163,7 +171,7 @@ _PAIRS = (
     (Family.DECIMAL, Family.INTEGER),
     (Family.INTEGER, Family.DECIMAL),
 )
-_ONE = parts_of("this")
+_ONE = arguments("this")
 _DIGITS = "The result has up to 38 digits; more are an error."
 _CUT = "Refused where Spark would drop digits after the point to stay within 38."
 _ZERO = "A division by zero is an error."
@@ -175,7 +183,7 @@ def _three(
     node: type[exp.Expr],
     written: str,
     compute: Callable[[Any, Any], Decimal],
-    duckdb: Rule,
+    duckdb: MeaningOf,
     spark: ResultOf,
 ) -> list[Form]:
     """Return the forms of an operator with an exact result."""
@@ -183,18 +191,18 @@ def _three(
         form
         for pair in _PAIRS
         for form in (
-            Form(node, written, pair, duckdb, "decimal", (DUCKDB,), _DIGITS),
-            Form(node, written, pair, _exact(spark, compute), "decimal", (SPARK,), _CUT),
-            Form(node, written, pair, _numeric(compute), "numeric", (POSTGRES,), _NUMERIC_NOTE),
+            Form(node, written, pair, duckdb, "decimal", (ON_DUCKDB,), _DIGITS),
+            Form(node, written, pair, _exact(spark, compute), "decimal", (ON_SPARK,), _CUT),
+            Form(node, written, pair, _numeric(compute), "numeric", (ON_POSTGRES,), _NUMERIC_NOTE),
         )
     ]
 
 
-def _as_it_is(compute: Callable[[Decimal], Decimal]) -> Rule:
+def _as_it_is(compute: Callable[[Decimal], Decimal]) -> MeaningOf:
     return lambda call: Meaning(call.operands[0].data_type, row=compute)
 
 
-FORMS = (
+DECIMAL_FORMS = (
     *_three(exp.Add, "a + b", EXACT.add, _exact(_duckdb_sum, EXACT.add), _spark_sum),
     *_three(exp.Sub, "a - b", EXACT.subtract, _exact(_duckdb_sum, EXACT.subtract), _spark_sum),
     *_three(exp.Mul, "a * b", product, _exact(_duckdb_product, product), _spark_product),
@@ -202,14 +210,14 @@ FORMS = (
         form
         for pair in _PAIRS
         for form in (
-            Form(exp.Mod, "a % b", pair, _duckdb_modulo, "decimal", (DUCKDB,), _ZERO),
+            Form(exp.Mod, "a % b", pair, _duckdb_modulo, "decimal", (ON_DUCKDB,), _ZERO),
             Form(
                 exp.Mod,
                 "a % b",
                 pair,
                 _exact(_spark_remainder, _remainder),
                 "decimal",
-                (SPARK,),
+                (ON_SPARK,),
                 _ZERO,
             ),
             Form(
@@ -218,11 +226,17 @@ FORMS = (
                 pair,
                 _numeric(_remainder, is_total=False),
                 "numeric",
-                (POSTGRES,),
+                (ON_POSTGRES,),
                 f"{_ZERO} {_NUMERIC_NOTE}",
             ),
             Form(
-                exp.Div, "a / b", pair, _quotient_of_spark, "decimal", (SPARK,), f"{_ZERO} {_CUT}"
+                exp.Div,
+                "a / b",
+                pair,
+                _quotient_of_spark,
+                "decimal",
+                (ON_SPARK,),
+                f"{_ZERO} {_CUT}",
             ),
             Form(
                 exp.Div,
@@ -230,7 +244,7 @@ FORMS = (
                 pair,
                 _numeric(postgres_quotient, is_total=False),
                 "numeric",
-                (POSTGRES,),
+                (ON_POSTGRES,),
                 _SIXTEEN,
             ),
         )

@@ -12,25 +12,25 @@ from featurestore.request_time.common_types import NUMBERS, converted
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import FLOAT64, Family
 from featurestore.request_time.form import (
-    DUCKDB,
     EXECUTED,
-    POSTGRES,
-    SPARK,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
     VENDORS,
     Call,
     Form,
-    Rule,
-    parts_of,
+    MeaningOf,
+    arguments,
 )
 from featurestore.request_time.operands import Meaning
 
-__all__ = ["FORMS", "as_doubles"]
+__all__ = ["FLOAT_FORMS", "as_doubles"]
 
 Compute = Callable[[float, float], float]
 _INFINITY = math.inf
 
 
-def as_doubles(row: Callable[..., float | None], *, is_total: bool = True) -> Rule:
+def as_doubles(row: Callable[..., float | None], *, is_total: bool = True) -> MeaningOf:
     """Return the meaning of a function of doubles: other numbers are converted first."""
 
     def meaning(call: Call) -> Meaning:
@@ -105,6 +105,7 @@ _TWO_INTEGERS = ((Family.INTEGER, Family.INTEGER),)
 _IEEE = "The result can be an infinity or NaN, as IEEE 754 says."
 _GUARD = "A result out of the range of a double is an error, also one that is too near to zero."
 _ZERO = "A division by zero is an error."
+_NAN = "NaN for zero."
 _INF = "A division by zero is an infinity or NaN."
 
 
@@ -120,14 +121,14 @@ def _rows(
         form
         for pair in _WITH_DOUBLE
         for form in (
-            Form(node, written, pair, plain, "double", (DUCKDB, SPARK), _IEEE),
+            Form(node, written, pair, plain, "double", (ON_DUCKDB, ON_SPARK), _IEEE),
             Form(
                 node,
                 written,
                 pair,
                 careful,
                 "double",
-                (POSTGRES,) if Family.DECIMAL in pair else (POSTGRES, *VENDORS),
+                (ON_POSTGRES,) if Family.DECIMAL in pair else (ON_POSTGRES, *VENDORS),
                 _GUARD,
             ),
         )
@@ -142,17 +143,23 @@ def _by_nullif(node: exp.Expr) -> list[exp.Expr] | None:
     return [node.this, divisor]
 
 
-FORMS = (
+FLOAT_FORMS = (
     *_rows(exp.Add, "a + b", operator.add, _guarded(operator.add, may_vanish=False)),
     *_rows(exp.Sub, "a - b", operator.sub, _guarded(operator.sub, may_vanish=False)),
     *_rows(exp.Mul, "a * b", _multiply, _product),
     *(
-        Form(exp.Div, "a / b", pair, as_doubles(_divide), "double", (DUCKDB,), _INF)
+        Form(exp.Div, "a / b", pair, as_doubles(_divide), "double", (ON_DUCKDB,), _INF)
         for pair in (*_WITH_DOUBLE, *_NO_DOUBLE)
     ),
     *(
         Form(
-            exp.Div, "a / b", pair, as_doubles(_quotient, is_total=False), "double", (SPARK,), _ZERO
+            exp.Div,
+            "a / b",
+            pair,
+            as_doubles(_quotient, is_total=False),
+            "double",
+            (ON_SPARK,),
+            _ZERO,
         )
         for pair in (*_WITH_DOUBLE, *_TWO_INTEGERS)
     ),
@@ -163,7 +170,7 @@ FORMS = (
             pair,
             as_doubles(_postgres_quotient, is_total=False),
             "double",
-            (POSTGRES,),
+            (ON_POSTGRES,),
             f"{_ZERO} {_GUARD}",
         )
         for pair in _WITH_DOUBLE
@@ -183,7 +190,9 @@ FORMS = (
         if Family.DECIMAL not in pair
     ),
     *(
-        Form(exp.Mod, "a % b", pair, as_doubles(_remainder), "double", (DUCKDB,), "NaN for zero.")
+        Form(
+            exp.Mod, "a % b", pair, as_doubles(_remainder), "double", (ON_DUCKDB,), "NaN for zero."
+        )
         for pair in _WITH_DOUBLE
     ),
     *(
@@ -193,7 +202,7 @@ FORMS = (
             pair,
             as_doubles(_spark_remainder, is_total=False),
             "double",
-            (SPARK,),
+            (ON_SPARK,),
             _ZERO,
         )
         for pair in _WITH_DOUBLE
@@ -205,7 +214,7 @@ FORMS = (
         as_doubles(operator.neg),
         "double",
         EXECUTED,
-        parts=parts_of("this"),
+        parts=arguments("this"),
     ),
     Form(
         exp.Abs,
@@ -214,6 +223,6 @@ FORMS = (
         as_doubles(abs),
         "double",
         EXECUTED,
-        parts=parts_of("this"),
+        parts=arguments("this"),
     ),
 )

@@ -11,19 +11,19 @@ from featurestore.request_time.common_types import integer_type
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import Family, widths
 from featurestore.request_time.form import (
-    DUCKDB,
     EXECUTED,
-    POSTGRES,
-    SPARK,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
     Call,
     Form,
-    Rule,
-    parts_of,
+    MeaningOf,
+    arguments,
 )
 from featurestore.request_time.operands import Meaning
 from featurestore.values.types import DataType
 
-__all__ = ["FORMS", "within"]
+__all__ = ["INTEGER_FORMS", "within"]
 
 OneOrTwo = Callable[..., int]
 
@@ -55,7 +55,7 @@ def _checked(compute: Callable[[int, int], int], data_type: DataType) -> Callabl
     return of_two
 
 
-def _arithmetic(compute: Callable[[int, int], int]) -> Rule:
+def _arithmetic(compute: Callable[[int, int], int]) -> MeaningOf:
     def meaning(call: Call) -> Meaning:
         result = integer_type(call.operands, call.dialect)
         return Meaning(result, row=_checked(compute, result), is_total=False)
@@ -83,7 +83,7 @@ def _duckdb_remainder(call: Call) -> Meaning:
     return Meaning(result, row=lambda x, y: x - y * quotient(x, y), is_total=False)
 
 
-def _of_one(compute: Callable[[int], int]) -> Rule:
+def _of_one(compute: Callable[[int], int]) -> MeaningOf:
     def meaning(call: Call) -> Meaning:
         result = call.operands[0].data_type
         check = within(result)
@@ -93,13 +93,13 @@ def _of_one(compute: Callable[[int], int]) -> Rule:
 
 
 _TWO = (Family.INTEGER, Family.INTEGER)
-_ONE = parts_of("this")
+_ONE = arguments("this")
 _WIDER = "the wider integer"
 _OVERFLOW = "A result out of the type's range is an error."
 _IN_DUCKDB = f"{_OVERFLOW} In DuckDB, a literal takes the type of the other operand."
 _VENDORS = (*EXECUTED, "databricks", "redshift", "bigquery", "trino")
 
-FORMS = (
+INTEGER_FORMS = (
     Form(exp.Add, "a + b", _TWO, _arithmetic(operator.add), _WIDER, _VENDORS, _IN_DUCKDB),
     Form(exp.Sub, "a - b", _TWO, _arithmetic(operator.sub), _WIDER, _VENDORS, _IN_DUCKDB),
     Form(exp.Mul, "a * b", _TWO, _arithmetic(operator.mul), _WIDER, _VENDORS, _IN_DUCKDB),
@@ -109,7 +109,7 @@ FORMS = (
         _TWO,
         _arithmetic(_divide),
         _WIDER,
-        (POSTGRES,),
+        (ON_POSTGRES,),
         "The fraction is cut off. A division by zero is an error.",
     ),
     Form(
@@ -118,7 +118,7 @@ FORMS = (
         _TWO,
         _arithmetic(_divide),
         _WIDER,
-        (DUCKDB,),
+        (ON_DUCKDB,),
         "The fraction is cut off. A division by zero is an error.",
     ),
     Form(
@@ -127,7 +127,7 @@ FORMS = (
         _TWO,
         _duckdb_remainder,
         _WIDER,
-        (DUCKDB,),
+        (ON_DUCKDB,),
         "The result has the sign of `a`. A division by zero is an error.",
     ),
     Form(
@@ -136,7 +136,7 @@ FORMS = (
         _TWO,
         _arithmetic(_remainder),
         _WIDER,
-        (POSTGRES, SPARK),
+        (ON_POSTGRES, ON_SPARK),
         "The result has the sign of `a`. A division by zero is an error.",
     ),
     Form(exp.Neg, "-a", _TWO[:1], _of_one(operator.neg), "as `a`", EXECUTED, _OVERFLOW, _ONE),

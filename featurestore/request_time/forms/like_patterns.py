@@ -18,7 +18,7 @@ def like_pattern(pattern: str, escape: str | None, *, is_strict: bool) -> Callab
     """Return a function that says whether a text matches a pattern.
 
     Args:
-        pattern: `%` stands for any text, `_` for one character.
+        pattern: `%` matches any text, `_` one character.
         escape: The character that takes the meaning from the next one; None for no such character.
         is_strict: Whether an escape before an ordinary character is an error, as on Spark.
 

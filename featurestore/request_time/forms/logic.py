@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from featurestore.request_time.chosen_rows import computed_where
 from featurestore.request_time.families import BOOLEAN, Family
-from featurestore.request_time.form import EVERY, Call, Form, Rule, parts_of
+from featurestore.request_time.form import EVERY, Call, Form, MeaningOf, arguments
 from featurestore.request_time.operands import Columns, Meaning, Run
-from featurestore.request_time.selection import computed_where
 
-__all__ = ["FORMS"]
+__all__ = ["LOGIC_FORMS"]
 
 
-def _connective(decisive: bool) -> Rule:
+def _connective(decisive: bool) -> MeaningOf:
     """Return the meaning of AND (False decides) or OR (True decides).
 
     The right side is computed only for the rows that the left side does not decide.
@@ -48,7 +48,7 @@ def _negation(_: Call) -> Meaning:
     return Meaning(BOOLEAN, row=lambda x: not x)
 
 
-def _is(value: bool | None) -> Rule:
+def _is(value: bool | None) -> MeaningOf:
     def meaning(call: Call) -> Meaning:
         run: Run = call.operands[0].run
         return Meaning(
@@ -70,9 +70,9 @@ def _tested(
 
 
 _TWO = (Family.BOOLEAN, Family.BOOLEAN)
-_ONE = parts_of("this")
+_ONE = arguments("this")
 
-FORMS = (
+LOGIC_FORMS = (
     Form(
         exp.And,
         "a and b",

@@ -10,10 +10,10 @@ from sqlglot import exp
 from featurestore.request_time.common_types import NUMBERS
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import Family
-from featurestore.request_time.form import DUCKDB, POSTGRES, SPARK, Form, parts_of
+from featurestore.request_time.form import ON_DUCKDB, ON_POSTGRES, ON_SPARK, Form, arguments
 from featurestore.request_time.forms.floats import as_doubles
 
-__all__ = ["FORMS"]
+__all__ = ["MATHEMATICAL_FORMS"]
 
 
 def _plain_root(x: float) -> float:
@@ -91,7 +91,7 @@ def _strict_exponential(x: float) -> float:
 
 
 _LAST = "The last digit can differ from the warehouse's: its mathematical library decides."
-_ONE = parts_of("this")
+_ONE = arguments("this")
 _ERROR = "A number without a result is an error."
 
 
@@ -109,51 +109,51 @@ def _forms(
             node,
             written,
             pair,
-            as_doubles(row, is_total=dialects != (POSTGRES,)),
+            as_doubles(row, is_total=dialects != (ON_POSTGRES,)),
             "double",
             dialects,
             note,
-            _ONE if operands == 1 else parts_of("this", "expression"),
+            _ONE if operands == 1 else arguments("this", "expression"),
         )
         for dialects, (row, note) in rules.items()
         for pair in families
-        if not (POSTGRES in dialects and Family.DECIMAL in pair)
+        if not (ON_POSTGRES in dialects and Family.DECIMAL in pair)
     ]
 
 
-FORMS = (
+MATHEMATICAL_FORMS = (
     *_forms(
         exp.Sqrt,
         "sqrt(a)",
         {
-            (DUCKDB, SPARK): (_plain_root, "NaN for a negative number."),
-            (POSTGRES,): (_strict_root, _ERROR),
+            (ON_DUCKDB, ON_SPARK): (_plain_root, "NaN for a negative number."),
+            (ON_POSTGRES,): (_strict_root, _ERROR),
         },
     ),
     *_forms(
         exp.Ln,
         "ln(a)",
         {
-            (DUCKDB,): (_plain_logarithm, f"-infinity for zero, NaN for negative ones. {_LAST}"),
-            (SPARK,): (_spark_logarithm, f"NULL for zero and negative ones. {_LAST}"),
-            (POSTGRES,): (_strict_logarithm, f"{_ERROR} {_LAST}"),
+            (ON_DUCKDB,): (_plain_logarithm, f"-infinity for zero, NaN for negative ones. {_LAST}"),
+            (ON_SPARK,): (_spark_logarithm, f"NULL for zero and negative ones. {_LAST}"),
+            (ON_POSTGRES,): (_strict_logarithm, f"{_ERROR} {_LAST}"),
         },
     ),
     *_forms(
         exp.Exp,
         "exp(a)",
         {
-            (DUCKDB, SPARK): (_plain_exponential, _LAST),
-            (POSTGRES,): (_strict_exponential, f"{_ERROR} {_LAST}"),
+            (ON_DUCKDB, ON_SPARK): (_plain_exponential, _LAST),
+            (ON_POSTGRES,): (_strict_exponential, f"{_ERROR} {_LAST}"),
         },
     ),
     *_forms(
         exp.Pow,
         "power(a, b)",
         {
-            (DUCKDB,): (_plain_power, _LAST),
-            (SPARK,): (_spark_power, _LAST),
-            (POSTGRES,): (_strict_power, f"{_ERROR} {_LAST}"),
+            (ON_DUCKDB,): (_plain_power, _LAST),
+            (ON_SPARK,): (_spark_power, _LAST),
+            (ON_POSTGRES,): (_strict_power, f"{_ERROR} {_LAST}"),
         },
         operands=2,
     ),

@@ -12,13 +12,21 @@ from featurestore.request_time.common_types import converted
 from featurestore.request_time.decimal_rules import EXACT, NUMERIC, decimal, rounded
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import FLOAT64, INT64, Family, family
-from featurestore.request_time.form import DUCKDB, EXECUTED, POSTGRES, SPARK, Call, Form, Rule
+from featurestore.request_time.form import (
+    EXECUTED,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
+    Call,
+    Form,
+    MeaningOf,
+)
 from featurestore.request_time.forms.floats import as_doubles
 from featurestore.request_time.forms.integers import within
 from featurestore.request_time.operands import Meaning
 from featurestore.values.types import DataType
 
-__all__ = ["FORMS", "half_away"]
+__all__ = ["ROUNDING_FORMS", "half_away"]
 
 _MOST_PLACES = 15
 _WHOLE_FROM = float(1 << 52)
@@ -85,11 +93,11 @@ def _decimal_round(call: Call) -> Meaning | None:
     found = call.operands[0].data_type
     if places is None:
         return None
-    if call.dialect == POSTGRES:
+    if call.dialect == ON_POSTGRES:
         return _to_places(NUMERIC, places, ROUND_HALF_UP)
     precision, scale = found.precision or 0, found.scale or 0
     kept = min(places, scale)
-    if call.dialect == SPARK:
+    if call.dialect == ON_SPARK:
         result = decimal(min(precision - scale + kept + 1, 38), kept)
     else:
         result = found if kept == scale else decimal(precision, kept)
@@ -105,24 +113,24 @@ def _round_integer(call: Call) -> Meaning | None:
     if call.node.args.get("decimals") is not None:
         return None
     operand = call.operands[0]
-    if call.dialect == POSTGRES:
+    if call.dialect == ON_POSTGRES:
         operand = converted(operand, FLOAT64, call.dialect)
     return Meaning(operand.data_type, column=operand.run)
 
 
-def _whole_decimal(rounding: str) -> Rule:
+def _whole_decimal(rounding: str) -> MeaningOf:
     def meaning(call: Call) -> Meaning:
         found = call.operands[0].data_type
-        if call.dialect == POSTGRES:
+        if call.dialect == ON_POSTGRES:
             return _to_places(NUMERIC, 0, rounding)
         precision, scale = found.precision or 0, found.scale or 0
-        digits = precision if call.dialect == DUCKDB or not scale else precision - scale + 1
+        digits = precision if call.dialect == ON_DUCKDB or not scale else precision - scale + 1
         return _to_places(decimal(digits, 0), 0, rounding)
 
     return meaning
 
 
-def _whole_double(round_to: Callable[[float], int]) -> Rule:
+def _whole_double(round_to: Callable[[float], int]) -> MeaningOf:
     """Return the meaning of FLOOR or CEIL of a double: a double, and on Spark a 64-bit integer."""
     check = within(INT64)
 
@@ -135,7 +143,7 @@ def _whole_double(round_to: Callable[[float], int]) -> Rule:
         return check(round_to(number))
 
     def meaning(call: Call) -> Meaning | None:
-        if call.dialect == SPARK:
+        if call.dialect == ON_SPARK:
             if family(call.operands[0].data_type) is Family.FLOAT:
                 return Meaning(INT64, row=to_integer, is_total=False)
             return Meaning(INT64, column=call.operands[0].run)
@@ -157,14 +165,14 @@ _FLOAT, _DECIMAL, _INTEGER = (Family.FLOAT,), (Family.DECIMAL,), (Family.INTEGER
 _AWAY = "Half rounds away from zero."
 _ROUND = "round(a, n)"
 
-FORMS = (
+ROUNDING_FORMS = (
     Form(
         exp.Round,
         _ROUND,
         _FLOAT,
         _duckdb_double,
         "double",
-        (DUCKDB,),
+        (ON_DUCKDB,),
         f"{_AWAY} The number is multiplied by 10^n first: `round(0.285, 2)` is 0.28.",
         _rounded,
     ),
@@ -174,7 +182,7 @@ FORMS = (
         _FLOAT,
         _spark_double,
         "double",
-        (SPARK,),
+        (ON_SPARK,),
         f"{_AWAY} The shortest decimal is rounded: `round(0.285, 2)` is 0.29.",
         _rounded,
     ),
@@ -184,7 +192,7 @@ FORMS = (
         _FLOAT,
         as_doubles(half_even),
         "double",
-        (POSTGRES,),
+        (ON_POSTGRES,),
         "Half rounds to even. For more places, cast to `numeric` first.",
         _alone,
     ),

@@ -10,20 +10,20 @@ from sqlglot import exp
 from featurestore.request_time.failures import Refusal
 from featurestore.request_time.families import BOOLEAN, INT32, INT64, STRING, Family
 from featurestore.request_time.form import (
-    DUCKDB,
     EVERY,
     EXECUTED,
-    POSTGRES,
-    SPARK,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
     Call,
     Form,
-    Rule,
-    parts_of,
+    MeaningOf,
+    arguments,
 )
 from featurestore.request_time.forms.like_patterns import like_pattern
 from featurestore.request_time.operands import NOTHING, Columns, Meaning, Operand
 
-__all__ = ["FORMS"]
+__all__ = ["TEXT_FORMS"]
 
 
 def _joined(_: Call) -> Meaning:
@@ -41,10 +41,10 @@ def _concat_without_nulls(call: Call) -> Meaning:
 
 
 def _length(call: Call) -> Meaning:
-    return Meaning(INT64 if call.dialect == DUCKDB else INT32, row=len)
+    return Meaning(INT64 if call.dialect == ON_DUCKDB else INT32, row=len)
 
 
-def _in_ascii(change: Callable[[str], str], name: str) -> Rule:
+def _in_ascii(change: Callable[[str], str], name: str) -> MeaningOf:
     def row(text: str) -> str:
         if text.isascii():
             return change(text)
@@ -53,7 +53,7 @@ def _in_ascii(change: Callable[[str], str], name: str) -> Rule:
     return lambda _: Meaning(STRING, row=row, is_total=False)
 
 
-def _trimmed(strip: Callable[[str], str]) -> Rule:
+def _trimmed(strip: Callable[[str], str]) -> MeaningOf:
     def row(text: str) -> str:
         return strip(text)
 
@@ -66,7 +66,7 @@ def _trimmed(strip: Callable[[str], str]) -> Rule:
 
     return lambda call: (
         Meaning(STRING, row=careful, is_total=False)
-        if call.dialect == DUCKDB
+        if call.dialect == ON_DUCKDB
         else Meaning(STRING, row=row)
     )
 
@@ -96,7 +96,7 @@ def _right(text: str, count: int) -> str:
     return text[len(text) - count :] if count < len(text) else text
 
 
-def _counted(row: Callable[..., Any]) -> Rule:
+def _counted(row: Callable[..., Any]) -> MeaningOf:
     """Return the meaning of a function with counts, which are integers of at most 32 bits."""
     return lambda call: (
         None
@@ -106,7 +106,7 @@ def _counted(row: Callable[..., Any]) -> Rule:
 
 
 def _like(call: Call) -> Meaning | None:
-    escape = "\\" if call.dialect in (POSTGRES, SPARK) else None
+    escape = "\\" if call.dialect in (ON_POSTGRES, ON_SPARK) else None
     return _matched(call, escape)
 
 
@@ -118,7 +118,7 @@ def _like_escape(call: Call) -> Meaning | None:
 
 
 def _matched(call: Call, escape: str | None) -> Meaning | None:
-    is_strict = call.dialect == SPARK
+    is_strict = call.dialect == ON_SPARK
     pattern = call.operands[1].constant
     if pattern is NOTHING or pattern is None:
         return Meaning(
@@ -158,7 +158,7 @@ def _trim_at(position: str | None) -> Callable[[exp.Expr], list[exp.Expr] | None
 
 _TEXT = (Family.TEXT,)
 _TWO = (Family.TEXT, Family.TEXT)
-_ONE = parts_of("this")
+_ONE = arguments("this")
 _CASE = "A text with other characters is an error: the warehouse's locale decides there."
 _BLANKS = "Removes blanks (U+0020) only. DuckDB also removes Unicode's blanks: they are an error."
 _NEGATIVE = "A negative count is an error. A bigint must be cast to an integer."
@@ -167,7 +167,7 @@ _START = (
     " A bigint must be cast to an integer."
 )
 
-FORMS = (
+TEXT_FORMS = (
     Form(exp.DPipe, "a || b", _TWO, _joined, "text", EVERY, "NULL if one of them is."),
     Form(
         exp.Concat,
@@ -175,7 +175,7 @@ FORMS = (
         _TEXT,
         _concat_without_nulls,
         "text",
-        (DUCKDB, POSTGRES),
+        (ON_DUCKDB, ON_POSTGRES),
         "NULLs count as empty text.",
         _all,
         repeats=True,
@@ -186,7 +186,7 @@ FORMS = (
         _TEXT,
         _joined,
         "text",
-        (SPARK,),
+        (ON_SPARK,),
         "NULL if one of them is.",
         _all,
         repeats=True,

@@ -23,19 +23,19 @@ from featurestore.request_time.families import (
     Family,
 )
 from featurestore.request_time.form import (
-    DUCKDB,
     EXECUTED,
-    POSTGRES,
-    SPARK,
+    ON_DUCKDB,
+    ON_POSTGRES,
+    ON_SPARK,
     VENDORS,
     Call,
     Form,
-    Rule,
+    MeaningOf,
 )
 from featurestore.request_time.operands import Meaning
 from featurestore.values.epoch import EPOCH
 
-__all__ = ["FORMS"]
+__all__ = ["DATE_FORMS"]
 
 _MONTHS = {"YEAR": 12, "QUARTER": 3, "MONTH": 1}
 _LENGTHS = {
@@ -89,7 +89,7 @@ def _mover(number: int, unit: str) -> Callable[[Any], Any]:
     return lambda value: value + step
 
 
-def _moved(sign: int) -> Rule:
+def _moved(sign: int) -> MeaningOf:
     def meaning(call: Call) -> Meaning | None:
         number, unit = _interval(call.node.expression) or (0, "")
         found = call.operands[0].data_type
@@ -99,14 +99,14 @@ def _moved(sign: int) -> Rule:
         row = _mover(sign * number, unit)
         if found != DATE:
             return Meaning(found, row=row, is_total=False)
-        if call.dialect == SPARK:
+        if call.dialect == ON_SPARK:
             return None if unit in _SHORT else Meaning(DATE, row=row, is_total=False)
         return Meaning(TIMESTAMP, row=lambda value: row(_midnight(value)), is_total=False)
 
     return meaning
 
 
-def _days_later(sign: int) -> Rule:
+def _days_later(sign: int) -> MeaningOf:
     def row(value: dt.date, days: int) -> dt.date:
         return value + dt.timedelta(days=sign * days)
 
@@ -116,7 +116,7 @@ def _days_later(sign: int) -> Rule:
 
 
 def _days_before(call: Call) -> Meaning:
-    return Meaning(INT64 if call.dialect == DUCKDB else INT32, row=lambda x, y: (x - y).days)
+    return Meaning(INT64 if call.dialect == ON_DUCKDB else INT32, row=lambda x, y: (x - y).days)
 
 
 def _unit(node: exp.Expr) -> str:
@@ -163,7 +163,7 @@ _FIELDS: dict[str, Callable[[Any], int]] = {
 }
 _OF_A_DAY = ("HOUR", "MINUTE", "SECOND", "EPOCH")
 _AGREED = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE")
-_WITHOUT = {SPARK: ("ISODOW",)}
+_WITHOUT = {ON_SPARK: ("ISODOW",)}
 
 
 def _field(call: Call) -> Meaning | None:
@@ -177,12 +177,12 @@ def _field(call: Call) -> Meaning | None:
     ):
         return None
     read = _FIELDS[field]
-    if call.dialect == SPARK and field == "DOW":
+    if call.dialect == ON_SPARK and field == "DOW":
         # Spark counts from 1, for Sunday.
         return Meaning(INT32, row=lambda x: x.isoweekday() % 7 + 1)
-    if call.dialect == POSTGRES:
+    if call.dialect == ON_POSTGRES:
         return Meaning(NUMERIC, row=lambda x: Decimal(read(x)))
-    return Meaning(INT32 if call.dialect == SPARK else INT64, row=read)
+    return Meaning(INT32 if call.dialect == ON_SPARK else INT64, row=read)
 
 
 def _seconds(field: str, dialect: str) -> Meaning | None:
@@ -190,13 +190,13 @@ def _seconds(field: str, dialect: str) -> Meaning | None:
     if dialect not in EXECUTED:
         return None
     if field == "SECOND":
-        if dialect == DUCKDB:
+        if dialect == ON_DUCKDB:
             return Meaning(INT64, row=lambda x: x.second)
-        result = NUMERIC if dialect == POSTGRES else decimal(8, 6)
+        result = NUMERIC if dialect == ON_POSTGRES else decimal(8, 6)
         return Meaning(result, row=lambda x: _micros(x.second * 1_000_000 + x.microsecond))
-    if field == "EPOCH" and dialect == DUCKDB:
+    if field == "EPOCH" and dialect == ON_DUCKDB:
         return Meaning(FLOAT64, row=lambda x: _since_1970(x) / 1_000_000)
-    if field == "EPOCH" and dialect == POSTGRES:
+    if field == "EPOCH" and dialect == ON_POSTGRES:
         return Meaning(NUMERIC, row=lambda x: _micros(_since_1970(x)))
     return None
 
@@ -233,7 +233,7 @@ _FIXED = "Hours, minutes and seconds only: a day depends on the session's time z
 _OPERATORS = ((exp.Add, "+", 1), (exp.Sub, "-", -1))
 _PLACES = (*EXECUTED, *VENDORS[:-1])
 
-FORMS = (
+DATE_FORMS = (
     *(
         form
         for node, sign, direction in _OPERATORS
@@ -285,7 +285,7 @@ FORMS = (
         (Family.DATE, Family.DATE),
         _days_before,
         "integer; DuckDB: bigint",
-        (DUCKDB, POSTGRES),
+        (ON_DUCKDB, ON_POSTGRES),
         "The number of days.",
     ),
     Form(
@@ -294,7 +294,7 @@ FORMS = (
         (Family.TIMESTAMP,),
         _truncated,
         "timestamp",
-        (DUCKDB, POSTGRES),
+        (ON_DUCKDB, ON_POSTGRES),
         "A week begins on Monday.",
         _of_this,
     ),
@@ -304,7 +304,7 @@ FORMS = (
         (Family.DATE,),
         _truncated,
         "timestamp",
-        (DUCKDB,),
+        (ON_DUCKDB,),
         "A week begins on Monday.",
         _of_this,
     ),
@@ -328,7 +328,7 @@ FORMS = (
             (one,),
             _at_utc,
             gives,
-            (DUCKDB, POSTGRES),
+            (ON_DUCKDB, ON_POSTGRES),
             "Other zones are refused.",
             _of_this,
         )
