@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given
 
 from featurestore.request_time.table import FORMS
 from featurestore.values.type_spellings import parse_type
@@ -18,6 +19,8 @@ from tests.request_time.judged import (
     select_list,
     sql_of,
 )
+from tests.request_time.nested_cases import nested_cases
+from tests.support.examples import examples
 
 pytestmark = [
     pytest.mark.engines,
@@ -56,6 +59,11 @@ END $$
 def chunks(listed):
     """Split a list into parts that one statement takes."""
     return [listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK)]
+
+
+def columns_of(rows, count):
+    """Return the columns e0, e1, ... of rows."""
+    return [[row[f"e{place}"] for row in rows] for place in range(count)]
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "spark"])
@@ -112,9 +120,7 @@ def test_values_and_types_on_postgres(postgres):
             if parse_type(found["type"], "postgres") != case.expression.data_type:
                 wrong.append(f"{case.text}: {case.expression.data_type}, warehouse {found}")
         rows = postgres.rows("SELECT * FROM answers ORDER BY id")
-        wrong += differences(
-            outcomes, [[row[f"e{place}"] for row in rows] for place in range(len(outcomes))]
-        )
+        wrong += differences(outcomes, columns_of(rows, len(outcomes)))
 
     assert [] == wrong
 
@@ -186,3 +192,26 @@ def raises(spark, query):
     except (PySparkException, Py4JJavaError):
         return True
     return False
+
+
+NESTED = examples(6, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+@given(cases=nested_cases("postgres", 20))
+@NESTED
+def test_nested_expressions_on_postgres(postgres, cases):
+    """Each value is PostgreSQL's, however the forms are nested."""
+    outcomes = outcomes_of(cases)
+    rows = postgres.rows(f"SELECT {select_list(outcomes)} FROM inputs ORDER BY id")
+
+    assert [] == differences(outcomes, columns_of(rows, len(outcomes)))
+
+
+@given(cases=nested_cases("spark", 20))
+@NESTED
+def test_nested_expressions_on_spark(spark, cases):
+    """Each value is Spark's, however the forms are nested."""
+    outcomes = outcomes_of(cases)
+    frame = spark.session.sql(f"SELECT {select_list(outcomes)} FROM inputs ORDER BY id")
+
+    assert [] == differences(outcomes, [column.to_pylist() for column in frame.toArrow().columns])
