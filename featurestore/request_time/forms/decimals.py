@@ -39,6 +39,9 @@ Digits = tuple[int, int]
 ResultOf = Callable[[Digits, Digits], DataType | None]
 _DUCKDB_NARROW = 18
 _LEAST_SPARK_SCALE = 6
+# Java's `negate` and `abs` round to so many digits, and its remainder fails if the quotient has more
+# than 38 of them before the point.
+_SPARK_SIGN_DIGITS = 34
 _SPARK_QUOTIENTS = Context(prec=39, rounding=ROUND_HALF_UP)
 
 
@@ -79,6 +82,8 @@ def _spark_product(one: Digits, other: Digits) -> DataType | None:
 
 def _spark_remainder(one: Digits, other: Digits) -> DataType | None:
     scale = max(one[1], other[1])
+    if one[0] - one[1] + other[1] > MOST_DIGITS:
+        return None
     return _spark(min(one[0] - one[1], other[0] - other[1]) + scale, scale)
 
 
@@ -174,6 +179,7 @@ _PAIRS = (
 _ONE = arguments("this")
 _DIGITS = "The result has up to 38 digits; more are an error."
 _CUT = "Refused where Spark would drop digits after the point to stay within 38."
+_SIGN = "Refused on Spark for more than 34 digits: there it rounds."
 _ZERO = "A division by zero is an error."
 _NUMERIC_NOTE = "The result is a `numeric` without digits, which leaves the warehouse as a double."
 _SIXTEEN = f"At least 16 digits count. {_ZERO} {_NUMERIC_NOTE}"
@@ -199,7 +205,13 @@ def _three(
 
 
 def _as_it_is(compute: Callable[[Decimal], Decimal]) -> MeaningOf:
-    return lambda call: Meaning(call.operands[0].data_type, row=compute)
+    def meaning(call: Call) -> Meaning | None:
+        found = call.operands[0].data_type
+        if call.dialect == ON_SPARK and (found.precision or 0) > _SPARK_SIGN_DIGITS:
+            return None
+        return Meaning(found, row=compute)
+
+    return meaning
 
 
 DECIMAL_FORMS = (
@@ -255,6 +267,7 @@ DECIMAL_FORMS = (
         (Family.DECIMAL,),
         _as_it_is(EXACT.minus),
         "as `a`",
+        note=_SIGN,
         parts=_ONE,
     ),
     Form(
@@ -263,6 +276,7 @@ DECIMAL_FORMS = (
         (Family.DECIMAL,),
         _as_it_is(EXACT.abs),
         "as `a`",
+        note=_SIGN,
         parts=_ONE,
     ),
 )
