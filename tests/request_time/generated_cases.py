@@ -68,7 +68,7 @@ TEMPLATES: dict[str, list[str]] = {
             f"{{a}} {sign} interval '{number}' {unit}"
             for number, unit in (
                 (1, "month"), (11, "months"), (1, "year"), (-4, "year"), (3, "day"), (2, "week"),
-                (36, "hour"), (90, "minute"), (5, "second"), (1, "quarter"),
+                (36, "hour"), (90, "minute"), (5, "second"), (1, "quarter"), (23, "hour"),
             )
         ]
         for sign in "+-"

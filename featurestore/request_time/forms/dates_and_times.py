@@ -89,12 +89,23 @@ def _mover(number: int, unit: str) -> Callable[[Any], Any]:
     return lambda value: value + step
 
 
+def _is_elapsed(number: int, unit: str, dialect: str) -> bool:
+    """Return whether an interval has the same length in each time zone.
+
+    Days and months have not. Spark makes days of 24 hours too.
+    """
+    if unit not in _SHORT:
+        return False
+    return dialect != ON_SPARK or abs(number) * _LENGTHS[unit] < _LENGTHS["DAY"]
+
+
 def _moved(sign: int) -> MeaningOf:
     def meaning(call: Call) -> Meaning | None:
         number, unit = _interval(call.node.expression) or (0, "")
         found = call.operands[0].data_type
-        # A day or a month of a zoned timestamp depends on the session's time zone.
-        if found == TIMESTAMPTZ and unit not in _SHORT:
+        if found == TIMESTAMPTZ and not _is_elapsed(number, unit, call.dialect):
+            return None
+        if call.dialect == ON_SPARK and unit == "QUARTER":
             return None
         row = _mover(sign * number, unit)
         if found != DATE:
@@ -228,8 +239,11 @@ def _of_expression(node: exp.Expr) -> list[exp.Expr] | None:
 
 
 _CLAMPED = "A month or a year later is the month's last day if the month is shorter."
-_LATE = f"{_CLAMPED} A result outside of the years 1 to 9999 is an error."
-_FIXED = "Hours, minutes and seconds only: a day depends on the session's time zone."
+_LATE = f"{_CLAMPED} Spark has no quarters. A result outside of the years 1 to 9999 is an error."
+_FIXED = (
+    "Hours, minutes and seconds only: a day depends on the session's time zone. On Spark, less than"
+    " 24 hours."
+)
 _OPERATORS = ((exp.Add, "+", 1), (exp.Sub, "-", -1))
 _PLACES = (*EXECUTED, *VENDORS[:-1])
 
