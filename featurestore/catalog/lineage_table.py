@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from featurestore.lineage.display_names import kind_of
+from featurestore.lineage.display_names import SERVICE_PREFIX, kind_of
 from featurestore.lineage.graph import ROWS, ColumnId, Edge, LineageGraph
-from featurestore.lineage.picture_layout import SERVICE_PREFIX, box_name
+from featurestore.lineage.picture_layout import box_name
 from featurestore.registry.registry import Registry
 
 __all__ = ["LineageTable", "lineage_table"]

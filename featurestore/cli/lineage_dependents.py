@@ -56,10 +56,12 @@ def _nearest(graph: LineageGraph, column: ColumnId) -> str:
 
 def hits_by_service(manifest: Manifest, hits: Sequence[Dependent]) -> dict[str, list[ColumnId]]:
     """Return the dependent columns that each service uses."""
+    from featurestore.lineage.dependents import ON_DEMAND
     from featurestore.lineage.display_names import column_id
 
     found: dict[str, list[ColumnId]] = {}
-    for hit in hits:
+    # An on-demand feature is a column of its service already.
+    for hit in (hit for hit in hits if hit.kind != ON_DEMAND):
         column = column_id(manifest, hit.name.replace(":", "."))
         for service in hit.services:
             found.setdefault(service, []).append(column)

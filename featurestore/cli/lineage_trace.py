@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from featurestore.lineage.flows import ColumnId
     from featurestore.lineage.graph import LineageGraph
     from featurestore.lineage.tree import Branch
-    from featurestore.registry.definitions import FeatureView
+    from featurestore.registry.definitions import FeatureService
     from featurestore.registry.registry import Registry
 
 __all__ = ["Trace", "print_trace", "trace_json", "trace_of"]
@@ -23,15 +23,17 @@ __all__ = ["Trace", "print_trace", "trace_json", "trace_of"]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The columns of a view to trace, and the services that use them.
+    """The columns of a view or a service to trace, and the services that use them.
 
     Attributes:
-        view: The feature view.
+        owner: The name of the view or the service.
+        kinds: The kind of each column, by its name.
         columns: The column of each feature, key or timestamp, by its name.
         services: The names of the services that use a column.
     """
 
-    view: FeatureView
+    owner: str
+    kinds: Mapping[str, str]
     columns: Mapping[str, ColumnId]
     services: Mapping[ColumnId, Sequence[str]]
 
@@ -45,15 +47,18 @@ class Trace:
 
 
 def trace_of(registry: Registry, name: str) -> Trace:
-    """Return what to trace for `view:feature`, or for all features of a view.
+    """Return what to trace for `view:feature`, or for all features of a view or a service.
 
     Raises:
         RegistryError: The view is unknown, or it has no such feature, key or timestamp.
     """
+    from featurestore.lineage.dependents import parts_of
     from featurestore.lineage.flows import ColumnId
     from featurestore.registry.definitions import ALL_FEATURES, FeatureRef
 
     reference = FeatureRef.parse(name if ":" in name else f"{name}:{ALL_FEATURES}")
+    if reference.view not in registry.feature_views and reference.view in registry.feature_services:
+        return _trace_of_service(registry.service(reference.view), reference.feature)
     view = registry.view(reference.view)
     if reference.feature == ALL_FEATURES:
         features: Sequence[str] = view.feature_names
@@ -66,20 +71,39 @@ def trace_of(registry: Registry, name: str) -> Trace:
         column: [service.name for service in registry.services_using(view.name, feature)]
         for feature, column in columns.items()
     }
-    return Trace(view, columns, services)
+    return Trace(view.name, dict(parts_of(view)), columns, services)
+
+
+def _trace_of_service(service: FeatureService, name: str) -> Trace:
+    from featurestore.errors import UnknownFeature
+    from featurestore.lineage.dependents import ON_DEMAND
+    from featurestore.lineage.display_names import SERVICE_PREFIX
+    from featurestore.lineage.flows import ColumnId
+    from featurestore.registry.definitions import ALL_FEATURES
+
+    known = [feature.name for feature in service.on_demand]
+    names = known if name == ALL_FEATURES else [name]
+    for unknown in (one for one in names if one not in known):
+        raise UnknownFeature(unknown, known, where=f"the service '{service.name}'")
+    node = f"{SERVICE_PREFIX}{service.name}"
+    columns = {one: ColumnId(node, one.lower()) for one in names}
+    return Trace(
+        service.name,
+        dict.fromkeys(names, ON_DEMAND),
+        columns,
+        {column: [service.name] for column in columns.values()},
+    )
 
 
 def print_trace(graph: LineageGraph, trace: Trace, *, indirect: bool) -> None:
     """Write one tree per feature."""
     from rich.text import Text
 
-    from featurestore.lineage.dependents import parts_of
     from featurestore.lineage.tree import upstream_tree
 
-    kinds = dict(parts_of(trace.view))
     for feature, column in trace.columns.items():
         branch = upstream_tree(graph, column, indirect=indirect)
-        branch.label, branch.notes = f"{trace.view.name}:{feature}", (kinds[feature],)
+        branch.label, branch.notes = f"{trace.owner}:{feature}", (trace.kinds[feature],)
         tree = _rich_tree(branch)
         for service in trace.services[column]:
             tree.add(Text.assemble(("used by ", "dim"), visible(service), (" service", "dim")))

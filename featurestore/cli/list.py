@@ -106,6 +106,8 @@ def _services(registry: Registry) -> Iterator[_Row]:
             "service": service.name,
             "features": sum(len(member.features) for member in service.members),
             "views": [member.name for member in service.members],
+            "request": {each.name: str(each.data_type) for each in service.request},
+            "on_demand": [each.name for each in service.on_demand],
             "label": service.label or None,
             "owner": service.owner or None,
         }

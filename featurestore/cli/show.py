@@ -72,7 +72,7 @@ def _print_described(name: str, described: Described) -> None:
     shown = {
         key.replace("_", " "): value
         for key, value in described.facts.items()
-        if value not in (None, "", [])
+        if value not in (None, "", [], {})
     }
     width = max(map(len, shown))
     for key, value in shown.items():
@@ -88,7 +88,7 @@ def _described(registry: Registry, name: str) -> Described:
     if name in registry.feature_views or name in registry.latest:
         return _described_view(registry, registry.view(name))
     if name in registry.feature_services:
-        return _described_service(registry.service(name))
+        return _described_service(registry, registry.service(name))
     if name in registry.entities:
         return _described_entity(registry, registry.entity(name))
     known = (*registry.feature_views, *registry.feature_services, *registry.entities)
@@ -147,11 +147,21 @@ def _described_feature(registry: Registry, reference: FeatureRef) -> Described:
     )
 
 
-def _described_service(service: FeatureService) -> Described:
+def _described_service(registry: Registry, service: FeatureService) -> Described:
+    from featurestore.training.declared_expressions import on_demand_types
+
+    types = on_demand_types(registry, service)
     facts = {
         "kind": "feature service",
         "description": service.description,
         "label": service.label,
+        "request": {field.name: str(field.data_type) for field in service.request},
+        "on_demand": {feature.name: feature.text for feature in service.on_demand},
+        "on_demand_types": {name: str(types[name]) for name in types},
+        "personal_data": [
+            *(field.name for field in service.request if field.pii),
+            *(feature.name for feature in service.on_demand if feature.pii),
+        ],
         "owner": service.owner,
         "tags": list(service.tags),
         "file": service.path,

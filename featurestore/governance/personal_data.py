@@ -87,6 +87,10 @@ def _reference(registry: Registry, text: str, columns: Container[FeatureRef]) ->
     reference = FeatureRef.parse(text)
     if reference in registry.personal or reference in columns:
         return reference
+    service = registry.feature_services.get(reference.view)
+    names = [each.name for each in service.on_demand] if service else []
+    if reference.feature in (*names, *([ALL_FEATURES] if names else [])):
+        return reference
     view = registry.view(reference.view)
     if reference.feature != ALL_FEATURES:
         registry.feature(reference)
@@ -130,9 +134,26 @@ def granted(
     asked = None if listed is None else _with_allowed(registry, listed, allowance)
     members = registry.members(asked, feature_service)
     _refuse(registry, members, allowance)
-    personal = _personal(registry, members)
+    personal = (*_personal(registry, members), *_computed(registry, feature_service, allowance))
     meant = _personal_of(registry, _starred(registry, asked or ()))
     return Granted(members, personal, tuple(ref for ref in meant if ref not in personal))
+
+
+def _computed(
+    registry: Registry, feature_service: str | None, allowance: Allowance
+) -> tuple[str, ...]:
+    """Return references of a service's on-demand features that are personal data and allowed.
+
+    Raises:
+        RegistryError: One is personal data and not allowed.
+    """
+    features = registry.service(feature_service).on_demand if feature_service else ()
+    personal = [FeatureRef(str(feature_service), each.name) for each in features if each.pii]
+    refused = [reference for reference in personal if not allowance.names(reference)]
+    for reference in refused:
+        reason = personal_reason(registry, reference)
+        raise refusal(f"The on-demand feature '{reference}' is personal data ({reason})", refused)
+    return tuple(map(str, personal))
 
 
 def _with_allowed(registry: Registry, features: Sequence[str], allowance: Allowance) -> list[str]:

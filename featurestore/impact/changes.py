@@ -52,6 +52,12 @@ EFFECTS = {
     "feature joined the service": Effect.BEHAVIOUR,
     "entity columns changed": Effect.BREAKING,
     "label changed": Effect.BEHAVIOUR,
+    "request field added": Effect.BREAKING,
+    "request field removed": Effect.BREAKING,
+    "request field retyped": Effect.BREAKING,
+    "on-demand feature added": Effect.BEHAVIOUR,
+    "on-demand feature removed": Effect.BREAKING,
+    "expression changed": Effect.BEHAVIOUR,
 }
 """The effect of each kind of change."""
 

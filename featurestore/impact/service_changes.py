@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from featurestore.impact.changes import Change
-from featurestore.registry.definitions import FeatureService
+from featurestore.registry.definitions import FeatureService, OnDemandFeature
 
 __all__ = ["service_changes"]
 
@@ -31,6 +32,8 @@ def _service(
 
 
 def _members(old: FeatureService, new: FeatureService) -> Iterator[Change]:
+    yield from _request(old, new)
+    yield from _on_demand(old, new)
     if old.label != new.label:
         yield _service("label changed", new, old.label or "none", new.label or "none")
     before, after = _references(old), _references(new)
@@ -43,6 +46,46 @@ def _members(old: FeatureService, new: FeatureService) -> Iterator[Change]:
             yield _service(
                 "entity columns changed", new, before[reference], after[reference], note=reference
             )
+
+
+def _request(old: FeatureService, new: FeatureService) -> Iterator[Change]:
+    before = {field.name: field for field in old.request}
+    after = {field.name: field for field in new.request}
+    for name in sorted(before.keys() - after.keys()):
+        yield _service("request field removed", old, before=name)
+    for name in sorted(after.keys() - before.keys()):
+        # Callers that do not give the field are refused.
+        yield _service("request field added", new, after=f"{name} {after[name].data_type}")
+    for name in sorted(before.keys() & after.keys()):
+        types = str(before[name].data_type), str(after[name].data_type)
+        if before[name].data_type != after[name].data_type:
+            yield _service("request field retyped", new, *types, note=name)
+        yield from _mark(new, name, was=before[name].pii, now=after[name].pii)
+
+
+def _on_demand(old: FeatureService, new: FeatureService) -> Iterator[Change]:
+    before = {feature.name: feature for feature in old.on_demand}
+    after = {feature.name: feature for feature in new.on_demand}
+    for name in sorted(before.keys() - after.keys()):
+        yield _service("on-demand feature removed", old, before=name)
+    for name in sorted(after.keys() - before.keys()):
+        yield _service("on-demand feature added", new, after=f"{name}: {after[name].text}")
+    for name in sorted(before.keys() & after.keys()):
+        texts = _computation(before[name]), _computation(after[name])
+        if texts[0] != texts[1]:
+            yield _service("expression changed", new, *texts, note=name)
+        yield from _mark(new, name, was=before[name].pii, now=after[name].pii)
+
+
+def _computation(feature: OnDemandFeature) -> str:
+    # The names decide too: one name may mean another feature of the service than before.
+    return f"{feature.text} of {', '.join(feature.inputs) or 'no input'}"
+
+
+def _mark(service: FeatureService, name: str, *, was: bool, now: bool) -> Iterator[Change]:
+    if was != now:
+        kind = "now personal data" if now else "no longer personal data"
+        yield replace(_service(kind, service), subject=f"{service.name}:{name}")
 
 
 def _references(service: FeatureService) -> dict[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from featurestore.lineage.display_names import label_column
+from featurestore.lineage.display_names import SERVICE_PREFIX, label_column
 from featurestore.lineage.flows import ColumnId
 from featurestore.lineage.graph import LineageGraph
 from featurestore.project.manifest import Manifest
 from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 
-__all__ = ["Dependent", "dependents_of", "parts_of"]
+__all__ = ["ON_DEMAND", "Dependent", "dependents_of", "parts_of"]
+
+ON_DEMAND = "on-demand feature"
+"""The kind of a feature that a service computes at request time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,8 +23,8 @@ class Dependent:
     """A column of a feature view, or a label, that depends on the column asked for.
 
     Attributes:
-        name: `view:column`; for a label, `model.column`.
-        kind: `feature`, `key`, `timestamp` or `label`.
+        name: `view:column`; for a label, `model.column`; for an on-demand feature, `service:name`.
+        kind: `feature`, `key`, `timestamp`, `label` or `on-demand feature`.
         how: `direct`, `indirect`, or `possible` if a model between them could not be traced.
         services: The services that take it.
         owner: The owner of the view.
@@ -71,6 +74,10 @@ def _ends(manifest: Manifest, registry: Registry) -> Iterator[tuple[ColumnId, De
             dependent = Dependent(f"{view.name}:{name}", kind, "", names, view.owner)
             yield ColumnId(view.unique_id, name.lower()), dependent
     for service in registry.feature_services.values():
+        for feature in service.on_demand:
+            one = ColumnId(f"{SERVICE_PREFIX}{service.name}", feature.name.lower())
+            name = f"{service.name}:{feature.name}"
+            yield one, Dependent(name, ON_DEMAND, "", (service.name,), service.owner)
         label = label_column(manifest, service)
         if label is not None:
             yield label, Dependent(service.label, "label", "", (service.name,), service.owner)

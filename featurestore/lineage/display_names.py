@@ -7,17 +7,29 @@ from featurestore.lineage.flows import ROWS, ColumnId
 from featurestore.project.manifest import Manifest
 from featurestore.registry.definitions import FeatureService
 
-__all__ = ["column_id", "column_label", "kind_of", "label_column", "label_of", "unknown_column"]
+__all__ = [
+    "SERVICE_PREFIX",
+    "column_id",
+    "column_label",
+    "kind_of",
+    "label_column",
+    "label_of",
+    "unknown_column",
+]
 
+SERVICE_PREFIX = "service:"
+"""The start of the node name of a feature service, which dbt calls an exposure."""
 _KINDS = ("model", "snapshot", "seed", "source")
 
 
 def kind_of(node: str) -> str:
     """Return the kind of a node; `table` for one that dbt does not know.
 
-    >>> kind_of("source.shop.raw.orders"), kind_of("warehouse.raw.orders")
-    ('source', 'table')
+    >>> kind_of("source.shop.raw.orders"), kind_of("warehouse.raw.orders"), kind_of("service:late")
+    ('source', 'table', 'service')
     """
+    if node.startswith(SERVICE_PREFIX):
+        return "service"
     kind = node.partition(".")[0]
     return kind if kind in _KINDS and node.count(".") > 1 else "table"
 
@@ -28,6 +40,8 @@ def label_of(node: str) -> str:
     >>> label_of("model.shop.orders.v2"), label_of("source.shop.raw.orders")
     ('orders.v2', 'raw.orders')
     """
+    if node.startswith(SERVICE_PREFIX):
+        return node.removeprefix(SERVICE_PREFIX)
     return node if kind_of(node) == "table" else node.split(".", 2)[-1]
 
 

@@ -10,17 +10,24 @@ Example:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from featurestore.lineage.display_names import column_id, kind_of, label_column, unknown_column
+from featurestore.lineage.display_names import (
+    SERVICE_PREFIX,
+    column_id,
+    kind_of,
+    label_column,
+    unknown_column,
+)
 from featurestore.lineage.flows import ROWS, ColumnId, Flow, digest_of
 from featurestore.project.manifest import Manifest
 from featurestore.registry.build_registry import build_registry
 from featurestore.registry.registry import Registry
+from featurestore.registry.service_names import feature_names
 
 if TYPE_CHECKING:
     from featurestore.lineage.model_tracer import ModelTracer
@@ -155,7 +162,8 @@ def build_lineage(
             with a file.
 
     Returns:
-        The graph of the columns and everything upstream.
+        The graph of the columns and everything upstream; by default also the on-demand features of
+        services, whose node is `service:<name>`.
     """
     from featurestore.lineage.model_tracer import ModelTracer
     from featurestore.project.catalog_json import catalog_columns
@@ -165,7 +173,24 @@ def build_lineage(
         registry = registry or build_registry(manifest)
         labels = (label_column(manifest, s) for s in registry.feature_services.values())
         columns = [*feature_columns(registry), *(label for label in labels if label)]
+        traced = _traced(tracer, list(columns))
+        computed = frozenset() if by_file else frozenset(_computed(registry))
+        return replace(traced, edges=traced.edges | computed)
     return _traced(tracer, list(columns))
+
+
+def _computed(registry: Registry) -> Iterator[Edge]:
+    """Yield the edges into on-demand features, which are columns of their service."""
+    for service in registry.feature_services.values():
+        node = f"{SERVICE_PREFIX}{service.name}"
+        names = feature_names(service.members)
+        for feature in service.on_demand:
+            for name in feature.inputs:
+                source = ColumnId(node, name.lower())
+                if name in names:
+                    member, own = names[name]
+                    source = ColumnId(registry.view(member.view).unique_id, own.lower())
+                yield Edge(source, ColumnId(node, feature.name.lower()))
 
 
 def feature_columns(registry: Registry) -> list[ColumnId]:

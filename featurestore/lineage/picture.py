@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from html import escape
 
-from featurestore.lineage.display_names import kind_of
+from featurestore.lineage.display_names import SERVICE_PREFIX, kind_of
 from featurestore.lineage.flows import ColumnId
 from featurestore.lineage.graph import Edge, LineageGraph
 from featurestore.lineage.picture_layout import (
     MARGIN,
     PADDING,
     ROW_HEIGHT,
-    SERVICE_PREFIX,
     Place,
     box_name,
     column_text,

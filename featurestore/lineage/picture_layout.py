@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featurestore.lineage.display_names import label_of
+from featurestore.lineage.display_names import SERVICE_PREFIX, label_of
 from featurestore.lineage.flows import ROWS, ColumnId
 from featurestore.lineage.graph import Edge
 
@@ -15,7 +15,6 @@ __all__ = [
     "MARGIN",
     "PADDING",
     "ROW_HEIGHT",
-    "SERVICE_PREFIX",
     "TITLE_HEIGHT",
     "Box",
     "Place",
@@ -26,9 +25,6 @@ __all__ = [
 ]
 
 ROW_HEIGHT, TITLE_HEIGHT, PADDING, MARGIN = 20, 40, 14, 16
-SERVICE_PREFIX = "service."
-"""The start of the node name of a feature service, which dbt calls an exposure."""
-
 _CHARACTER = 7.3
 """The width of a letter in the picture's font of 12 pixels."""
 _BETWEEN_LAYERS, _BETWEEN_BOXES = 90, 22

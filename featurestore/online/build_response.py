@@ -13,6 +13,7 @@ from featurestore.online.default_values import with_defaults
 from featurestore.online.packed_columns import PackedColumn, PackedValues
 from featurestore.online.published_schemas import ViewRows
 from featurestore.online.read_plan import FeatureReader, ReadPlan
+from featurestore.online.request_plan import Answer
 from featurestore.online.response import OnlineResponse, Status
 from featurestore.online.row_format import HEAD, ends_of, events_of
 from featurestore.values.epoch import EPOCH, MICROSECOND
@@ -70,6 +71,9 @@ def build_response(
             }
     named = dict(zip(plan.names, values, strict=True))
     count = len(values[0]) if values else 0
+    if plan.at_request is not None:
+        plan.at_request.extend(columns, Answer(named, mixed, reasons), count)
+        results |= {name: named[name] for name in plan.at_request.types}
     return OnlineResponse(
         columns,
         named,

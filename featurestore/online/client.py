@@ -20,7 +20,7 @@ from featurestore.online.redis.connection import address, client, close, transla
 from featurestore.online.redis.read_many import is_in_step, key_reader
 from featurestore.online.request import entity_columns, plan_views
 from featurestore.online.response import OnlineResponse
-from featurestore.registry.definitions import ServiceMember
+from featurestore.registry.definitions import FeatureService, ServiceMember
 from featurestore.registry.registry import Registry
 from featurestore.values.epoch import micros_since_1970
 from featurestore.values.types import DataType
@@ -43,10 +43,13 @@ class ResolvedRequest:
     Attributes:
         members: The features of each view.
         fills: Whether declared defaults fill missing values; False reads what is published.
+        service: The service that is asked for, with what it computes from each request; None for a
+            request that names features.
     """
 
     members: tuple[ServiceMember, ...]
     fills: bool = True
+    service: FeatureService | None = None
 
 
 class OnlineClient:
@@ -90,7 +93,9 @@ class OnlineClient:
             # A reference is not a text, which the registry refuses.
             request = None
         if request is None:
-            request = ResolvedRequest(self._registry.members(listed, feature_service))
+            members = self._registry.members(listed, feature_service)
+            service = self._registry.service(feature_service) if feature_service else None
+            request = ResolvedRequest(members, service=service)
             _remember(self._requests, shape, request)
         return request
 
@@ -110,7 +115,8 @@ class OnlineClient:
             names = member.key_names(view)
             keys = self._schemas[view.name].current.keys
             types |= {names.get(key, key): logical_type(kind) for key, kind in keys}
-        return types
+        fields = request.service.request if request.service else ()
+        return types | {field.name: field.data_type for field in fields}
 
     def get(
         self,
@@ -281,6 +287,7 @@ class OnlineClient:
                 feature_timestamps=naming[1],
                 personal={view: known.personal for view, known in self._schemas.items()},
                 fills=request.fills,
+                service=request.service,
             )
             _remember(plans, shape, plan)
         return plan, columns, plan.tags(columns, count)

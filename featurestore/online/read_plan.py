@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from featurestore.errors import OnlineStoreError
 from featurestore.online.column_reader import ColumnReader
@@ -14,12 +14,31 @@ from featurestore.online.keys import encoded, entity_key
 from featurestore.online.row_format import header_size
 from featurestore.registry.definitions import FeatureView
 
-__all__ = ["FeatureReader", "JoinKeys", "KeyWriter", "ReadPlan", "RequestedKeys", "ViewPlan"]
+__all__ = [
+    "Computes",
+    "FeatureReader",
+    "JoinKeys",
+    "KeyWriter",
+    "ReadPlan",
+    "RequestedKeys",
+    "ViewPlan",
+]
 
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 KeyWriter = Callable[[Any], str]
 _SEPARATOR, _CUT = "\0", b"\0"
 """A character that no key contains: `encoded` writes it as `%00`."""
+
+
+class Computes(Protocol):
+    """What a service computes from each request; see `request_plan`."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The published type of each on-demand feature, by its name."""
+
+    def extend(self, columns: Mapping[str, Sequence[Any]], answer: Any, count: int) -> None:
+        """Add the on-demand features to an answer."""
 
 
 # Not frozen: freezing would slow down the constructor as much as reading a whole row takes.
@@ -188,10 +207,11 @@ class ReadPlan:
 
     Attributes:
         views: The read of each view.
-        names: The name of each feature in the result.
-        types: The published type of each feature, by that name.
+        names: The name of each feature of the views in the result.
+        types: The published type of each feature, by that name; on-demand features come last.
         join_keys: The distinct join keys of the views.
         explained: The names of the features whose values may have a reason.
+        at_request: What the service computes from each request; None if it computes nothing.
     """
 
     views: tuple[ViewPlan, ...]
@@ -199,16 +219,21 @@ class ReadPlan:
     types: Mapping[str, str]
     join_keys: tuple[JoinKeys, ...]
     explained: tuple[str, ...] = ()
+    at_request: Computes | None = None
 
     @classmethod
-    def of(cls, views: Sequence[ViewPlan]) -> ReadPlan:
-        """Return the plan of several views."""
+    def of(cls, views: Sequence[ViewPlan], at_request: Computes | None = None) -> ReadPlan:
+        """Return the plan of several views, and of what a service computes from them."""
         types: dict[str, str] = {}
         for view in views:
             types |= view.types
         keys = dict.fromkeys(view.keys for view in views)
         explained = tuple(view.names[place] for view in views for place in view.defaults)
-        return cls(tuple(views), tuple(types), types, tuple(keys), explained)
+        names = tuple(types)
+        if at_request is not None:
+            types |= at_request.types
+            explained += tuple(at_request.types)
+        return cls(tuple(views), names, types, tuple(keys), explained, at_request)
 
     def tags(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[RequestedKeys]:
         """Return the keys to read of each view, without their prefix."""

@@ -15,8 +15,9 @@ from featurestore.online.default_values import published_defaults
 from featurestore.online.key_values import key_writer
 from featurestore.online.keys import row_prefix
 from featurestore.online.read_plan import JoinKeys, ReadPlan, ViewPlan
+from featurestore.online.request_plan import plan_request
 from featurestore.online.schema import Schema
-from featurestore.registry.definitions import FeatureView, ServiceMember
+from featurestore.registry.definitions import FeatureService, FeatureView, ServiceMember
 from featurestore.registry.registry import Registry
 from featurestore.values.epoch import MICROSECOND
 
@@ -95,6 +96,7 @@ def plan_views(
     feature_timestamps: bool,
     personal: Mapping[str, Container[str] | None] = MappingProxyType({}),
     fills: bool = True,
+    service: FeatureService | None = None,
 ) -> ReadPlan:
     """Return the plan of a request, after checking it against the columns of the entity rows.
 
@@ -108,9 +110,11 @@ def plan_views(
         personal: The personal data of each view that the sync was allowed; None if its version did
             not record it, so all that is published was.
         fills: Whether declared defaults fill missing values.
+        service: The service that is asked for; None for a request that names features.
 
     Raises:
-        EntityFrameError: The entity rows lack a join key.
+        EntityFrameError: The entity rows lack a join key or a request field.
+        ExpressionRefused: An on-demand feature has no known meaning for the published types.
         OnlineStoreError: The view is published with other join keys than it declares, or a feature
             is personal data that the sync was not allowed.
         NameCollision: Two columns of the result would have the same name.
@@ -147,7 +151,11 @@ def plan_views(
                 defaults=published_defaults(view, wanted) if fills else {},
             )
         )
-    return ReadPlan.of(plans)
+    if service is None or not (service.request or service.on_demand):
+        return ReadPlan.of(plans)
+    at_request = plan_request(service, plans, columns, registry.dialect)
+    _claim(tuple(at_request.types), service.name, taken)
+    return ReadPlan.of(plans, at_request)
 
 
 def _join_keys(asked: Sequence[tuple[str, str]], view: str) -> JoinKeys:

@@ -13,6 +13,7 @@ from featurestore.project.nodes import Node
 from featurestore.registry.definitions import Entity, FeatureRef, FeatureService, FeatureView
 from featurestore.registry.notes import Notes
 from featurestore.registry.registry import Registry
+from featurestore.registry.request_time_meta import personal_inputs
 from featurestore.registry.service_meta import feature_service
 from featurestore.registry.view_meta import feature_view
 
@@ -47,17 +48,32 @@ def build_registry(
     views = {name: _with_inherited(view, inherited) for name, view in views.items()}
     # A name without a version means the latest version, as in dbt's `ref()`.
     by_any_name = {**views, **{name: views[versioned] for name, versioned in latest.items()}}
+    services = _read_services(manifest, by_any_name, problems)
     return Registry(
         project=manifest.project,
         dialect=manifest.dialect,
         entities=MappingProxyType(_entities(views.values(), problems)),
         feature_views=MappingProxyType(views),
-        feature_services=MappingProxyType(_read_services(manifest, by_any_name, problems)),
+        feature_services=MappingProxyType(services),
         # A set, because two checks may note the same problem.
         problems=tuple(sorted(set(problems))),
         latest=MappingProxyType(latest),
-        personal=MappingProxyType(dict(inherited)),
+        personal=MappingProxyType({**_computed(services.values(), by_any_name), **inherited}),
     )
+
+
+def _computed(
+    services: Iterable[FeatureService], views: Mapping[str, FeatureView]
+) -> dict[FeatureRef, str]:
+    """Return why on-demand features are personal data, if an input makes them so."""
+    found = {}
+    for service in services:
+        personal = personal_inputs(service, views)
+        for feature in service.on_demand:
+            inputs = [name for name in feature.inputs if name in personal]
+            if feature.pii and inputs:
+                found[FeatureRef(service.name, feature.name)] = f"computed from '{inputs[0]}'"
+    return found
 
 
 def _with_inherited(view: FeatureView, personal: Mapping[FeatureRef, str]) -> FeatureView:

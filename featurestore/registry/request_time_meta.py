@@ -27,7 +27,7 @@ from featurestore.registry.service_names import (
 from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 
-__all__ = ["ON_DEMAND_KEYS", "REQUEST_KEYS", "with_request_time"]
+__all__ = ["ON_DEMAND_KEYS", "REQUEST_KEYS", "personal_inputs", "with_request_time"]
 
 REQUEST_KEYS = {
     "type": "The type of the field's values, as a `data_type`.",
@@ -206,6 +206,17 @@ def _with_inputs(
     return replace(feature, inputs=tuple(dict.fromkeys(inputs)))
 
 
+def personal_inputs(service: FeatureService, views: Mapping[str, FeatureView]) -> set[str]:
+    """Return the names of a service's features and request fields that are personal data."""
+    features = {
+        name
+        for name, (member, feature) in feature_names(service.members).items()
+        if any(each.pii for each in views[member.view].features if each.name == feature)
+    }
+    computed = {feature.name for feature in service.on_demand if feature.pii}
+    return features | computed | {field.name for field in service.request if field.pii}
+
+
 def _personal(
     ordered: list[OnDemandFeature],
     service: FeatureService,
@@ -213,12 +224,7 @@ def _personal(
     cleared: set[str],
 ) -> set[str]:
     """Return the names of the on-demand features that are personal data."""
-    marked = {
-        name
-        for name, (member, feature) in feature_names(service.members).items()
-        if any(each.pii for each in views[member.view].features if each.name == feature)
-    }
-    marked |= {field.name for field in service.request if field.pii}
+    marked = personal_inputs(service, views)
     for feature in ordered:
         inherits = feature.name not in cleared and not marked.isdisjoint(feature.inputs)
         if feature.pii or inherits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from featurestore.impact.changes import Change
     from featurestore.lineage.graph import LineageGraph
     from featurestore.lint.linter import LintReport
+    from featurestore.warehouse.protocol import Warehouse
 
 __all__ = ["Inspection"]
 
@@ -56,8 +58,9 @@ class Inspection:
                 sound = [view for view in views if view.name not in troubled]
                 found += publication_problems(sound, warehouse, self._session.now())
                 problems += [*found, *overlap_problems(views, warehouse, known)]
+                problems += self._expressions(warehouse)
         else:
-            problems += self._unpublishable()
+            problems += [*self._unpublishable(), *self._expressions(None)]
         return sorted(problems)
 
     def _unpublishable(self) -> list[Problem]:
@@ -83,6 +86,18 @@ class Inspection:
                 )
             )
         return found
+
+    def _expressions(self, warehouse: Warehouse | None) -> list[Problem]:
+        """Return what is wrong with on-demand features, by the warehouse's types if it is there."""
+        from featurestore.registry.warehouse_types import with_types
+        from featurestore.training.declared_expressions import expression_problems
+
+        declared = self._session.declared
+        if declared.problems or not any(s.on_demand for s in declared.feature_services.values()):
+            return []
+        if warehouse is None:
+            return list(expression_problems(declared))
+        return list(expression_problems(declared, partial(with_types, warehouse=warehouse)))
 
     def _ignore_problems(self) -> list[Problem]:
         from featurestore.lint.ignored_rules import ignore_problems

@@ -24,6 +24,8 @@ from featurestore.registry.definitions import (
     FeatureService,
     FeatureView,
     Freshness,
+    OnDemandFeature,
+    RequestField,
     ServiceMember,
 )
 from featurestore.values.type_spellings import parse_type
@@ -38,7 +40,7 @@ from tests.lineage.test_lineage import (
     view,
     write,
 )
-from tests.support.builders import column, service
+from tests.support.builders import column, model, registry, service
 
 pytestmark = pytest.mark.whole
 
@@ -171,6 +173,14 @@ DECLARED = {
         {"columns": [column(name, of, pii=name == "delay" or None) for name, of in PLANES.items()]},
         Effect.BREAKING,
     ),
+    "default changed": (
+        {
+            "columns": [
+                column(n, of, default=0 if n == "delay" else None) for n, of in PLANES.items()
+            ]
+        },
+        Effect.BEHAVIOUR,
+    ),
     "max_deletes changed": ({"max_deletes": "10%"}, Effect.BEHAVIOUR),
     "no longer online": ({"online": False}, Effect.BREAKING),
     "service removed": ({"exposures": []}, Effect.BREAKING),
@@ -198,11 +208,16 @@ CHANGED_FIELDS = {
         "max_deletes": 0.1,
         "access": "private",
     },
-    Feature: {"name": "other", "data_type": OTHER_TYPE, "pii": True},
+    Feature: {"name": "other", "data_type": OTHER_TYPE, "pii": True, "default": 1},
     Column: {"name": "other", "data_type": OTHER_TYPE},
     Freshness: {"warn_after": timedelta(days=1), "error_after": timedelta(days=1)},
     Entity: {"name": "other", "join_keys": (Column("other"),)},
-    FeatureService: {"members": (), "label": "labels.late"},
+    FeatureService: {
+        "members": (),
+        "label": "labels.late",
+        "request": (RequestField("at", OTHER_TYPE),),
+        "on_demand": (OnDemandFeature("is_late", "delay > 15", ("delay",)),),
+    },
     ServiceMember: {
         "view": "other",
         "features": ("other",),
@@ -303,6 +318,40 @@ def test_a_change_of_any_field_of_a_service_is_reported(tmp_path, part, name):
         after = replace(service_before, members=members)
 
     assert list(service_changes({"delays": service_before}, {"delays": after}))
+
+
+_AT = {"at": "date", "amount": "bigint"}
+_IS_BIG = {"is_big": "amount > delay"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "on_demand", "expected"),
+    [
+        ({**_AT, "more": "date"}, _IS_BIG, [("request field added", Effect.BREAKING)]),
+        ({"amount": "bigint"}, _IS_BIG, [("request field removed", Effect.BREAKING)]),
+        ({**_AT, "at": "timestamp"}, _IS_BIG, [("request field retyped", Effect.BREAKING)]),
+        (
+            {**_AT, "at": {"type": "date", "pii": True}},
+            _IS_BIG,
+            [("now personal data", Effect.BREAKING)],
+        ),
+        (_AT, {}, [("on-demand feature removed", Effect.BREAKING)]),
+        (_AT, {**_IS_BIG, "x": "not is_big"}, [("on-demand feature added", Effect.BEHAVIOUR)]),
+        (_AT, {"is_big": "amount > delay + 1"}, [("expression changed", Effect.BEHAVIOUR)]),
+        (_AT, {"is_big": {"expression": "amount > delay", "description": "Big."}}, []),
+    ],
+)
+def test_changes_of_request_time_are_reported(request_, on_demand, expected):
+    """Each field and each expression that changes is named, with its effect."""
+    columns = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "bigint"}
+
+    def services(fields, features):
+        exposure = service("delays", ["plane_features:*"], request=fields, on_demand=features)
+        return registry(model(columns=columns), exposures=[exposure]).checked().feature_services
+
+    changes = service_changes(services(_AT, _IS_BIG), services(request_, on_demand))
+
+    assert expected == [(change.kind, change.effect) for change in changes]
 
 
 @pytest.mark.parametrize("kind", DECLARED)
