@@ -21,6 +21,7 @@ from featurestore.cli.exit_codes import EXIT_CODE_MEANINGS
 from featurestore.lint.rule import Rule
 from featurestore.lint.rules import RULES
 from featurestore.registry.column_meta import COLUMN_KEYS
+from featurestore.registry.request_time_meta import ON_DEMAND_KEYS, REQUEST_KEYS
 from featurestore.registry.service_meta import MEMBER_KEYS, SERVICE_KEYS
 from featurestore.registry.view_meta import FRESHNESS_KEYS, VIEW_KEYS
 from featurestore.request_time.form import EVERY, EXECUTED, Form
@@ -150,6 +151,10 @@ def meta_page() -> str:
         _table(SERVICE_KEYS),
         "An item of `features` may be a mapping, to use a view under another name:",
         _table(MEMBER_KEYS),
+        "A field under `request` is a type, or a mapping:",
+        _table(REQUEST_KEYS),
+        "A feature under `on_demand` is [an expression](request-time.md), or a mapping:",
+        _table(ON_DEMAND_KEYS),
         "## Durations",
         _DURATIONS,
     ]

@@ -91,7 +91,7 @@ def _service_row(registry: Registry, service: FeatureService) -> tuple[str, ...]
     views = dict.fromkeys(member.view for member in service.members)
     return (
         _link(service.name, service.unique_id),
-        str(sum(len(member.features) for member in service.members)),
+        str(sum(len(member.features) for member in service.members) + len(service.on_demand)),
         ", ".join(_link(name, registry.view(name).unique_id) for name in views),
         _plain(service.owner),
         _plain(_first_sentence(service.description)),

@@ -26,7 +26,13 @@ PLANE = "N14228"
 _NOW = "2013-12-30T20:00"
 """The time of the demo, one day before the last flight of the data."""
 
-_FLIGHT = {"tailnum": PLANE, "carrier": "UA", "origin": "EWR", "dest": "IAH"}
+_FLIGHT = {
+    "tailnum": PLANE,
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "IAH",
+    "scheduled_departure_at": datetime(2013, 12, 30, 22, 0),  # noqa: DTZ001, naive means UTC
+}
 _SHOWN = ("event_timestamp", "tailnum", "origin", "dest", "arrived_late")
 _VIEW_COLUMNS: dict[str, Callable[[FeatureView], object]] = {
     "feature view": lambda view: view.name,
@@ -76,6 +82,7 @@ def _show_training_set(store: FeatureStore) -> None:
     )
     table = job.to_arrow()
     features = [output.name for join in job.plan.joins for output in join.outputs]
+    features += [computed.name for computed in job.plan.on_demand]
     columns = [name for name in (*_SHOWN, features[0], features[-1]) if name in table.column_names]
     of_plane = [row for row in table.select(columns).to_pylist() if row["tailnum"] == PLANE]
     of_plane.sort(key=lambda row: row["event_timestamp"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,9 +83,12 @@ def get_command(
 def _print_response(response: OnlineResponse, *, titles: list[str]) -> None:
     statuses, entities = response.statuses, response.entities
     results = {name: found for name, found in response.to_dict().items() if name not in entities}
+    columns: dict[str, Mapping[str, Sequence[object]]] = {"value": results, "status": statuses}
+    if any(map(any, response.reasons.values())):
+        columns["reason"] = response.reasons
     for index, title in enumerate(titles):
         rows = [
-            (name, values[index], statuses[name][index] if name in statuses else "")
-            for name, values in results.items()
+            (name, *(found[name][index] if name in found else "" for found in columns.values()))
+            for name in results
         ]
-        print_table(("feature", "value", "status"), rows, title=title)
+        print_table(("feature", *columns), rows, title=title)

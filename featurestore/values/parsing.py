@@ -1,9 +1,9 @@
-"""Turn the text that people type on the command line into typed keys and instants."""
+"""Turn the text that people type on the command line into typed keys, fields and instants."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "string": str,
     "boolean": _boolean,
     "decimal": Decimal,
+    "float": float,
+    "time": time.fromisoformat,
     "date": date.fromisoformat,
     "timestamp": parse_instant,
     "uuid": UUID,
