@@ -124,7 +124,7 @@ def test_a_changed_default_needs_no_sync(shop, redis_client):
 
 
 def test_verify_compares_what_is_published(shop):
-    """A default is not published, so it is no difference."""
+    """A default is not published, so it is not a difference."""
     store = shop.publish([planes()], {PLANE: Table(COLUMNS, ROWS)})
     (verdict,) = store.verify(sample="all").views
 

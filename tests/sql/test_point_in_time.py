@@ -49,7 +49,7 @@ def test_every_shape_agrees_with_the_oracle(bench, strategy):
 
 @pytest.mark.parametrize("strategy", shapes())
 def test_defaults_agree_with_the_oracle(bench, strategy):
-    """A declared default takes the place of NULL, of any type and whatever the reason."""
+    """A declared default takes the place of NULL, of any type and for any reason."""
 
     @quick
     @given(scenarios(defaults=True))

@@ -60,7 +60,7 @@ TYPES = {
 
 
 def _planes():
-    """Return rows with every kind of gap, some of which expire a day after they were synced."""
+    """Return rows with every kind of gap, and some rows that expire soon after the sync."""
     values = product([None, 7], [None, -5], [None, Decimal("9.50")], [None, 2.5], [None, "A320"])
     landed = [None, NOW.replace(tzinfo=None) - timedelta(hours=3)]
     for number, row in enumerate(values):

@@ -56,7 +56,7 @@ def train(store, entity_df="entities", **options):
 
 
 def test_expressions_are_computed_after_defaults_and_each_other(store):
-    """The columns come last, in the order of the declaration, whatever needs what."""
+    """The columns come last, in the order of the declaration, not of dependence."""
     found = train(store).to_arrow()
     rows = [
         (row["tailnum"], row["seats"], row["over"], row["is_more"]) for row in found.to_pylist()
