@@ -82,3 +82,5 @@ def _names(registry: Registry) -> Iterator[tuple[str, str, str, str]]:
             yield "feature", view.path, view.name, feature.name
     for service in registry.feature_services.values():
         yield "service", service.path, service.name, service.name
+        for computed in service.on_demand:
+            yield "feature", service.path, service.name, computed.name

@@ -147,7 +147,8 @@ class FeatureStore:
         Args:
             entity_df: The rows to enrich: a pandas, polars or Arrow frame, a SELECT, the name of a
                 table, `ref:<dbt model>`, or the `Path` of a .csv or .parquet file. It needs a
-                timestamp and the join keys of every view; its other columns pass through untouched.
+                timestamp, the join keys of every view, and the request fields of the service; its
+                other columns pass through untouched.
                 Without it, the rows are the views' own entities: with `start` and `every`, all of
                 them at each step; with `start` alone, at the instants at which their rows became
                 known; without a period, once, as of now.
@@ -256,7 +257,8 @@ class FeatureStore:
 
         Args:
             features: References `view:feature`, or `view:*` for all of a view.
-            entity_rows: One mapping of join keys per entity, or one list of values per join key.
+            entity_rows: One mapping of join keys per entity, or one list of values per join key; a
+                service's request fields are further keys.
             feature_service: The name of a service, instead of `features`.
             full_feature_names: Name the columns `view__feature` instead of `feature`.
             feature_timestamps: Add `view__event_timestamp`, the time of the row each value is from,

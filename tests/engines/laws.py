@@ -17,7 +17,7 @@ from featurestore.values.type_spellings import UnknownType, parse_type
 from featurestore.values.types import DataType, Kind
 from tests.engines.base import Engine
 from tests.oracle import comparable, in_utc
-from tests.support.scenarios import NOON, Case, Scenario
+from tests.support.scenarios import NOON, Case, Scenario, in_yml
 
 
 def runs_on(engine: Engine, scenario: Scenario) -> bool:
@@ -122,7 +122,10 @@ def loaded(engine: Engine, case: Case) -> FeatureView:
         relation=engine.create(f"{history.name}_table", case.types, history.rows),
         path="models/views.yml",
         entities=(Entity("pair", keys),) if keys else (),
-        features=tuple(Feature(name, columns[name].data_type) for name in history.features),
+        features=tuple(
+            Feature(name, columns[name].data_type, default=in_yml(history.defaults.get(name)))
+            for name in history.features
+        ),
         event_timestamp=columns[history.event],
         created_timestamp=columns[history.created] if history.created else None,
         valid_until=columns[history.until] if history.until else None,

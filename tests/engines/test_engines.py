@@ -79,7 +79,7 @@ def test_every_shape_agrees_with_the_oracle(engines, make, strategy):
     engine = engines(make)
 
     @CASES
-    @given(scenarios(), booleans())
+    @given(scenarios(defaults=True), booleans())
     def law(scenario, bounds):
         assume(runs_on(engine, scenario))
         expected = oracle.training_set(scenario.entity_rows, scenario.histories, timestamps=True)
@@ -97,7 +97,7 @@ def test_as_known_agrees_with_the_oracle(engines, make, strategy):
     engine = engines(make)
 
     @CASES
-    @given(scenarios(created=True), booleans())
+    @given(scenarios(created=True, defaults=True), booleans())
     def law(scenario, bounds):
         assume(runs_on(engine, scenario))
         expected = oracle.training_set(

@@ -11,7 +11,16 @@ import pytest
 from sqlglot import exp, parse_one
 
 from featurestore.errors import UnsupportedDialect
-from featurestore.registry.definitions import Column, Entity, Feature, FeatureView, ServiceMember
+from featurestore.registry.definitions import (
+    Column,
+    Entity,
+    Feature,
+    FeatureService,
+    FeatureView,
+    OnDemandFeature,
+    RequestField,
+    ServiceMember,
+)
 from featurestore.sql.dialects import RECORDS, grammar
 from featurestore.sql.latest_rows import EntitySubset, latest_rows
 from featurestore.sql.overlaps import overlapping_keys
@@ -20,8 +29,10 @@ from featurestore.sql.planning import make_plan
 from featurestore.sql.point_in_time import point_in_time
 from featurestore.sql.strategies import strategies_of
 from featurestore.sql.why import why_query
+from featurestore.training.on_demand_features import with_on_demand
 from featurestore.values.parsing import parse_instant
 from featurestore.values.type_spellings import parse_type
+from featurestore.values.types import DataType, Kind
 from tests.sql.golden_files import GOLDEN, golden_text
 from tests.sql.test_golden_sql import REQUESTS
 
@@ -139,6 +150,34 @@ def _defaults(dialect: str) -> str:
     return point_in_time(make_plan(dialect, spine, members, {view.name: view}))
 
 
+def _on_demand(dialect: str) -> str:
+    view = planes(dialect)
+    types = {
+        "tailnum": TEXT.get(dialect, "text"),
+        "carrier": TEXT.get(dialect, "text"),
+        "at": NAIVE.get(dialect, "timestamp"),
+        "due_at": NAIVE.get(dialect, "timestamp"),
+        "left_at": ZONED.get(dialect, "timestamptz"),
+    }
+    columns = {name: parse_type(spelling, dialect) for name, spelling in types.items()}
+    members = (ServiceMember(view.name, ("seats", "name")),)
+    service = FeatureService(
+        "delays",
+        "exposure.shop.delays",
+        "models/exposures.yml",
+        members,
+        request=tuple(
+            RequestField(name, DataType(Kind.TIMESTAMP)) for name in ("left_at", "due_at")
+        ),
+        on_demand=(
+            OnDemandFeature("is_odd", "is_late or name = 'N1'", ("is_late", "name")),
+            OnDemandFeature("is_late", "left_at > due_at", ("left_at", "due_at")),
+        ),
+    )
+    plan = make_plan(dialect, Spine("flights", False, columns, "at"), members, {view.name: view})
+    return point_in_time(with_on_demand(plan, service))
+
+
 def _relation(name: str, dialect: str) -> str:
     if dialect == "snowflake":
         return f"SHOP.MARTS.{name}"
@@ -190,6 +229,7 @@ CASES: dict[str, Callable[[str], str]] = {
     "as_known_window": lambda dialect: _training(dialect, "window", as_known=True),
     "as_known_interval": lambda dialect: _training(dialect, "interval", as_known=True),
     "defaults": _defaults,
+    "on_demand": _on_demand,
     "latest_rows": lambda dialect: latest_rows(planes(dialect), dialect, AT),
     "changed_rows": lambda dialect: latest_rows(
         planes(dialect), dialect, AT, EntitySubset(since=SINCE)
@@ -221,6 +261,8 @@ SHAPES = {
     "training_union": _on_request("union"),
     "training_interval": _on_request("interval"),
     "training_lateral": _on_request("lateral"),
+    # An expression has its type cast on dialects that no test executes, such as Databricks.
+    "on_demand": [name for name in NAMES if name != "datafusion"],
     "unique_grain": ["duckdb", "postgres"],
     "unique_grain_lateral": ["postgres"],
     "as_known_window": ["duckdb"],

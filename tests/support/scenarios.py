@@ -83,7 +83,7 @@ class Case:
         entities: dict[str, Any] = {key: key for key in history.keys}
         if self.composite:
             entities = {"pair": list(history.keys)}
-        written = {name: _in_yml(value) for name, value in history.defaults.items()}
+        written = {name: in_yml(value) for name, value in history.defaults.items()}
         return model(
             history.name,
             [
@@ -152,7 +152,8 @@ def _rarely_null(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.integers(0, 9).flatmap(lambda dice: st.none() if dice == 0 else values)
 
 
-def _in_yml(value: Any) -> Any:
+def in_yml(value: Any) -> Any:
+    """Return a value as a yml has it: dates and decimals are text there."""
     return str(value) if isinstance(value, date | Decimal) else value
 
 
