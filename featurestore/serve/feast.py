@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -170,12 +169,13 @@ def _moments_by_feature(response: OnlineResponse) -> Mapping[str, Sequence[datet
 
 
 def _feast_values(column: Sequence[Any], values: Sequence[Any], kind: str) -> Sequence[Any]:
-    """Return a column as Feast writes it: instants in whole seconds, NaN and infinity as text."""
-    if "timestamp" in kind or "date" in kind:
-        return [_seconds(value) for value in values]
-    if "float" in kind:
-        return [_finite(value) for value in values]
-    return column
+    """Return a column as Feast writes it, with instants in whole seconds.
+
+    NaN and infinity stay null. Feast's server writes them as text, which the `online_read` of its
+    own client refuses.
+    """
+    is_time = "timestamp" in kind or "date" in kind
+    return [_seconds(value) for value in values] if is_time else column
 
 
 def _seconds(value: Any) -> Any:
@@ -187,11 +187,3 @@ def _seconds(value: Any) -> Any:
         zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
         return int((zoned - _NO_TIME).total_seconds())
     return value
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_finite(element) for element in value]
-    if value is None or -inf < value < inf:
-        return value
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
