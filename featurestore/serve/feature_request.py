@@ -140,7 +140,9 @@ def _wrong_shape(reason: str, names: Sequence[str]) -> HttpProblem:
         )
     place = _PLACE.search(reason)
     text = reason[: place.start()] if place else reason
-    pointer = re.sub(r"[.\[]", "/", place[1]).replace("]", "") if place else ""
+    # msgspec writes `[...]` for a key of a mapping, which it does not name.
+    known = place[1].partition("[...]")[0] if place else ""
+    pointer = re.sub(r"[.\[]", "/", known).replace("]", "")
     where = f"`{pointer[1:]}`" if pointer else "The request's body"
     return _unprocessable(
         f"{where} has a wrong type: {text[:1].lower()}{text[1:]}.",

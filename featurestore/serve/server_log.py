@@ -20,6 +20,8 @@ def write_server_log(level: str) -> None:
     form = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     form.converter = time.gmtime
     lines.setFormatter(form)
+    # uvicorn writes a line per request to any handler that it finds.
+    logging.getLogger("uvicorn.access").propagate = False
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [lines]

@@ -261,11 +261,11 @@ def test_a_body_of_feast_that_is_not_json_is_refused(server, body):
 
 
 def test_numbers_out_of_range_are_refused(server):
-    """1e400 is JSON and no double; 5,000 digits are JSON and no integer of ours."""
+    """JSON has numbers that neither a double nor an integer of 4,300 digits can hold."""
     for number in ("1e400", "9" * 5_000):
         body = f'{{"service": "delays", "entities": {{"tailnum": [{number}]}}}}'
         status, field, _, _ = problem(server.http.post("/v1/features", content=body.encode()))
-        assert (422, "/entities") == (status, field[:9])
+        assert (422, "/entities") == (status, field)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/xml"])
