@@ -55,12 +55,12 @@ class FeaturesEndpoint:
         asked = decoded(_DECODER, body, _NAMES)
         try:
             response = await self._read(scope[CALLER], asked)
+            if as_arrow:
+                await load_arrow()
+                stream = arrow_stream(response, with_statuses=asked.statuses)
+                return Answer(stream, ARROW_STREAM)
         except FeatureStoreError as error:
             raise problem_of(error, asked.fields) from error
-        if as_arrow:
-            await load_arrow()
-            stream = arrow_stream(response, with_statuses=asked.statuses)
-            return Answer(stream, ARROW_STREAM)
         return Answer(json_answer(response, asked))
 
     async def _read(self, caller: Caller, asked: FeatureRequest) -> OnlineResponse:

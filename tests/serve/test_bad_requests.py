@@ -349,13 +349,22 @@ def test_a_view_that_waits_for_its_first_sync_heals_by_itself(shop):
     assert NOW > EVENT
 
 
-def test_a_bug_is_an_answer_without_a_traceback(server, caplog):
-    """The log has the reason; the caller gets none of it."""
+def test_a_column_of_mixed_types_is_refused_in_arrow(server):
+    """Arrow has one type per column, so this is the caller's error there."""
     server.http.headers["accept"] = "application/vnd.apache.arrow.stream"
-    # A column of mixed types is the SDK's own error in Arrow, and so the caller's.
     body = {**GOOD, "entities": {"tailnum": ["N1", "N2"], "gate": ["C3", 7]}}
     status, field, detail, _ = problem(server.read(**body))
 
     assert (422, "/entities") == (status, field)
     assert "has values of several types" in detail
-    assert "Traceback" not in caplog.text
+
+
+def test_a_bug_is_an_answer_without_a_traceback(server, caplog, monkeypatch):
+    """The log has the reason; the caller gets none of it, and the next one its values."""
+    with monkeypatch.context() as patch:
+        patch.setattr("featurestore.serve.features.json_values", lambda _: 1 / 0)
+        answer = server.read(**GOOD)
+
+    assert (500, "The server failed. Its log has the reason.") == problem(answer)[::2]
+    assert "ZeroDivisionError: division by zero" in caplog.text
+    assert [100] == server.read(**GOOD).json()["values"]["seats"]
