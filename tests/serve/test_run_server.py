@@ -37,7 +37,7 @@ def process(shop, *options):
         uds, log = f"{folder}/s", Path(folder) / "log"
         words = [sys.executable, "-m", "featurestore.cli", "serve", "--uds", uds, *options]
         words += ["--project-dir", str(shop.folder), "--redis-url", shop.url]
-        words += ["--now", "2024-03-10T12:00:00Z"]
+        words += ["--now", "2024-03-10T12:00:00Z", "--timeout", "60"]
         with log.open("w", encoding="utf-8") as errors:
             running = subprocess.Popen(words, stderr=errors, env=os.environ | {"PYTHONPATH": "."})
         try:
@@ -75,13 +75,13 @@ def test_a_server_starts_reloads_and_ends(shop, workers):
         write_manifest(shop, manifest(*SERVICES, service("seats", ["plane_features:seats"])))
         running.send_signal(signal.SIGHUP)
         wait_for(lambda: log.read_text(encoding="utf-8").count("Loaded the") >= int(workers))
-        new = http.get("http://server/v1/services/seats")
+        # Each of the workers may have loaded it twice: for the signal, and for the file's new time.
+        wait_for(lambda: http.get("http://server/v1/services/seats").status_code == 200)
         running.send_signal(signal.SIGTERM)
         code = running.wait(PATIENCE)
         is_left = Path(uds).exists()
 
     assert {"delay": [1.5], "seats": [100]} == first.json()["values"] == kept.json()["values"]
-    assert 200 == new.status_code
     assert (0, False) == (code, is_left)
 
 
@@ -122,7 +122,7 @@ def test_an_open_request_is_answered_before_the_end(shop):
     """A request that is half sent at SIGTERM gets its answer."""
     body = b'{"service": "delays", "entities": {"tailnum": ["N1"]}}'
     head = b"POST /v1/features HTTP/1.1\r\nhost: server\r\ncontent-length: %d\r\n\r\n" % len(body)
-    with process(shop, "--timeout", "60") as (running, http, uds, log):
+    with process(shop) as (running, http, uds, log):
         answered(http, running, uds)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as late:
             late.settimeout(PATIENCE)

@@ -22,6 +22,8 @@ from tests.support.online_project import NOW, Shop
 
 PATIENCE = 60.0
 """Seconds to wait for a condition: far longer than it takes, so that no test measures speed."""
+PATIENT = RequestLimits(seconds=PATIENCE)
+"""The server's own limits, but for its time."""
 
 
 class RunningServer:
@@ -61,7 +63,7 @@ def running_server(
 
     Args:
         shop: The project.
-        limits: The limits; by default the server's own.
+        limits: The limits; by default `PATIENT`.
         tcp: Listen on a free port of this machine, instead of a Unix socket.
         settings: Further settings of the server.
     """
@@ -72,7 +74,7 @@ def running_server(
         redis_url=shop.url,
         uds=None if tcp else str(Path(folder) / "s"),
         port=0,
-        limits=limits or RequestLimits(),
+        limits=limits or PATIENT,
         **{"now": NOW, "watch_seconds": 0.02, **settings},
     )
     server = server_of(config, load_project_to_serve(config))
