@@ -112,11 +112,6 @@ class OnlineResponse:
         nothing: list[str | None] = [None] * self._count
         return {name: self._reasons.get(name, nothing) for name in self.explained}
 
-    @property
-    def incomplete(self) -> Mapping[str, list[Status]]:
-        """The statuses of the features with a value that is not PRESENT; others are complete."""
-        return self._mixed
-
     def to_dict(self, *, include_statuses: bool = False) -> dict[str, list[Any]]:
         """Return one list per column: the entity rows' columns, then the features.
 

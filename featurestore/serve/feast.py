@@ -16,7 +16,7 @@ from featurestore.serve.callers import CALLER, Caller
 from featurestore.serve.exchange import Answer, HttpScope
 from featurestore.serve.feature_request import decoded, row_count, too_many_rows
 from featurestore.serve.features import refuse_other_content
-from featurestore.serve.json_columns import json_values
+from featurestore.serve.json_values import json_values
 from featurestore.serve.problems import RequestFields, problem_of
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _feature_columns(response: OnlineResponse) -> Iterator[tuple[str, dict[str, 
     values, moments = json_values(response), _moments_by_feature(response)
     for name, column in values.items():
         count = len(column)
-        statuses = response.incomplete.get(name)
+        statuses = response.mixed_statuses.get(name)
         named = [_STATUSES.get(one, str(one)) for one in statuses] if statuses else None
         yield (
             name,

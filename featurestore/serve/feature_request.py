@@ -41,11 +41,16 @@ class FeatureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statuses: bool = True
 
     @property
-    def fields(self) -> RequestFields:
-        """The names of the request's fields, for messages."""
+    def request_names(self) -> tuple[str, ...]:
+        """The names of the request's own fields."""
         given = self.request
         first = given[0] if isinstance(given, list) and given else given
-        return RequestFields(request=first if isinstance(first, dict) else ())
+        return tuple(first) if isinstance(first, dict) else ()
+
+    @property
+    def fields(self) -> RequestFields:
+        """The names of the request's fields, for messages."""
+        return RequestFields(request=self.request_names)
 
     def entity_rows(self) -> Any:
         """Return the entity rows, with the request's own fields among their columns.

@@ -17,8 +17,9 @@ from featurestore.serve.feature_request import (
     row_count,
     too_many_rows,
 )
-from featurestore.serve.json_columns import json_values, shown_statuses
+from featurestore.serve.json_values import json_values, shown_statuses
 from featurestore.serve.problems import HttpProblem, problem_of
+from featurestore.serve.request_fields import refuse_surplus_fields
 
 if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
@@ -72,6 +73,8 @@ class FeaturesEndpoint:
         served.permissions(caller.grant).check(
             asked.features, asked.service, timestamps=asked.timestamps
         )
+        if asked.request is not None:
+            refuse_surplus_fields(asked, served.registry)
         with served as store:
             return await store.get_online_features_async(
                 asked.features,
@@ -87,6 +90,10 @@ def json_answer(response: OnlineResponse, asked: FeatureRequest) -> bytes:
     parts: dict[str, object] = {"values": json_values(response)}
     if asked.statuses:
         parts["statuses"] = shown_statuses(response)
+        # Why a value is a default, and why an expression failed.
+        reasons = getattr(response, "reasons", {})
+        if explained := {name: found for name, found in reasons.items() if any(found)}:
+            parts["reasons"] = explained
     if asked.timestamps:
         parts["event_timestamps"] = {
             name.removesuffix(_STAMP): moments

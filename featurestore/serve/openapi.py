@@ -9,6 +9,8 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.serve.arrow_stream import ARROW_STREAM
 from featurestore.serve.problems import PROBLEM_TYPE
+from featurestore.serve.request_fields import request_fields
+from featurestore.values.types import DataType
 from featurestore.values.version import VERSION
 
 __all__ = ["openapi"]
@@ -18,12 +20,13 @@ _FEAST_STATUSES = ("PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INV
 _SAMPLES: Mapping[str, Any] = {
     "integer": 7,
     "decimal": "7.50",
+    "float": 0.5,
     "boolean": True,
     "date": "2024-02-29",
     "timestamp": "2024-02-29T12:00:00Z",
     "uuid": "7d5e1b5c-6a1c-4f3c-9e1e-000000000001",
 }
-"""A value of each family of key types; text for all others."""
+"""A value of each family of types that a request may hold; text for all others."""
 _ERRORS = {
     400: "The body is not JSON.",
     405: "The path is read by POST.",
@@ -83,8 +86,7 @@ def _features(example: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _feast(example: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"service": "feature_service"}
-    body = {names.get(key, key): value for key, value in example.items()}
+    body = _as_feast(example)
     content = {"application/json": {"schema": _ref("FeastFeatures")}}
     return {
         "operationId": "readFeaturesAsFeast",
@@ -93,6 +95,15 @@ def _feast(example: Mapping[str, Any]) -> dict[str, Any]:
         "responses": {"200": {"description": "The values.", "content": content}}
         | _errors({status: text for status, text in _ERRORS.items() if status != 406}),  # noqa: PLR2004
     }
+
+
+def _as_feast(example: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an example in Feast's form, in which the request's own fields are among the keys."""
+    body = {key: value for key, value in example.items() if key not in ("service", "request")}
+    body["entities"] = {**example["entities"], **example.get("request", {})}
+    if "service" in example:
+        body["feature_service"] = example["service"]
+    return body
 
 
 def _page(summary: str, parameter: str = "") -> dict[str, Any]:
@@ -148,6 +159,7 @@ def _schemas() -> dict[str, Any]:
             required=("values",),
             values=_VALUES,
             statuses=_lists_of({"enum": _STATUSES}),
+            reasons=_lists_of({"type": ["string", "null"]}),
             event_timestamps=_lists_of(time),
         ),
         "FeastRequest": {
@@ -205,7 +217,9 @@ def _example(registry: Registry) -> dict[str, Any]:
             view = registry.view(member.view)
             names = member.key_names(view)
             keys |= {names[key]: sample for key, sample in _keys_of(view).items()}
-        return {"service": service.name, "entities": keys}
+        own = {field.name: [_sample(field.data_type)] for field in request_fields(service)}
+        example = {"service": service.name, "entities": keys}
+        return example | {"request": own} if own else example
     for view in registry.feature_views.values():
         if view.online:
             return {"features": [f"{view.name}:*"], "entities": _keys_of(view)}
@@ -213,5 +227,8 @@ def _example(registry: Registry) -> dict[str, Any]:
 
 
 def _keys_of(view: FeatureView) -> dict[str, list[Any]]:
-    families = {key.name: key.data_type.family if key.data_type else "" for key in view.join_keys}
-    return {name: [_SAMPLES.get(family, "abc")] for name, family in families.items()}
+    return {key.name: [_sample(key.data_type)] for key in view.join_keys}
+
+
+def _sample(data_type: DataType | None) -> Any:
+    return _SAMPLES.get(data_type.family if data_type else "", "abc")

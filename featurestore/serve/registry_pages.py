@@ -6,6 +6,7 @@ from typing import Any
 
 from featurestore.registry.definitions import FeatureService, FeatureView
 from featurestore.registry.registry import Registry
+from featurestore.serve.request_fields import request_fields
 from featurestore.values.durations import format_duration
 
 __all__ = ["described_registry", "described_service", "described_view"]
@@ -63,6 +64,10 @@ def described_service(registry: Registry, service: FeatureService) -> dict[str, 
         "name": service.name,
         "description": service.description,
         "join_keys": list(keys),
+        "request": [
+            _typed(field.name, field.data_type) | {"description": field.description}
+            for field in request_fields(service)
+        ],
         "members": [
             {"view": member.view, "name": member.name, "features": list(member.features)}
             for member in service.members

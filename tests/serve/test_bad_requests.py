@@ -151,6 +151,21 @@ SHAPES = [
         "Two columns would be named 'delay': one of the entity rows and one of 'plane_features'.",
     ),
     (
+        GOOD | {"request": {"gate": ["C3"]}},
+        "/request/gate",
+        "The service 'delays' has no request field 'gate'.",
+    ),
+    (
+        {"service": "delays", "entities": [{"tailnum": "N1"}], "request": [{"gate": "C3"}]},
+        "/request/gate",
+        "The service 'delays' has no request field 'gate'.",
+    ),
+    (
+        {"features": ["route_load:load"], "request": {"gate": ["C3"]}},
+        "/request/gate",
+        "A list of features has no request field 'gate'.",
+    ),
+    (
         GOOD | {"request": [{"gate": "C3"}]},
         "/request",
         "`entities` and `request` have different forms: one is by row, one by column.",

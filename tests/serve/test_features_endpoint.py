@@ -296,14 +296,3 @@ def test_the_documented_client_works(server):
         answer.raise_for_status()
 
     assert {"delay": [1.5], "seats": [100]} == answer.json()["values"]
-
-
-def test_request_fields_are_columns_of_the_entities(server):
-    """Until a service declares a field, it comes as another column, which the read ignores."""
-    by_column = server.read(
-        service="delays", entities={"tailnum": ["N1"]}, request={"gate": ["C3"]}
-    )
-    by_row = server.read(service="delays", entities=[{"tailnum": "N1"}], request=[{"gate": "C3"}])
-
-    assert [100] == by_column.json()["values"]["seats"]
-    assert by_column.json() == by_row.json()

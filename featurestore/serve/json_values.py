@@ -39,7 +39,7 @@ def shown_statuses(response: OnlineResponse) -> dict[str, Sequence[str]]:
 
     A NaN or an infinity is null in JSON, and PRESENT.
     """
-    found: dict[str, Sequence[str]] = {**response.incomplete}
+    found: dict[str, Sequence[str]] = {**response.mixed_statuses}
     for name, values in response.values.items():
         if response.types[name] in _FLOATS and name not in found and not isfinite(sum(values)):
             # A sum may overflow without an infinity among its values, which only adds the list.
