@@ -15,6 +15,7 @@ from sync.orphans import KEY, key_groups
 from sync.publish import changes_of, expiry_of, row_encoder
 from sync.redis.key_scan import moved_keys, slot_owners
 from sync.removal import unlink_rows
+from sync.redis.stored_rows import row_keys
 from sync.report import ProgressEvent
 from sync.safety.lent_lock import LentLock, LockGone
 from sync.spark.executor_tasks import (
@@ -86,6 +87,8 @@ class SparkWork:
         self, survey: Survey, publication: Publication, newest: str, lapses: Lapses
     ) -> Departures:
         """Count the rows that a full sync would delete; see `RowWork`."""
+        if next(row_keys(survey.client, survey.project, publication.name), None) is None:
+            return Departures(0, 0, 0)
         ended = survey.ended_entities(publication) if publication.view.valid_until else ""
         self._find_missing(survey, publication, newest, ended=ended)
         expired = has_expired(publication.view, publication.now, self.spark.dialect)

@@ -28,6 +28,7 @@ class SparkCluster(Spark):
             "spark.executor.memory": "512m",
             "spark.executorEnv.PYTHONPATH": str(ROOT),
             "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",
             "spark.eventLog.dir": str(folder / "events"),
             "spark.sql.warehouse.dir": str(folder / "tables"),
             "spark.sql.shuffle.partitions": "2",
@@ -37,6 +38,11 @@ class SparkCluster(Spark):
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.log.level": "OFF",
+            # Compiling code takes longer than running it on a few rows.
+            "spark.sql.adaptive.enabled": "false",
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
         }
         (folder / "events").mkdir()
         logging.getLogger("py4j").setLevel(logging.ERROR)
