@@ -19,9 +19,16 @@ from sync.warehouse.publication import Publication
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KEY", "absent_keys", "compared_keys", "key_columns_of", "key_groups", "unknown_keys"]
+__all__ = [
+    "WHOLE_KEY",
+    "absent_keys",
+    "compared_keys",
+    "key_columns_of",
+    "key_groups",
+    "unknown_keys",
+]
 
-KEY = "_featurestore_key"
+WHOLE_KEY = "_featurestore_key"
 """The column with the whole key."""
 _FOUND = "_featurestore_found"
 # Keys of these types that match need no decoding: Arrow can parse all of them at once.
@@ -76,16 +83,16 @@ def absent_keys(
     uploaded = database.upload(_FOUND, found)
     on = survey.ledger.queries(publication).same_uploaded("known", "asked")
     missing = database.stream(
-        f"SELECT found.{KEY} FROM {uploaded} AS found LEFT JOIN ("
-        f"SELECT asked.{KEY} FROM {table} AS known JOIN {uploaded} AS asked ON {on}"
-        f") AS kept ON kept.{KEY} = found.{KEY} WHERE kept.{KEY} IS NULL"
+        f"SELECT found.{WHOLE_KEY} FROM {uploaded} AS found LEFT JOIN ("
+        f"SELECT asked.{WHOLE_KEY} FROM {table} AS known JOIN {uploaded} AS asked ON {on}"
+        f") AS kept ON kept.{WHOLE_KEY} = found.{WHOLE_KEY} WHERE kept.{WHOLE_KEY} IS NULL"
     ).read_all()
-    unknown: list[Any] = missing.column(KEY).to_pylist()
+    unknown: list[Any] = missing.column(WHOLE_KEY).to_pylist()
     return unreadable + unknown
 
 
 def key_columns_of(schema: Schema, prefix: str, keys: list[bytes]) -> tuple[pa.Table, list[bytes]]:
-    """Parse keys; return the readable ones as `KEY` and the join keys, and the others.
+    """Parse keys; return the readable ones as `WHOLE_KEY` and the join keys, and the others.
 
     Args:
         schema: The view's schema.
@@ -113,7 +120,7 @@ def _plain_columns(schema: Schema, prefix: str, keys: list[bytes]) -> pa.Table |
         return None
     tags = pc.utf8_slice_codeunits(texts, len(prefix) + 1, -1)
     parts = pc.split_pattern(tags, ",")
-    columns: dict[str, Any] = {KEY: pa.array(keys, pa.binary())}
+    columns: dict[str, Any] = {WHOLE_KEY: pa.array(keys, pa.binary())}
     # A number that matches the pattern may still be too large for its type.
     try:
         for index, (name, kind) in enumerate(schema.keys):
@@ -130,7 +137,7 @@ def _any_columns(schema: Schema, prefix: str, keys: list[bytes]) -> tuple[pa.Tab
     kinds = [kind for _, kind in schema.keys]
     values = [from_text(split_key(key, prefix), kinds) for key in keys]
     readable = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
-    columns: dict[str, Any] = {KEY: pa.array([key for key, _ in readable], pa.binary())}
+    columns: dict[str, Any] = {WHOLE_KEY: pa.array([key for key, _ in readable], pa.binary())}
     for index, (name, kind) in enumerate(schema.keys):
         columns[name] = pa.array([value[index] for _, value in readable], to_arrow_type(kind))
     unreadable = [key for key, value in zip(keys, values, strict=True) if value is None]

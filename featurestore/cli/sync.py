@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["print_sync_report", "sync_command"]
 
 
-class Engine(StrEnum):
+class EngineName(StrEnum):
     """What may work on the rows of a sync."""
 
     SPARK = "spark"
@@ -105,7 +105,7 @@ def sync_command(
         ),
     ] = False,
     engine: Annotated[
-        Engine | None,
+        EngineName | None,
         typer.Option("--engine", help="What works on the rows, instead of this process."),
     ] = None,
     now: Now = None,

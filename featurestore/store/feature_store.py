@@ -15,7 +15,7 @@ from featurestore.registry.registry import Registry
 from featurestore.registry.requested_features import AskedFeatures, AskedService
 from featurestore.store.inspection import Inspection
 from featurestore.store.online_reading import EntityRows, OnlineReading
-from featurestore.store.publishing import Engine, Publishing
+from featurestore.store.publishing import Publishing, SyncEngine
 from featurestore.store.session import Session
 from featurestore.store.training_sets import TrainingSets
 from featurestore.training.training_options import TrainingOptions
@@ -321,7 +321,7 @@ class FeatureStore:
         allow_deletes: bool = False,
         take_over: bool = False,
         require_ledger: bool = False,
-        engine: Engine | None = None,
+        engine: SyncEngine | None = None,
     ) -> SyncReport:
         """Publish the newest row of each entity to the online store.
 

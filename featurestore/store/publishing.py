@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from sync.verify import VerifyReport
     from sync.warehouse.ledger import Ledger
 
-__all__ = ["Engine", "Publishing"]
+__all__ = ["Publishing", "SyncEngine"]
 
-Engine = Literal["spark"]
+SyncEngine = Literal["spark"]
 """What may work on the rows of a sync instead of this process."""
 
 
@@ -70,7 +70,7 @@ class Publishing:
         allow_deletes: bool,
         take_over: bool,
         require_ledger: bool,
-        engine: Engine | None,
+        engine: SyncEngine | None,
     ) -> SyncReport:
         """Publish the newest row of each entity, or return the report of a dry run."""
         if take_over:
@@ -118,7 +118,7 @@ class Publishing:
         registry: Registry,
         choices: Mapping[str, Any],
         progress: Callable[[ProgressEvent], None] | None,
-        engine: Engine | None,
+        engine: SyncEngine | None,
     ) -> SyncReport:
         from sync.job import run_sync
 
@@ -136,7 +136,7 @@ class Publishing:
             )
 
     def _dry_run(
-        self, registry: Registry, choices: Mapping[str, Any], engine: Engine | None
+        self, registry: Registry, choices: Mapping[str, Any], engine: SyncEngine | None
     ) -> SyncReport:
         from sync.dry_run import dry_run
 
@@ -221,7 +221,7 @@ class Publishing:
 
     @contextmanager
     def _opened(
-        self, registry: Registry, *, write: bool, engine: Engine | None = None
+        self, registry: Registry, *, write: bool, engine: SyncEngine | None = None
     ) -> Iterator[_BothSides]:
         """Open the warehouse, the online store and the ledger.
 
@@ -251,7 +251,7 @@ class Publishing:
         warehouse: Warehouse,
         *,
         write: bool,
-        engine: Engine | None,
+        engine: SyncEngine | None,
     ) -> Iterator[tuple[Ledger, RowWork]]:
         """Open the ledger; also return what works on the rows."""
         session, name = self._session, registry.online_name

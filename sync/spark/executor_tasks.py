@@ -25,7 +25,7 @@ from featurestore.values.version import VERSION
 from featurestore.warehouse.arrow import canonical_type, recast
 from sync.encoding.byte_columns import ByteColumn, rows_of
 from sync.encoding.row_encoder import RowEncoder
-from sync.orphans import KEY, key_columns_of, key_groups
+from sync.orphans import WHOLE_KEY, key_columns_of, key_groups
 from sync.redis.damaged_rows import discard_damaged, replace_damaged
 from sync.redis.key_scan import keys_of_server
 from sync.redis.publisher import Publisher, publishing
@@ -45,7 +45,7 @@ __all__ = [
     "READABLE",
     "SLOT",
     "UNTIMELY",
-    "Inspection",
+    "KeyInspection",
     "KeyScan",
     "RowWriting",
     "encoding",
@@ -64,7 +64,7 @@ ENCODED = f"{SLOT} INT, key BINARY, value BINARY, previous BINARY, error BINARY"
 """The columns of encoded rows."""
 ANSWER = "applied BIGINT, refused BIGINT, error BINARY"
 """The columns of a writing task's only row."""
-INSPECTED = f"{KEY} BINARY, {LAPSED} BOOLEAN, {UNTIMELY} BOOLEAN"
+INSPECTED = f"{WHOLE_KEY} BINARY, {LAPSED} BOOLEAN, {UNTIMELY} BOOLEAN"
 """The columns of inspected keys."""
 
 _Batches = Iterable["pa.RecordBatch"]
@@ -229,10 +229,10 @@ def key_table(scan: KeyScan, keys: list[bytes]) -> pa.Table:
         {
             field.name: pa.nulls(len(unreadable), field.type)
             for field in readable.schema
-            if field.name not in (KEY, READABLE)
+            if field.name not in (WHOLE_KEY, READABLE)
         }
         | {
-            KEY: pa.array(unreadable, pa.binary()),
+            WHOLE_KEY: pa.array(unreadable, pa.binary()),
             READABLE: pa.array([False] * len(unreadable), pa.bool_()),
         }
     ).select(readable.column_names)
@@ -240,7 +240,7 @@ def key_table(scan: KeyScan, keys: list[bytes]) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class KeyInspection:
     """How a task judges rows in Redis that the warehouse does not have.
 
     Attributes:
@@ -254,7 +254,7 @@ class Inspection:
     url: str | None = field(repr=False)
 
 
-def inspecting(how: Inspection) -> _Task:
+def inspecting(how: KeyInspection) -> _Task:
     """Return the task that looks at rows in Redis: have they lapsed, and do they count?
 
     Its rows are keys, and whether each one's entity has ended in the warehouse.
@@ -263,14 +263,14 @@ def inspecting(how: Inspection) -> _Task:
     def inspect(rows: _Batches) -> Iterator[pa.RecordBatch]:
         with connect_redis(how.url) as client:
             for batch in batches(rows):
-                keys: list[Any] = batch.column(KEY).to_pylist()
+                keys: list[Any] = batch.column(WHOLE_KEY).to_pylist()
                 lapsed = set(how.ages.lapsed(client, keys))
                 ended = batch.column("ended").to_pylist()
                 asked = [key for key, over in zip(keys, ended, strict=True) if not over]
                 untimely = set(how.ages.untimely(client, asked, how.readable))
                 yield _batch(
                     **{
-                        KEY: keys,
+                        WHOLE_KEY: keys,
                         LAPSED: [key in lapsed for key in keys],
                         UNTIMELY: [key in untimely for key in keys],
                     }

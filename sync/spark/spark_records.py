@@ -1,7 +1,7 @@
 """The records of a ledger that Spark keeps: the views' entries and holds, and the ledger's id.
 
 They are a few rows that change often, which Spark's tables are not made for. So a run holds them in
-DuckDB, in memory, and appends all of them as one text to a table of Spark before it goes on. The
+DuckDB, in memory, and appends all of them as one text to a table of Spark before it continues. The
 text with the greatest number counts.
 
     featurestore_records_<project>_<hash>_a   or `_b`: number BIGINT, records STRING
@@ -99,5 +99,5 @@ class SparkRecords(LedgerTables):
 
 
 def _literal(text: str) -> str:
-    """Return a text as Spark's SQL writes it, whatever its escapes mean to the session."""
+    """Return a text as Spark's SQL writes it, in a form in which no escape matters."""
     return f"CAST(unhex('{text.encode().hex()}') AS STRING)"

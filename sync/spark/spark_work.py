@@ -11,11 +11,11 @@ from sync.batch_sizes import CLUSTER_ROWS, ROWS_PER_TASK
 from sync.brake import Departures
 from sync.departures import readable_layouts
 from sync.lapses import Lapses
-from sync.orphans import KEY, key_groups
+from sync.orphans import WHOLE_KEY, key_groups
 from sync.publish import changes_of, expiry_of, row_encoder
 from sync.redis.key_scan import moved_keys, slot_owners
-from sync.removal import unlink_rows
 from sync.redis.stored_rows import row_keys
+from sync.removal import unlink_rows
 from sync.report import ProgressEvent
 from sync.safety.lent_lock import LentLock, LockGone
 from sync.spark.executor_tasks import (
@@ -26,7 +26,7 @@ from sync.spark.executor_tasks import (
     READABLE,
     SLOT,
     UNTIMELY,
-    Inspection,
+    KeyInspection,
     KeyScan,
     RowWriting,
     encoding,
@@ -167,7 +167,7 @@ class SparkWork:
         """Delete the rows that are not among the published ones; see `RowWork`."""
         self._find_missing(run, publication, run.ledger.published(publication.name), ended="")
         gone = self._find_gone(run, publication, lapses, frozenset())
-        return self._unlink(run, self.spark.frame(f"SELECT {KEY} FROM {gone}"))
+        return self._unlink(run, self.spark.frame(f"SELECT {WHOLE_KEY} FROM {gone}"))
 
     def unlink_rows(self, run: SyncRun, view: str) -> int:
         """Delete every row of a view; this process does it, because it needs no table."""
@@ -182,8 +182,8 @@ class SparkWork:
         empty = f.lit(None).cast("binary")
         nothing = [empty.alias(name) for name in ("value", "previous", "error")]
         # Commands need rows of one slot in a cluster alone, and there the sender sorts them.
-        slot = f.pmod(f.hash(KEY), f.lit(1024)).alias(SLOT)
-        encoded = keys.select(slot, f.col(KEY).alias("key"), *nothing)
+        slot = f.pmod(f.hash(WHOLE_KEY), f.lit(1024)).alias(SLOT)
+        encoded = keys.select(slot, f.col(WHOLE_KEY).alias("key"), *nothing)
         return self._write(run, encoded, "unlink", b"", rows).applied
 
     def _find_missing(
@@ -220,7 +220,7 @@ class SparkWork:
         session = self.spark.session
         servers = session.createDataFrame([(name,) for name in names], "server STRING")
         frame = self.spark.mapped(servers.repartition(len(names)), scanning(scan), columns)
-        self.spark.stage_frame(_FOUND, frame.dropDuplicates([KEY]))
+        self.spark.stage_frame(_FOUND, frame.dropDuplicates([WHOLE_KEY]))
         if before is None:
             return
         moved = list(key_groups(moved_keys(survey.client, scan.prefix, before)))
@@ -240,15 +240,16 @@ class SparkWork:
 
         Rows that expired and whose entities the warehouse still has are left to the server.
         """
-        how = Inspection(lapses.ages, readable, self.url)
-        keys = self.spark.frame(f"SELECT {KEY}, ended FROM {_MISSING}")
+        how = KeyInspection(lapses.ages, readable, self.url)
+        keys = self.spark.frame(f"SELECT {WHOLE_KEY}, ended FROM {_MISSING}")
         self.spark.stage_frame(_INSPECTED, self.spark.mapped(keys, inspecting(how), INSPECTED))
-        gone = f"SELECT {KEY} FROM {_INSPECTED}"
+        gone = f"SELECT {WHOLE_KEY} FROM {_INSPECTED}"
         if self._number(f"SELECT count(*) AS n FROM {_INSPECTED} WHERE {LAPSED}"):
             known, same = lapses.known_rows(), _same(survey, publication)
             gone += (
-                f" EXCEPT SELECT found.{KEY} FROM {_MISSING} AS found JOIN {_INSPECTED} AS seen"
-                f" ON seen.{KEY} = found.{KEY} AND seen.{LAPSED}"
+                f" EXCEPT SELECT found.{WHOLE_KEY} FROM {_MISSING} AS found"
+                f" JOIN {_INSPECTED} AS seen"
+                f" ON seen.{WHOLE_KEY} = found.{WHOLE_KEY} AND seen.{LAPSED}"
                 f" LEFT SEMI JOIN {known} AS known ON {same}"
             )
         return self.spark.stage(_GONE, gone)

@@ -25,7 +25,7 @@ pytestmark = [
 LOCK = "fs-meta:{shop}:lock"
 UNFINISHED = "the last sync did not finish it"
 PATIENCE = 300
-"""Seconds until a wait gives up: a busy machine is no fault of the sync."""
+"""Seconds until a wait gives up: a busy machine is not its fault."""
 
 
 @pytest.fixture(scope="module")
