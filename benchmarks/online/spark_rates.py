@@ -3,8 +3,8 @@
 Run it with: python -m benchmarks.online.spark_rates [--entities 1e9] [--minutes 30]
 
 The functions that executors run are run here, without Spark: one process and one server. CPU time
-is counted, of the process and of the server, because a rate of the clock would measure both at once,
-and all else that the machine does.
+is counted, of the process and of the server, because the clock would measure both at once, and all
+else that the machine does.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def make(cluster, tmp_path, redis_client):
     """Return a function that writes a project with empty tables."""
-    for row in cluster.session.sql("SHOW TABLES IN shop").select("tableName").collect():
-        cluster.session.sql(f"DROP TABLE shop.`{row[0]}`")
+    for row in cluster.session.sql("SHOW TABLES IN shop").where("NOT isTemporary").collect():
+        cluster.session.sql(f"DROP TABLE shop.`{row.tableName}`")
     return lambda *views: Shop(tmp_path / "project", SparkHome(cluster), *views)
 
 
