@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,11 @@ def measure_training_set(
     types = warehouse.columns(table)
     shown = _shown(plan, request, types)
     statement = _statement(plan, warehouse, table, types, shown)
-    found = python_rows(warehouse.stream(statement).read_all())[0]
+    (row,) = python_rows(warehouse.stream(statement).read_all())
+    # Snowflake's driver passes on a count as a decimal.
+    found: dict[str, Any] = {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()
+    }
     rows = found["total"]
     return Card(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

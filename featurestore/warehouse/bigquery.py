@@ -1,4 +1,4 @@
-"""BigQuery, with the connection settings of dbt-bigquery; no test executes it.
+"""BigQuery, with the connection settings of dbt-bigquery; tests run its SQL on DuckDB.
 
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/bigquery-setup
 """

@@ -1,4 +1,4 @@
-"""Snowflake, with the connection settings of dbt-snowflake; no test executes it.
+"""Snowflake, with the connection settings of dbt-snowflake; tests run it on an emulator.
 
 Source: https://docs.getdbt.com/docs/core/connect-data-platform/snowflake-setup
 """
