@@ -39,7 +39,7 @@ class Grant:
     def allows_view(self, view: FeatureView) -> bool:
         """Return whether the features of a view may be read by reference.
 
-        `access: private` holds: such a view needs its group, whatever views are named.
+        `access: private` holds: such a view needs its group, even if it is named.
         """
         if view.group in self.groups:
             return True

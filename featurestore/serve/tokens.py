@@ -1,4 +1,4 @@
-"""The tokens that callers show: random, 256 bits, of which only the SHA-256 is kept.
+"""The tokens that callers show: 256 random bits. Only the SHA-256 is kept.
 
 A slow hash protects passwords, which can be guessed. A random token cannot, and a slow hash would
 cost as much as hundreds of requests.
@@ -41,7 +41,7 @@ class Token:
             other.
         sha256: The SHA-256 of the secret, in hexadecimal digits.
         grant: What the caller may read.
-        expires: The moment from which the token counts no more; None for no end.
+        expires: The moment at which the token ends; None for no end.
     """
 
     name: str
