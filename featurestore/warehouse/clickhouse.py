@@ -39,9 +39,12 @@ from featurestore.warehouse.clickhouse_values import (
 )
 from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.protocol import Warehouse
+from featurestore.warehouse.time_span import time_span
 
 __all__ = ["ClickHouseWarehouse"]
 
+_SAMPLE = 1_000_000
+"""The rows whose values an estimate counts."""
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -129,18 +132,27 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables, PlansReads):
     def estimate(
         self,
         source: str,
-        columns: Sequence[str] = (),  # noqa: ARG002, ClickHouse keeps no counts of values
+        columns: Sequence[str] = (),
         *,
-        over: str | None = None,  # noqa: ARG002, nor the bounds of a column
-        above: int = 0,  # noqa: ARG002
+        over: str | None = None,
+        above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
-        """Return the number of rows that ClickHouse counts for a table of its own."""
+        """Return the number of rows that ClickHouse counts, and statistics of the first million.
+
+        It keeps no counts of values, nor the bounds of a column. Those of some rows are less than
+        those of all, and then the default shape of join is taken.
+        """
         if is_query:
             return None
         with self._translated(f"read the statistics of {source}"):
-            rows = self._of_table(source, "total_rows")
-        return None if rows is None else Estimate(int(rows))
+            found = self._of_table(source, "total_rows")
+        if found is None:
+            return None
+        rows = int(found)
+        if rows <= above or not columns:
+            return Estimate(rows)
+        return self._sampled(source, rows, columns, over)
 
     def table_id(self, relation: str) -> str:
         """Return the UUID of a table that stores its own rows; empty for any other."""
@@ -167,6 +179,21 @@ class ClickHouseWarehouse(Warehouse, KeepsStatistics, KnowsTables, PlansReads):
         with self._translated("plan the query"):
             found = self._rows(f"SELECT sum(rows) AS found FROM (EXPLAIN ESTIMATE {sql})")
         return PlannedRead(rows=int(found[0]["found"]))
+
+    def _sampled(
+        self, source: str, rows: int, columns: Sequence[str], over: str | None
+    ) -> Estimate:
+        read = dict.fromkeys((*columns, *([over] if over else ())))
+        names = {name: exp.to_identifier(name, quoted=True).sql("clickhouse") for name in read}
+        wanted = [f"uniq({names[name]}) AS n{place}" for place, name in enumerate(columns)]
+        if over:
+            wanted += [f"toString({end}({names[over]})) AS {end}" for end in ("min", "max")]
+        some = f"SELECT {', '.join(names.values())} FROM {source} LIMIT {_SAMPLE}"
+        with self._translated(f"read the statistics of {source}"):
+            (found,) = self._rows(f"SELECT {', '.join(wanted)} FROM ({some})")
+        distinct = max(int(found[f"n{place}"]) for place in range(len(columns)))
+        span = time_span(found["min"], found["max"]) if over else None
+        return Estimate(rows, distinct, span)
 
     def upload(self, name: str, table: pa.Table) -> str:
         """Copy Arrow data into a temporary table."""

@@ -34,7 +34,7 @@ from featurestore.warehouse.abilities import (
     KnowsIndexes,
 )
 from featurestore.warehouse.duckdb_attach import attach
-from featurestore.warehouse.duckdb_estimate import cardinality, is_table, time_span
+from featurestore.warehouse.duckdb_estimate import cardinality, is_table
 from featurestore.warehouse.duckdb_file import (
     database_path,
     main_attachment,
@@ -48,6 +48,7 @@ from featurestore.warehouse.duckdb_relative_files import find_files_in
 from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.protocol import values_hidden
 from featurestore.warehouse.query_plans import read_of_scans
+from featurestore.warehouse.time_span import time_span
 
 if TYPE_CHECKING:
     import duckdb
@@ -228,7 +229,9 @@ class DuckDBWarehouse(KeepsLedger, HashesRows, KeepsStatistics, KnowsIndexes, Pl
             kept = self._statistics(relation, wanted)
         known = [kept.get(name, {}).get("approx_unique") for name in columns]
         distinct = max((int(count) for count in known if count), default=None)
-        return Estimate(rows, distinct, time_span(kept.get(over or "", {})), is_table(plan))
+        ends = kept.get(over or "", {})
+        span = time_span(ends.get("min"), ends.get("max"))
+        return Estimate(rows, distinct, span, is_table(plan))
 
     def planned_read(self, sql: str) -> PlannedRead:
         """Return the rows that the plan of a query scans."""

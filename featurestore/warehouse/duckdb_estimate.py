@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["cardinality", "is_table", "time_span"]
+__all__ = ["cardinality", "is_table"]
 
 _WHOLE_SCAN = {"Table", "Type", "Projections", "Estimated Cardinality"}
 """The keys that a plan has for a scan of all rows; a filter or a sample adds others."""
@@ -29,13 +28,3 @@ def is_table(nodes: Sequence[dict[str, Any]]) -> bool:
     if [str(node.get("name", "")).strip() for node in nodes] != ["SEQ_SCAN"]:
         return False
     return set(nodes[0].get("extra_info", ())) <= _WHOLE_SCAN
-
-
-def time_span(statistics: Mapping[str, Any]) -> timedelta | None:
-    """Return the time from the least to the greatest instant of a column, if known."""
-    try:
-        first, last = (datetime.fromisoformat(str(statistics[end])) for end in ("min", "max"))
-        return last - first
-    except (KeyError, ValueError, TypeError):
-        # Without statistics, or with instants outside Python's calendar.
-        return None

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 import pyarrow as pa
@@ -29,6 +30,7 @@ from featurestore.warehouse.planned_reads import PlannedRead, PlansReads
 from featurestore.warehouse.postgres_ledger import PostgresLedger
 from featurestore.warehouse.query_plans import read_of_nodes
 from featurestore.warehouse.rights import POSTGRES_RIGHTS
+from featurestore.warehouse.time_span import time_span
 
 __all__ = ["PostgresWarehouse"]
 
@@ -164,7 +166,7 @@ class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTabl
         source: str,
         columns: Sequence[str] = (),
         *,
-        over: str | None = None,  # noqa: ARG002, PostgreSQL has no ASOF shape to choose by it
+        over: str | None = None,
         above: int = 0,
         is_query: bool = False,
     ) -> Estimate | None:
@@ -180,22 +182,34 @@ class PostgresWarehouse(PostgresLedger, KeepsStatistics, KnowsIndexes, KnowsTabl
             if rows < 0:
                 # No ANALYZE has run yet.
                 return None
-            wanted = columns if rows > above else ()
-            return Estimate(rows, self._distinct(relation, rows, wanted))
+            if rows <= above:
+                return Estimate(rows)
+            span = self._span(relation, over) if over else None
+            return Estimate(rows, self._distinct(relation, rows, columns), span)
 
     def _distinct(self, relation: str, rows: int, columns: Sequence[str]) -> int | None:
         if not columns:
             return None
+        found = self._statistics("s.n_distinct::float8", relation, columns)
+        # A negative number is a share of the rows.
+        counts = [int(share if share >= 0 else -share * rows) for (share,) in found]
+        return max(counts, default=None)
+
+    def _span(self, relation: str, column: str) -> timedelta | None:
+        """Return the time between the ends of a column's histogram."""
+        bounds = "(s.histogram_bounds::text::text[])"
+        ends = f"{bounds}[1], {bounds}[array_upper({bounds}, 1)]"
+        found = self._statistics(ends, relation, [column])
+        return time_span(*found[0]) if found else None
+
+    def _statistics(self, wanted: str, relation: str, columns: Sequence[str]) -> Sequence[Any]:
         names = ", ".join(_literal(name) for name in columns)
-        found = self._rows(
-            "SELECT s.n_distinct::float8 FROM pg_catalog.pg_stats AS s"
+        return self._rows(
+            f"SELECT {wanted} FROM pg_catalog.pg_stats AS s"
             " JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schemaname"
             " JOIN pg_catalog.pg_class AS c ON c.relname = s.tablename AND c.relnamespace = n.oid"
             f" WHERE c.oid = {relation} AND s.attname IN ({names})"
         )
-        # A negative number is a share of the rows.
-        counts = [int(share if share >= 0 else -share * rows) for (share,) in found]
-        return max(counts, default=None)
 
     def indexes(self, relation: str) -> tuple[Index, ...]:
         """Return the indexes of a table that can find the newest row of a key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -189,6 +189,19 @@ def test_an_outer_join_misses_with_null(warehouse):
     sql = "SELECT r.b FROM (SELECT 1 AS a) AS l LEFT JOIN (SELECT 2 AS a, 3 AS b) AS r ON l.a = r.a"
 
     assert [{"b": None}] == warehouse.stream(sql).read_all().to_pylist()
+
+
+def test_values_and_the_span_are_counted_of_some_rows(warehouse):
+    """The server keeps no such statistics; a small table is not read for them."""
+    warehouse.write_table(
+        "days",
+        "SELECT number % 7 AS `a key`, toDateTime64('2024-01-01 00:00:00', 9, 'UTC')"
+        " + INTERVAL number DAY AS at FROM numbers(30)",
+    )
+
+    assert Estimate(30, 7, timedelta(days=29)) == warehouse.estimate("days", ["a key"], over="at")
+    assert Estimate(30, 7) == warehouse.estimate("`shop`.`days`", ["a key"])
+    assert Estimate(30) == warehouse.estimate("days", ["a key"], over="at", above=30)
 
 
 def test_a_table_is_written_and_counted(warehouse):

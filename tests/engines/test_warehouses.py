@@ -473,6 +473,24 @@ def test_statistics_come_from_analyze(postgres, postgres_engine):
     assert (3, 2) == (found.rows, found.distinct)
 
 
+def test_the_span_of_a_column_comes_from_analyze(postgres, postgres_engine):
+    """By it, a ttl tells which share of a history is ranked; infinity has no distance."""
+    first, last = "TIMESTAMPTZ '2024-01-01 00:00+00'", "TIMESTAMPTZ '2024-01-11 12:00+00'"
+    series = f"SELECT generate_series({first}, {last}, INTERVAL '1 hour') AS at"
+    for name, rows in (("hours", series), ("ever", f"{series} UNION ALL SELECT 'infinity'")):
+        postgres_engine.connection.execute(f"CREATE TABLE {name} AS {rows}")
+        postgres_engine.connection.execute(f"ANALYZE {name}")
+
+    with postgres.warehouse() as warehouse:
+        hours = warehouse.estimate("hours", ["at"], over="at")
+        small = warehouse.estimate("hours", ["at"], over="at", above=1_000)
+        ever = warehouse.estimate("ever", ["at"], over="at")
+
+    assert (253, timedelta(days=10, hours=12)) == (hours.rows, hours.span)
+    assert (253, None, None) == (small.rows, small.distinct, small.span)
+    assert (254, None) == (ever.rows, ever.span)
+
+
 def test_a_missing_table_is_named(store, tmp_path):
     """It is said which model is not built."""
     with pytest.raises(RelationNotBuilt, match="nowhere"):

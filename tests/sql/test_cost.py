@@ -53,6 +53,9 @@ def test_few_rows_on_a_long_history_take_the_window(sizes, expected):
         (Sizes(50_000, 500_000, 200_000), "window"),
         (Sizes(5_000, 500_000, 500), ""),
         (Sizes(250_000, 500_000, 500), ""),
+        # A ttl leaves few rows to rank: interval 1.7, window 1.2.
+        (Sizes(100_000, 1_000_000, 50_000), "interval"),
+        (Sizes(100_000, 1_000_000, 50_000, timedelta(365), timedelta(30)), "window"),
         (Sizes(50_000, 90_000, 90_000), ""),
         # And with one: union 0.42 s, LATERAL 0.03; 1.23 and 1.75.
         (Sizes(5_000, 500_000, 20_000, indexed=True), "lateral"),
@@ -66,6 +69,22 @@ def test_few_rows_on_a_long_history_take_the_window(sizes, expected):
 def test_an_index_finds_rows_unless_most_are_wanted(sizes, expected):
     """PostgreSQL looks rows up where it has an index, and sorts both sides where it has none."""
     assert expected == cheapest_shape(sizes, dialect_record("postgres").rates)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        # Seconds of CPU: ASOF 0.62, window 0.12; 0.66 and 0.45; 1.10 and 1.19; 0.72 and 0.95.
+        (Sizes(10_000, 1_000_000, 50_000, timedelta(365), timedelta(30)), "window"),
+        (Sizes(100_000, 1_000_000, 50_000, timedelta(365), timedelta(30)), "window"),
+        (Sizes(300_000, 1_000_000, 50_000, timedelta(365), timedelta(30)), ""),
+        (Sizes(100_000, 1_000_000, 50_000), ""),
+        (Sizes(100_000, 1_000_000, None), ""),
+    ],
+)
+def test_clickhouse_ranks_where_few_rows_are_to_rank(sizes, expected):
+    """Where its ASOF join would sort many rows for few instants."""
+    assert expected == cheapest_shape(sizes, dialect_record("clickhouse").rates)
 
 
 def test_without_rates_the_preferred_shape_is_taken():

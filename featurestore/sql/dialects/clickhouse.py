@@ -15,6 +15,7 @@ from featurestore.sql.dialects.record import (
     JoinShape,
     Nanoseconds,
     NewestRows,
+    Rates,
 )
 from featurestore.sql.dialects.shifts import add_interval, moved
 from featurestore.values.missing import Missing
@@ -74,6 +75,33 @@ def _name_columns(query: exp.Expr) -> None:
                 node.replace(exp.alias_(node.copy(), node.this.copy()))
 
 
+def _read_history_first(query: exp.Expr) -> None:
+    """Write an inner join of the history with what it is looked up by, in this order.
+
+    ClickHouse builds its hash table of the second table, and of two common table expressions it
+    does not know the smaller one.
+    """
+    for select in query.find_all(exp.Select):
+        source, joins = select.args.get("from_"), select.args.get("joins") or []
+        if source is None or len(joins) != 1:
+            continue
+        (join,) = joins
+        if _is_own(join.this, "history") and not (join.method or join.side or join.kind):
+            first, second = source.this, join.this
+            source.set("this", second.copy())
+            join.set("this", first.copy())
+
+
+def _is_own(table: exp.Expr, alias: str) -> bool:
+    named = table.args.get("alias")
+    return table.alias == alias and named is not None and "is_word" in named.this.meta
+
+
+def _respell(query: exp.Expr) -> None:
+    _read_history_first(query)
+    _name_columns(query)
+
+
 CLICKHOUSE = Dialect(
     name="clickhouse",
     grammar="clickhouse",
@@ -84,6 +112,9 @@ CLICKHOUSE = Dialect(
         JoinShape.INTERVAL: Missing("its ASOF join does the same, faster"),
         JoinShape.LATERAL: Missing("ClickHouse has no LATERAL join", engine_cannot=True),
     },
+    # Measured on ClickHouse 26: 500,000 and a million rows of 500 to 50,000 keys, 5,000 to 300,000
+    # entity rows. The unit is 0.6 microseconds of CPU.
+    rates=Rates(asked=2.8, pair_seen=0.1, pair_ranked=1.0, scanned=0.15, ranked_for=2.5),
     newest_rows=NewestRows.GROUPED,
     clock=Clock(
         naive=_naive,
@@ -102,7 +133,7 @@ CLICKHOUSE = Dialect(
     numbered_from=Missing("ClickHouse has no hint to compute a CTE only once", engine_cannot=True),
     # By default an outer join fills missing values with 0 or an empty text instead of NULL.
     join_settings={"join_use_nulls": 1},
-    respell=_name_columns,
+    respell=_respell,
     local_files=Missing("the server does not see the files of this machine", engine_cannot=True),
     distinct="uniq({x})",
     quantiles=_quantiles,

@@ -62,8 +62,8 @@ WITH spine AS (
         PARTITION BY newest.tailnum, newest.carrier, newest._instant
         ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
       ) AS _rank
-    FROM plane_features_newest AS newest
-    JOIN "shop"."marts"."plane_features" AS history
+    FROM "shop"."marts"."plane_features" AS history
+    JOIN plane_features_newest AS newest
       ON newest.tailnum = history.tailnum
       AND newest.carrier = history.carrier
       AND newest._event_timestamp = history."at"
@@ -118,8 +118,8 @@ WITH spine AS (
       newest._event_timestamp AS _event_timestamp,
       history.wind AS wind,
       ROW_NUMBER() OVER (PARTITION BY newest._instant ORDER BY isNaN(history.wind) DESC, history.wind DESC) AS _rank
-    FROM weather_newest AS newest
-    JOIN "shop"."marts"."weather_features" AS history
+    FROM "shop"."marts"."weather_features" AS history
+    JOIN weather_newest AS newest
       ON newest._event_timestamp = history."date"
   ) AS ranked
   WHERE

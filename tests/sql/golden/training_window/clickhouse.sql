@@ -44,8 +44,8 @@ WITH spine AS (
         PARTITION BY asked.tailnum, asked.carrier, asked._instant
         ORDER BY history."at" DESC, history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
       ) AS _rank
-    FROM plane_features_asked AS asked
-    JOIN "shop"."marts"."plane_features" AS history
+    FROM "shop"."marts"."plane_features" AS history
+    JOIN plane_features_asked AS asked
       ON asked.tailnum = history.tailnum
       AND asked.carrier = history.carrier
       AND history."at" <= (
@@ -81,8 +81,8 @@ WITH spine AS (
         PARTITION BY asked._instant
         ORDER BY history."date" DESC, isNaN(history.wind) DESC, history.wind DESC
       ) AS _rank
-    FROM weather_asked AS asked
-    JOIN "shop"."marts"."weather_features" AS history
+    FROM "shop"."marts"."weather_features" AS history
+    JOIN weather_asked AS asked
       ON toDateTime64(history."date", 6, 'UTC') <= asked._instant
   ) AS ranked
   WHERE

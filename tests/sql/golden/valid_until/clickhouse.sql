@@ -50,8 +50,8 @@ WITH spine AS (
         PARTITION BY newest.tailnum, newest._instant
         ORDER BY nullIf(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
       ) AS _rank
-    FROM contracts_newest AS newest
-    JOIN "shop"."marts"."contracts" AS history
+    FROM "shop"."marts"."contracts" AS history
+    JOIN contracts_newest AS newest
       ON newest.tailnum = history.tailnum
       AND newest._event_timestamp = history.dbt_valid_from
   ) AS ranked

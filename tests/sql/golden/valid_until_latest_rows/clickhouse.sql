@@ -43,8 +43,8 @@ FROM (
     AND (
       history.dbt_is_deleted IS NULL OR history.dbt_is_deleted <> 'True'
     ) AS _counts
-  FROM newest
-  JOIN "shop"."marts"."contracts" AS history
+  FROM "shop"."marts"."contracts" AS history
+  JOIN newest
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.dbt_valid_from
   WHERE

@@ -38,8 +38,8 @@ WITH spine AS (
         PARTITION BY asked.tailnum, asked._instant
         ORDER BY history.dbt_valid_from DESC, nullIf(history.dbt_valid_to, CAST('9999-12-31' AS DATE)) DESC NULLS FIRST, history.dbt_is_deleted DESC, history.lessor DESC
       ) AS _rank
-    FROM contracts_asked AS asked
-    JOIN "shop"."marts"."contracts" AS history
+    FROM "shop"."marts"."contracts" AS history
+    JOIN contracts_asked AS asked
       ON asked.tailnum = history.tailnum
       AND history.dbt_valid_from <= (
         asked._instant - INTERVAL '6' HOUR
