@@ -76,7 +76,7 @@ def make(size: Size, folder: Path) -> None:
 
 
 def _history(size: Size, view: int) -> str:
-    # Eighths add up exactly in any order. The microseconds differ, so there are no ties.
+    # Eighths add up exactly in any order. The microseconds differ, so no rows tie.
     features = ", ".join(
         f"(hash(i, {view}, {n}) % 1000000)::DOUBLE / 8 AS {name}{view}"
         for n, name in enumerate(FEATURES)

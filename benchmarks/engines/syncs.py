@@ -1,7 +1,7 @@
 """Measure a sync after few changes, on engines that can hold the history and the ledger.
 
-Three views have the same table: dbt rebuilds the first one, for all a sync can know; it only adds
-rows to the second; and it replaces the newest days of the third. One entity in a hundred gets a
+Three views have the same table. dbt says nothing of how the first one changes. It only adds rows to
+the second one, and it replaces the newest days of the third one. One entity in a hundred gets a
 newer row before each turn that looks for changes.
 """
 
@@ -64,7 +64,7 @@ VIEWS: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
 }
 """The meta and the config of each view."""
 TOLD = ("appended", "microbatch")
-"""The views of which dbt says how they change."""
+"""The views whose config in dbt says how they change."""
 NEWEST = {
     "duckdb": {
         "row_number": "SELECT {names} FROM (SELECT *, row_number() OVER (PARTITION BY id"
@@ -202,7 +202,7 @@ def measure(engine: str, entities: int, rounds: int, files: Path) -> Iterator[li
             for number in range(rounds + 1):
                 _turn(bench)
                 if not number:
-                    # Whatever the first round adds comes after as many rows of one moment.
+                    # Before it, the newest day of the table is the whole first load.
                     bench.seconds.clear()
             yield from _lines(f"{engine}, {entities // 1000}k", bench.seconds, engine)
 
