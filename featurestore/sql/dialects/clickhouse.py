@@ -93,8 +93,10 @@ def _read_history_first(query: exp.Expr) -> None:
 
 
 def _is_own(table: exp.Expr, alias: str) -> bool:
-    named = table.args.get("alias")
-    return table.alias == alias and named is not None and "is_word" in named.this.meta
+    # The alias of a subquery is a bare identifier.
+    found = table.args.get("alias")
+    name = found.this if isinstance(found, exp.TableAlias) else found
+    return isinstance(name, exp.Identifier) and name.name == alias and "is_word" in name.meta
 
 
 def _respell(query: exp.Expr) -> None:
