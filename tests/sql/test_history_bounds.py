@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlglot import exp
 
 from featurestore.registry.definitions import Column
-from featurestore.sql.dialects import RECORDS, grammar
+from featurestore.sql.dialects import RECORDS, grammar, render
+from featurestore.sql.expressions import as_name, column, cte, relation
 from featurestore.sql.history_bounds import Extent, reach
 from featurestore.sql.instants import bound_literal
 from featurestore.values.type_spellings import parse_type
@@ -101,3 +103,16 @@ def test_the_calendar_ends_the_bounds():
 
     assert Extent(None, None) == reach(declared, Extent(first, first))
     assert Extent(None, MOMENT - timedelta(hours=1)) == reach(declared, Extent(first, MOMENT))
+
+
+def test_clickhouse_reads_a_bounded_history_first():
+    """It builds its hash table of the second table; the bounds make a subquery of the first."""
+    history = exp.select(column("k")).from_(relation('"shop"."planes"', "clickhouse", "history"))
+    same = column("k", "newest").eq(column("k", "history"))
+    join = exp.Join(this=history.subquery(as_name("history")), on=same)
+    query = exp.select("1").from_(cte("planes_newest", "newest"))
+    query.append("joins", join)
+
+    assert "AS history JOIN planes_newest AS newest" in " ".join(
+        render(query, "clickhouse").split()
+    )
