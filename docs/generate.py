@@ -91,6 +91,8 @@ _REQUEST_TIME_MEANING = """\
   pair of edge values, and compare each value and each type with the warehouse's.
 - The other dialects do not run in the tests. They have the forms on which the three agree, if the
   vendor's manual says the same.
+- Redshift ignores blanks at the end of a text, so it has no comparison of text. ClickHouse has none
+  of decimals.
 - A function of NULL is NULL, unless the table says otherwise.
 - NaN equals NaN, and is greater than every other number.
 - An error of the warehouse, such as an overflow, is the status ERROR of the row. It is never a

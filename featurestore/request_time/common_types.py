@@ -20,6 +20,8 @@ from featurestore.values.types import DataType
 
 __all__ = ["NUMBERS", "common_type", "compared_type", "converted", "integer_type"]
 
+_COMPARED_UNLIKE = {"redshift": (Family.TEXT,), "clickhouse": (Family.DECIMAL,)}
+"""Redshift ignores blanks at the end of a text, and ClickHouse can overflow in a comparison."""
 NUMBERS = (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
 
 
@@ -45,6 +47,8 @@ def compared_type(operands: Sequence[Operand], dialect: str) -> DataType | None:
     """
     typed = [operand for operand in operands if not operand.is_null]
     families = {family(operand.data_type) for operand in typed}
+    if not families.isdisjoint(_COMPARED_UNLIKE.get(dialect, ())):
+        return None
     if Family.DECIMAL in families and families <= {Family.DECIMAL, Family.INTEGER}:
         return NUMERIC if fits_38_digits(typed, dialect) else None
     return common_type(operands, dialect)

@@ -72,6 +72,10 @@ def parse_expression(
         raise ExpressionRefused(
             f"on_demand '{name}': {error.message}", remedy=error.remedy
         ) from None
+    except RecursionError:
+        raise ExpressionRefused(
+            f"on_demand '{name}' is nested too deeply.", remedy="Divide it into several features."
+        ) from None
     if operand.is_null:
         raise ExpressionRefused(
             f"on_demand '{name}' is always NULL.", remedy="Cast it: cast(null as bigint)."

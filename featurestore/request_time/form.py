@@ -16,6 +16,7 @@ __all__ = [
     "ON_DUCKDB",
     "ON_POSTGRES",
     "ON_SPARK",
+    "STANDARD",
     "VENDORS",
     "Call",
     "Form",
@@ -32,6 +33,8 @@ VENDORS = ("databricks", "redshift", "snowflake", "bigquery", "trino", "clickhou
 """Dialects that cannot run here. They have the forms on which the three agree and the vendor's
 manual too."""
 EVERY = (*EXECUTED, *VENDORS)
+STANDARD = tuple(name for name in EVERY if name != "clickhouse")
+"""Those in which a comparison with NULL is NULL in IN and CASE too."""
 """Those, and the dialects of vendors whose manuals say the same."""
 
 

@@ -10,6 +10,7 @@ from featurestore.errors import ExpressionRefused
 from featurestore.request_time.families import Family, family
 from featurestore.request_time.form import EXECUTED, Form
 from featurestore.request_time.operands import Operand
+from featurestore.values.types import DataType, Kind
 
 __all__ = ["REFUSED", "refused_form", "refused_node"]
 
@@ -131,6 +132,15 @@ def _hint_of_node(node: exp.Expr, dialect: str) -> str:
     return ""
 
 
+_TARGETS = {
+    **dict.fromkeys((Kind.INT8, Kind.UINT8, Kind.UINT16), "integer"),
+    **dict.fromkeys((Kind.UINT32, Kind.UINT64), "bigint"),
+    Kind.FLOAT32: "double precision",
+    Kind.UUID: "text",
+    Kind.STRING: "text",
+    Kind.TIMESTAMP: "timestamp",
+}
+"""The type that a value without forms of its own is cast to."""
 _UNITS = "Write interval 'n' unit, with a whole number and a unit from year to second."
 _BESIDE = {
     (Family.TEXT, Family.TIMESTAMP): "Write timestamp '2024-02-29 10:00:00'.",
@@ -148,14 +158,20 @@ def _hint_of_types(node: exp.Expr, operands: Sequence[Operand], dialect: str) ->
     if Family.NULL in families:
         return "Write a is null." if isinstance(node, exp.EQ) else "Cast it: cast(null as bigint)."
     if Family.OTHER in families:
-        other = operands[families.index(Family.OTHER)].data_type
-        return f"Cast the {other} first: cast(a as double), or as another type of the table."
+        return _cast_first(operands[families.index(Family.OTHER)].data_type)
     if Family.TIMESTAMPTZ in families:
         naive = "Declare it as timestamp_ntz." if dialect == "spark" else _AT_UTC
         return f"Its days depend on the session's time zone. {naive}"
     if Family.DECIMAL in families and set(families) <= {Family.DECIMAL, Family.INTEGER}:
         return "More than 38 digits are needed: cast the operands to decimals with fewer."
     return ""
+
+
+def _cast_first(data_type: DataType) -> str:
+    target = _TARGETS.get(data_type.kind)
+    if target:
+        return f"Cast the {data_type} first: cast(a as {target})."
+    return f"A value of type {data_type} has one form: a is null."
 
 
 def _allowed(forms: Sequence[Form], operands: Sequence[Operand]) -> str:

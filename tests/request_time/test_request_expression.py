@@ -14,6 +14,9 @@ TYPES = {
     "delay": DataType(Kind.INT32),
     "Wind": DataType(Kind.FLOAT64),
     "small": DataType(Kind.INT16),
+    "tiny": DataType(Kind.UINT8),
+    "state": DataType(Kind.STRING, text="enum"),
+    "seconds": DataType(Kind.TIMESTAMP, precision=0),
     "price": DataType(Kind.DECIMAL, precision=9, scale=2),
 }
 
@@ -52,6 +55,19 @@ def test_a_branch_that_is_not_taken_does_not_fail():
     assert [0, 5] == computed("coalesce(nullif(delay, 2), 10 // delay)", delay=[0, 2])
     assert [False, True] == computed("delay <> 0 and 10 // delay = 5", delay=[0, 2])
     assert [True, True] == computed("delay = 0 or 10 // delay = 5", delay=[0, 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("cast(tiny as integer) + 1", Kind.INT32),
+        ("cast(state as text) || 'x'", Kind.STRING),
+        ("cast(seconds as timestamp) + interval '1' day", Kind.TIMESTAMP),
+    ],
+)
+def test_a_type_without_forms_is_cast_first(text, kind):
+    """Narrow and unsigned integers, enumerations and whole seconds have no other form."""
+    assert kind is parsed(text).data_type.kind
 
 
 def test_an_empty_batch():

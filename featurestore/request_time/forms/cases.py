@@ -10,7 +10,15 @@ from sqlglot import exp
 from featurestore.request_time.chosen_rows import computed_where
 from featurestore.request_time.common_types import common_type, compared_type, converted
 from featurestore.request_time.families import BOOLEAN, Family, family
-from featurestore.request_time.form import EVERY, EXECUTED, ON_DUCKDB, ON_SPARK, Call, Form
+from featurestore.request_time.form import (
+    EVERY,
+    EXECUTED,
+    ON_DUCKDB,
+    ON_SPARK,
+    STANDARD,
+    Call,
+    Form,
+)
 from featurestore.request_time.operands import Columns, Meaning, Operand, Run
 from featurestore.request_time.ordering import comparison
 
@@ -136,7 +144,7 @@ CASE_FORMS = (
         _ANY,
         _simple_case,
         "the common type",
-        EVERY,
+        STANDARD,
         _NOTE,
         _simple,
         repeats=True,

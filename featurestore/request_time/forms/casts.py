@@ -74,14 +74,22 @@ def _cast(call: Call) -> Meaning | None:
     return convert and Meaning(target, row=convert, is_total=False)
 
 
-_SMALL = (Kind.INT8, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.UINT64)
+_CAST_FIRST = {
+    **dict.fromkeys(
+        map(DataType, (Kind.INT8, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.UINT64)),
+        Family.INTEGER,
+    ),
+    DataType(Kind.FLOAT32): Family.FLOAT,
+    DataType(Kind.UUID): Family.TEXT,
+    DataType(Kind.STRING, text="enum"): Family.TEXT,
+}
+"""Types that have no form but a cast, and the families that they are cast with."""
 
 
 def _family(source: DataType) -> Family:
-    """Return the family of a type that is cast: narrow and unsigned integers and floats too."""
-    if source.kind in _SMALL:
-        return Family.INTEGER
-    return Family.FLOAT if source.kind is Kind.FLOAT32 else family(source)
+    """Return the family of a type that is cast, which can be one without other forms."""
+    coarse = source.kind is Kind.TIMESTAMP and source.precision in (0, 3)
+    return Family.TIMESTAMP if coarse else _CAST_FIRST.get(source, family(source))
 
 
 def _checked(target: DataType, compute: Caster) -> Caster:
@@ -224,6 +232,8 @@ _CONVERTERS: dict[tuple[Family, Family], Converter] = {
     (Family.DATE, Family.TIMESTAMP): _date_to_timestamp,
     (Family.TIMESTAMP, Family.DATE): _as(dt.datetime.date),
     (Family.TIMESTAMP, Family.TEXT): _timestamp_to_text,
+    (Family.TEXT, Family.TEXT): _as(str),
+    (Family.TIMESTAMP, Family.TIMESTAMP): _as(lambda instant: instant),
     (Family.TEXT, Family.INTEGER): _text_to_integer,
     (Family.TEXT, Family.DECIMAL): _text_to_decimal,
     (Family.TEXT, Family.FLOAT): _text(

@@ -21,6 +21,7 @@ from featurestore.request_time.form import (
     ON_DUCKDB,
     ON_POSTGRES,
     ON_SPARK,
+    STANDARD,
     Call,
     Form,
     MeaningOf,
@@ -218,8 +219,9 @@ def _each(
     node: type[exp.Expr], written: str, rule: MeaningOf, gives: str, note: str, *, ordered: bool
 ) -> list[Form]:
     """Return a form for numbers and one for each other family."""
+    everywhere = STANDARD if node is exp.In else EVERY
     places: dict[Family, tuple[str, ...]] = {
-        one: EXECUTED if ordered or one not in _SURE else EVERY for one in _EACH
+        one: EXECUTED if ordered or one not in _SURE else everywhere for one in _EACH
     }
     if ordered:
         places[Family.TEXT] = (ON_DUCKDB, ON_SPARK)

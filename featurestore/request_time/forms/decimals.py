@@ -39,8 +39,8 @@ Digits = tuple[int, int]
 ResultOf = Callable[[Digits, Digits], DataType | None]
 _DUCKDB_NARROW = 18
 _LEAST_SPARK_SCALE = 6
-# Java's `negate` and `abs` round to so many digits. Its remainder fails if the quotient has more than
-# 38 of them before the point.
+# Java's `negate` and `abs` round to so many digits. Its remainder fails if the quotient has more
+# than 38 of them before the point.
 _SPARK_SIGN_DIGITS = 34
 _SPARK_QUOTIENTS = Context(prec=39, rounding=ROUND_HALF_UP)
 
