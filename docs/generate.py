@@ -87,8 +87,8 @@ other on-demand features. A training set has the expression in its SQL. The onli
 same text. Both give the same value and the same type, because an expression has only forms of the
 table below. Every other form is refused, with the nearest one that is allowed."""
 _REQUEST_TIME_MEANING = """\
-- The meaning is that of the project's warehouse. On {executed}, the tests run every form with every
-  pair of edge values, and compare each value and each type with the warehouse's.
+- The meaning is that of the project's warehouse. On {executed}, the tests run
+  every form with pairs of edge values, and compare each value and each type with the warehouse's.
 - The other dialects do not run in the tests. They have the forms on which the three agree, if the
   vendor's manual says the same.
 - Redshift ignores blanks at the end of a text, so it has no comparison of text. ClickHouse has none

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given
 
+from featurestore.request_time import compile_expression
 from tests.request_time.duckdb_inputs import answers, connection
+from tests.request_time.edge_values import ROWS, rows_of
 from tests.request_time.judged import differences, outcomes_of
 from tests.request_time.nested_cases import nested_cases
 from tests.support.examples import examples
@@ -19,3 +21,15 @@ def test_nested_expressions(connection, cases):
     outcomes = outcomes_of(cases)
 
     assert [] == differences(outcomes, answers(connection, outcomes)[1])
+
+
+@given(cases=nested_cases("duckdb", 5))
+@examples(20, suppress_health_check=list(HealthCheck), deadline=None)
+def test_a_batch_has_the_values_of_its_rows(cases):
+    """A row has the same value alone, where CASE computes for it only what it needs."""
+    columns = rows_of()
+    for case, values in outcomes_of(cases):
+        compute = compile_expression(case.expression)
+        for row in range(0, ROWS, 13):
+            alone = compute({name: [column[row]] for name, column in columns.items()}, 1)
+            assert repr([values[row]]) == repr(alone), case.text
