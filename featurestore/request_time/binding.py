@@ -107,6 +107,8 @@ class Binder:
         forms = FORMS_OF.get(type(node))
         if forms is None:
             raise refused_node(node, self.dialect)
+        if not _flags_of(node) <= _FLAGS.get(type(node), _NO_FLAGS):
+            raise refused_form(node, (), (), self.dialect)
         operands: list[Operand] = []
         bound: dict[tuple[int, ...], list[Operand]] = {}
         for form in forms:
@@ -120,6 +122,31 @@ class Binder:
                 if meaning is not None:
                     return meaning.of(operands)
         raise refused_form(node, forms, operands, self.dialect)
+
+
+_NO_FLAGS: frozenset[str] = frozenset()
+_FLAGS: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Between: frozenset(["symmetric"]),
+    exp.Cast: frozenset(["safe"]),
+    exp.Concat: frozenset(["safe", "coalesce"]),
+    exp.DPipe: frozenset(["safe"]),
+    exp.Div: frozenset(["safe", "typed"]),
+    exp.Greatest: frozenset(["ignore_nulls"]),
+    exp.Least: frozenset(["ignore_nulls"]),
+    exp.Like: frozenset(["negate"]),
+    exp.Trim: frozenset(["position"]),
+    exp.TryCast: frozenset(["safe"]),
+}
+"""The switches of nodes that the parser sets, and that the forms know. Another one is refused."""
+
+
+def _flags_of(node: exp.Expr) -> set[str]:
+    """Return the arguments of a node that are set and are not expressions."""
+    return {
+        name
+        for name, part in node.args.items()
+        if part and not isinstance(part, exp.Expr | list) and name != "_type"
+    }
 
 
 def _integer_type(value: int, dialect: str) -> DataType:

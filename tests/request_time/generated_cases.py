@@ -22,6 +22,8 @@ LITERALS = {
     Family.TEXT: "'a'",
 }
 TEMPLATES: dict[str, list[str]] = {
+    "a is null": ["{a} is null", "{a} is not null"],
+    "a is true": ["{a} is true", "{a} is not true"],
     "a in (b, ...)": ["{a} in ({b}, {c}, null)", "{a} not in ({b}, {a})", "{a} in ({b})"],
     "coalesce(a, b, ...)": ["coalesce({a}, {b})", "coalesce({a}, {b}, {c}, null)"],
     "greatest(a, b, ...)": ["greatest({a}, {b}, {c})"],
@@ -41,8 +43,10 @@ TEMPLATES: dict[str, list[str]] = {
     "if(c, a, b)": ["if(boolean_1, {a}, {b})"],
     "a between b and c": ["{a} between {b} and {c}", "{a} not between {b} and {c}"],
     "round(a, n)": ["round({a})", "round({a}, 1)", "round({a}, 2)", "round({a}, 12)"],
-    "a like b": ["{a} like {b}", "{a} like 'a%'", "{a} like '%_b%'", "{a} like 'a\\%b'"],
-    "a like b escape 'c'": ["{a} like 'a!%b' escape '!'", "{a} like '%!_%' escape '!'"],
+    "a like b": ["{a} like {b}", "{a} like 'a%'", "{a} like '%_b%'", "{a} like 'a\\%b'",
+                 "{a} not like {b}", "not {a} like '%b%'", "{a} not like '_'"],
+    "a like b escape 'c'": ["{a} like 'a!%b' escape '!'", "{a} like '%!_%' escape '!'",
+                            "{a} not like '%!%%' escape '!'"],
     "left(a, n)": ["left({a}, {b})", "left({a}, 2)"],
     "right(a, n)": ["right({a}, {b})", "right({a}, 2)"],
     "substr(a, start)": ["substr({a}, {b})", "substr({a}, 2)"],

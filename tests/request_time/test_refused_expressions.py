@@ -135,3 +135,11 @@ def test_redshift_does_not_compare_text(text):
 def test_clickhouse_has_no_null_in_a_list():
     """There, a comparison with NULL in IN is false."""
     assert "not proven on clickhouse" in refused("a in (1, null)", "clickhouse")
+
+
+@pytest.mark.parametrize(
+    "text", ["b between symmetric 2 and 1", "date_trunc('day', t, 'UTC')", "length(s, 'UTF8')"]
+)
+def test_a_switch_without_a_meaning_is_refused(text):
+    """A form with one argument more is another form."""
+    refused(text, "postgres")

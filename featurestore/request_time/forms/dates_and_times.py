@@ -230,7 +230,15 @@ def _at_utc(call: Call) -> Meaning | None:
     return Meaning(TIMESTAMP, row=lambda x: x.astimezone(dt.UTC).replace(tzinfo=None))
 
 
-def _of_this(node: exp.Expr) -> list[exp.Expr] | None:
+def _of_unit(node: exp.Expr) -> list[exp.Expr] | None:
+    # PostgreSQL's DATE_TRUNC can have a zone.
+    return [node.this] if {name for name, part in node.args.items() if part} <= _UNIT else None
+
+
+_UNIT = {"this", "unit"}
+
+
+def _of_this(node: exp.Expr) -> list[exp.Expr]:
     return [node.this]
 
 
@@ -310,7 +318,7 @@ DATE_FORMS = (
         "timestamp",
         (ON_DUCKDB, ON_POSTGRES),
         "A week begins on Monday.",
-        _of_this,
+        _of_unit,
     ),
     Form(
         exp.TimestampTrunc,
@@ -320,7 +328,7 @@ DATE_FORMS = (
         "timestamp",
         (ON_DUCKDB,),
         "A week begins on Monday.",
-        _of_this,
+        _of_unit,
     ),
     *(
         Form(

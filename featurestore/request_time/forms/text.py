@@ -119,23 +119,28 @@ def _like_escape(call: Call) -> Meaning | None:
 
 def _matched(call: Call, escape: str | None) -> Meaning | None:
     is_strict = call.dialect == ON_SPARK
+    like = call.node.this if isinstance(call.node, exp.Escape) else call.node
+    # NOT LIKE is a node of its own, and not a negation of LIKE.
+    wanted = not like.args.get("negate")
     pattern = call.operands[1].constant
     if pattern is NOTHING or pattern is None:
         return Meaning(
             BOOLEAN,
-            row=lambda text, other: like_pattern(other, escape, is_strict=is_strict)(text),
+            row=lambda text, other: (
+                like_pattern(other, escape, is_strict=is_strict)(text) is wanted
+            ),
             is_total=False,
         )
     try:
         matches = like_pattern(pattern, escape, is_strict=is_strict)
     except Refusal:
         return None
-    return Meaning(BOOLEAN, row=lambda text, _: matches(text))
+    return Meaning(BOOLEAN, row=lambda text, _: matches(text) is wanted)
 
 
 def _escape_parts(node: exp.Expr) -> list[exp.Expr] | None:
     like = node.this
-    return [like.this, like.expression] if isinstance(like, exp.Like) else None
+    return [like.this, like.expression] if type(like) is exp.Like else None
 
 
 def _substring_parts(node: exp.Expr) -> list[exp.Expr] | None:
