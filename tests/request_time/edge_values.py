@@ -70,7 +70,7 @@ _NAIVE = [
         "1582-10-15 04:00:00",
     )
 ]
-_FIRST, _LAST = dt.datetime.fromisoformat("0001-01-02"), dt.datetime.fromisoformat("9999-12-30")
+_FIRST, _LAST = dt.datetime.fromisoformat("0001-01-05"), dt.datetime.fromisoformat("9999-12-27")
 
 VALUES: dict[DataType, list[Any]] = {
     BOOLEAN: [True, False],
@@ -92,7 +92,7 @@ VALUES: dict[DataType, list[Any]] = {
     ],
     DATE: [value.date() for value in _NAIVE],
     TIMESTAMP: _NAIVE,
-    # A session far from UTC shows the first and the last hours in a year that Python does not have.
+    # A driver shows the first and the last hours in a year that Python does not have.
     TIMESTAMPTZ: [
         min(max(value, _FIRST), _LAST).replace(tzinfo=dt.UTC) for value in _NAIVE
     ],
