@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 PREFIX = "fs:bench:v0:"
 _FIXED = struct.Struct("<qqqdddq?")
-_START = 13
-"""The values after the head, in rows without a created timestamp and without NULLs."""
+_START = 13 + 2
+"""The values after the head and the bitmap of ten features, in rows without a created timestamp."""
 _CHECKSUM = -4
 """The end of the values: a checksum follows, which this reader does not check."""
 _EPOCH, _STEP = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001, naive is UTC

@@ -183,7 +183,7 @@ class OnlineResponse:
 
         All values of the others are PRESENT, so a caller need not look at a list of them.
         """
-        # A view's features share the effort: one missing value gives all of them a list.
+        # One missing value gives all features of its view a list.
         present = Status.PRESENT
         return {
             name: found for name, found in self._mixed.items() if found.count(present) < len(found)

@@ -36,7 +36,7 @@ def test_a_column_is_its_values(case):
 
 
 def columns(kind):
-    """Return a strategy of columns, of which some have missing values."""
+    """Return a strategy of columns. Some have missing values."""
     return st.lists(KINDS[kind]) | st.lists(st.none() | KINDS[kind])
 
 

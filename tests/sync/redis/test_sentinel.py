@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from featurestore.errors import OnlineStoreUnavailable, SyncError
@@ -39,6 +41,25 @@ async def test_a_store_follows_its_master(tmp_path, watched):
     async with project.store(watched.url) as reader:
         asked = await reader.get_online_features_async(["plane_status:delay"], [{"tailnum": "N7"}])
     assert [99.0] == asked.values["delay"]
+
+
+async def test_an_open_reader_follows_its_master(tmp_path, watched):
+    """A store that reads in an event loop during the failover continues with the new master."""
+    project = SyncProject(tmp_path, PLANES, memory=True)
+    project.insert(PLANES, *[(f"N{n}", day(3), day(2), float(n), n, "x") for n in range(50)])
+    project.store(watched.url).sync()
+    until(watched.replicated, "a replica in step")
+
+    async with project.store(watched.url) as reader:
+
+        async def read(number: int) -> float:
+            asked = ["plane_status:delay"], [{"tailnum": f"N{number}"}]
+            return (await reader.get_online_features_async(*asked)).values["delay"][0]
+
+        assert [0.0, 1.0, 2.0] == await asyncio.gather(*[read(n) for n in range(3)])
+        watched.master.stop()
+        until(watched.promoted, "a new master")
+        assert [*map(float, range(50))] == await asyncio.gather(*[read(n) for n in range(50)])
 
 
 def test_a_replica_that_lacks_the_last_rows_is_noticed(tmp_path, watched, monkeypatch):
