@@ -111,7 +111,9 @@ class _SharedReader:
         )
         self._most = min(_CONNECTIONS, options.max_connections or _CONNECTIONS)
         self._idle_seconds = options.health_check_interval
+        # Those that take commands, and those that still wait for answers to older ones.
         self._connections: list[SharedConnection] = []
+        self._ending: list[SharedConnection] = []
         self._opening: asyncio.Task[SharedConnection] | None = None
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -200,12 +202,14 @@ class _SharedReader:
     def _forget(self, connection: SharedConnection) -> None:
         with suppress(ValueError):
             self._connections.remove(connection)
+        self._ending = [each for each in (*self._ending, connection) if not each.has_ended]
 
     async def aclose(self) -> None:
         self._closed = True
         if self._opening is not None:
             await asyncio.wait([self._opening])
-        await asyncio.gather(*[each.drained() for each in self._connections])
+        left = (*self._connections, *self._ending)
+        await asyncio.gather(*[each.drained() for each in left])
         await aclose(self._client)
 
     def survives(self, _: BaseException) -> bool:

@@ -119,8 +119,9 @@ async def hand_over(client: Any, on_end: Callable[[SharedConnection], None]) -> 
         )
     except BaseException as error:
         await connection.disconnect(nowait=True)
-        if isinstance(error, RuntimeError):
-            # uvloop's error for a connection that the server closed while it was greeted.
+        if isinstance(error, RuntimeError | OSError):
+            # The server closed the connection while it was greeted: uvloop's error, and that of
+            # redis-py's last look at it.
             raise NoConnection(f"Connection lost: {error}") from error
         raise
     # redis-py would close it, and warn of it, when its own object is deleted.

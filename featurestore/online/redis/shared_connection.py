@@ -93,6 +93,11 @@ class SharedConnection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport = writer.transport
         self._transport.set_protocol(self)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the connection is closed, and all callers have been told."""
+        return self._gone.done()
+
     def ask(self, command: bytes, shape: int) -> asyncio.Future[Any]:
         """Send a command, with all others of this turn of the loop; return its answer's future.
 
