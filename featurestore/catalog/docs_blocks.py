@@ -73,6 +73,10 @@ def _overview(registry: Registry) -> str:
                 (_service_row(registry, service) for service in services),
             ),
         ]
+    computed = [row for service in services for row in _computed_rows(service)]
+    if computed:
+        head = ("service", "feature", "expression", "description")
+        parts += ["## Request-time features", _table(head, computed)]
     return "\n\n".join(parts)
 
 
@@ -85,6 +89,16 @@ def _view_row(view: FeatureView) -> tuple[str, ...]:
         _plain(view.owner),
         _plain(_first_sentence(view.description)),
     )
+
+
+def _computed_rows(service: FeatureService) -> Iterator[tuple[str, ...]]:
+    for feature in service.on_demand:
+        yield (
+            _link(service.name, service.unique_id),
+            f"`{_plain(feature.name)}`",
+            _plain(feature.text),
+            _plain(_first_sentence(feature.description)),
+        )
 
 
 def _service_row(registry: Registry, service: FeatureService) -> tuple[str, ...]:

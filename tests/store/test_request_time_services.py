@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
+from featurestore.catalog.page import catalog_page
+from featurestore.catalog.statistics import Measured
 from featurestore.cli.app import app
+from featurestore.lineage.graph import LineageGraph
 from tests.lineage.test_lineage import FEATURES, FLIGHTS, PLANES, STAGED, STAGING, source, sql, view
 from tests.support.builders import Table, model, service, tiny_project
 
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 COLUMNS = {"tailnum": "varchar", "observed_at": "timestamp", "delay": "bigint", "seats": "integer"}
 ON_DEMAND = {"over": "delay + asked", "is_more": {"expression": "over > seats"}}
 
@@ -83,6 +88,15 @@ def test_validate_takes_the_types_of_the_warehouse(tmp_path):
 
     assert [True] == ["on_demand 'x'" in text for text in with_it]
     assert not any("on_demand" in text for text in without)
+
+
+def test_the_catalog_shows_what_is_computed(tmp_path):
+    """The page lists each service's request fields and expressions, escaped."""
+    store = project(tmp_path, {"is_less": "delay < asked"})
+    page = catalog_page(store.registry, LineageGraph(frozenset()), Measured(), NOON)
+
+    assert "<code>asked</code> int64" in page
+    assert "<code>is_less</code> = <code>delay &lt; asked</code>" in page
 
 
 @pytest.fixture
