@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from featurestore.registry.definitions import FeatureView
@@ -60,8 +60,12 @@ def openapi(registry: Registry) -> dict[str, Any]:
             "/v1/features": {"post": _features(example)},
             "/get-online-features": {"post": _feast(example)},
             "/v1/registry": {"get": _page("The entities, views and services.")},
-            "/v1/views/{view}": {"get": _page("One feature view.", "view")},
-            "/v1/services/{service}": {"get": _page("One feature service.", "service")},
+            "/v1/views/{view}": {
+                "get": _page("One feature view.", view=registry.feature_views),
+            },
+            "/v1/services/{service}": {
+                "get": _page("One feature service.", service=registry.feature_services),
+            },
             "/healthz": {"get": _page("Whether the process runs.")},
             "/readyz": {
                 "get": _page("Whether Redis answers and every online view can be read.")
@@ -106,11 +110,12 @@ def _as_feast(example: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _page(summary: str, parameter: str = "") -> dict[str, Any]:
+def _page(summary: str, **names: Iterable[str]) -> dict[str, Any]:
+    """Return a page; a part of its path is one of some names."""
     page: dict[str, Any] = {"summary": summary, "responses": {"200": _object(summary)}}
-    if parameter:
-        schema = {"type": "string"}
-        page["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": schema}]
+    for parameter, known in names.items():
+        place = {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
+        page["parameters"] = [place | {"example": next(iter(known), parameter)}]
         page["responses"] |= _errors({404: "The name is unknown."})
     return page
 

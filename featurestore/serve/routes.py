@@ -33,7 +33,10 @@ from featurestore.serve.reload import ProjectHolder
 __all__ = ["other_paths"]
 
 _FILES = Path(__file__).with_name("try_it")
-_CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 

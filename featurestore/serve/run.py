@@ -87,8 +87,9 @@ def check_certificate(config: ServerConfig) -> None:
             )
         return
     try:
+        # With an empty password, since OpenSSL would ask the terminal for one.
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            config.tls_cert, config.tls_key
+            config.tls_cert, config.tls_key, password=""
         )
     except (OSError, ssl.SSLError) as error:
         raise FeatureStoreError(

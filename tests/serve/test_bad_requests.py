@@ -293,7 +293,7 @@ def test_another_content_type_is_refused(server, kind):
 
 
 def test_a_compressed_body_is_refused(server):
-    """The limit on the body counts its bytes as they come, so there is no compression."""
+    """The limit on the body counts its bytes as they come, so compression would evade it."""
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
     answer = server.http.post("/v1/features", content=b"\x1f\x8b", headers=headers)
 

@@ -274,13 +274,19 @@ def test_tls_is_served(shop, authority):
 
 
 def test_a_certificate_that_cannot_be_used_is_refused(capsys, project, authority, tmp_path):
-    """A missing file, a key of another certificate, a key alone."""
+    """A missing file, a key alone, swapped files, a key with a password."""
     cert, key = map(str, authority.pair("server"))
+    secret = str(tmp_path / "secret.key")
+    encrypt = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", key, "-out", secret]
+    subprocess.run(encrypt, check=True, capture_output=True)
     missing = refused(capsys, "--tls-cert", str(tmp_path / "no.pem"), *project)
     alone = refused(capsys, "--tls-key", key, *project)
     swapped = refused(capsys, "--tls-cert", key, "--tls-key", cert, *project)
 
-    assert [1, 1, 1] == [missing[0], alone[0], swapped[0]]
+    locked = refused(capsys, "--tls-cert", cert, "--tls-key", secret, *project)
+
+    assert [1, 1, 1, 1] == [missing[0], alone[0], swapped[0], locked[0]]
     assert "cannot be used: No such file or directory" in missing[1]
     assert "is given without a certificate" in alone[1]
     assert "cannot be used" in swapped[1]
+    assert "the key without a password" in locked[1]

@@ -128,3 +128,7 @@ def test_the_description_has_examples_that_work(server):
     assert ("3.1.0", __version__) == (described["openapi"], described["info"]["version"])
     assert {"/v1/features", "/get-online-features"} == {*posts}
     assert {200} == {server.http.post(path, json=body).status_code for path, body in posts.items()}
+    for name in ("view", "service"):
+        path = f"/v1/{name}s/{{{name}}}"
+        (parameter,) = described["paths"][path]["get"]["parameters"]
+        assert 200 == server.http.get(f"/v1/{name}s/{parameter['example']}").status_code

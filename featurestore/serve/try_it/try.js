@@ -35,9 +35,10 @@ fetch("openapi.json").then((answer) => answer.json()).then((described) => {
   for (const [path, methods] of Object.entries(described.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const example = operation.requestBody?.content["application/json"].example;
-      const url = path.slice(1).replace(/{(.*?)}/g, (_, name) => name);
+      const named = operation.parameters?.[0]?.example ?? "";
+      const url = path.slice(1).replace(/{.*?}/, encodeURIComponent(named));
       paths.push({ url, method: method.toUpperCase(), summary: operation.summary, example });
-      part("path").add(new Option(`${method.toUpperCase()} ${path}`));
+      part("path").add(new Option(`${method.toUpperCase()} /${url}`));
     }
   }
   part("path").addEventListener("change", choose);
