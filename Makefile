@@ -8,8 +8,10 @@ SERVERS := .venv-servers
 LOWEST  := .venv-lowest
 # What talks to a server of the online store, and how.
 ONLINE := tests/sync tests/online
-# What works through a library: DuckDB, Arrow, pandas, polars, redis-py, Typer, Rich, sqlglot, msgspec.
+# What works through a library: DuckDB, Arrow, pandas, polars, redis-py, Typer, Rich, sqlglot, msgspec, uvicorn,
+# starlette.
 LIBRARIES := tests/cli tests/lineage/test_lineage_sql.py tests/online tests/registry tests/sql \
+  tests/serve/test_features_endpoint.py tests/serve/test_server_limits.py tests/serve/test_server_pages.py \
   tests/sync tests/training tests/warehouse
 
 .DEFAULT_GOAL := help
