@@ -1,4 +1,4 @@
-"""A published project, and a server of it."""
+"""A published project, and servers of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from featurestore.demo.server import embedded_server
 from tests.support.builders import Table, model, service
 from tests.support.online_project import NOW, Shop
 from tests.support.running_server import running_server
@@ -44,7 +45,18 @@ def shop(tmp_path, redis_client, redis_server):
 
 
 @pytest.fixture
-def server(shop):
-    """Return a server of the project."""
+def fresh_server(shop):
+    """Return a server of a project that a test may change."""
     with running_server(shop) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Return a server of a project that no test changes, with a Redis of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    with embedded_server(folder) as url:
+        shop = Shop(folder / "shop", url)
+        shop.publish(MODELS, TABLES, exposures=SERVICES)
+        with running_server(shop) as running:
+            yield running

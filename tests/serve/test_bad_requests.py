@@ -366,9 +366,10 @@ def test_a_view_that_waits_for_its_first_sync_heals_by_itself(shop):
 
 def test_a_column_of_mixed_types_is_refused_in_arrow(server):
     """Arrow has one type per column, so this is the caller's error there."""
-    server.http.headers["accept"] = "application/vnd.apache.arrow.stream"
+    headers = {"accept": "application/vnd.apache.arrow.stream"}
     body = {**GOOD, "entities": {"tailnum": ["N1", "N2"], "gate": ["C3", 7]}}
-    status, field, detail, _ = problem(server.read(**body))
+    answer = server.http.post("/v1/features", json=body, headers=headers)
+    status, field, detail, _ = problem(answer)
 
     assert (422, "/entities") == (status, field)
     assert "has values of several types" in detail

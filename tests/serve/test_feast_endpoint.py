@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from featurestore.demo.server import embedded_server
 from tests.serve.conftest import EVENT
 from tests.serve.test_bad_requests import problem
 from tests.support.builders import Table, model
@@ -21,12 +22,14 @@ EXCHANGES = json.loads(RECORDED.read_text(encoding="utf-8"))
 NO_TIME = "1970-01-01T00:00:00Z"
 
 
-@pytest.fixture
-def things(tmp_path, redis_client, redis_server):
+@pytest.fixture(scope="module")
+def things(tmp_path_factory):
     """Serve the project that the recordings were made with; return the SDK's store as well."""
-    shop = feast_shop(tmp_path / "shop", redis_server)
-    with running_server(shop, now=LATER) as server:
-        yield server, shop.open(LATER)
+    folder = tmp_path_factory.mktemp("things")
+    with embedded_server(folder) as url:
+        shop = feast_shop(folder / "shop", url)
+        with running_server(shop, now=LATER) as server:
+            yield server, shop.open(LATER)
 
 
 @pytest.mark.parametrize("place", range(len(EXCHANGES)))
@@ -98,13 +101,15 @@ def test_two_views_have_their_own_times(server):
     assert ["NULL_VALUE"] == columns["plane_features__seats"]["statuses"]
 
 
-def test_a_damaged_row_is_invalid(server, redis_client):
+def test_a_damaged_row_is_invalid(fresh_server, redis_client):
     """Feast has no word for damage, and its clients read no value for INVALID."""
     key = b"fs:shop:plane_features:{N1}"
     row = bytearray(redis_client.get(key))
     row[-1] ^= 1
     redis_client.set(key, bytes(row))
-    answer = server.feast(features=["plane_features:seats"], entities={"tailnum": ["N1", "N2"]})
+    answer = fresh_server.feast(
+        features=["plane_features:seats"], entities={"tailnum": ["N1", "N2"]}
+    )
 
     assert {"values": [None, 200], "statuses": ["INVALID", "PRESENT"]} == {
         part: answer.json()["results"][1][part] for part in ("values", "statuses")

@@ -89,14 +89,14 @@ def test_a_ready_server_names_every_view(server):
     )
 
 
-def test_a_view_without_epoch_or_schema_is_not_ready(server, redis_client):
+def test_a_view_without_epoch_or_schema_is_not_ready(fresh_server, redis_client):
     """A sync that did not finish, and a schema of a later release, are named."""
     key = "fs-meta:{shop}:schema:route_load"
     current = redis_client.hget(key, "current")
     redis_client.hdel("fs-meta:{shop}:view:plane_features", "epoch")
     redis_client.hset(key, current, b'{"version": 99}')
     # The state is kept for a second, and this is its first question.
-    answer = server.http.get("/readyz")
+    answer = fresh_server.http.get("/readyz")
     views = answer.json()["views"]
 
     assert 503 == answer.status_code

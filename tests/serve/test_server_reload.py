@@ -55,8 +55,9 @@ def callers(server, count=3):
             thread.join()
 
 
-def test_a_new_manifest_is_served(server, shop):
+def test_a_new_manifest_is_served(fresh_server, shop):
     """A service is there as soon as its manifest is, and no request fails meanwhile."""
+    server = fresh_server
     body = {"service": "seats", "entities": {"tailnum": ["N1"]}}
     with callers(server) as answers:
         wait_for(lambda: len(answers) > 10)
@@ -90,8 +91,9 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "reason"), BROKEN, ids=["cut", "empty", "foreign", "wrong"])
-def test_a_broken_manifest_keeps_the_old_one(server, shop, text, reason, caplog):
+def test_a_broken_manifest_keeps_the_old_one(fresh_server, shop, text, reason, caplog):
     """It is named in /readyz and in the log; the next good one is served."""
+    server = fresh_server
     with callers(server) as answers:
         wait_for(lambda: len(answers) > 10)
         write_manifest(shop, text)
@@ -110,8 +112,9 @@ def test_a_broken_manifest_keeps_the_old_one(server, shop, text, reason, caplog)
     assert 200 == server.http.get("/v1/services/seats").status_code
 
 
-def test_a_manifest_that_is_gone_keeps_the_old_one(server, shop):
+def test_a_manifest_that_is_gone_keeps_the_old_one(fresh_server, shop):
     """`dbt clean` does not stop the server."""
+    server = fresh_server
     (shop.folder / "target" / "manifest.json").unlink()
     status, words = wait_for(lambda: (found := state(server))[1].startswith("broken: ") and found)
 
@@ -120,8 +123,9 @@ def test_a_manifest_that_is_gone_keeps_the_old_one(server, shop):
     assert [100, 200] == server.read(**BODY).json()["values"]["seats"]
 
 
-def test_a_manifest_with_another_time_alone_is_read_again(server, shop):
+def test_a_manifest_with_another_time_alone_is_read_again(fresh_server, shop):
     """A touched file is loaded; it holds the same definitions."""
+    server = fresh_server
     before = server.http.get("/readyz").json()["manifest"]["loaded_at"]
     os.utime(shop.folder / "target" / "manifest.json")
     wait_for(lambda: server.http.get("/readyz").json()["manifest"]["loaded_at"] != before)
@@ -137,8 +141,9 @@ def test_without_a_watch_the_file_is_not_looked_at(shop):
         assert 200 == server.http.get("/v1/services/delays").status_code
 
 
-def test_a_new_schema_is_read_without_a_failure(server, shop):
+def test_a_new_schema_is_read_without_a_failure(fresh_server, shop):
     """A sync adds a feature and changes a type; every answer holds one of the two."""
+    server = fresh_server
     columns = {**PLANES, "seats": "bigint", "age": "integer"}
     rows = [("N1", EVENT, 1.5, 100, 12), ("N2", EVENT, None, 200, 13)]
     tables = {**TABLES, "plane_features": Table(columns, rows)}
