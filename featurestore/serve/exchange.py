@@ -8,7 +8,16 @@ from typing import Any, TypeAlias
 
 from featurestore.serve.problems import PROBLEM_TYPE, HttpProblem
 
-__all__ = ["JSON", "Answer", "HttpScope", "Receive", "Send", "header", "read_body", "send_answer"]
+__all__ = [
+    "JSON",
+    "HttpAnswer",
+    "HttpScope",
+    "Receive",
+    "Send",
+    "header",
+    "read_body",
+    "send_answer",
+]
 
 HttpScope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,7 +27,7 @@ JSON = b"application/json"
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpAnswer:
     """The answer to a request.
 
     Attributes:
@@ -34,7 +43,7 @@ class Answer:
     headers: Iterable[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def of(cls, problem: HttpProblem) -> Answer:
+    def of(cls, problem: HttpProblem) -> HttpAnswer:
         """Return an error as an answer."""
         return cls(problem.body(), PROBLEM_TYPE.encode(), problem.status, problem.headers())
 
@@ -91,7 +100,7 @@ def _too_large(limit: int) -> HttpProblem:
     )
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
+async def send_answer(send: Send, answer: HttpAnswer) -> None:
     """Send an answer."""
     headers = [
         (b"content-type", answer.media_type),

@@ -13,7 +13,7 @@ import msgspec
 
 from featurestore.errors import FeatureStoreError, NotServedOnline
 from featurestore.serve.callers import CALLER, Caller
-from featurestore.serve.exchange import Answer, HttpScope
+from featurestore.serve.exchange import HttpAnswer, HttpScope
 from featurestore.serve.feature_request import decoded, row_count, too_many_rows
 from featurestore.serve.features import refuse_other_content
 from featurestore.serve.json_values import json_values
@@ -70,7 +70,7 @@ class FeastEndpoint:
         self._current = current
         self._max_rows = max_rows
 
-    async def __call__(self, scope: HttpScope, body: bytes) -> Answer:
+    async def __call__(self, scope: HttpScope, body: bytes) -> HttpAnswer:
         """Return the answer to a request.
 
         Raises:
@@ -85,7 +85,7 @@ class FeastEndpoint:
             response = await self._read(scope[CALLER], asked)
         except FeatureStoreError as error:
             raise problem_of(error, _FIELDS) from error
-        return Answer(_ENCODER.encode(feast_answer(response)))
+        return HttpAnswer(_ENCODER.encode(feast_answer(response)))
 
     async def _read(self, caller: Caller, asked: FeastRequest) -> OnlineResponse:
         # An empty list beside a service is what Feast's clients send for "no features".

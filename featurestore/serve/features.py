@@ -10,7 +10,7 @@ import msgspec
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.arrow_stream import ARROW_STREAM, arrow_stream, load_arrow
 from featurestore.serve.callers import CALLER, Caller
-from featurestore.serve.exchange import Answer, HttpScope, header
+from featurestore.serve.exchange import HttpAnswer, HttpScope, header
 from featurestore.serve.feature_request import (
     FeatureRequest,
     decoded,
@@ -45,7 +45,7 @@ class FeaturesEndpoint:
         self._current = current
         self._max_rows = max_rows
 
-    async def __call__(self, scope: HttpScope, body: bytes) -> Answer:
+    async def __call__(self, scope: HttpScope, body: bytes) -> HttpAnswer:
         """Return the answer to a request.
 
         Raises:
@@ -59,10 +59,10 @@ class FeaturesEndpoint:
             if as_arrow:
                 await load_arrow()
                 stream = arrow_stream(response, with_statuses=asked.statuses)
-                return Answer(stream, ARROW_STREAM)
+                return HttpAnswer(stream, ARROW_STREAM)
         except FeatureStoreError as error:
             raise problem_of(error, asked.fields) from error
-        return Answer(json_answer(response, asked))
+        return HttpAnswer(json_answer(response, asked))
 
     async def _read(self, caller: Caller, asked: FeatureRequest) -> OnlineResponse:
         rows = asked.entity_rows()

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.exchange import (
-    Answer,
     Disconnected,
+    HttpAnswer,
     HttpScope,
     Receive,
     Send,
@@ -23,7 +23,7 @@ __all__ = ["Gate", "HotEndpoint"]
 
 _LOG = logging.getLogger(__name__)
 
-Respond = Callable[[HttpScope, bytes], Awaitable[Answer]]
+Respond = Callable[[HttpScope, bytes], Awaitable[HttpAnswer]]
 """Returns the answer to a request, by its head and its body."""
 
 
@@ -74,17 +74,17 @@ class HotEndpoint:
         try:
             answer = await self._answer(scope, receive)
         except HttpProblem as problem:
-            answer = Answer.of(problem)
+            answer = HttpAnswer.of(problem)
         except FeatureStoreError as error:
-            answer = Answer.of(problem_of(error))
+            answer = HttpAnswer.of(problem_of(error))
         except Disconnected:
             return
         except Exception:  # noqa: BLE001, a bug fails one request, not the connection
             _LOG.exception("%s %s failed.", scope["method"], scope["path"])
-            answer = Answer.of(unexpected_problem())
+            answer = HttpAnswer.of(unexpected_problem())
         await send_answer(send, answer)
 
-    async def _answer(self, scope: HttpScope, receive: Receive) -> Answer:
+    async def _answer(self, scope: HttpScope, receive: Receive) -> HttpAnswer:
         if scope["method"] != "POST":
             raise _other_method(scope["method"])
         self._gate.enter()
