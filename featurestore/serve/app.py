@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from featurestore.serve.callers import CALLER, Callers, TokenSource
-from featurestore.serve.exchange import Answer, HttpScope, Receive, Send, send_answer
+from featurestore.serve.exchange import HttpAnswer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.feast import FeastEndpoint
 from featurestore.serve.features import FeaturesEndpoint
 from featurestore.serve.health import ReadinessProbe
@@ -54,7 +54,7 @@ class FeatureServer:
             scope[CALLER] = self._callers.caller(scope)
         except HttpProblem as problem:
             if scope["path"] not in _OPEN:
-                await send_answer(send, Answer.of(problem))
+                await send_answer(send, HttpAnswer.of(problem))
                 return
         hot = self._hot.get(scope["path"])
         await (self._others if hot is None else hot)(scope, receive, send)
