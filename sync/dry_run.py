@@ -78,6 +78,7 @@ def dry_run(
     reports = timed_reports(steps, partial(_explain, survey, work, failures))
     failures.refuse_total(reports)
     seconds = time.monotonic() - started
+    named = survey.ownership.ledger
     return SyncReport(
         project=survey.registry.project,
         as_of=survey.now,
@@ -85,7 +86,7 @@ def dry_run(
         views=reports,
         dry_run=True,
         ledger=survey.ledger.place,
-        other_ledger="" if survey.has_ledger else survey.ownership.ledger.ledger_place,
+        other_ledger=named.ledger_place if named.is_other(survey.ledger) else "",
     )
 
 

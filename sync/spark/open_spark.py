@@ -51,9 +51,9 @@ def opened_spark(
         )
     name = quoted(schema, warehouse.dialect)
     with SparkLedgerDatabase(warehouse.session, name) as spark:
-        spark.hides_values = warehouse.hides_values
         spark.create_schema(name)
         _check_executors(spark, url)
+        spark.hides_values = warehouse.hides_values
         records = SparkRecords(spark, name, project)
         place = f"the schema {schema} of Spark's warehouse"
         ledger = Ledger(
