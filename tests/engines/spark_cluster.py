@@ -70,9 +70,11 @@ class SparkCluster(Spark):
                     found.append(int(path.parent.name))
         return found
 
-    def kill_executor(self) -> None:
-        """Kill an executor, and with it the Python processes that it talks to."""
-        os.kill(self.executors()[0], signal.SIGKILL)
+    def kill_executors(self) -> None:
+        """Kill the executors, and with them the Python processes that they talk to."""
+        for process in self.executors():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def close(self) -> None:
         """End the session and its executors; Spark keeps their logs beside its own programs."""
