@@ -11,8 +11,12 @@ import pytest
 import redis
 
 from featurestore.errors import OnlineStoreUnavailable, SyncError, UnsupportedDialect
+from featurestore.warehouse.spark_ledger import SparkLedgerDatabase
 from sync.safety.lent_lock import LentLock
+from sync.spark import spark_records
 from sync.spark.executor_tasks import RowWriting, writing
+from sync.spark.spark_records import SparkRecords
+from sync.warehouse.ledger_entries import LedgerEntries
 from tests.engines.shops import NOW, DuckDBHome, Shop, SparkHome, ago, assert_law, counts
 from tests.engines.spark_cluster import running_spark_cluster
 from tests.engines.sync_views import OWNERS, PLANES, WEATHER, owner, plane
@@ -280,3 +284,19 @@ def test_only_a_target_of_spark_may_use_it(tmp_path, url, redis_client):
         by_spark(shop, url)
     assert "--engine spark" in found.value.remedy
     assert not redis_client.dbsize()
+
+
+def test_the_records_move_on_before_they_are_many_files(make, cluster, monkeypatch):
+    """Each text is a file: after some, the last one moves to another table, and none is lost."""
+    make(PLANES)
+    monkeypatch.setattr(spark_records, "_MOST_TEXTS", 2)
+    with SparkLedgerDatabase(cluster.session, "`shop`") as spark:
+        records = SparkRecords(spark, "`shop`", "shop")
+        entries = LedgerEntries(records)
+        entries.create()
+        for number in range(4):
+            with records.transaction():
+                entries.write("v", epoch=f"'{number}\\", layout="{}", dirty=number % 2 == 0)
+            found = LedgerEntries(SparkRecords(spark, "`shop`", "shop")).read("v")
+            assert (f"'{number}\\", number % 2 == 0) == (found.epoch, found.dirty)
+        assert 1 == len(spark.tables("featurestore_records_*"))

@@ -58,3 +58,12 @@ def test_the_warehouse_may_be_asked_for(place):
     assert "the schema sync of the warehouse" == str(place(own, missing=None))
     with pytest.raises(UnsupportedDialect, match="it keeps no ledger"):
         place(own)
+
+
+def test_syncs_by_spark_may_have_a_schema_of_their_own(place):
+    """Other syncs keep their file; elsewhere the schema needs the warehouse."""
+    found = place({"state_schema": "sync"}, by_spark=True)
+
+    assert (".duckdb", "sync") == (found.file.suffix, found.schema)
+    with pytest.raises(ProfileError, match="needs `state: warehouse`"):
+        place({"state_schema": "sync"})
