@@ -18,12 +18,17 @@ CANNOT = Missing("it keeps no ledger")
 def place(tmp_path):
     """Return a function of the settings, and of the abilities of the warehouse."""
 
-    def chosen(own, missing=CANNOT, target="prod", name="shop", inside=False):
+    def chosen(own, missing=CANNOT, target="prod", name="shop", **ways):
         settings = {"name": "shop", "profile": "shop", "vars": {"featurestore": own}}
         (tmp_path / "dbt_project.yml").write_text(json.dumps(settings), encoding="utf-8")
         project = load_project(tmp_path)
         return chosen_ledger_place(
-            project, target=target, name=name, schema="features", missing=missing, inside=inside
+            project,
+            target=target,
+            name=name,
+            schema="features",
+            missing=missing,
+            **{"inside": False, **ways},
         )
 
     return chosen
