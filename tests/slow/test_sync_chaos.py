@@ -161,7 +161,7 @@ def test_a_replica_that_lacks_the_last_rows_is_noticed(project, cluster, monkeyp
     try:
         follow(cluster, index, replica)
         restate(project, 5)
-        publish = job.publish_changes
+        publish = job.HERE.publish_changes
 
         def publish_and_lose(*args):
             until(lambda: in_step(master, replica), "a replica in step")
@@ -173,7 +173,7 @@ def test_a_replica_that_lacks_the_last_rows_is_noticed(project, cluster, monkeyp
             return done
 
         with monkeypatch.context() as patch:
-            patch.setattr(job, "publish_changes", publish_and_lose)
+            patch.setattr(job.HERE, "publish_changes", publish_and_lose)
             with pytest.raises(SyncError, match="another took its place"):
                 project.store(cluster.url).sync()
         (report,) = project.store(cluster.url).sync().views

@@ -13,9 +13,6 @@ from featurestore.online.online_types import to_arrow_type
 from featurestore.online.schema import Schema
 from sync.encoding.encoder import Encoder
 from sync.orphans import _any_columns, _plain_columns
-from sync.warehouse.publication import Publication
-from tests.support.builders import view
-from tests.support.sync_project import NOW
 
 KINDS = {
     "int8": st.integers(-(2**7), 2**7 - 1),
@@ -66,10 +63,10 @@ def test_a_batch_is_named_as_each_row_is(given_rows):
 def test_keys_are_read_back_alike_in_both_ways(given_rows):
     """Where keys can be read all at once, that gives what reading one by one gives: the rows."""
     kinds, rows = given_rows
-    publication = Publication(view(), NOW, schema_of(kinds), ())
+    schema = schema_of(kinds)
     keys = Encoder("shop", "planes", schema_of(kinds)).keys(batch_of(kinds, rows)).to_pylist()
-    at_once = _plain_columns(publication, PREFIX, keys)
-    one_by_one, unreadable = _any_columns(publication, PREFIX, keys)
+    at_once = _plain_columns(schema, PREFIX, keys)
+    one_by_one, unreadable = _any_columns(schema, PREFIX, keys)
 
     assert [] == unreadable
     assert rows == [tuple(row.values())[1:] for row in one_by_one.to_pylist()]
@@ -81,18 +78,18 @@ def test_keys_are_read_back_alike_in_both_ways(given_rows):
 )
 def test_what_a_type_cannot_have_written_is_unreadable(key):
     """Leading zeros, numbers out of range and foreign shapes are not keys of an int8."""
-    publication = Publication(view(), NOW, schema_of(["int8"]), ())
+    schema = schema_of(["int8"])
     keys = [PREFIX.encode() + key]
 
-    assert _plain_columns(publication, PREFIX, keys) is None
-    assert keys == _any_columns(publication, PREFIX, keys)[1]
+    assert _plain_columns(schema, PREFIX, keys) is None
+    assert keys == _any_columns(schema, PREFIX, keys)[1]
 
 
 def test_plain_keys_are_read_at_once():
     """Integers and plain text need no reading one by one."""
-    publication = Publication(view(), NOW, schema_of(["int64", "string"]), ())
+    schema = schema_of(["int64", "string"])
     keys = [PREFIX.encode() + b"{-7,N14228}", PREFIX.encode() + b"{0,}"]
 
     assert [(-7, "N14228"), (0, "")] == [
-        tuple(row.values())[1:] for row in _plain_columns(publication, PREFIX, keys).to_pylist()
+        tuple(row.values())[1:] for row in _plain_columns(schema, PREFIX, keys).to_pylist()
     ]

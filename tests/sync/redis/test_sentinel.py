@@ -69,7 +69,7 @@ def test_a_replica_that_lacks_the_last_rows_is_noticed(tmp_path, watched, monkey
     store = project.store(watched.url)
     store.sync()
     project.execute("UPDATE plane_status SET delay = 99, written_at = now()::TIMESTAMP")
-    publish = job.publish_changes
+    publish = job.HERE.publish_changes
 
     def publish_and_lose(*args):
         until(watched.replicated, "a replica in step")
@@ -81,7 +81,7 @@ def test_a_replica_that_lacks_the_last_rows_is_noticed(tmp_path, watched, monkey
         return done
 
     with monkeypatch.context() as patch:
-        patch.setattr(job, "publish_changes", publish_and_lose)
+        patch.setattr(job.HERE, "publish_changes", publish_and_lose)
         with pytest.raises(SyncError, match="another took its place"):
             store.sync()
     (report,) = store.sync().views
@@ -100,7 +100,7 @@ def test_a_server_restarted_from_a_snapshot_is_noticed(tmp_path, monkeypatch):
         store = project.store(url)
         store.sync()
         project.execute("UPDATE plane_status SET delay = 99, written_at = now()::TIMESTAMP")
-        publish = job.publish_changes
+        publish = job.HERE.publish_changes
 
         def publish_and_lose(*args):
             server.client().save()
@@ -110,7 +110,7 @@ def test_a_server_restarted_from_a_snapshot_is_noticed(tmp_path, monkeypatch):
             return done
 
         with monkeypatch.context() as patch:
-            patch.setattr(job, "publish_changes", publish_and_lose)
+            patch.setattr(job.HERE, "publish_changes", publish_and_lose)
             with pytest.raises(SyncError, match="was restarted"):
                 store.sync()
         (report,) = store.sync().views
