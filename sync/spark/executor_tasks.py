@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER",
     "ENCODED",
-    "ENDED",
+    "HAS_ENDED",
     "INSPECTED",
     "LAPSED",
     "READABLE",
@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 SLOT = "_featurestore_slot"
-ENDED = "_featurestore_has_ended"
+HAS_ENDED = "_featurestore_has_ended"
 READABLE = "_featurestore_readable"
 LAPSED = "_featurestore_lapsed_row"
 UNTIMELY = "_featurestore_untimely"
@@ -267,7 +267,7 @@ def inspecting(how: KeyInspection) -> _Task:
             for batch in batches(rows):
                 keys: list[Any] = batch.column(WHOLE_KEY).to_pylist()
                 lapsed = set(how.ages.lapsed(client, keys))
-                ended = batch.column(ENDED).to_pylist()
+                ended = batch.column(HAS_ENDED).to_pylist()
                 asked = [key for key, over in zip(keys, ended, strict=True) if not over]
                 untimely = set(how.ages.untimely(client, asked, how.readable))
                 yield _batch(

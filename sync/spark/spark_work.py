@@ -21,7 +21,7 @@ from sync.safety.lent_lock import LentLock, LockGone
 from sync.spark.executor_tasks import (
     ANSWER,
     ENCODED,
-    ENDED,
+    HAS_ENDED,
     INSPECTED,
     LAPSED,
     READABLE,
@@ -201,11 +201,11 @@ class SparkWork:
         self._find_keys(survey, publication)
         same = _same(survey, publication)
         missing = f"SELECT found.* FROM {_FOUND} AS found LEFT ANTI JOIN {table} AS known ON {same}"
-        query = f"SELECT *, false AS {ENDED} FROM ({missing}) AS found"
+        query = f"SELECT *, false AS {HAS_ENDED} FROM ({missing}) AS found"
         if ended:
             query = (
-                f"SELECT found.*, coalesce(done.{ENDED}, false) AS {ENDED}"
-                f" FROM ({missing}) AS found LEFT JOIN (SELECT *, true AS {ENDED} FROM {ended})"
+                f"SELECT found.*, coalesce(done.{HAS_ENDED}, false) AS {HAS_ENDED}"
+                f" FROM ({missing}) AS found LEFT JOIN (SELECT *, true AS {HAS_ENDED} FROM {ended})"
                 f" AS done ON {_same(survey, publication, 'done')}"
             )
         self.spark.stage(_MISSING, query)
@@ -242,7 +242,7 @@ class SparkWork:
         Rows that expired and whose entities the warehouse still has are left to the server.
         """
         how = KeyInspection(lapses.ages, readable, self.url)
-        keys = self.spark.frame(f"SELECT {WHOLE_KEY}, {ENDED} FROM {_MISSING}")
+        keys = self.spark.frame(f"SELECT {WHOLE_KEY}, {HAS_ENDED} FROM {_MISSING}")
         self.spark.stage_frame(_INSPECTED, self.spark.mapped(keys, inspecting(how), INSPECTED))
         gone = f"SELECT {WHOLE_KEY} FROM {_INSPECTED}"
         if self._number(f"SELECT count(*) AS n FROM {_INSPECTED} WHERE {LAPSED}"):
