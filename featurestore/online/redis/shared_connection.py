@@ -206,6 +206,9 @@ class SharedConnection(asyncio.Protocol):
             self._on_end(self)
         if not self._waiting and not self._unsent:
             self.close()
+        elif (now := self._loop.time()) >= self._timer_due:
+            # Only callers who have gone are left, whose answers may never come.
+            self._set_timer(now + self._timeout)
 
     async def drained(self) -> None:
         """Wait for the last answer, or until the last caller gives up, and for the end."""
