@@ -17,7 +17,7 @@ from featurestore.sql.strategies import strategies_of
 from tests.engines.base import Engine
 from tests.engines.laws import typed
 from tests.oracle import in_utc
-from tests.support.builders import model, registry, service
+from tests.support.builders import column, model, registry, service
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Written:
         """Return the rows that the engine finds."""
         named = "service" in self.case
         declared = registry(
-            *(model(n, v["columns"], **v["declare"]) for n, v in self.case["views"].items()),
+            *(model(n, _columns(v), **v["declare"]) for n, v in self.case["views"].items()),
             exposures=[service("wanted", self.case["service"])] if named else [],
         ).checked()
         members = declared.members(self.case.get("features"), "wanted" if named else None)
@@ -112,6 +112,14 @@ def _value(cell: Any, data_type: str) -> Any:
         moment = datetime.fromisoformat(cell)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return datetime.fromisoformat(cell) if data_type.startswith("timestamp") else cell
+
+
+def _columns(table: dict[str, Any]) -> list[dict[str, Any]]:
+    defaults = table.get("defaults", {})
+    return [
+        column(name, data_type, **({"default": defaults[name]} if name in defaults else {}))
+        for name, data_type in table["columns"].items()
+    ]
 
 
 def _plain(value: Any) -> Any:
