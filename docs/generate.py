@@ -28,6 +28,7 @@ from featurestore.request_time.form import EVERY, EXECUTED, Form
 from featurestore.request_time.forms.casts import CASTS
 from featurestore.request_time.refusals import REFUSED
 from featurestore.request_time.table import FORMS
+from featurestore.serve.metric_definitions import METRICS
 from featurestore.sql.dialects import RECORDS
 from featurestore.sql.strategies import strategies_of
 from featurestore.warehouse import ADAPTERS
@@ -103,6 +104,12 @@ _REQUEST_TIME_MEANING = """\
 - A text literal is text. Write `timestamp '2024-02-29 10:00:00'` for an instant.
 - A name with another case than that of the feature is found, unless it is quoted.
 - Nothing depends on the time zone of a session: forms that would are refused."""
+
+
+_METRICS = """\
+`featurestore serve` answers `GET /metrics` in the text form of Prometheus. With `--workers` the
+numbers are those of all workers together. Where the server knows tokens, it asks for one with
+`operator: true`. [How to deploy the server](../how-to/deploy-the-server.md) has the alerts."""
 
 
 def cli_page() -> str:
@@ -280,6 +287,16 @@ def request_time_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def metrics_page() -> str:
+    """Return the page of the server's metrics, from their definitions."""
+    rows = []
+    for each in METRICS:
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        rows.append(f"| `{each.name}` | {each.kind} | {labels} | {each.meaning} | {each.remedy} |")
+    head = "name | type | labels | meaning | what to do"
+    return "\n\n".join(["# The metrics of the server", _METRICS, _rows(head, rows)]) + "\n"
+
+
 def _rows(head: str, rows: list[str]) -> str:
     rule = " | ".join(["---"] * len(head.split(" | ")))
     return "\n".join([f"| {head} |", f"| {rule} |", *rows])
@@ -321,6 +338,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lint-rules.md": lint_page,
     "macros.md": macros_page,
     "meta.md": meta_page,
+    "metrics.md": metrics_page,
     "request-time.md": request_time_page,
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from featurestore.errors import FeatureStoreError, NotServedOnline, OnlineStoreError
 from featurestore.governance.publishable import refuse_unpublished_view
@@ -14,6 +15,7 @@ from featurestore.online.build_response import build_response
 from featurestore.online.keys import metadata_key
 from featurestore.online.online_types import logical_type
 from featurestore.online.published_schemas import PublishedSchemas, ViewRows
+from featurestore.online.read_observer import ReadObserver, tell_observer
 from featurestore.online.read_plan import ReadPlan, RequestedKeys
 from featurestore.online.redis.async_reader import AsyncReader, async_reader
 from featurestore.online.redis.connection import address, client, close, translated
@@ -27,6 +29,7 @@ from featurestore.values.types import DataType
 
 __all__ = ["OnlineClient", "ResolvedRequest"]
 
+_Answered = TypeVar("_Answered")
 _Naming = tuple[bool, bool]
 """Whether names are `view__feature`, and whether each view's event timestamps are added."""
 _SHAPES = 1000
@@ -62,12 +65,16 @@ class OnlineClient:
         registry: The project's definitions.
         url: The address of the online store; see `redis.connection.client`.
         now: Returns the moment that ttls count from.
+
+    Attributes:
+        observer: Is told of each asynchronous read; None for nobody.
     """
 
     def __init__(self, registry: Registry, url: str | None, *, now: Callable[[], datetime]) -> None:
         self._registry = registry
         self._url = url
         self._now = now
+        self.observer: ReadObserver | None = None
         self._schemas: dict[str, PublishedSchemas] = {}
         self._plans: dict[tuple[Any, ...], ReadPlan] = {}
         self._requests: dict[tuple[Any, ...], ResolvedRequest] = {}
@@ -191,7 +198,7 @@ class OnlineClient:
         stale, learned = {*self._unknown(request)}, set[str]()
         while True:
             for view in stale:
-                self._learn(view, await reader.hgetall(self._schemas_key(view)))
+                self._learn(view, await self._timed(reader.hgetall(self._schemas_key(view))))
             learned |= stale
             try:
                 plan, columns, tags = self._plan(request, rows, naming)
@@ -201,11 +208,26 @@ class OnlineClient:
                     continue
                 raise
             keys = plan.keys_of(tags)
-            views = self._rows_of_views(plan, tags, keys, await reader.mget(keys) if keys else ())
+            found = await self._timed(reader.mget(keys)) if keys else ()
+            views = self._rows_of_views(plan, tags, keys, found)
             outdated = _outdated(views)
             if not outdated - stale:
-                return build_response(plan, columns, views, self._micros())
+                now = self._micros()
+                response = build_response(plan, columns, views, now)
+                if self.observer is not None:
+                    tell_observer(self.observer, plan, views, response, now)
+                return response
             stale = outdated
+
+    async def _timed(self, answer: Awaitable[_Answered]) -> _Answered:
+        """Return what Redis answers; the observer learns how long it took."""
+        if self.observer is None:
+            return await answer
+        started = time.perf_counter()
+        try:
+            return await answer
+        finally:
+            self.observer.round_trip(time.perf_counter() - started)
 
     def _micros(self) -> int:
         return micros_since_1970(self._now())

@@ -8,17 +8,18 @@ import signal
 from contextlib import suppress
 from typing import Any
 
-from featurestore.serve.callers import CALLER, Callers, TokenSource
+from featurestore.serve.callers import CALLER, Callers, TokenRefused, TokenSource
 from featurestore.serve.exchange import HttpAnswer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.feast import FeastEndpoint
 from featurestore.serve.features import FeaturesEndpoint
 from featurestore.serve.health import ReadinessProbe
 from featurestore.serve.hot_endpoint import Gate, HotEndpoint
-from featurestore.serve.problems import HttpProblem
+from featurestore.serve.metrics import ServerMetrics
 from featurestore.serve.reload import ProjectHolder
 from featurestore.serve.routes import other_paths
 from featurestore.serve.served_project import ServedProject, load_project_to_serve
 from featurestore.serve.server_config import ServerConfig
+from featurestore.serve.visit import VISIT, Visit
 
 __all__ = ["FeatureServer"]
 
@@ -40,24 +41,49 @@ class FeatureServer:
         self._served = served
         self._tokens = TokenSource(config.tokens_file, config.tokens)
         self._callers = Callers(self._tokens)
+        self._metrics = ServerMetrics()
         self._hot: dict[str, HotEndpoint] = {}
         self._others: Any = None
         self._holder: ProjectHolder | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
-        """Answer one request, or start and stop with the server."""
+        """HttpAnswer one request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        visit = scope[VISIT] = Visit.of(scope)
         try:
-            scope[CALLER] = self._callers.caller(scope)
-        except HttpProblem as problem:
-            if scope["path"] not in _OPEN:
+            await self._answer(visit, scope, receive, visit.marking(send))
+        finally:
+            self._note(visit)
+
+    async def _answer(self, visit: Visit, scope: HttpScope, receive: Receive, send: Send) -> None:
+        try:
+            scope[CALLER] = caller = self._callers.caller(scope)
+            visit.caller = caller.name
+        except TokenRefused as problem:
+            if visit.path not in _OPEN:
+                self._metrics.token_refused(problem.reason)
                 await send_answer(send, HttpAnswer.of(problem))
                 return
-        hot = self._hot.get(scope["path"])
-        await (self._others if hot is None else hot)(scope, receive, send)
+        hot = self._hot.get(visit.path)
+        if hot is None:
+            await self._others(scope, receive, send)
+            return
+        self._metrics.request_begins()
+        try:
+            await hot(scope, receive, send)
+        finally:
+            self._metrics.request_ends()
+
+    def _note(self, visit: Visit) -> None:
+        service = visit.service
+        if service and self._holder is not None:
+            services = self._holder.current().registry.feature_services
+            # A label for each name that a client makes up would fill the memory.
+            service = service if service in services else "unknown"
+        self._metrics.request(visit.route, service, visit.status, visit.seconds)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -82,7 +108,7 @@ class FeatureServer:
         """
         served = self._served or load_project_to_serve(self.config)
         limits = self.config.limits
-        holder = ProjectHolder(self.config, served)
+        holder = ProjectHolder(self.config, served, self._metrics)
         gate = Gate(limits.concurrency)
         self._hot = {
             "/v1/features": HotEndpoint(
@@ -92,12 +118,16 @@ class FeatureServer:
                 FeastEndpoint(holder.current, limits.rows), gate, limits
             ),
         }
-        self._others = other_paths(holder, ReadinessProbe(holder, limits.seconds))
+        self._others = other_paths(holder, ReadinessProbe(holder, limits.seconds), self._metrics)
         self._holder = holder
-        self._watch = asyncio.create_task(holder.watch(self._tokens.refresh))
+        self._watch = asyncio.create_task(holder.watch(self._refresh))
         # Only the main thread gets signals.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holder.ask)
+
+    def _refresh(self) -> None:
+        self._tokens.refresh()
+        self._metrics.tokens_read(self._tokens.error)
 
     async def stop(self) -> None:
         """Close the connections to the online store."""

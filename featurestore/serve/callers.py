@@ -14,7 +14,7 @@ from featurestore.serve.grants import EVERYTHING, Grant
 from featurestore.serve.problems import HttpProblem
 from featurestore.serve.tokens import Token, find_token, parse_tokens
 
-__all__ = ["CALLER", "Caller", "Callers", "TokenSource"]
+__all__ = ["CALLER", "Caller", "Callers", "TokenRefused", "TokenSource"]
 
 _LOG = logging.getLogger(__name__)
 CALLER = "featurestore.caller"
@@ -33,6 +33,25 @@ class Caller:
 
     name: str
     grant: Grant
+
+
+class TokenRefused(HttpProblem):
+    """The answer to a request without a right token.
+
+    Args:
+        reason: The kind of the error, for the metrics.
+        detail: The error.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(
+            401,
+            "Unauthorized",
+            detail,
+            remedy="Send the header `Authorization: Bearer <token>`, with a token of the server's.",
+            challenge='Bearer realm="featurestore"',
+        )
+        self.reason = reason
 
 
 _LOCAL = Caller("", EVERYTHING)
@@ -117,18 +136,18 @@ class Callers:
         """Return the caller of a request.
 
         Raises:
-            HttpProblem: The token is missing, unknown or has expired.
+            TokenRefused: The token is missing, unknown or has expired.
         """
         if self._source.is_open:
             return _LOCAL
         secret = _bearer(scope)
         if secret is None:
-            raise _unauthorized("The request has no token.")
+            raise TokenRefused("missing", "The request has no token.")
         token = find_token(self._source.tokens, secret)
         if token is None:
-            raise _unauthorized("The token is unknown.")
+            raise TokenRefused("unknown", "The token is unknown.")
         if token.expires is not None and self._now() >= token.expires:
-            raise _unauthorized(f"The token '{token.name}' has expired.")
+            raise TokenRefused("expired", f"The token '{token.name}' has expired.")
         return Caller(token.name, token.grant)
 
 
@@ -138,13 +157,3 @@ def _bearer(scope: HttpScope) -> str | None:
             found: str = value[len(_SCHEME) :].strip().decode("latin-1")
             return found
     return None
-
-
-def _unauthorized(detail: str) -> HttpProblem:
-    return HttpProblem(
-        401,
-        "Unauthorized",
-        detail,
-        remedy="Send the header `Authorization: Bearer <token>`, with a token of the server's.",
-        challenge='Bearer realm="featurestore"',
-    )

@@ -15,6 +15,7 @@ __all__ = [
     "Receive",
     "Send",
     "header",
+    "header_as_sent",
     "read_body",
     "send_answer",
 ]
@@ -54,10 +55,15 @@ class Disconnected(Exception):
 
 def header(scope: HttpScope, name: bytes) -> bytes:
     """Return the value of a header in lower case; empty if the request does not have it."""
+    return header_as_sent(scope, name).lower()
+
+
+def header_as_sent(scope: HttpScope, name: bytes) -> bytes:
+    """Return the value of a header; empty if the request does not have it."""
     for key, value in scope["headers"]:
         if key == name:
             text: bytes = value
-            return text.lower()
+            return text
     return b""
 
 

@@ -18,6 +18,7 @@ from featurestore.serve.feature_request import decoded, row_count, too_many_rows
 from featurestore.serve.features import refuse_other_content
 from featurestore.serve.json_values import json_values
 from featurestore.serve.problems import RequestFields, problem_of
+from featurestore.serve.visit import VISIT
 
 if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
@@ -79,6 +80,7 @@ class FeastEndpoint:
         refuse_other_content(scope)
         asked = decoded(_DECODER, body, FeastRequest.__struct_fields__)
         count = row_count(asked.entities)
+        scope[VISIT].asks(asked.feature_service, asked.features, count)
         if count > self._max_rows:
             raise too_many_rows(count, self._max_rows)
         try:

@@ -20,6 +20,7 @@ from featurestore.serve.feature_request import (
 from featurestore.serve.json_values import json_values, shown_statuses
 from featurestore.serve.problems import HttpProblem, problem_of
 from featurestore.serve.request_fields import refuse_surplus_fields
+from featurestore.serve.visit import VISIT, Visit
 
 if TYPE_CHECKING:
     from featurestore.online.response import OnlineResponse
@@ -55,7 +56,7 @@ class FeaturesEndpoint:
         as_arrow = _wants_arrow(scope)
         asked = decoded(_DECODER, body, _NAMES)
         try:
-            response = await self._read(scope[CALLER], asked)
+            response = await self._read(scope[CALLER], scope[VISIT], asked)
             if as_arrow:
                 await load_arrow()
                 stream = arrow_stream(response, with_statuses=asked.statuses)
@@ -64,9 +65,10 @@ class FeaturesEndpoint:
             raise problem_of(error, asked.fields) from error
         return HttpAnswer(json_answer(response, asked))
 
-    async def _read(self, caller: Caller, asked: FeatureRequest) -> OnlineResponse:
+    async def _read(self, caller: Caller, visit: Visit, asked: FeatureRequest) -> OnlineResponse:
         rows = asked.entity_rows()
         count = row_count(rows)
+        visit.asks(asked.service, asked.features, count)
         if count > self._max_rows:
             raise too_many_rows(count, self._max_rows)
         served = self._current()

@@ -39,6 +39,7 @@ _ERRORS = {
     500: "The server failed.",
     503: "Redis does not answer, or a view is not published yet; it heals by itself.",
 }
+_OPERATORS = "The token is not that of an operator."
 _CELL = {"type": ["string", "number", "boolean", "null"]}
 _COLUMNS = {"type": "object", "additionalProperties": {"type": "array", "items": _CELL}}
 _ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": _CELL}}
@@ -66,6 +67,7 @@ def openapi(registry: Registry) -> dict[str, Any]:
             "/v1/services/{service}": {
                 "get": _page("One feature service.", service=registry.feature_services),
             },
+            "/metrics": {"get": _metrics()},
             "/healthz": {"get": _page("Whether the process runs.")},
             "/readyz": {
                 "get": _page("Whether Redis answers and every online view can be read.")
@@ -118,6 +120,13 @@ def _page(summary: str, **names: Iterable[str]) -> dict[str, Any]:
         page["parameters"] = [place | {"example": next(iter(known), parameter)}]
         page["responses"] |= _errors({404: "The name is unknown."})
     return page
+
+
+def _metrics() -> dict[str, Any]:
+    summary = "The server's metrics, for Prometheus."
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    answers = {"200": {"description": summary, "content": content}}
+    return {"summary": summary, "responses": answers | _errors({403: _OPERATORS})}
 
 
 def _body(schema: str, example: Mapping[str, Any]) -> dict[str, Any]:

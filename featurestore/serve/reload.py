@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from featurestore.errors import FeatureStoreError
+from featurestore.serve.metrics import ServerMetrics
 from featurestore.serve.served_project import (
     ServedProject,
     load_project_to_serve,
@@ -26,14 +27,17 @@ class ProjectHolder:
     Args:
         config: The settings of the server.
         served: The first project.
+        metrics: Learns of the reads and of the reloads.
 
     Attributes:
         error: Why the newest manifest is not served; empty if it is.
     """
 
-    def __init__(self, config: ServerConfig, served: ServedProject) -> None:
+    def __init__(self, config: ServerConfig, served: ServedProject, metrics: ServerMetrics) -> None:
         self._config = config
         self._served = served
+        self._metrics = metrics
+        self._begin(served)
         self._asked = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
         self.error = ""
@@ -89,12 +93,18 @@ class ProjectHolder:
 
     def _keep(self, reason: str) -> None:
         self.error = reason
+        self._metrics.manifest_refused()
         _LOG.error("The new manifest is not served, the old one still is: %s", reason)
 
     def replace(self, new: ServedProject) -> None:
         """Serve another project from the next request on."""
+        self._begin(new)
         old, self._served, self.error = self._served, new, ""
         old.retire(lambda: self._close(old))
+
+    def _begin(self, served: ServedProject) -> None:
+        served.store.observe_online(self._metrics)
+        self._metrics.manifest_served(served.loaded_at.timestamp())
 
     def _close(self, old: ServedProject) -> None:
         task = asyncio.create_task(old.store.aclose())

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.callers import CALLER
 from featurestore.serve.health import ReadinessProbe
+from featurestore.serve.metrics import METRICS_TYPE, ServerMetrics
 from featurestore.serve.openapi import openapi
 from featurestore.serve.problems import (
     PROBLEM_TYPE,
@@ -38,10 +39,17 @@ _CONTENT_POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_FOR_OPERATORS = HttpProblem(
+    403,
+    "Forbidden",
+    "The token may not read the metrics.",
+    remedy="Use a token with `operator: true`.",
+)
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def other_paths(holder: ProjectHolder, probe: ReadinessProbe) -> Starlette:
+def other_paths(holder: ProjectHolder, probe: ReadinessProbe, metrics: ServerMetrics) -> Starlette:
     """Return the application of every path but the hot ones."""
     pages = {
         "/v1/registry": lambda registry, _: described_registry(registry),
@@ -55,6 +63,7 @@ def other_paths(holder: ProjectHolder, probe: ReadinessProbe) -> Starlette:
     routes += [
         Route("/healthz", _healthy),
         Route("/readyz", _ready(probe)),
+        Route("/metrics", _numbers(metrics)),
         Route("/", _file("index.html", "text/html; charset=utf-8")),
         Route("/try.js", _file("try.js", "text/javascript; charset=utf-8")),
         Route("/try.css", _file("try.css", "text/css; charset=utf-8")),
@@ -90,6 +99,16 @@ def _ready(probe: ReadinessProbe) -> Handler:
         return _json(state, status=200 if is_ready else 503)
 
     return ready
+
+
+def _numbers(metrics: ServerMetrics) -> Handler:
+    async def numbers(request: Request) -> Response:
+        if not request.scope[CALLER].grant.operator:
+            # They name every view and service.
+            return _problem(_FOR_OPERATORS)
+        return Response(metrics.text(), media_type=METRICS_TYPE)
+
+    return numbers
 
 
 def _file(name: str, media_type: str) -> Handler:

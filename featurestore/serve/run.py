@@ -18,7 +18,7 @@ from featurestore.serve.server_config import BACKLOG, ServerConfig
 __all__ = ["run_server"]
 
 _LOG = logging.getLogger(__name__)
-_PACKAGES = ("starlette", "uvicorn", "uvloop", "httptools")
+_PACKAGES = ("starlette", "uvicorn", "uvloop", "httptools", "prometheus_client")
 _SOCKET_RIGHTS = 0o660
 """Who may connect to a Unix socket: the server's user and group."""
 

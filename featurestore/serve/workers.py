@@ -17,6 +17,7 @@ from contextlib import suppress
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
+from featurestore.serve.metrics import forget_worker, shared_metrics
 from featurestore.serve.server_config import ServerConfig
 from featurestore.serve.server_log import write_server_log
 
@@ -33,7 +34,8 @@ def run_workers(config: ServerConfig, listener: socket.socket) -> None:
     crew = _Crew(config, listener)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, crew.note)
-    crew.run()
+    with shared_metrics():
+        crew.run()
 
 
 def _work(config: ServerConfig, listener: socket.socket) -> None:
@@ -95,6 +97,7 @@ class _Crew:
             _LOG.error(
                 "Worker %s ended with code %s; starting another.", process.pid, process.exitcode
             )
+            forget_worker(process.pid or 0)
             self._workers[place] = self._started()
 
     def _pass_on(self, number: int) -> None:

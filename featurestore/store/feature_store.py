@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from featurestore.impact.changes import Change
     from featurestore.lineage.graph import LineageGraph
     from featurestore.lint.linter import LintReport
+    from featurestore.online.read_observer import ReadObserver
     from featurestore.online.readiness import OnlineReadiness
     from featurestore.online.response import OnlineResponse
     from featurestore.training.training_job import TrainingJob
@@ -304,6 +305,10 @@ class FeatureStore:
                 store's URL cannot be understood.
         """
         self._online.prepare()
+
+    def observe_online(self, observer: ReadObserver) -> None:
+        """Tell an observer of each asynchronous online read from now on, for metrics."""
+        self._online.observe(observer)
 
     async def online_readiness(self) -> OnlineReadiness:
         """Return whether Redis answers, and holds an epoch and a readable schema of each view."""

@@ -11,6 +11,7 @@ from featurestore.store.session import Session
 
 if TYPE_CHECKING:
     from featurestore.online.client import OnlineClient
+    from featurestore.online.read_observer import ReadObserver
     from featurestore.online.readiness import OnlineReadiness
     from featurestore.online.response import OnlineResponse
     from featurestore.values.types import DataType
@@ -85,6 +86,10 @@ class OnlineReading:
 
         prepare(self._session.redis_url)
         _ = self.client
+
+    def observe(self, observer: ReadObserver) -> None:
+        """Tell an observer of each asynchronous read from now on."""
+        self.client.observer = observer
 
     async def readiness(self) -> OnlineReadiness:
         """Return whether the online store answers, and holds every view."""

@@ -45,7 +45,7 @@ def test_generated_requests_are_answered_as_described(reachable, mode):
     schema = schemathesis.openapi.from_dict(described)
     operations = [found.ok() for found in schema.get_all_operations()]
 
-    assert 7 == len(operations)
+    assert 8 == len(operations)
     for operation in operations:
 
         @GENERATED

@@ -186,6 +186,7 @@ def test_only_the_command_line_speaks(module):
             },
         ),
         ("starlette", {"featurestore.serve"}),
+        ("prometheus_client", {"featurestore.serve.metrics"}),
         ("uvicorn", {"featurestore.serve"}),
         ("pandas", {"featurestore.training.outputs", "featurestore.online.response"}),
         ("polars", {"featurestore.training.outputs", "featurestore.online.response"}),
