@@ -152,6 +152,14 @@ def serve_command(
     log_level: Annotated[
         LogLevel, typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL")
     ] = LogLevel.INFO,
+    access_log: Annotated[
+        bool,
+        typer.Option(
+            "--access-log/--no-access-log",
+            envvar="FEATURESTORE_SERVE_ACCESS_LOG",
+            help="One line of JSON per request, on standard output.",
+        ),
+    ] = True,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -183,6 +191,7 @@ def serve_command(
             tls_cert=listening.tls_cert,
             tls_key=listening.tls_key,
             log_level=log_level.value,
+            access_log=access_log,
             tokens_file=tokens,
             tokens=os.environ.get("FEATURESTORE_SERVE_TOKENS", ""),
             limits=limits.as_limits(),

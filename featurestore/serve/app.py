@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 from typing import Any
 
+from featurestore.serve.access_log import AccessLog
 from featurestore.serve.callers import CALLER, Callers, TokenRefused, TokenSource
 from featurestore.serve.exchange import HttpAnswer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.feast import FeastEndpoint
@@ -19,6 +20,7 @@ from featurestore.serve.reload import ProjectHolder
 from featurestore.serve.routes import other_paths
 from featurestore.serve.served_project import ServedProject, load_project_to_serve
 from featurestore.serve.server_config import ServerConfig
+from featurestore.serve.tracing import request_span, tracer
 from featurestore.serve.visit import VISIT, Visit
 
 __all__ = ["FeatureServer"]
@@ -42,6 +44,8 @@ class FeatureServer:
         self._tokens = TokenSource(config.tokens_file, config.tokens)
         self._callers = Callers(self._tokens)
         self._metrics = ServerMetrics()
+        self._log = AccessLog() if config.access_log else None
+        self._tracer = tracer()
         self._hot: dict[str, HotEndpoint] = {}
         self._others: Any = None
         self._holder: ProjectHolder | None = None
@@ -54,7 +58,11 @@ class FeatureServer:
             return
         visit = scope[VISIT] = Visit.of(scope)
         try:
-            await self._answer(visit, scope, receive, visit.marking(send))
+            if self._tracer is None:
+                await self._answer(visit, scope, receive, visit.marking(send))
+            else:
+                with request_span(self._tracer, scope, visit):
+                    await self._answer(visit, scope, receive, visit.marking(send))
         finally:
             self._note(visit)
 
@@ -84,6 +92,8 @@ class FeatureServer:
             # A label for each name that a client makes up would fill the memory.
             service = service if service in services else "unknown"
         self._metrics.request(visit.route, service, visit.status, visit.seconds)
+        if self._log is not None:
+            self._log.note(visit)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -136,3 +146,5 @@ class FeatureServer:
             with suppress(asyncio.CancelledError):
                 await self._watch
             await self._holder.close()
+        if self._log is not None:
+            self._log.flush()

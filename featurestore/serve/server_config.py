@@ -51,6 +51,7 @@ class ServerConfig:
         tls_cert: The server's certificate with its chain, in PEM; None for plain HTTP.
         tls_key: The key of the certificate; None if the certificate's file holds it.
         log_level: The least severe messages to log.
+        access_log: Whether each request is a line on standard output.
         tokens_file: The file of tokens; None for none.
         tokens: The text of further tokens, in the same form.
         limits: The greatest requests.
@@ -69,6 +70,7 @@ class ServerConfig:
     tls_cert: str | None = None
     tls_key: str | None = None
     log_level: str = "info"
+    access_log: bool = True
     tokens_file: Path | None = None
     tokens: str = field(default="", repr=False)
     limits: RequestLimits = field(default_factory=RequestLimits)

@@ -75,7 +75,7 @@ def running_server(
         uds=None if tcp else str(Path(folder) / "s"),
         port=0,
         limits=limits or PATIENT,
-        **{"now": NOW, "watch_seconds": 0.02, **settings},
+        **{"now": NOW, "watch_seconds": 0.02, "access_log": False, **settings},
     )
     server = server_of(config, load_project_to_serve(config))
     listener = bound_socket(config)
