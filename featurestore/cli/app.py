@@ -36,6 +36,7 @@ _COMMANDS = (
     "verify",
     "purge",
     "serve",
+    "mcp",
     "token",
     "lineage",
     "diff",

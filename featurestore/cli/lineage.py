@@ -10,7 +10,7 @@ import typer
 
 from featurestore.cli.lineage_dependents import hit_json, hits_by_service, print_hits
 from featurestore.cli.lineage_drawing import draw_lineage
-from featurestore.cli.lineage_trace import print_trace, trace_json, trace_of
+from featurestore.cli.lineage_trace import print_trace
 from featurestore.cli.options import AsFormat, Format, ProjectDir, open_store
 from featurestore.cli.output import print_json
 from featurestore.cli.progress import reading_models
@@ -74,6 +74,8 @@ def _trace(
     output: Path | None,
     format_: Format,
 ) -> None:
+    from featurestore.lineage.traces import trace_json, trace_of
+
     trace = trace_of(store.registry, name)
     if output is not None:
         draw_lineage(

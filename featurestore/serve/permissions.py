@@ -9,7 +9,7 @@ from featurestore.registry.registry import Registry
 from featurestore.serve.grants import EVERYTHING, Grant, visible_registry
 from featurestore.serve.problems import HttpProblem
 
-__all__ = ["Permissions"]
+__all__ = ["Permissions", "personal_names"]
 
 _SHAPES = 1000
 """The number of answers to keep; a caller has a few, only a misuse has thousands."""
@@ -75,29 +75,52 @@ class Permissions:
             self.registry.view(FeatureRef.parse(feature).view)
         if self._grant.personal:
             return None
-        members = self._all.members(features, service)
-        personal = [*self._personal_features(members), *self._on_demand(service)]
-        if timestamps:
-            personal += self._personal_times(members)
+        personal = personal_names(self._all, features, service, timestamps=timestamps)
         return _personal_problem(personal) if personal else None
 
-    def _personal_features(self, members: Sequence[ServiceMember]) -> Iterator[str]:
-        for member in members:
-            view = self._all.view(member.view)
-            marked = {feature.name for feature in view.features if feature.pii}
-            yield from (f"{view.name}:{name}" for name in member.features if name in marked)
 
-    def _on_demand(self, service: str | None) -> list[str]:
-        if service is None:
-            return []
-        return [one.name for one in self._all.service(service).on_demand if one.pii]
+def personal_names(
+    registry: Registry,
+    features: Sequence[str] | None,
+    service: str | None,
+    *,
+    timestamps: bool = False,
+) -> list[str]:
+    """Return the personal data that a request takes.
 
-    def _personal_times(self, members: Sequence[ServiceMember]) -> Iterator[str]:
-        for member in members:
-            view = self._all.view(member.view)
-            reference = FeatureRef(view.name, view.event_timestamp.name)
-            if reference in self._all.personal:
-                yield str(reference)
+    Args:
+        registry: All definitions of the project.
+        features: References `view:feature` or `view:*`.
+        service: The name of a service, instead.
+        timestamps: Whether the event timestamps are read too.
+
+    Raises:
+        RegistryError: Both or neither are given, or a name is unknown.
+    """
+    members = registry.members(features, service)
+    personal = [*_personal_features(registry, members), *_on_demand(registry, service)]
+    return [*personal, *_personal_times(registry, members)] if timestamps else personal
+
+
+def _personal_features(registry: Registry, members: Sequence[ServiceMember]) -> Iterator[str]:
+    for member in members:
+        view = registry.view(member.view)
+        marked = {feature.name for feature in view.features if feature.pii}
+        yield from (f"{view.name}:{name}" for name in member.features if name in marked)
+
+
+def _on_demand(registry: Registry, service: str | None) -> list[str]:
+    if service is None:
+        return []
+    return [one.name for one in registry.service(service).on_demand if one.pii]
+
+
+def _personal_times(registry: Registry, members: Sequence[ServiceMember]) -> Iterator[str]:
+    for member in members:
+        view = registry.view(member.view)
+        reference = FeatureRef(view.name, view.event_timestamp.name)
+        if reference in registry.personal:
+            yield str(reference)
 
 
 def _personal_problem(names: Sequence[str]) -> HttpProblem:

@@ -7,7 +7,7 @@ import time
 
 __all__ = ["write_server_log"]
 
-_LOGGERS = ("featurestore", "uvicorn.error")
+_LOGGERS = ("featurestore", "mcp", "uvicorn.error")
 
 
 def write_server_log(level: str) -> None:
