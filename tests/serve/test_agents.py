@@ -165,21 +165,21 @@ async def test_each_tool_says_that_it_only_reads(uds):
         assert tool.input_schema["additionalProperties"] is False
 
 
-@pytest.mark.parametrize(
-    ("words", "kind", "expected"),
-    [
-        ("discount", "any", ["checkout"]),
-        ("open orders", "feature", ["orders:n"]),
-        ("orders", "view", ["orders"]),
-        ("plane tailnum", "view", ["customers", "orders", "salaries"]),
-    ],
-)
-async def test_search_by_words(uds, words, kind, expected):
+SEARCHES = [
+    ("discount", "any", ["checkout"]),
+    ("open orders", "feature", ["orders:n"]),
+    ("orders", "view", ["orders"]),
+    ("plane tailnum", "view", ["customers", "orders", "salaries"]),
+]
+"""Words and a kind, with the names that they find."""
+
+
+async def test_search_by_words(uds):
     """Names count more than descriptions, and more words more than fewer."""
     async with http_agent(uds) as agent:
-        found = await agent.answer("search_features", words=words, kind=kind)
-
-    assert expected == [match["name"] for match in found["matches"]]
+        for words, kind, expected in SEARCHES:
+            found = await agent.answer("search_features", words=words, kind=kind)
+            assert expected == [match["name"] for match in found["matches"]]
 
 
 async def test_answers_are_bounded(uds):
@@ -204,45 +204,45 @@ async def test_answers_are_bounded(uds):
     assert "101 entities" in many
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "message"),
-    [
-        ("show_definition", {"name": "orders:m"}, "Unknown feature 'm' in 'orders'."),
-        ("who_uses", {"name": "ordes"}, "Did you mean 'orders'?"),
-        ("trace_upstream", {"name": "ordes:n"}, "Did you mean 'orders'?"),
-        ("find_dependents", {"column": "raw.order.n"}, "Did you mean 'raw.orders'?"),
-        ("read_current_values", {"entities": []}, "Give either features or a feature service"),
-        (
-            "read_current_values",
-            {"service": "checkot", "entities": []},
-            "Did you mean 'checkout'?",
-        ),
-        (
-            "read_current_values",
-            {"service": "checkout", "entities": [{"tail": "N1"}]},
-            "tailnum",
-        ),
-        (
-            "explain_value",
-            {"feature": "orders:n", "keys": {"tail": "N1"}, "at": "2024-03-10"},
-            "'tail' is not a join key of 'orders'.",
-        ),
-        (
-            "explain_value",
-            {"feature": "orders:n", "keys": {"tailnum": "N1"}, "at": "noon"},
-            "'noon' is not a timestamp.",
-        ),
-        ("show_definition", {"name": "orders", "limt": 3}, "limt"),
-        ("search_features", {"limit": 1000}, "less than or equal to 100"),
-    ],
-)
-async def test_wrong_arguments_are_clear_errors(uds, tool, arguments, message):
+MISTAKES = [
+    ("show_definition", {"name": "orders:m"}, "Unknown feature 'm' in 'orders'."),
+    ("who_uses", {"name": "ordes"}, "Did you mean 'orders'?"),
+    ("trace_upstream", {"name": "ordes:n"}, "Did you mean 'orders'?"),
+    ("find_dependents", {"column": "raw.order.n"}, "Did you mean 'raw.orders'?"),
+    ("read_current_values", {"entities": []}, "Give either features or a feature service"),
+    (
+        "read_current_values",
+        {"service": "checkot", "entities": []},
+        "Did you mean 'checkout'?",
+    ),
+    (
+        "read_current_values",
+        {"service": "checkout", "entities": [{"tail": "N1"}]},
+        "tailnum",
+    ),
+    (
+        "explain_value",
+        {"feature": "orders:n", "keys": {"tail": "N1"}, "at": "2024-03-10"},
+        "'tail' is not a join key of 'orders'.",
+    ),
+    (
+        "explain_value",
+        {"feature": "orders:n", "keys": {"tailnum": "N1"}, "at": "noon"},
+        "'noon' is not a timestamp.",
+    ),
+    ("show_definition", {"name": "orders", "limt": 3}, "limt"),
+    ("search_features", {"limit": 1000}, "less than or equal to 100"),
+]
+"""A tool, wrong arguments, and a part of the error."""
+
+
+async def test_wrong_arguments_are_clear_errors(uds):
     """They name what is wrong, without a traceback."""
     async with http_agent(uds) as agent:
-        error = await agent.error(tool, **arguments)
-
-    assert message in error
-    assert "Traceback" not in error
+        for tool, arguments, message in MISTAKES:
+            error = await agent.error(tool, **arguments)
+            assert message in error
+            assert "Traceback" not in error
 
 
 async def test_personal_data_never_appears(shop, tmp_path):

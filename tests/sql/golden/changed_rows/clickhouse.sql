@@ -43,8 +43,8 @@ FROM (
       PARTITION BY history.tailnum, history.carrier
       ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
     ) AS _rank
-  FROM newest
-  JOIN "shop"."marts"."plane_features" AS history
+  FROM "shop"."marts"."plane_features" AS history
+  JOIN newest
     ON newest.tailnum = history.tailnum
     AND newest.carrier = history.carrier
     AND newest._event_timestamp = history."at"

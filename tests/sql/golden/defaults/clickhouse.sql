@@ -69,8 +69,8 @@ WITH spine AS (
         PARTITION BY newest._instant
         ORDER BY history.seats DESC, isNaN(history.delay) DESC, history.delay DESC, history.price DESC, history.is_late DESC, history.model DESC, history.built DESC, history.seen DESC, history.landed DESC
       ) AS _rank
-    FROM weather_features_newest AS newest
-    JOIN "shop"."marts"."weather_features" AS history
+    FROM "shop"."marts"."weather_features" AS history
+    JOIN weather_features_newest AS newest
       ON newest._event_timestamp = history."date"
   ) AS ranked
   WHERE

@@ -64,8 +64,8 @@ WITH spine AS (
         PARTITION BY newest.tailnum, newest.carrier, newest._instant
         ORDER BY history.loaded_at DESC, history.seats DESC, history.name DESC, isNaN(history.delay) DESC, history.delay DESC, history."Order No" DESC
       ) AS _rank
-    FROM plane_features_newest AS newest
-    JOIN "shop"."marts"."plane_features" AS history
+    FROM "shop"."marts"."plane_features" AS history
+    JOIN plane_features_newest AS newest
       ON newest.tailnum = history.tailnum
       AND newest.carrier = history.carrier
       AND newest._event_timestamp = history."at"

@@ -58,15 +58,9 @@ SELECT * FROM shop.features_online._featurestore_sync WHERE 1 = 0;
 SELECT view FROM shop.features_online._featurestore_sync WHERE project = 'shop' ORDER BY view;
 
 -- 20
-SELECT * FROM shop.features_online._featurestore_tables WHERE 1 = 0;
-
--- 21
-SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'owners';
-
--- 22
 SELECT epoch, dirty, layout FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND view = 'owners';
 
--- 23
+-- 21
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -74,14 +68,14 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 INSERT INTO shop.features_online._featurestore_sync VALUES ('shop', 'owners', '', True, '{"schema": "0525bf89", "columns": [["tailnum", "int64"], ["since", "timestamp[us, tz=UTC]"], ["_featurestore_valid_until", "timestamp[us]"], ["name", "string"]], "event": "since", "created": null, "ttl": 25920000000000}');
 COMMIT TRANSACTION;
 
--- 24
+-- 22
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 INSERT INTO shop.features_online._featurestore_tables VALUES ('shop', 'owners', '_featurestore_published__shop__owners__0000000000000000', FALSE);
 COMMIT TRANSACTION;
 
--- 25
+-- 23
 CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__owners__0000000000000000 AS /* owners: the newest row of each entity, ties decided */
 SELECT
   tailnum,
@@ -109,21 +103,27 @@ FROM (
   FROM `shop`.`marts`.`owners` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.since, 'UTC') <= CAST('2024-03-31 00:00:00.000000' AS DATETIME)
-    AND DATETIME(history.since, 'UTC') >= DATETIME_SUB(CAST('2024-03-30 00:00:00.000001' AS DATETIME), INTERVAL 300 DAY)
+    AND history.since <= CAST('2024-03-31 00:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.since >= CAST('2023-06-04 00:00:00.000001+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts;
 
--- 26
+-- 24
 SELECT count(*) FROM shop.features_online._featurestore_published__shop__owners__0000000000000000;
 
--- 27
+-- 25
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 UPDATE shop.features_online._featurestore_tables SET is_current = (name = '_featurestore_published__shop__owners__0000000000000000') WHERE project = 'shop' AND view = 'owners';
 COMMIT TRANSACTION;
+
+-- 26
+SELECT * FROM shop.features_online._featurestore_tables WHERE 1 = 0;
+
+-- 27
+SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'owners';
 
 -- 28
 SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
@@ -155,12 +155,9 @@ DELETE FROM shop.features_online._featurestore_held_back WHERE project = 'shop' 
 COMMIT TRANSACTION;
 
 -- 32
-SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'plane_status';
-
--- 33
 SELECT epoch, dirty, layout FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND view = 'plane_status';
 
--- 34
+-- 33
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -168,14 +165,14 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 INSERT INTO shop.features_online._featurestore_sync VALUES ('shop', 'plane_status', '', True, '{"schema": "9d62ae55", "columns": [["tailnum", "string"], ["observed_at", "timestamp[us]"], ["written_at", "timestamp[us]"], ["delay", "double"], ["seats", "int32"], ["note", "string"]], "event": "observed_at", "created": "written_at", "ttl": 2592000000000}');
 COMMIT TRANSACTION;
 
--- 35
+-- 34
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 INSERT INTO shop.features_online._featurestore_tables VALUES ('shop', 'plane_status', '_featurestore_published__shop__plane_status__0000000000000000', FALSE);
 COMMIT TRANSACTION;
 
--- 36
+-- 35
 CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__plane_status__0000000000000000 AS /* plane_status: the newest row of each entity, ties decided */
 SELECT
   tailnum,
@@ -200,20 +197,23 @@ FROM (
   WHERE
     NOT history.tailnum IS NULL
     AND history.observed_at <= CAST('2024-03-31 00:00:00.000000' AS DATETIME)
-    AND history.observed_at >= DATETIME_SUB(CAST('2024-03-30 00:00:00.000001' AS DATETIME), INTERVAL 30 DAY)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001' AS DATETIME)
 ) AS ranked
 WHERE
   _rank = 1;
 
--- 37
+-- 36
 SELECT count(*) FROM shop.features_online._featurestore_published__shop__plane_status__0000000000000000;
 
--- 38
+-- 37
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 UPDATE shop.features_online._featurestore_tables SET is_current = (name = '_featurestore_published__shop__plane_status__0000000000000000') WHERE project = 'shop' AND view = 'plane_status';
 COMMIT TRANSACTION;
+
+-- 38
+SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'plane_status';
 
 -- 39
 SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
@@ -243,12 +243,9 @@ DELETE FROM shop.features_online._featurestore_held_back WHERE project = 'shop' 
 COMMIT TRANSACTION;
 
 -- 43
-SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'weather';
-
--- 44
 SELECT epoch, dirty, layout FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND view = 'weather';
 
--- 45
+-- 44
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -256,14 +253,14 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 INSERT INTO shop.features_online._featurestore_sync VALUES ('shop', 'weather', '', True, '{"schema": "958b495e", "columns": [["day", "date32[day]"], ["wind", "double"], ["storm", "bool"]], "event": "day", "created": null, "ttl": null}');
 COMMIT TRANSACTION;
 
--- 46
+-- 45
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 INSERT INTO shop.features_online._featurestore_tables VALUES ('shop', 'weather', '_featurestore_published__shop__weather__0000000000000000', FALSE);
 COMMIT TRANSACTION;
 
--- 47
+-- 46
 CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__weather__0000000000000000 AS /* weather: the newest row of each entity, ties decided */
 SELECT
   day,
@@ -279,20 +276,23 @@ FROM (
     ) AS _rank
   FROM `shop`.`marts`.`weather` AS history
   WHERE
-    CAST(history.day AS DATETIME) <= CAST('2024-03-31 00:00:00.000000' AS DATETIME)
+    history.day <= CAST('2024-03-31' AS DATE)
 ) AS ranked
 WHERE
   _rank = 1;
 
--- 48
+-- 47
 SELECT count(*) FROM shop.features_online._featurestore_published__shop__weather__0000000000000000;
 
--- 49
+-- 48
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 UPDATE shop.features_online._featurestore_tables SET is_current = (name = '_featurestore_published__shop__weather__0000000000000000') WHERE project = 'shop' AND view = 'weather';
 COMMIT TRANSACTION;
+
+-- 49
+SELECT name, is_current FROM shop.features_online._featurestore_tables WHERE project = 'shop' AND view = 'weather';
 
 -- 50
 SELECT count(*) AS n, count(CASE WHEN NOT FALSE THEN 1 END) AS alive, max(CASE WHEN TRUE AND NOT FALSE THEN day END) AS newest FROM shop.features_online._featurestore_published__shop__weather__0000000000000000;
@@ -357,8 +357,8 @@ FROM (
   FROM `shop`.`marts`.`owners` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.since, 'UTC') <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND DATETIME(history.since, 'UTC') >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 300 DAY)
+    AND history.since <= CAST('2024-03-31 18:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.since >= CAST('2023-06-04 18:00:00.000001+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts
@@ -432,7 +432,7 @@ FROM (
   WHERE
     NOT history.tailnum IS NULL
     AND history.observed_at <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND history.observed_at >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 30 DAY)
+    AND history.observed_at >= CAST('2024-02-29 18:00:00.000001' AS DATETIME)
 ) AS ranked
 WHERE
   _rank = 1
@@ -453,9 +453,9 @@ WHERE latest.observed_at IS DISTINCT FROM published.observed_at OR latest.writte
 ) AS differences;
 
 -- 62
-UPDATE `shop`.`marts`.`_featurestore_changes_0000000000000000` AS changed SET _featurestore_op = 'delete'
-WHERE _featurestore_op = 'lapse' AND NOT EXISTS (
-SELECT 1 FROM (
+CREATE TABLE `shop`.`marts`.`_featurestore_settled_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
+SELECT changed.tailnum, changed.observed_at, changed.written_at, changed.delay, changed.seats, changed.note, changed._featurestore_previous_event, changed._featurestore_previous_created, CASE WHEN changed._featurestore_op = 'lapse' AND known.observed_at IS NULL THEN 'delete' ELSE changed._featurestore_op END AS _featurestore_op
+FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` AS changed LEFT JOIN (
 /* plane_status: the newest row of each entity, ties decided */
 SELECT
   tailnum,
@@ -491,19 +491,22 @@ FROM (
 WHERE
   _rank = 1
 ) AS known
-WHERE known.tailnum = changed.tailnum AND known.observed_at = changed._featurestore_previous_event);
+ON changed._featurestore_op = 'lapse' AND known.tailnum = changed.tailnum AND known.observed_at = changed._featurestore_previous_event;
 
 -- 63
-SELECT * FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` WHERE _featurestore_op = 'delete';
+SELECT _featurestore_op AS op, count(*) AS n FROM `shop`.`marts`.`_featurestore_settled_0000000000000000` GROUP BY _featurestore_op;
 
 -- 64
-SELECT * FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` WHERE _featurestore_op = 'upsert';
+SELECT * FROM `shop`.`marts`.`_featurestore_settled_0000000000000000` WHERE _featurestore_op = 'delete';
 
 -- 65
+SELECT * FROM `shop`.`marts`.`_featurestore_settled_0000000000000000` WHERE _featurestore_op = 'upsert';
+
+-- 66
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
-MERGE INTO shop.features_online._featurestore_published__shop__plane_status__0000000000000000 AS published USING `shop`.`marts`.`_featurestore_changes_0000000000000000` AS changed ON published.tailnum = changed.tailnum
+MERGE INTO shop.features_online._featurestore_published__shop__plane_status__0000000000000000 AS published USING `shop`.`marts`.`_featurestore_settled_0000000000000000` AS changed ON published.tailnum = changed.tailnum
 WHEN MATCHED AND changed._featurestore_op = 'upsert' THEN UPDATE SET tailnum = changed.tailnum, observed_at = changed.observed_at, written_at = changed.written_at, delay = changed.delay, seats = changed.seats, note = changed.note
 WHEN MATCHED THEN DELETE
 WHEN NOT MATCHED AND changed._featurestore_op = 'upsert' THEN INSERT (tailnum, observed_at, written_at, delay, seats, note) VALUES (changed.tailnum, changed.observed_at, changed.written_at, changed.delay, changed.seats, changed.note);
@@ -511,10 +514,10 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 INSERT INTO shop.features_online._featurestore_sync VALUES ('shop', 'plane_status', '0000000000000000', False, '{"schema": "9d62ae55", "columns": [["tailnum", "string"], ["observed_at", "timestamp[us]"], ["written_at", "timestamp[us]"], ["delay", "double"], ["seats", "int32"], ["note", "string"]], "event": "observed_at", "created": "written_at", "ttl": 2592000000000}');
 COMMIT TRANSACTION;
 
--- 66
-DROP TABLE `shop`.`marts`.`_featurestore_changes_0000000000000000`;
-
 -- 67
+DROP TABLE `shop`.`marts`.`_featurestore_settled_0000000000000000`;
+
+-- 68
 SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
   CAST(observed_at AS DATETIME) < DATETIME_SUB(CAST('2024-03-31 18:00:00.000000' AS DATETIME), INTERVAL 30 DAY),
   FALSE
@@ -523,10 +526,10 @@ SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
   FALSE
 ) THEN observed_at END) AS newest FROM shop.features_online._featurestore_published__shop__plane_status__0000000000000000;
 
--- 68
+-- 69
 SELECT * FROM shop.features_online._featurestore_published__shop__weather__0000000000000000 WHERE 1 = 0;
 
--- 69
+-- 70
 CREATE TABLE `shop`.`marts`.`_featurestore_changes_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT day, wind, storm, _featurestore_previous_event, CASE WHEN _featurestore_op = 'delete' AND FALSE THEN 'lapse' ELSE _featurestore_op END AS _featurestore_op
 FROM (
@@ -546,7 +549,7 @@ FROM (
     ) AS _rank
   FROM `shop`.`marts`.`weather` AS history
   WHERE
-    CAST(history.day AS DATETIME) <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
+    history.day <= CAST('2024-03-31' AS DATE)
 ) AS ranked
 WHERE
   _rank = 1
@@ -562,11 +565,17 @@ FULL OUTER JOIN (SELECT *, 1 AS _featurestore_one FROM shop.features_online._fea
 WHERE latest.day IS DISTINCT FROM published.day OR latest.wind IS DISTINCT FROM published.wind OR CASE WHEN latest.wind = 0 THEN IEEE_DIVIDE(1, latest.wind) END IS DISTINCT FROM CASE WHEN published.wind = 0 THEN IEEE_DIVIDE(1, published.wind) END OR latest.storm IS DISTINCT FROM published.storm
 ) AS differences;
 
--- 70
+-- 71
 CREATE TABLE `shop`.`marts`.`_featurestore_lapsed_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT 1 AS lapsed FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` WHERE _featurestore_op = 'lapse';
 
--- 71
+-- 72
+SELECT * FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` WHERE _featurestore_op = 'delete';
+
+-- 73
+SELECT * FROM `shop`.`marts`.`_featurestore_changes_0000000000000000` WHERE _featurestore_op = 'upsert';
+
+-- 74
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -576,13 +585,19 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 INSERT INTO shop.features_online._featurestore_sync VALUES ('shop', 'weather', '0000000000000000', False, '{"schema": "958b495e", "columns": [["day", "date32[day]"], ["wind", "double"], ["storm", "bool"]], "event": "day", "created": null, "ttl": null}');
 COMMIT TRANSACTION;
 
--- 72
+-- 75
+DROP TABLE `shop`.`marts`.`_featurestore_changes_0000000000000000`;
+
+-- 76
 DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_lapsed_0000000000000000`;
 
--- 73
+-- 77
 DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_changes_0000000000000000`;
 
--- 74
+-- 78
+DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_settled_0000000000000000`;
+
+-- 79
 CREATE TABLE `shop`.`marts`.`_featurestore_newest_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 /* owners: the newest row of each entity, ties decided */
 SELECT
@@ -611,13 +626,13 @@ FROM (
   FROM `shop`.`marts`.`owners` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.since, 'UTC') <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND DATETIME(history.since, 'UTC') >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 300 DAY)
+    AND history.since <= CAST('2024-03-31 18:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.since >= CAST('2023-06-04 18:00:00.000001+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts;
 
--- 75
+-- 80
 CREATE TABLE `shop`.`marts`.`_featurestore_ended_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 /* owners: the newest row of each entity, ties decided */
 SELECT
@@ -646,13 +661,13 @@ FROM (
   FROM `shop`.`marts`.`owners` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.since, 'UTC') <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND DATETIME(history.since, 'UTC') >= DATETIME_SUB(CAST('2024-03-31 18:00:00.000000' AS DATETIME), INTERVAL 300 DAY)
+    AND history.since <= CAST('2024-03-31 18:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.since >= CAST('2023-06-05 18:00:00.000000+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts;
 
--- 76
+-- 81
 SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
   DATETIME(since, 'UTC') < DATETIME_SUB(CAST('2024-03-31 18:00:00.000000' AS DATETIME), INTERVAL 300 DAY),
   FALSE
@@ -663,16 +678,16 @@ OR COALESCE(_featurestore_valid_until <= CAST('2024-03-31 18:00:00.000000' AS DA
 )
 OR COALESCE(_featurestore_valid_until <= CAST('2024-03-31 18:00:00.000000' AS DATETIME), FALSE) THEN since END) AS newest FROM `shop`.`marts`.`_featurestore_newest_0000000000000000`;
 
--- 77
+-- 82
 CREATE TABLE `shop`.`marts`.`_featurestore_found_0000000000000000` (`_featurestore_key` BYTES, `tailnum` INT64) OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY));
 
--- 78
+-- 83
 INSERT INTO `shop`.`marts`.`_featurestore_found_0000000000000000` VALUES (FROM_BASE64("ZnM6c2hvcDpvd25lcnM6ezF9"), 1), (FROM_BASE64("ZnM6c2hvcDpvd25lcnM6ezJ9"), 2);
 
--- 79
+-- 84
 SELECT found._featurestore_key FROM `shop`.`marts`.`_featurestore_found_0000000000000000` AS found LEFT JOIN (SELECT asked._featurestore_key FROM `shop`.`marts`.`_featurestore_newest_0000000000000000` AS known JOIN `shop`.`marts`.`_featurestore_found_0000000000000000` AS asked ON known.tailnum = asked.tailnum) AS kept ON kept._featurestore_key = found._featurestore_key WHERE kept._featurestore_key IS NULL;
 
--- 80
+-- 85
 CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__owners__0000000000000000 AS /* owners: the newest row of each entity, ties decided */
 SELECT
   tailnum,
@@ -700,23 +715,23 @@ FROM (
   FROM `shop`.`marts`.`owners` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND DATETIME(history.since, 'UTC') <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND DATETIME(history.since, 'UTC') >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 300 DAY)
+    AND history.since <= CAST('2024-03-31 18:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.since >= CAST('2023-06-04 18:00:00.000001+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1 AND _counts;
 
--- 81
+-- 86
 DROP TABLE IF EXISTS shop.features_online._featurestore_published__shop__owners__0000000000000000;
 
--- 82
+-- 87
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 DELETE FROM shop.features_online._featurestore_tables WHERE name IN ('_featurestore_published__shop__owners__0000000000000000');
 COMMIT TRANSACTION;
 
--- 83
+-- 88
 CREATE TABLE `shop`.`marts`.`_featurestore_newest_0000000000000000` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT tailnum, (
   _featurestore_event
@@ -729,12 +744,12 @@ FROM `shop`.`marts`.`plane_status` AS history
 WHERE
   NOT history.tailnum IS NULL
   AND history.observed_at <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-  AND history.observed_at >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 30 DAY)
+  AND history.observed_at >= CAST('2024-02-29 18:00:00.000001' AS DATETIME)
 GROUP BY
   history.tailnum
 ) AS newest;
 
--- 84
+-- 89
 SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
   CAST(observed_at AS DATETIME) < DATETIME_SUB(CAST('2024-03-31 18:00:00.000000' AS DATETIME), INTERVAL 30 DAY),
   FALSE
@@ -743,13 +758,13 @@ SELECT count(*) AS n, count(CASE WHEN NOT COALESCE(
   FALSE
 ) THEN observed_at END) AS newest FROM `shop`.`marts`.`_featurestore_newest_0000000000000000`;
 
--- 85
+-- 90
 CREATE TABLE `shop`.`marts`.`_featurestore_found_0000000000000000` (`_featurestore_key` BYTES, `tailnum` STRING) OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY));
 
--- 86
+-- 91
 INSERT INTO `shop`.`marts`.`_featurestore_found_0000000000000000` VALUES (FROM_BASE64("ZnM6c2hvcDpwbGFuZV9zdGF0dXM6e04wfQ=="), "N0"), (FROM_BASE64("ZnM6c2hvcDpwbGFuZV9zdGF0dXM6e04xfQ=="), "N1"), (FROM_BASE64("ZnM6c2hvcDpwbGFuZV9zdGF0dXM6e04zfQ=="), "N3");
 
--- 87
+-- 92
 CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__plane_status__0000000000000000 AS /* plane_status: the newest row of each entity, ties decided */
 SELECT
   tailnum,
@@ -774,62 +789,41 @@ FROM (
   WHERE
     NOT history.tailnum IS NULL
     AND history.observed_at <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-    AND history.observed_at >= DATETIME_SUB(CAST('2024-03-30 18:00:00.000001' AS DATETIME), INTERVAL 30 DAY)
+    AND history.observed_at >= CAST('2024-02-29 18:00:00.000001' AS DATETIME)
 ) AS ranked
 WHERE
   _rank = 1;
 
--- 88
+-- 93
 DROP TABLE IF EXISTS shop.features_online._featurestore_published__shop__plane_status__0000000000000000;
 
--- 89
+-- 94
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 DELETE FROM shop.features_online._featurestore_tables WHERE name IN ('_featurestore_published__shop__plane_status__0000000000000000');
 COMMIT TRANSACTION;
 
--- 90
-CREATE OR REPLACE TABLE shop.features_online._featurestore_published__shop__weather__0000000000000000 AS /* weather: the newest row of each entity, ties decided */
-SELECT
-  day,
-  wind,
-  storm
-FROM (
-  SELECT
-    history.day,
-    history.wind,
-    history.storm,
-    ROW_NUMBER() OVER (
-      ORDER BY history.day DESC, IS_NAN(history.wind) DESC, history.wind DESC, history.storm DESC
-    ) AS _rank
-  FROM `shop`.`marts`.`weather` AS history
-  WHERE
-    CAST(history.day AS DATETIME) <= CAST('2024-03-31 18:00:00.000000' AS DATETIME)
-) AS ranked
-WHERE
-  _rank = 1;
-
--- 91
+-- 95
 DROP TABLE IF EXISTS shop.features_online._featurestore_published__shop__weather__0000000000000000;
 
--- 92
+-- 96
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
 DELETE FROM shop.features_online._featurestore_tables WHERE name IN ('_featurestore_published__shop__weather__0000000000000000');
 COMMIT TRANSACTION;
 
--- 93
+-- 97
 DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_found_0000000000000000`;
 
--- 94
+-- 98
 DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_newest_0000000000000000`;
 
--- 95
+-- 99
 DROP TABLE IF EXISTS `shop`.`marts`.`_featurestore_ended_0000000000000000`;
 
--- 96
+-- 100
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -837,7 +831,7 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 DELETE FROM shop.features_online._featurestore_held_back WHERE project = 'shop' AND view = 'owners';
 COMMIT TRANSACTION;
 
--- 97
+-- 101
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';
@@ -845,7 +839,7 @@ DELETE FROM shop.features_online._featurestore_sync WHERE project = 'shop' AND v
 DELETE FROM shop.features_online._featurestore_held_back WHERE project = 'shop' AND view = 'plane_status';
 COMMIT TRANSACTION;
 
--- 98
+-- 102
 BEGIN TRANSACTION;
 UPDATE shop.features_online._featurestore_claims SET seen_at = CURRENT_TIMESTAMP() WHERE project = 'shop' AND run = '0000000000000000';
 ASSERT (SELECT coalesce(min(run) = '0000000000000000' AND max(run) = '0000000000000000', FALSE) FROM shop.features_online._featurestore_claims WHERE project = 'shop') AS 'featurestore: another sync has taken over the ledger';

@@ -9,12 +9,8 @@ WITH newest AS (
     NOT (
       history.tailnum IS NULL
     )
-    AND history.observed_at <= (
-      toDateTime64('2024-03-31 00:00:00.000000', 6, 'UTC') - INTERVAL '1' HOUR
-    )
-    AND history.observed_at >= (
-      toDateTime64('2024-03-30 00:00:00.000001', 6, 'UTC') - INTERVAL '720' HOUR
-    )
+    AND history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-02-29 00:00:00.000001', 6, 'UTC')
   GROUP BY
     history.tailnum
 )
@@ -38,10 +34,13 @@ FROM (
       PARTITION BY history.tailnum
       ORDER BY history.written_at DESC, isNaN(history.delay) DESC, history.delay DESC, history.seats DESC, history.weights DESC
     ) AS _rank
-  FROM newest
-  JOIN "warehouse"."main"."plane_features" AS history
+  FROM "warehouse"."main"."plane_features" AS history
+  JOIN newest
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-02-29 00:00:00.000001', 6, 'UTC')
 ) AS ranked
 WHERE
   _rank = 1;
@@ -57,15 +56,9 @@ WITH newest AS (
     NOT (
       history.tailnum IS NULL
     )
-    AND history.observed_at <= (
-      toDateTime64('2024-03-31 00:00:00.000000', 6, 'UTC') - INTERVAL '1' HOUR
-    )
-    AND history.observed_at >= (
-      toDateTime64('2024-03-30 00:00:00.000001', 6, 'UTC') - INTERVAL '720' HOUR
-    )
-    AND history.observed_at >= (
-      toDateTime64('2024-03-24 00:00:00.000000', 6, 'UTC') - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-02-29 00:00:00.000001', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-03-23 23:00:00.000000', 6, 'UTC')
   GROUP BY
     history.tailnum
 )
@@ -89,10 +82,14 @@ FROM (
       PARTITION BY history.tailnum
       ORDER BY history.written_at DESC, isNaN(history.delay) DESC, history.delay DESC, history.seats DESC, history.weights DESC
     ) AS _rank
-  FROM newest
-  JOIN "warehouse"."main"."plane_features" AS history
+  FROM "warehouse"."main"."plane_features" AS history
+  JOIN newest
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-02-29 00:00:00.000001', 6, 'UTC')
+    AND history.observed_at >= toDateTime64('2024-03-23 23:00:00.000000', 6, 'UTC')
 ) AS ranked
 WHERE
   _rank = 1;
@@ -108,9 +105,7 @@ WITH newest AS (
     NOT (
       history.tailnum IS NULL
     )
-    AND history.observed_at <= (
-      toDateTime64('2024-03-31 00:00:00.000000', 6, 'UTC') - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
   GROUP BY
     history.tailnum
 )
@@ -134,10 +129,12 @@ FROM (
       PARTITION BY history.tailnum
       ORDER BY history.written_at DESC, isNaN(history.delay) DESC, history.delay DESC, history.seats DESC, history.weights DESC
     ) AS _rank
-  FROM newest
-  JOIN "warehouse"."main"."plane_features" AS history
+  FROM "warehouse"."main"."plane_features" AS history
+  JOIN newest
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= toDateTime64('2024-03-30 23:00:00.000000', 6, 'UTC')
 ) AS ranked
 WHERE
   _rank = 1;

@@ -22,16 +22,8 @@ FROM (
   FROM `warehouse`.`main`.`plane_features` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
-    )
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP_NTZ) - INTERVAL '30' DAY
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -60,21 +52,9 @@ FROM (
   FROM `warehouse`.`main`.`plane_features` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
-    )
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP_NTZ) - INTERVAL '30' DAY
-    )
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) >= (
-      CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMP)
+    AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -103,11 +83,7 @@ FROM (
   FROM `warehouse`.`main`.`plane_features` AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND (
-      CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + INTERVAL '0.000001' SECOND * UNIX_MICROS(history.observed_at)
-    ) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP)
 ) AS ranked
 WHERE
   _rank = 1;

@@ -22,18 +22,8 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) <= (
-      ARROW_CAST('2024-03-31 00:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '1 HOUR'
-    )
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) >= (
-      ARROW_CAST('2024-03-30 00:00:00.000001', 'Timestamp(Microsecond, None)') - INTERVAL '30 DAY'
-    )
+    AND history.observed_at <= ARROW_CAST('2024-03-30 23:00:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
+    AND history.observed_at >= ARROW_CAST('2024-02-29 00:00:00.000001', 'Timestamp(Microsecond, Some("UTC"))')
 ) AS ranked
 WHERE
   _rank = 1;
@@ -62,24 +52,9 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) <= (
-      ARROW_CAST('2024-03-31 00:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '1 HOUR'
-    )
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) >= (
-      ARROW_CAST('2024-03-30 00:00:00.000001', 'Timestamp(Microsecond, None)') - INTERVAL '30 DAY'
-    )
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) >= (
-      ARROW_CAST('2024-03-24 00:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '1 HOUR'
-    )
+    AND history.observed_at <= ARROW_CAST('2024-03-30 23:00:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
+    AND history.observed_at >= ARROW_CAST('2024-02-29 00:00:00.000001', 'Timestamp(Microsecond, Some("UTC"))')
+    AND history.observed_at >= ARROW_CAST('2024-03-23 23:00:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
 ) AS ranked
 WHERE
   _rank = 1;
@@ -108,12 +83,7 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND ARROW_CAST(
-      ARROW_CAST(history.observed_at, 'Timestamp(Microsecond, Some("UTC"))'),
-      'Timestamp(Microsecond, None)'
-    ) <= (
-      ARROW_CAST('2024-03-31 00:00:00.000000', 'Timestamp(Microsecond, None)') - INTERVAL '1 HOUR'
-    )
+    AND history.observed_at <= ARROW_CAST('2024-03-30 23:00:00.000000', 'Timestamp(Microsecond, Some("UTC"))')
 ) AS ranked
 WHERE
   _rank = 1;

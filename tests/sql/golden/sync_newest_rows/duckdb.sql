@@ -7,12 +7,8 @@ WITH newest AS (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.observed_at AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
-    )
-    AND history.observed_at AT TIME ZONE 'UTC' >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30' DAY
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
   GROUP BY
     history.tailnum
 )
@@ -40,6 +36,9 @@ FROM (
   JOIN "warehouse"."main"."plane_features" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -53,15 +52,9 @@ WITH newest AS (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.observed_at AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
-    )
-    AND history.observed_at AT TIME ZONE 'UTC' >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30' DAY
-    )
-    AND history.observed_at AT TIME ZONE 'UTC' >= (
-      CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMPTZ)
   GROUP BY
     history.tailnum
 )
@@ -89,6 +82,10 @@ FROM (
   JOIN "warehouse"."main"."plane_features" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -102,9 +99,7 @@ WITH newest AS (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND history.observed_at AT TIME ZONE 'UTC' <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
   GROUP BY
     history.tailnum
 )
@@ -132,6 +127,8 @@ FROM (
   JOIN "warehouse"."main"."plane_features" AS history
     ON newest.tailnum = history.tailnum
     AND newest._event_timestamp = history.observed_at
+  WHERE
+    history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;

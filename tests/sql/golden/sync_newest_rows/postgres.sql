@@ -10,12 +10,8 @@ SELECT DISTINCT ON (history.tailnum)
 FROM "warehouse"."main"."plane_features" AS history
 WHERE
   NOT history.tailnum IS NULL
-  AND history.observed_at AT TIME ZONE 'UTC' <= (
-    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
-  )
-  AND history.observed_at AT TIME ZONE 'UTC' >= (
-    CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30 DAY'
-  )
+  AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+  AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
 ORDER BY
   history.tailnum,
   history.observed_at DESC NULLS LAST,
@@ -36,15 +32,9 @@ SELECT DISTINCT ON (history.tailnum)
 FROM "warehouse"."main"."plane_features" AS history
 WHERE
   NOT history.tailnum IS NULL
-  AND history.observed_at AT TIME ZONE 'UTC' <= (
-    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
-  )
-  AND history.observed_at AT TIME ZONE 'UTC' >= (
-    CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP) - INTERVAL '30 DAY'
-  )
-  AND history.observed_at AT TIME ZONE 'UTC' >= (
-    CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
-  )
+  AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+  AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
+  AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ORDER BY
   history.tailnum,
   history.observed_at DESC NULLS LAST,
@@ -65,9 +55,7 @@ SELECT DISTINCT ON (history.tailnum)
 FROM "warehouse"."main"."plane_features" AS history
 WHERE
   NOT history.tailnum IS NULL
-  AND history.observed_at AT TIME ZONE 'UTC' <= (
-    CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP) - INTERVAL '1 HOUR'
-  )
+  AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ORDER BY
   history.tailnum,
   history.observed_at DESC NULLS LAST,

@@ -22,8 +22,8 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMPNTZ))
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) >= DATEADD(DAY, -30, CAST('2024-03-30 00:00:00.000001' AS TIMESTAMPNTZ))
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -52,9 +52,9 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMPNTZ))
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) >= DATEADD(DAY, -30, CAST('2024-03-30 00:00:00.000001' AS TIMESTAMPNTZ))
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) >= DATEADD(HOUR, -1, CAST('2024-03-24 00:00:00.000000' AS TIMESTAMPNTZ))
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMPTZ)
+    AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -83,7 +83,7 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(CONVERT_TIMEZONE('UTC', history.observed_at) AS TIMESTAMPNTZ) <= DATEADD(HOUR, -1, CAST('2024-03-31 00:00:00.000000' AS TIMESTAMPNTZ))
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMPTZ)
 ) AS ranked
 WHERE
   _rank = 1;

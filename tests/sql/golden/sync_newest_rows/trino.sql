@@ -22,12 +22,8 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '1' HOUR
-    )
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP(6)) - INTERVAL '30' DAY
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -56,15 +52,9 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '1' HOUR
-    )
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) >= (
-      CAST('2024-03-30 00:00:00.000001' AS TIMESTAMP(6)) - INTERVAL '30' DAY
-    )
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) >= (
-      CAST('2024-03-24 00:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
+    AND history.observed_at >= CAST('2024-02-29 00:00:00.000001+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
+    AND history.observed_at >= CAST('2024-03-23 23:00:00.000000+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1;
@@ -93,9 +83,7 @@ FROM (
   FROM "warehouse"."main"."plane_features" AS history
   WHERE
     NOT history.tailnum IS NULL
-    AND CAST(AT_TIMEZONE(history.observed_at, 'UTC') AS TIMESTAMP(6)) <= (
-      CAST('2024-03-31 00:00:00.000000' AS TIMESTAMP(6)) - INTERVAL '1' HOUR
-    )
+    AND history.observed_at <= CAST('2024-03-30 23:00:00.000000+00:00' AS TIMESTAMP(6) WITH TIME ZONE)
 ) AS ranked
 WHERE
   _rank = 1;
