@@ -262,7 +262,8 @@ SHAPES = {
     "training_interval": _on_request("interval"),
     "training_lateral": _on_request("lateral"),
     # An expression has its type cast on dialects that no test executes, such as Databricks.
-    "on_demand": [name for name in NAMES if name != "datafusion"],
+    # Redshift ignores blanks at the end of a text, so its expressions do not compare texts.
+    "on_demand": [name for name in NAMES if name not in ("datafusion", "redshift")],
     "unique_grain": ["duckdb", "postgres"],
     "unique_grain_lateral": ["postgres"],
     "as_known_window": ["duckdb"],
@@ -298,8 +299,9 @@ def _columns(case: str) -> list[str]:
 
 
 def test_nothing_is_left_in_the_folder():
-    """Each golden file belongs to a case and a dialect."""
-    found = {(path.parent.name, path.stem) for path in GOLDEN.rglob("*.sql")}
+    """Each golden file belongs to a case and a dialect; those of a sync have tests of their own."""
+    files = [path for path in GOLDEN.rglob("*.sql") if not path.parent.name.startswith("sync_")]
+    found = {(path.parent.name, path.stem) for path in files}
 
     assert {*STATEMENTS, *((case, "duckdb") for case in REQUESTS)} == found
     assert set() == set(CASES) & set(REQUESTS)

@@ -97,7 +97,7 @@ def test_the_changes_and_the_claim(dialect, engine):
         {
             "changes": found.difference("SELECT * FROM newest", "published_rows"),
             "lapses": found.lapsed_entities("changes"),
-            "deleted lapses": found.deleted_lapses("changes", "SELECT * FROM known_rows"),
+            "lapses told apart": found.settled("changes", "SELECT * FROM known_rows"),
             "merge": found.merge("changes", "published_rows"),
             "take the claim": holder.sub("process 1 on etl-1", claim.taking),
             "keep the claim": claim.keeping,

@@ -25,13 +25,12 @@ WHERE latest.observed_at IS DISTINCT FROM published.observed_at OR latest.writte
 -- lapses
 SELECT tailnum FROM changes WHERE _featurestore_op = 'lapse';
 
--- deleted lapses
-UPDATE changes AS changed SET _featurestore_op = 'delete'
-WHERE _featurestore_op = 'lapse' AND NOT EXISTS (
-SELECT 1 FROM (
+-- lapses told apart
+SELECT changed.tailnum, changed.observed_at, changed.written_at, changed.delay, changed.seats, changed.weights, changed._featurestore_previous_event, changed._featurestore_previous_created, CASE WHEN changed._featurestore_op = 'lapse' AND known.observed_at IS NULL THEN 'delete' ELSE changed._featurestore_op END AS _featurestore_op
+FROM changes AS changed LEFT JOIN (
 SELECT * FROM known_rows
 ) AS known
-WHERE known.tailnum = changed.tailnum AND known.observed_at = changed._featurestore_previous_event);
+ON changed._featurestore_op = 'lapse' AND known.tailnum = changed.tailnum AND known.observed_at = changed._featurestore_previous_event;
 
 -- merge
 MERGE INTO published_rows AS published USING changes AS changed ON published.tailnum = changed.tailnum
