@@ -103,6 +103,6 @@ class AgentScope:
 
 
 def _all_personal(registry: Registry, features: Sequence[str] | None) -> list[str]:
-    """Return the views of which a request takes no feature: all of them are personal data."""
+    """Return the views that give a request no feature, because all are personal data."""
     members = registry.members(features, None) if features else ()
     return [f"{member.view}:*" for member in members if not member.features]

@@ -36,37 +36,37 @@ __all__ = ["AgentTools"]
 _LOG = logging.getLogger(__name__)
 _ERROR_LENGTH = 4_000
 
-Limit = Annotated[int, Field(ge=1, le=100, description="The greatest number of results.")]
-LongLimit = Annotated[int, Field(ge=1, le=500, description="The greatest number of results.")]
-Words = Annotated[str, Field(max_length=200, description="Words; empty for all definitions.")]
-Kind = Literal["any", "view", "feature", "on-demand feature", "service"]
-Name = Annotated[
+_Limit = Annotated[int, Field(ge=1, le=100, description="The greatest number of results.")]
+_LongLimit = Annotated[int, Field(ge=1, le=500, description="The greatest number of results.")]
+_Words = Annotated[str, Field(max_length=200, description="Words; empty for all definitions.")]
+_Kind = Literal["any", "view", "feature", "on-demand feature", "service"]
+_Name = Annotated[
     str, Field(description="A view, `view:feature`, a service, `service:feature` or an entity.")
 ]
-Used = Annotated[str, Field(description="A view or `view:feature`.")]
-Traced = Annotated[str, Field(description="`view:feature`, a view, or a service's own feature.")]
-Column = Annotated[
+_Used = Annotated[str, Field(description="A view or `view:feature`.")]
+_Traced = Annotated[str, Field(description="`view:feature`, a view, or a service's own feature.")]
+_Column = Annotated[
     str, Field(description="`view:feature`, `model.column` or `source.table.column`.")
 ]
-Indirect = Annotated[bool, Field(description="Also follow filters, joins, groups and windows.")]
-References = Annotated[
+_Indirect = Annotated[bool, Field(description="Also follow filters, joins, groups and windows.")]
+_References = Annotated[
     list[str] | None, Field(description="`view:feature` or `view:*`; instead of `service`.")
 ]
-Service = Annotated[str | None, Field(description="A feature service; instead of `features`.")]
-Entities = Annotated[
+_Service = Annotated[str | None, Field(description="A feature service; instead of `features`.")]
+_Entities = Annotated[
     list[dict[str, Any]],
     Field(description="One object of join keys and request fields per entity, at most 100."),
 ]
-Keys = Annotated[dict[str, Any], Field(description="The join keys of one entity, by name.")]
-Moment = Annotated[str, Field(description="The instant, such as 2013-12-01T12:00; in UTC.")]
-Table = Annotated[
+_Keys = Annotated[dict[str, Any], Field(description="The join keys of one entity, by name.")]
+_Moment = Annotated[str, Field(description="The instant, such as 2013-12-01T12:00; in UTC.")]
+_Table = Annotated[
     str,
     Field(description="`ref:<dbt model>` or a table: one row per example; never a query."),
 ]
-AsKnown = Annotated[
+_AsKnown = Annotated[
     bool, Field(description="Leave out rows written after the instant, so no backfill leaks.")
 ]
-FullNames = Annotated[bool, Field(description="Name the columns `view__feature`.")]
+_FullNames = Annotated[bool, Field(description="Name the columns `view__feature`.")]
 
 
 class AgentTools:
@@ -107,7 +107,7 @@ class AgentTools:
             raise ToolError("The server failed. Its log has the reason.") from None
 
     def search_features(
-        self, context: Context, words: Words = "", kind: Kind = "any", limit: Limit = 20
+        self, context: Context, words: _Words = "", kind: _Kind = "any", limit: _Limit = 20
     ) -> CatalogMatches:
         """Find feature views, features and feature services by words of their documentation.
 
@@ -118,7 +118,7 @@ class AgentTools:
             return search_catalog(scope, words, kind, limit)
 
     def show_definition(
-        self, name: Name, context: Context, limit: LongLimit = 100
+        self, name: _Name, context: Context, limit: _LongLimit = 100
     ) -> DefinitionAnswer:
         """Show one feature view, feature, service or entity: types, join keys, ttl, owner, uses.
 
@@ -127,7 +127,7 @@ class AgentTools:
         with self._asked(context) as scope:
             return definition_of(scope, name, limit)
 
-    def who_uses(self, name: Used, context: Context, limit: Limit = 50) -> ServiceUses:
+    def who_uses(self, name: _Used, context: Context, limit: _Limit = 50) -> ServiceUses:
         """List the feature services, which are machine learning models, that use a view or feature.
 
         Use it to learn whom to ask before a feature changes.
@@ -136,7 +136,7 @@ class AgentTools:
             return uses_of(scope, name, limit)
 
     def trace_upstream(
-        self, name: Traced, context: Context, indirect: Indirect = False, limit: LongLimit = 100
+        self, name: _Traced, context: Context, indirect: _Indirect = False, limit: _LongLimit = 100
     ) -> UpstreamAnswer:
         """Trace a feature back to the raw columns from which it is computed.
 
@@ -146,7 +146,11 @@ class AgentTools:
             return upstream_answer(scope, name, limit, indirect=indirect)
 
     def find_dependents(
-        self, column: Column, context: Context, indirect: Indirect = False, limit: LongLimit = 100
+        self,
+        column: _Column,
+        context: Context,
+        indirect: _Indirect = False,
+        limit: _LongLimit = 100,
     ) -> DependentsAnswer:
         """Find the features, keys, labels and services that depend on a column.
 
@@ -157,16 +161,16 @@ class AgentTools:
 
     def write_training_sql(
         self,
-        entity_table: Table,
+        entity_table: _Table,
         context: Context,
         *,
-        features: References = None,
-        service: Service = None,
+        features: _References = None,
+        service: _Service = None,
         event_timestamp: Annotated[
             str, Field(description="The table's column with the instant of each row.")
         ] = "event_timestamp",
-        as_known: AsKnown = False,
-        full_feature_names: FullNames = False,
+        as_known: _AsKnown = False,
+        full_feature_names: _FullNames = False,
     ) -> TrainingStatement:
         """Write the SQL that adds features to a table, each as it was known at the row's instant.
 
@@ -184,11 +188,11 @@ class AgentTools:
 
     def read_current_values(
         self,
-        entities: Entities,
+        entities: _Entities,
         context: Context,
-        features: References = None,
-        service: Service = None,
-        full_feature_names: FullNames = False,
+        features: _References = None,
+        service: _Service = None,
+        full_feature_names: _FullNames = False,
     ) -> CurrentValues:
         """Read the newest values of features for some entities from the online store.
 
@@ -203,12 +207,12 @@ class AgentTools:
     def explain_value(
         self,
         feature: Annotated[str, Field(description="`view:feature`.")],
-        keys: Keys,
-        at: Moment,
+        keys: _Keys,
+        at: _Moment,
         context: Context,
         *,
-        as_known: AsKnown = False,
-        limit: Limit = 20,
+        as_known: _AsKnown = False,
+        limit: _Limit = 20,
     ) -> ValueReasons:
         """Explain one value at an instant: the row it is from, and why each other row was rejected.
 
