@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ratio", "cpu_seconds", "in_turns", "ratio"]
+__all__ = ["Ratio", "cpu_seconds", "cpu_seconds_of", "in_turns", "ratio"]
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PARENT, _TIMES = 1, slice(11, 15)
@@ -32,6 +32,16 @@ def cpu_seconds(*servers: int) -> float:
     parent, times = found[os.getpid()]
     found[os.getpid()] = parent, [time.process_time(), *times[2:]]
     return sum(sum(times) for pid, (_, times) in found.items() if _belongs(pid, roots, found))
+
+
+def cpu_seconds_of(server: int) -> float:
+    """Return the processor time so far of another process and its children, in ticks.
+
+    Args:
+        server: The process id.
+    """
+    found = dict(_processes())
+    return sum(sum(times) for pid, (_, times) in found.items() if _belongs(pid, {server}, found))
 
 
 def _processes() -> Iterator[tuple[int, tuple[int, list[float]]]]:
@@ -95,14 +105,18 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-def ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
+def ratio(above: Sequence[float], below: Sequence[float], *, least: float = _TICK) -> Ratio:
     """Return the ratios of two contenders that were measured in the same rounds.
+
+    Args:
+        above: The numbers of one contender, by round.
+        below: The numbers of the other.
+        least: The least number that can be measured; by default a tick.
 
     >>> print(ratio([2.0, 3.0, 2.2], [1.0, 1.0, 2.0]))
     2.00 (1.10 to 3.00)
     """
-    # Less than a tick counts as one.
     found = [
-        max(mine, _TICK) / max(theirs, _TICK) for mine, theirs in zip(above, below, strict=True)
+        max(mine, least) / max(theirs, least) for mine, theirs in zip(above, below, strict=True)
     ]
     return Ratio(statistics.median(found), min(found), max(found))

@@ -119,10 +119,19 @@ async def read(what: str, entities: int, calls: int, folder: Path, url: str) -> 
     return {"seconds": statistics.median(seconds), "sum": total}
 
 
+def serve(folder: Path, url: str, port: int) -> None:
+    """Run Feast's own server with one worker, which never starts another one in its place."""
+    store = open_store(folder, url, VIEWS, anew=False)
+    store.serve("127.0.0.1", port, no_access_log=False, workers=1, max_requests=0)
+
+
 def main() -> None:
     """Run one task, and print its measurements as JSON."""
     warnings.filterwarnings("ignore")
     what = sys.argv[1]
+    if what == "serve":
+        serve(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+        return
     if what in ("sync", "fill"):
         done = {"sync": sync, "fill": fill}[what](Path(sys.argv[2]), sys.argv[3])
     else:
