@@ -41,7 +41,8 @@ def build_response(
         views: The rows of each view.
         now: The moment that ttls and ends of validity count from, in microseconds since 1970.
     """
-    if (packed := _all_packed(views, now)) is not None:
+    # An expression takes values, not packed columns.
+    if plan.at_request is None and (packed := _all_packed(views, now)) is not None:
         count = len(views[0].rows)
         types = {**plan.types}
         return OnlineResponse(columns, packed, types, count, {}, explained=plan.explained)

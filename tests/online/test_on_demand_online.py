@@ -57,6 +57,19 @@ def test_values_statuses_and_reasons(shop):
     assert {"seats", "is_more", "over"} == set(found.explained)
 
 
+def test_many_distinct_whole_rows_have_them(shop):
+    """A large answer without gaps is decoded by column, which does not leave them out."""
+    rows = [(f"P{n}", EVENT, n, n) for n in range(500)]
+    exposure = service("delays", [f"{PLANE}:*"], request=REQUEST, on_demand=ON_DEMAND)
+    shop.publish([model(PLANE, COLUMNS)], {PLANE: Table(COLUMNS, rows)}, exposures=[exposure])
+    keys = [row[0] for row in rows]
+    found = read(shop.open(), {"tailnum": keys, "asked": [1] * len(keys)})
+
+    assert [n + 1 for n in range(500)] == found.values["over"]
+    assert [True] * 500 == found.values["is_more"]
+    assert [n + 1 for n in range(500)] == found.to_arrow()["over"].to_pylist()
+
+
 def test_a_damaged_input_is_an_error(shop, redis_client):
     """The value behind it is unknown, so no default and no NULL takes its place."""
     store = project(shop, {"no_seats": "seats is null", "one": "asked = 1"})
