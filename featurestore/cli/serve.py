@@ -35,7 +35,11 @@ class Listening:
     host: Annotated[
         str,
         typer.Option(
-            "--host", envvar="FEATURESTORE_SERVE_HOST", metavar="HOST", help="The address."
+            "--host",
+            envvar="FEATURESTORE_SERVE_HOST",
+            show_envvar=False,
+            metavar="HOST",
+            help="The address.",
         ),
     ] = "127.0.0.1"
     port: Annotated[
@@ -43,6 +47,7 @@ class Listening:
         typer.Option(
             "--port",
             envvar="FEATURESTORE_SERVE_PORT",
+            show_envvar=False,
             min=0,
             max=65535,
             help="The port; 0 for any free one.",
@@ -53,6 +58,7 @@ class Listening:
         typer.Option(
             "--uds",
             envvar="FEATURESTORE_SERVE_UDS",
+            show_envvar=False,
             metavar="PATH",
             help="A Unix socket, instead of host and port.",
         ),
@@ -60,7 +66,11 @@ class Listening:
     workers: Annotated[
         int,
         typer.Option(
-            "--workers", envvar="FEATURESTORE_SERVE_WORKERS", min=1, help="The processes."
+            "--workers",
+            envvar="FEATURESTORE_SERVE_WORKERS",
+            show_envvar=False,
+            min=1,
+            help="The processes.",
         ),
     ] = 1
     tls_cert: Annotated[
@@ -68,6 +78,7 @@ class Listening:
         typer.Option(
             "--tls-cert",
             envvar="FEATURESTORE_SERVE_TLS_CERT",
+            show_envvar=False,
             metavar="FILE",
             help="The certificate with its chain, in PEM.",
         ),
@@ -77,6 +88,7 @@ class Listening:
         typer.Option(
             "--tls-key",
             envvar="FEATURESTORE_SERVE_TLS_KEY",
+            show_envvar=False,
             metavar="FILE",
             help="The certificate's key, in PEM.",
         ),
@@ -92,6 +104,7 @@ class Limits:
         typer.Option(
             "--max-rows",
             envvar="FEATURESTORE_SERVE_MAX_ROWS",
+            show_envvar=False,
             min=1,
             help="The entity rows of one request.",
         ),
@@ -101,6 +114,7 @@ class Limits:
         typer.Option(
             "--max-body-bytes",
             envvar="FEATURESTORE_SERVE_MAX_BODY_BYTES",
+            show_envvar=False,
             min=1,
             help="The bytes of one request's body.",
         ),
@@ -110,6 +124,7 @@ class Limits:
         typer.Option(
             "--timeout",
             envvar="FEATURESTORE_SERVE_TIMEOUT",
+            show_envvar=False,
             min=0.001,
             metavar="SECONDS",
             help="The time for a request to arrive and for Redis to answer.",
@@ -120,6 +135,7 @@ class Limits:
         typer.Option(
             "--max-concurrency",
             envvar="FEATURESTORE_SERVE_MAX_CONCURRENCY",
+            show_envvar=False,
             min=1,
             help="The requests that one worker reads at the same time.",
         ),
@@ -145,18 +161,21 @@ def serve_command(
         typer.Option(
             "--tokens",
             envvar="FEATURESTORE_SERVE_TOKENS_FILE",
+            show_envvar=False,
             metavar="FILE",
             help="The tokens of callers; without one the server answers this machine only.",
         ),
     ] = None,
     log_level: Annotated[
-        LogLevel, typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL")
+        LogLevel,
+        typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL", show_envvar=False),
     ] = LogLevel.INFO,
     access_log: Annotated[
         bool,
         typer.Option(
             "--access-log/--no-access-log",
             envvar="FEATURESTORE_SERVE_ACCESS_LOG",
+            show_envvar=False,
             help="One line of JSON per request, on standard output.",
         ),
     ] = True,
@@ -170,6 +189,9 @@ def serve_command(
     It needs the manifest and Redis, neither the warehouse nor dbt. A new manifest is loaded while
     requests are answered; SIGHUP loads it at once. Without --tokens it listens on this machine
     only.
+
+    Each option has a variable of the environment: FEATURESTORE_SERVE_PORT for --port, and
+    FEATURESTORE_SERVE_TOKENS_FILE for --tokens.
 
     Example: featurestore serve --workers 2
     """

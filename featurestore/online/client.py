@@ -288,6 +288,7 @@ class OnlineClient:
             f"The feature view '{view}' of project '{self._registry.online_name}' has not been"
             f" published to {address(self._url)}.",
             remedy="Run `featurestore sync`.",
+            about=view,
         )
 
     def _plan(

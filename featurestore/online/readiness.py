@@ -10,7 +10,7 @@ from featurestore.errors import FeatureStoreError, NotServedOnline
 from featurestore.governance.publishable import refuse_unpublished_view
 from featurestore.online.keys import metadata_key
 from featurestore.online.published_schemas import PublishedSchemas
-from featurestore.online.redis.connection import async_client, translated
+from featurestore.online.redis.connection import async_client, load_driver, translated
 from featurestore.online.redis.internals import aclose
 from featurestore.online.redis.url import parse_url
 from featurestore.online.redis.url_options import checked_options
@@ -46,8 +46,7 @@ def prepare(url: str | None) -> None:
     Raises:
         OnlineStoreError: The URL cannot be understood.
     """
-    import redis.asyncio  # noqa: F401, a first read would load it
-
+    load_driver()
     checked_options(parse_url(url))
 
 

@@ -42,7 +42,7 @@ class FeatureServer:
         self.config = config
         self._served = served
         self._tokens = TokenSource(config.tokens_file, config.tokens)
-        self._callers = Callers(self._tokens)
+        self._callers = Callers(self._tokens, local=config.uds is None)
         self._metrics = ServerMetrics()
         self._log = AccessLog() if config.access_log else None
         self._tracer = tracer()

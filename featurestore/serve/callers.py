@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from featurestore.errors import FeatureStoreError
-from featurestore.serve.exchange import HttpScope
+from featurestore.serve.exchange import HttpScope, header
 from featurestore.serve.grants import EVERYTHING, Grant
 from featurestore.serve.problems import HttpProblem
+from featurestore.serve.server_config import is_loopback
 from featurestore.serve.tokens import Token, find_token, parse_tokens
 
 __all__ = ["CALLER", "Caller", "Callers", "TokenRefused", "TokenSource"]
@@ -20,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 CALLER = "featurestore.caller"
 """The key of the caller in the scope of a request."""
 _SCHEME = b"bearer "
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class TokenSource:
     Attributes:
         tokens: The tokens that count now.
         error: Why the newest file does not count; empty if it does.
+        is_open: Whether no tokens are asked for at all.
 
     Raises:
         FeatureStoreError: The tokens cannot be read.
@@ -75,14 +80,11 @@ class TokenSource:
     def __init__(self, file: Path | None, text: str = "") -> None:
         self._file = file
         self._fixed = parse_tokens(text, "FEATURESTORE_SERVE_TOKENS") if text else ()
+        # By what is configured and not by what it holds: an empty list opens nothing.
+        self.is_open = file is None and not text
         self._seen = self._state()
         self.error = ""
         self.tokens: Sequence[Token] = self._read()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no tokens are asked for at all."""
-        return self._file is None and not self._fixed
 
     def _state(self) -> tuple[int, int, int] | None:
         try:
@@ -123,13 +125,21 @@ class Callers:
 
     Args:
         source: The tokens.
+        local: Whether the server listens on a port of this machine. Without tokens, the name in
+            the header Host must then be this machine's: a browser would otherwise ask for a page
+            of another site, whose name has come to mean 127.0.0.1 (DNS rebinding).
         now: Returns the present; tokens end by it.
     """
 
     def __init__(
-        self, source: TokenSource, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        source: TokenSource,
+        *,
+        local: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._source = source
+        self._local = local
         self._now = now
 
     def caller(self, scope: HttpScope) -> Caller:
@@ -137,8 +147,11 @@ class Callers:
 
         Raises:
             TokenRefused: The token is missing, unknown or has expired.
+            HttpProblem: The server asks for no token, and the request names another machine.
         """
         if self._source.is_open:
+            if self._local:
+                _refuse_other_host(header(scope, b"host").decode("latin-1"))
             return _LOCAL
         secret = _bearer(scope)
         if secret is None:
@@ -149,6 +162,17 @@ class Callers:
         if token.expires is not None and self._now() >= token.expires:
             raise TokenRefused("expired", f"The token '{token.name}' has expired.")
         return Caller(token.name, token.grant)
+
+
+def _refuse_other_host(given: str) -> None:
+    name = urlsplit(f"//{given}").hostname if _HOST.fullmatch(given) else given
+    if name and not is_loopback(name):
+        raise HttpProblem(
+            421,
+            "Misdirected request",
+            f"The server asks for no token, so it answers this machine, not '{given}'.",
+            remedy="Ask for http://127.0.0.1 or http://localhost, or serve with --tokens.",
+        )
 
 
 def _bearer(scope: HttpScope) -> str | None:

@@ -72,11 +72,10 @@ class FeaturesEndpoint:
         if count > self._max_rows:
             raise too_many_rows(count, self._max_rows)
         served = self._current()
-        served.permissions(caller.grant).check(
-            asked.features, asked.service, timestamps=asked.timestamps
-        )
+        permissions = served.permissions(caller.grant)
+        permissions.check(asked.features, asked.service, timestamps=asked.timestamps)
         if asked.request is not None:
-            refuse_surplus_fields(asked, served.registry)
+            refuse_surplus_fields(asked, permissions.registry)
         with served as store:
             return await store.get_online_features_async(
                 asked.features,

@@ -58,6 +58,9 @@ def visible_registry(registry: Registry, grant: Grant) -> Registry:
     """Return the definitions that a caller may see, so that no answer names the others."""
     if grant is EVERYTHING:
         return registry
+    # A name without a version means the latest one, as in a reference.
+    named = frozenset(registry.latest.get(name, name) for name in grant.views)
+    grant = replace(grant, views=named)
     views = {name: view for name, view in registry.feature_views.items() if grant.allows_view(view)}
     shown = {entity.name for view in views.values() for entity in view.entities}
     return replace(

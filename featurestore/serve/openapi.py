@@ -47,9 +47,14 @@ _TABLE = {"anyOf": [_COLUMNS, _ROWS]}
 _VALUES = {"type": "object", "additionalProperties": {"type": "array"}}
 
 
-def openapi(registry: Registry) -> dict[str, Any]:
-    """Return the description."""
-    example = _example(registry)
+def openapi(registry: Registry, whole: Registry) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        registry: The definitions that the caller may see.
+        whole: All definitions; the caller may see a service, and not the views of its members.
+    """
+    example = _example(registry, whole)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -223,12 +228,12 @@ def _lists_of(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": {"type": "array", "items": items}}
 
 
-def _example(registry: Registry) -> dict[str, Any]:
+def _example(registry: Registry, whole: Registry) -> dict[str, Any]:
     """Return a request that the project can answer: its first service, else its first view."""
     for service in registry.feature_services.values():
         keys: dict[str, Any] = {}
         for member in service.members:
-            view = registry.view(member.view)
+            view = whole.view(member.view)
             names = member.key_names(view)
             keys |= {names[key]: sample for key, sample in _keys_of(view).items()}
         own = {field.name: [_sample(field.data_type)] for field in request_fields(service)}

@@ -30,7 +30,7 @@ class Permissions:
         self.registry = visible_registry(registry, grant)
         self._all = registry
         self._grant = grant
-        self._known: dict[tuple[object, ...], HttpProblem | None] = {}
+        self._known: dict[tuple[object, ...], tuple[str, ...]] = {}
 
     def check(
         self, features: Sequence[str] | None, service: str | None, *, timestamps: bool = False
@@ -46,7 +46,7 @@ class Permissions:
             UnknownName: A name is unknown, or the caller may not know it: the two look alike.
             HttpProblem: The request takes personal data, which the caller may not read.
         """
-        if self._grant is EVERYTHING or (features is None) == (service is None):
+        if self._grant is EVERYTHING:
             return
         shape = (None if features is None else tuple(features), service, timestamps)
         if shape not in self._known:
@@ -54,9 +54,9 @@ class Permissions:
             if len(self._known) >= _SHAPES:
                 self._known.clear()
             self._known[shape] = found
-        problem = self._known[shape]
-        if problem is not None:
-            raise problem
+        if personal := self._known[shape]:
+            # A new one each time: an exception that is raised again keeps every earlier traceback.
+            raise _personal_problem(personal)
 
     def allows_times(self, features: Sequence[str] | None, service: str | None) -> bool:
         """Return whether the event timestamps of a request may be read, if its features may."""
@@ -68,15 +68,18 @@ class Permissions:
 
     def _decided(
         self, features: Sequence[str] | None, service: str | None, *, timestamps: bool
-    ) -> HttpProblem | None:
-        if service is not None:
-            self.registry.service(service)
-        for feature in features or ():
-            self.registry.view(FeatureRef.parse(feature).view)
+    ) -> tuple[str, ...]:
+        """Return the personal data that a request takes, and the caller may not read.
+
+        Raises:
+            RegistryError: The request names both or neither of features and service, or a name that
+                the caller may not know.
+        """
+        # Of a service too: its members may be of views that the caller may not read by reference.
+        self.registry.members(features, service)
         if self._grant.personal:
-            return None
-        personal = personal_names(self._all, features, service, timestamps=timestamps)
-        return _personal_problem(personal) if personal else None
+            return ()
+        return tuple(personal_names(self._all, features, service, timestamps=timestamps))
 
 
 def personal_names(

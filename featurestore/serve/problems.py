@@ -15,6 +15,7 @@ from featurestore.errors import (
     NameCollision,
     NotServedOnline,
     OnlineStoreError,
+    OnlineStoreUnavailable,
     RegistryError,
     UnknownFeatureService,
 )
@@ -23,6 +24,7 @@ __all__ = ["PROBLEM_TYPE", "HttpProblem", "RequestFields", "problem_of", "unexpe
 
 PROBLEM_TYPE = "application/problem+json"
 _RETRY_SECONDS = 1
+_FOR_OPERATORS = "Try again; /readyz tells an operator of the server the reason."
 _UNPROCESSABLE = 422
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -68,8 +70,8 @@ class HttpProblem(Exception):
         status: int,
         title: str,
         detail: str,
-        *,
         remedy: str = "",
+        *,
         field: str = "",
         retry_after: int = 0,
         allow: str = "",
@@ -124,11 +126,23 @@ def problem_of(
     return HttpProblem(
         found,
         _WORDS.sub(" ", type(error).__name__).capitalize(),
-        error.message,
-        remedy=error.remedy,
+        *_texts(error),
         field="" if fields is None else _field_of(error, fields),
         retry_after=_RETRY_SECONDS if found == 503 else 0,  # noqa: PLR2004
     )
+
+
+def _texts(error: FeatureStoreError) -> tuple[str, str]:
+    """Return an error and its remedy, without the address of the online store and its reasons."""
+    if not isinstance(error, OnlineStoreError):
+        return error.message, error.remedy
+    if error.about:
+        return f"The feature view '{error.about}' has not been published.", error.remedy
+    if isinstance(error, OnlineStoreUnavailable):
+        return "The online store cannot be reached.", _FOR_OPERATORS
+    if error.__cause__ is not None:
+        return "The online store gave an answer that cannot be used.", _FOR_OPERATORS
+    return error.message, error.remedy
 
 
 def _field_of(error: FeatureStoreError, fields: RequestFields) -> str:

@@ -56,7 +56,12 @@ def described_view(view: FeatureView) -> dict[str, Any]:
 
 
 def described_service(registry: Registry, service: FeatureService) -> dict[str, Any]:
-    """Return one feature service: the features that it takes, and the join keys that it needs."""
+    """Return one feature service: the features that it takes, and the join keys that it needs.
+
+    Args:
+        registry: All definitions, also those that only the service reads.
+        service: The service.
+    """
     keys: dict[str, None] = {}
     for member in service.members:
         keys |= dict.fromkeys(member.key_names(registry.view(member.view)).values())

@@ -52,12 +52,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 def other_paths(holder: ProjectHolder, probe: ReadinessProbe, metrics: ServerMetrics) -> Starlette:
     """Return the application of every path but the hot ones."""
     pages = {
-        "/v1/registry": lambda registry, _: described_registry(registry),
-        "/v1/views/{view}": lambda registry, path: described_view(registry.view(path["view"])),
-        "/v1/services/{service}": lambda registry, path: described_service(
-            registry, registry.service(path["service"])
+        "/v1/registry": lambda visible, *_: described_registry(visible),
+        "/v1/views/{view}": lambda visible, _, path: described_view(visible.view(path["view"])),
+        # A service may be visible, and the views of its members not.
+        "/v1/services/{service}": lambda visible, registry, path: described_service(
+            registry, visible.service(path["service"])
         ),
-        "/openapi.json": lambda registry, _: openapi(registry),
+        "/openapi.json": lambda visible, registry, _: openapi(visible, registry),
     }
     routes = [Route(path, _page(holder, make)) for path, make in pages.items()]
     routes += [
@@ -72,12 +73,12 @@ def other_paths(holder: ProjectHolder, probe: ReadinessProbe, metrics: ServerMet
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def _page(holder: ProjectHolder, make: Callable[[Any, Any], Any]) -> Handler:
+def _page(holder: ProjectHolder, make: Callable[[Any, Any, Any], Any]) -> Handler:
     async def page(request: Request) -> Response:
         try:
-            grant = request.scope[CALLER].grant
-            visible = holder.current().permissions(grant).registry
-            return _json(make(visible, request.path_params))
+            served = holder.current()
+            visible = served.permissions(request.scope[CALLER].grant).registry
+            return _json(make(visible, served.registry, request.path_params))
         except FeatureStoreError as error:
             # A page fails only for an unknown name, which is in the path.
             return _problem(problem_of(error, status=404))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from featurestore.errors import FeatureStoreError
 
-__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig"]
+__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig", "is_loopback"]
 
 DEFAULT_PORT = 6566
 """The port of Feast's server, so that its clients find this one."""
@@ -84,7 +84,7 @@ class ServerConfig:
             FeatureStoreError: The address is open to other machines.
         """
         without_tokens = self.tokens_file is None and not self.tokens
-        if self.uds is None and without_tokens and not _is_loopback(self.host):
+        if self.uds is None and without_tokens and not is_loopback(self.host):
             raise FeatureStoreError(
                 f"--host {self.host} opens the server to other machines, and it does not ask"
                 " callers for a token.",
@@ -94,7 +94,12 @@ class ServerConfig:
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine.
+
+    >>> [host for host in ("localhost", "::1", "127.0.0.2", "a.org") if is_loopback(host)]
+    ['localhost', '::1', '127.0.0.2']
+    """
     if host == "localhost":
         return True
     try:

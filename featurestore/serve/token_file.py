@@ -33,7 +33,8 @@ def add_entry(file: Path, entry: Mapping[str, Any]) -> None:
         after = before + ("" if before.endswith("\n") else "\n") + _shown(before, entry)
         # Also checked: an entry that would not be read is not written.
         parse_tokens(after, str(file))
-        with atomic_write(file) as part:
+        # The target of a link, so that the link stays.
+        with atomic_write(file.resolve()) as part:
             part.touch(mode=_rights_of(file))
             part.write_text(after, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

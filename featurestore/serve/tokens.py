@@ -92,6 +92,10 @@ def parse_tokens(text: str, source: str) -> tuple[Token, ...]:
         place = getattr(error, "problem_mark", None)
         where = f" at line {place.line + 1}" if place else ""
         raise _wrong(source, f"is not YAML{where}") from None
+    except (ValueError, RecursionError) as error:
+        # A date such as 2027-13-01, a number of thousands of digits, lists within lists.
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise _wrong(source, f"cannot be read: {reason}") from None
     entries = content.get("tokens") if isinstance(content, dict) else content
     if not isinstance(entries, list):
         raise _wrong(source, "has no list of tokens")

@@ -20,6 +20,7 @@ from featurestore.online.keys import row_prefix
 from featurestore.online.redis.commands import RedisCommands
 from featurestore.online.redis.connection import connect_redis
 from featurestore.online.redis.internals import named_servers
+from featurestore.online.redis.slots import slot_of
 from featurestore.online.schema import Schema
 from featurestore.values.version import VERSION
 from featurestore.warehouse.arrow import canonical_type, recast
@@ -295,10 +296,9 @@ def _encoded(
     keys: ByteColumn, values: ByteColumn | None, previous: ByteColumn | None
 ) -> pa.RecordBatch:
     import pyarrow as pa
-    from redis.crc import key_slot
 
     count = len(keys)
-    slots = [key_slot(key) for key in rows_of(keys)]
+    slots = [slot_of(key) for key in rows_of(keys)]
     nothing = pa.nulls(count, pa.binary())
     columns: list[Any] = [
         pa.array(slots, pa.int32()),

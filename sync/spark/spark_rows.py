@@ -29,7 +29,7 @@ def plain_name(*parts: str) -> str:
     >>> plain_name("shop", "Plane features")
     'shop_plane_features_2d0d1a9f2f08'
     """
-    raw = "\\0".join(parts).encode()
+    raw = "\0".join(parts).encode()
     readable = "_".join(re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST] for part in parts)
     return f"{readable}_{hashlib.sha256(raw).hexdigest()[:12]}"
 

@@ -154,6 +154,7 @@ JSON = {
     "lineage": ["small:v"],
     "diff": ["--state", "target"],
     "purge": ["--yes"],
+    "token": ["new", "--name", "a", "--view", "small"],
 }
 """The arguments of every command with `--format`, in an order in which they work."""
 

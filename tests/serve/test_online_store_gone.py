@@ -103,6 +103,9 @@ def test_a_server_that_refuses_is_503_and_heals(behind_gate, gate):
     assert "cannot be reached" in gone.json()["detail"]
     assert 503 == unready.status_code
     assert "cannot be reached" in unready.json()["online_store"]
+    # The address is for the operator.
+    assert str(gate.address[1]) in unready.text
+    assert str(gate.address[1]) not in gone.text
 
 
 def test_a_server_that_hangs_is_503_within_the_time(behind_gate, gate):

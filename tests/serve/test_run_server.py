@@ -196,7 +196,7 @@ def test_another_host_than_loopback_is_refused(capsys, project, host):
 
     assert 1 == code
     assert f"--host {host} opens the server to other machines" in error
-    assert "Listen on 127.0.0.1 or on a Unix socket (--uds)" in error
+    assert "or listen on 127.0.0.1 or on a Unix socket (--uds)" in error
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "localhost"])

@@ -6,6 +6,7 @@ import json
 import re
 import stat
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,10 @@ from typer.testing import CliRunner
 
 from featurestore.cli.app import app
 from featurestore.errors import FeatureStoreError
+from featurestore.serve.callers import Callers, TokenSource
+from featurestore.serve.grants import EVERYTHING, Grant, visible_registry
+from featurestore.serve.permissions import Permissions
+from featurestore.serve.problems import HttpProblem
 from featurestore.serve.server_config import ServerConfig
 from featurestore.serve.tokens import find_token, hash_of, new_secret, parse_tokens
 from tests.support.builders import Table, column, model, service
@@ -139,6 +144,144 @@ def test_an_answer_names_nothing_that_the_caller_may_not_know(serve):
         assert not re.search("salaries|payroll|people|mailing", text)
 
 
+def test_a_service_is_described_whose_view_is_not_visible(serve):
+    """The caller reads the service's own features, so it learns their view from the service."""
+    with serve(groups=["nobody"], services=["checkout"]) as server:
+        page = server.http.get("/v1/services/checkout")
+        registry = server.http.get("/v1/registry").json()
+        description = server.http.get("/openapi.json")
+
+    assert ["tailnum"] == page.json()["join_keys"]
+    assert {} == registry["views"] == registry["entities"]
+    assert 200 == description.status_code
+    assert '"example":{"service":"checkout","entities":{"tailnum":["abc"]}}' in description.text
+
+
+@pytest.mark.parametrize("name", ["payroll", "payrol"])
+def test_a_request_of_two_forms_names_nothing(serve, name):
+    """A service beside a list of features is refused before its request fields are looked at."""
+    with serve(views=["orders"]) as server:
+        answer = server.read(service=name, features=["orders:n"], request={"band": [1]}, **BODY)
+
+    assert 422 == answer.status_code
+    assert "Give either features or a feature service" in answer.json()["detail"]
+    assert "payroll" not in answer.text
+
+
+def test_a_view_without_a_version_means_the_latest(shop):
+    """As in a reference; another version is named in full."""
+    registry = shop.open().registry
+    views = {
+        name: replace(registry.view("orders"), name=name) for name in ("orders.v1", "orders.v2")
+    }
+    registry = replace(registry, feature_views=views, latest={"orders": "orders.v2"})
+    latest, first = (
+        visible_registry(registry, Grant(views=frozenset({name})))
+        for name in ("orders", "orders.v1")
+    )
+
+    assert (["orders.v2"], "orders.v2") == ([*latest.feature_views], latest.view("orders").name)
+    assert (["orders.v1"], {}) == ([*first.feature_views], first.latest)
+
+
+def test_a_refusal_holds_no_earlier_request(shop):
+    """The decision is kept, and each refusal is an error of its own."""
+    permissions = Permissions(shop.open().registry, Grant(services=frozenset("*")))
+    refused = []
+    for _ in range(2):
+        with pytest.raises(HttpProblem) as found:
+            permissions.check(None, "mailing")
+        refused.append(found.value)
+
+    assert refused[0] is not refused[1]
+    assert "customers:email" in refused[1].detail
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:6566", 200),
+        ("localhost", 200),
+        ("[::1]:6566", 200),
+        ("attacker.example:6566", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("127.0.0.1@attacker.example", 421),
+        ("10.0.0.1", 421),
+    ],
+)
+def test_without_tokens_only_this_machine_is_answered(host, status):
+    """A browser that asks under another site's name gets nothing (DNS rebinding)."""
+    scope = {"headers": [(b"host", host.encode())]}
+    try:
+        Callers(TokenSource(None), local=True).caller(scope)
+        found = 200
+    except HttpProblem as problem:
+        found = problem.status
+
+    assert status == found
+    assert Callers(TokenSource(None)).caller(scope).grant is EVERYTHING
+
+
+def test_a_server_on_a_port_looks_at_the_host(shop):
+    """Without tokens; health is open to all."""
+    with running_server(shop, tcp=True) as server:
+        answers = [
+            server.http.get(path, headers={"host": host}).status_code
+            for path in ("/v1/registry", "/healthz")
+            for host in ("localhost", "attacker.example")
+        ]
+
+    assert [200, 421, 200, 200] == answers
+
+
+def test_an_empty_list_opens_nothing(tmp_path):
+    """Whether tokens are asked for depends on the settings, and not on what they hold."""
+    file = tmp_path / "tokens.yml"
+    file.write_text("tokens: []", encoding="utf-8")
+    for source in (TokenSource(None, "[]"), TokenSource(file)):
+        with pytest.raises(HttpProblem, match="no token"):
+            Callers(source).caller({"headers": []})
+
+
+def test_a_lost_file_changes_nothing(tmp_path):
+    """Also an emptied one, and one with a date that does not exist; a swapped link is followed."""
+    old, new = new_secret(), new_secret()
+    for name, secret in (("1", old), ("2", new)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "t.yml", {"name": name, "sha256": hash_of(secret)})
+    data, file = tmp_path / "data", tmp_path / "t.yml"
+    data.symlink_to("1")
+    file.symlink_to("data/t.yml")
+    source = TokenSource(file)
+    for lose in (
+        data.unlink,
+        lambda: data.symlink_to("nowhere"),
+        lambda: (data.unlink(), data.symlink_to("1"), file.write_text("", encoding="utf-8")),
+        lambda: file.write_text(f"[{{name: a, sha256: {HASH}, expires: 2027-13-01}}]"),
+    ):
+        lose()
+        source.refresh()
+        assert find_token(source.tokens, old)
+        assert source.error
+    (tmp_path / "next").symlink_to("2")
+    (tmp_path / "next").replace(data)
+    source.refresh()
+
+    assert (None, "") == (find_token(source.tokens, old), source.error)
+    assert find_token(source.tokens, new)
+
+
+def test_token_new_keeps_a_link(tmp_path):
+    """The entry goes to the file behind it."""
+    link = tmp_path / "link.yml"
+    link.symlink_to("tokens.yml")
+    words = ["token", "new", "--name", "a", "--view", "*", "--file", str(link)]
+    assert 0 == CliRunner().invoke(app, words).exit_code
+
+    assert link.is_symlink()
+    assert "name: a" in (tmp_path / "tokens.yml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "header", [None, "", "Basic eDp5", "Bearer", "Bearer fst_wrong", "Bearer é"]
 )
@@ -217,6 +360,8 @@ def test_a_server_for_other_machines_needs_tokens(tmp_path):
     [
         ("tokens: [", r"t\.yml is not YAML at line 1\."),
         ("", r"t\.yml has no list of tokens\."),
+        ("[{expires: 2027-13-01}]", r"t\.yml cannot be read: month must be in 1\.\.12"),
+        ("[" * 10_000, r"t\.yml cannot be read: it is nested too deeply"),
         ("[1]", r"t\.yml, token 1, is not a mapping\."),
         (f"[{{sha256: {HASH}}}]", "token 1, has no name"),
         ("[{name: a, sha256: abc}]", "token 1, has no sha256 of 64 hexadecimal digits"),

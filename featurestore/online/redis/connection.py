@@ -19,6 +19,7 @@ __all__ = [
     "client",
     "close",
     "connect_redis",
+    "load_driver",
     "translated",
 ]
 
@@ -49,6 +50,11 @@ def client(url: str | None) -> RedisCommands:
     retry = Retry(ExponentialWithJitterBackoff(0.05, 1.0), _RETRIES, **_retried(endpoint))
     made: RedisCommands = _made(endpoint, redis, retry)
     return made
+
+
+def load_driver() -> None:
+    """Load the driver of asynchronous reads, which the first read would load else."""
+    import redis.asyncio  # noqa: F401
 
 
 def async_client(url: str | None) -> Any:

@@ -184,10 +184,13 @@ class SharedConnection(asyncio.Protocol):
     def _give_up(self) -> None:
         """Fail the callers whose time is over, and take no new ones on this silent connection."""
         now = self._loop.time()
-        left = [asked for asked in (*self._waiting, *self._unsent) if not asked.answer.done()]
+        # With those who have gone: their answers are late too, and no one else may be left to see
+        # that the server is silent.
+        left = [*self._waiting, *self._unsent]
         late = [asked for asked in left if asked.deadline <= now]
         for asked in late:
-            asked.answer.set_exception(TimedOut(f"Timeout reading from {self.address}"))
+            if not asked.answer.done():
+                asked.answer.set_exception(TimedOut(f"Timeout reading from {self.address}"))
         if late:
             self.retire()
         if len(left) > len(late):

@@ -9,9 +9,20 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import count
 
-__all__ = ["SLOTS", "by_slot", "slot_tags"]
+__all__ = ["SLOTS", "by_slot", "slot_of", "slot_tags"]
 
 SLOTS = 16_384
+
+
+def slot_of(key: bytes) -> int:
+    """Return the slot of a key.
+
+    >>> slot_of(b"fs:a:{7}")
+    1716
+    """
+    from redis.crc import key_slot
+
+    return int(key_slot(key))
 
 
 def by_slot(keys: Sequence[bytes]) -> list[tuple[int, int]]:

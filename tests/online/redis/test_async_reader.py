@@ -140,6 +140,24 @@ async def test_a_silent_server_is_given_up(server):
         await asyncio.gather(*[own(reader, n) for n in range(9)])
 
 
+async def test_a_silent_server_is_given_up_without_callers(server):
+    """Callers that leave earlier, such as an HTTP server's, do not keep a dead connection alive."""
+    async with (
+        faults_in_front_of(urlsplit(server).port) as proxy,
+        reading(f"{proxy.url}?socket_timeout=0.3") as reader,
+    ):
+        (first,) = open_connections(reader)
+        proxy.held = True
+        callers = [asyncio.create_task(reader.mget([key(n)])) for n in range(5)]
+        await until(lambda: first.load == 5)
+        await asyncio.sleep(0)
+        for caller in callers:
+            caller.cancel()
+        await until(lambda: first not in open_connections(reader))
+        await until(lambda: first.has_ended)
+        proxy.release()
+
+
 async def test_a_silent_server_is_unavailable(server):
     """The message is that of a blocking read, and a caller who has its answer is not disturbed."""
     async with (
