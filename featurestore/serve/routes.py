@@ -51,8 +51,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def other_paths(holder: ProjectHolder, probe: ReadinessProbe, metrics: ServerMetrics) -> Starlette:
     """Return the application of every path but the hot ones."""
-    pages = {
-        "/v1/registry": lambda visible, *_: described_registry(visible),
+    pages: dict[str, Callable[[Any, Any, Any], Any]] = {
+        "/v1/registry": lambda visible, _, __: described_registry(visible),
         "/v1/views/{view}": lambda visible, _, path: described_view(visible.view(path["view"])),
         # A service may be visible, and the views of its members not.
         "/v1/services/{service}": lambda visible, registry, path: described_service(

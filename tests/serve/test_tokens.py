@@ -146,7 +146,7 @@ def test_an_answer_names_nothing_that_the_caller_may_not_know(serve):
 
 def test_a_service_is_described_whose_view_is_not_visible(serve):
     """The caller reads the service's own features, so it learns their view from the service."""
-    with serve(groups=["nobody"], services=["checkout"]) as server:
+    with serve(groups=["others"], services=["checkout"]) as server:
         page = server.http.get("/v1/services/checkout")
         registry = server.http.get("/v1/registry").json()
         description = server.http.get("/openapi.json")

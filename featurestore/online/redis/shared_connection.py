@@ -184,8 +184,8 @@ class SharedConnection(asyncio.Protocol):
     def _give_up(self) -> None:
         """Fail the callers whose time is over, and take no new ones on this silent connection."""
         now = self._loop.time()
-        # With those who have gone: their answers are late too, and no one else may be left to see
-        # that the server is silent.
+        # With the callers who have gone: their answers are late too, which may be the only sign of
+        # a silent server.
         left = [*self._waiting, *self._unsent]
         late = [asked for asked in left if asked.deadline <= now]
         for asked in late:
