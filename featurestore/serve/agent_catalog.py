@@ -31,7 +31,7 @@ from featurestore.serve.request_fields import request_fields
 from featurestore.training.declared_expressions import on_demand_types
 from featurestore.values.durations import format_duration
 
-__all__ = ["definition_of", "search_catalog", "uses_of"]
+__all__ = ["search_catalog", "shown_definition", "uses_of"]
 
 _SHORT = 300
 _LONG = 2_000
@@ -98,7 +98,7 @@ def _is_whole(registry: Registry, service: FeatureService) -> bool:
     return all(member.view in registry.feature_views for member in service.members)
 
 
-def definition_of(scope: AgentScope, name: str, limit: int) -> DefinitionAnswer:
+def shown_definition(scope: AgentScope, name: str, limit: int) -> DefinitionAnswer:
     """Return one view, feature, service or entity.
 
     Raises:

@@ -13,7 +13,7 @@ from featurestore.registry.definitions import FeatureRef
 from featurestore.registry.registry import Registry
 from featurestore.serve.agent_project import LoadedProject
 from featurestore.serve.grants import EVERYTHING, Grant, visible_registry
-from featurestore.serve.permissions import personal_names
+from featurestore.serve.permissions import personal_data_asked
 
 __all__ = ["AgentScope"]
 
@@ -69,7 +69,7 @@ class AgentScope:
             self.visible.service(service)
         for feature in features or ():
             self.visible.view(FeatureRef.parse(feature).view)
-        personal = personal_names(
+        personal = personal_data_asked(
             self.project.registry, features, service, timestamps=timestamps
         ) or _all_personal(self.project.registry, features)
         if personal:
@@ -81,7 +81,7 @@ class AgentScope:
 
     def allows_times(self, features: Sequence[str] | None, service: str | None) -> bool:
         """Return whether the event timestamps of an allowed request are not personal data."""
-        return not personal_names(self.project.registry, features, service, timestamps=True)
+        return not personal_data_asked(self.project.registry, features, service, timestamps=True)
 
     @contextmanager
     def without_hidden_names(self, service: str | None) -> Iterator[None]:

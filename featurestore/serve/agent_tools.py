@@ -23,7 +23,7 @@ from featurestore.serve.agent_answers import (
     ValueReasons,
     clipped,
 )
-from featurestore.serve.agent_catalog import definition_of, search_catalog, uses_of
+from featurestore.serve.agent_catalog import search_catalog, shown_definition, uses_of
 from featurestore.serve.agent_lineage import dependents_answer, upstream_answer
 from featurestore.serve.agent_project import AgentProject
 from featurestore.serve.agent_scope import AgentScope
@@ -125,7 +125,7 @@ class AgentTools:
         Use it after a search, and before you ask for values: it says which keys an entity needs.
         """
         with self._asked(context) as scope:
-            return definition_of(scope, name, limit)
+            return shown_definition(scope, name, limit)
 
     def who_uses(self, name: _Used, context: Context, limit: _Limit = 50) -> ServiceUses:
         """List the feature services, which are machine learning models, that use a view or feature.

@@ -27,11 +27,11 @@ from featurestore.store.feature_store import FeatureStore
 from featurestore.values.far_instants import python_rows
 from featurestore.values.parsing import parse_instant
 
-__all__ = ["CELLS", "ROWS", "current_values", "training_statement", "why_value"]
+__all__ = ["MOST_ENTITIES", "MOST_VALUES", "current_values", "training_statement", "why_value"]
 
-ROWS = 100
+MOST_ENTITIES = 100
 """The entity rows of one answer."""
-CELLS = 5_000
+MOST_VALUES = 5_000
 """The values of one answer."""
 _CHARACTERS = 100_000
 """The length of one statement."""
@@ -87,10 +87,10 @@ def _refuse_too_many(
 ) -> None:
     members = scope.project.registry.members(features, service)
     width = sum(len(member.features) for member in members)
-    if rows > ROWS or rows * width > CELLS:
+    if rows > MOST_ENTITIES or rows * width > MOST_VALUES:
         raise EntityFrameError(
-            f"The request has {rows} entities and {width} features; one answer has at most {ROWS}"
-            f" entities and {CELLS} values.",
+            f"The request has {rows} entities and {width} features; one answer has at most {MOST_ENTITIES}"
+            f" entities and {MOST_VALUES} values.",
             remedy="Ask in parts, or for fewer features.",
         )
 

@@ -9,7 +9,7 @@ from featurestore.registry.registry import Registry
 from featurestore.serve.grants import EVERYTHING, Grant, visible_registry
 from featurestore.serve.problems import HttpProblem
 
-__all__ = ["Permissions", "personal_names"]
+__all__ = ["Permissions", "personal_data_asked"]
 
 _SHAPES = 1000
 """The number of answers to keep; a caller has a few, only a misuse has thousands."""
@@ -79,10 +79,10 @@ class Permissions:
         self.registry.members(features, service)
         if self._grant.personal:
             return ()
-        return tuple(personal_names(self._all, features, service, timestamps=timestamps))
+        return tuple(personal_data_asked(self._all, features, service, timestamps=timestamps))
 
 
-def personal_names(
+def personal_data_asked(
     registry: Registry,
     features: Sequence[str] | None,
     service: str | None,
