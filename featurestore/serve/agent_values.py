@@ -89,8 +89,8 @@ def _refuse_too_many(
     width = sum(len(member.features) for member in members)
     if rows > MOST_ENTITIES or rows * width > MOST_VALUES:
         raise EntityFrameError(
-            f"The request has {rows} entities and {width} features; one answer has at most {MOST_ENTITIES}"
-            f" entities and {MOST_VALUES} values.",
+            f"The request has {rows} entities and {width} features; one answer has at most"
+            f" {MOST_ENTITIES} entities and {MOST_VALUES} values.",
             remedy="Ask in parts, or for fewer features.",
         )
 
