@@ -92,8 +92,9 @@ def json_answer(response: OnlineResponse, asked: FeatureRequest) -> bytes:
     if asked.statuses:
         parts["statuses"] = shown_statuses(response)
         # Why a value is a default, and why an expression failed.
-        reasons = getattr(response, "reasons", {})
-        if explained := {name: found for name, found in reasons.items() if any(found)}:
+        if response.explained and (
+            explained := {name: found for name, found in response.reasons.items() if any(found)}
+        ):
             parts["reasons"] = explained
     if asked.timestamps:
         parts["event_timestamps"] = {
