@@ -12,11 +12,12 @@ import typer
 
 from featurestore.cli.option_values import optional_moment
 from featurestore.cli.options import Now, ProjectDir, RedisUrl, Target
+from featurestore.errors import FeatureStoreError
 
 if TYPE_CHECKING:
-    from featurestore.serve.server_config import RequestLimits
+    from featurestore.serve.server_config import JwtTrust, RequestLimits
 
-__all__ = ["Limits", "Listening", "serve_command"]
+__all__ = ["IdentityProvider", "Limits", "Listening", "serve_command"]
 
 
 class LogLevel(StrEnum):
@@ -153,9 +154,62 @@ class Limits:
         )
 
 
+@dataclass(frozen=True)
+class IdentityProvider:
+    """The identity provider whose tokens count too."""
+
+    jwt_issuer: Annotated[
+        str | None,
+        typer.Option(
+            "--jwt-issuer",
+            envvar="FEATURESTORE_SERVE_JWT_ISSUER",
+            metavar="ISSUER",
+            help="The identity provider whose JWTs count: their claim `iss`.",
+        ),
+    ] = None
+    jwt_audience: Annotated[
+        str | None,
+        typer.Option(
+            "--jwt-audience",
+            envvar="FEATURESTORE_SERVE_JWT_AUDIENCE",
+            metavar="AUDIENCE",
+            help="The claim `aud` of JWTs for this server.",
+        ),
+    ] = None
+    jwt_jwks_url: Annotated[
+        str | None,
+        typer.Option(
+            "--jwt-jwks-url",
+            envvar="FEATURESTORE_SERVE_JWT_JWKS_URL",
+            metavar="URL",
+            help="The provider's public keys.",
+        ),
+    ] = None
+
+    def as_trust(self) -> JwtTrust | None:
+        """Return the provider; None if none is given.
+
+        Raises:
+            FeatureStoreError: Only some of its options are given.
+        """
+        from featurestore.serve.server_config import JwtTrust
+
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        missing = [f"--{name.replace('_', '-')}" for name, value in given.items() if not value]
+        if len(missing) == len(given):
+            return None
+        if missing:
+            raise FeatureStoreError(
+                f"{' and '.join(missing)} is missing.",
+                remedy="JWTs need --jwt-issuer, --jwt-audience and --jwt-jwks-url together.",
+            )
+        return JwtTrust(*given.values())
+
+
 def serve_command(
     listening: Listening,
     limits: Limits,
+    provider: IdentityProvider,
     tokens: Annotated[
         Path | None,
         typer.Option(
@@ -216,6 +270,7 @@ def serve_command(
             access_log=access_log,
             tokens_file=tokens,
             tokens=os.environ.get("FEATURESTORE_SERVE_TOKENS", ""),
+            jwt=provider.as_trust(),
             limits=limits.as_limits(),
         )
     )

@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 from featurestore.serve.access_log import AccessLog
-from featurestore.serve.callers import CALLER, Callers, TokenRefused, TokenSource
+from featurestore.serve.callers import CALLER, Callers, Provider, TokenRefused, TokenSource
 from featurestore.serve.exchange import HttpAnswer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.feast import FeastEndpoint
 from featurestore.serve.features import FeaturesEndpoint
 from featurestore.serve.health import ReadinessProbe
 from featurestore.serve.hot_endpoint import Gate, HotEndpoint
 from featurestore.serve.metrics import ServerMetrics
+from featurestore.serve.problems import HttpProblem
 from featurestore.serve.reload import ProjectHolder
 from featurestore.serve.routes import other_paths
 from featurestore.serve.served_project import ServedProject, load_project_to_serve
@@ -42,7 +43,13 @@ class FeatureServer:
         self.config = config
         self._served = served
         self._tokens = TokenSource(config.tokens_file, config.tokens)
+<<<<<<< HEAD
         self._callers = Callers(self._tokens, local=config.uds is None)
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        self._callers = Callers(self._tokens)
+=======
+        self._callers = Callers(self._tokens, _provider(config))
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         self._metrics = ServerMetrics()
         self._log = AccessLog() if config.access_log else None
         self._tracer = tracer()
@@ -68,11 +75,12 @@ class FeatureServer:
 
     async def _answer(self, visit: Visit, scope: HttpScope, receive: Receive, send: Send) -> None:
         try:
-            scope[CALLER] = caller = self._callers.caller(scope)
+            scope[CALLER] = caller = await self._callers.caller(scope)
             visit.caller = caller.name
-        except TokenRefused as problem:
+        except HttpProblem as problem:
             if visit.path not in _OPEN:
-                self._metrics.token_refused(problem.reason)
+                if isinstance(problem, TokenRefused):
+                    self._metrics.token_refused(problem.reason)
                 await send_answer(send, HttpAnswer.of(problem))
                 return
         hot = self._hot.get(visit.path)
@@ -148,3 +156,11 @@ class FeatureServer:
             await self._holder.close()
         if self._log is not None:
             self._log.flush()
+
+
+def _provider(config: ServerConfig) -> Provider | None:
+    if config.jwt is None:
+        return None
+    from featurestore.serve.jwt_tokens import JwtCallers
+
+    return JwtCallers(config.jwt)

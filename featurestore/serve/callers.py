@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+<<<<<<< HEAD
 from urllib.parse import urlsplit
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+=======
+from typing import Protocol
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
 
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.exchange import HttpScope, header
@@ -17,13 +22,19 @@ from featurestore.serve.problems import HttpProblem
 from featurestore.serve.server_config import is_loopback
 from featurestore.serve.tokens import Token, find_token, parse_tokens
 
-__all__ = ["CALLER", "Caller", "Callers", "TokenRefused", "TokenSource"]
+__all__ = ["CALLER", "Caller", "Callers", "Provider", "TokenRefused", "TokenSource"]
 
 _LOG = logging.getLogger(__name__)
 CALLER = "featurestore.caller"
 """The key of the caller in the scope of a request."""
 _SCHEME = b"bearer "
+<<<<<<< HEAD
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:\d+)?")
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+=======
+_DOTS = 2
+"""Of a JWT; a token of the file has none."""
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,42 +131,83 @@ class TokenSource:
             _LOG.error("The new tokens do not count, the old ones still do: %s", error)
 
 
+class Provider(Protocol):
+    """An identity provider, whose tokens name callers too."""
+
+    async def caller(self, token: str) -> Caller:
+        """Return the caller of a JWT."""
+
+
 class Callers:
     """Finds the caller of a request.
 
     Args:
         source: The tokens.
+<<<<<<< HEAD
         local: Whether the server listens on a port of this machine. Without tokens, the name in
             the header Host must then be this machine's: a browser would otherwise ask for a page
             of another site, whose name has come to mean 127.0.0.1 (DNS rebinding).
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+=======
+        provider: Knows the callers with a JWT; None if none are taken.
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         now: Returns the present; tokens end by it.
     """
 
     def __init__(
+<<<<<<< HEAD
         self,
         source: TokenSource,
         *,
         local: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        self, source: TokenSource, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+=======
+        self,
+        source: TokenSource,
+        provider: Provider | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
     ) -> None:
         self._source = source
+<<<<<<< HEAD
         self._local = local
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+=======
+        self._provider = provider
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         self._now = now
 
-    def caller(self, scope: HttpScope) -> Caller:
+    async def caller(self, scope: HttpScope) -> Caller:
         """Return the caller of a request.
 
         Raises:
+<<<<<<< HEAD
             TokenRefused: The token is missing, unknown or has expired.
             HttpProblem: The server asks for no token, and the request names another machine.
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+            TokenRefused: The token is missing, unknown or has expired.
+=======
+            TokenRefused: The token is missing, unknown or wrong, or has expired.
+            HttpProblem: It cannot be checked now.
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         """
+<<<<<<< HEAD
         if self._source.is_open:
             if self._local:
                 _refuse_other_host(header(scope, b"host").decode("latin-1"))
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        if self._source.is_open:
+=======
+        if self._source.is_open and self._provider is None:
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
             return _LOCAL
         secret = _bearer(scope)
         if secret is None:
             raise TokenRefused("missing", "The request has no token.")
+        if self._provider is not None and secret.count(".") == _DOTS:
+            return await self._provider.caller(secret)
         token = find_token(self._source.tokens, secret)
         if token is None:
             raise TokenRefused("unknown", "The token is unknown.")

@@ -98,7 +98,8 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         "featurestore_tokens_refused_total",
         "counter",
-        "The requests without a right token, by reason: missing, unknown, expired.",
+        "The requests without a right token, by reason: missing, unknown, expired; invalid for a"
+        " JWT.",
         "expired: give the caller a new token. unknown: somebody guesses, or an old token is still"
         " in use.",
         ("reason",),

@@ -29,6 +29,8 @@ _SAMPLES: Mapping[str, Any] = {
 """A value of each family of types that a request may hold; text for all others."""
 _ERRORS = {
     400: "The body is not JSON.",
+    401: "The token is missing, unknown or has expired.",
+    403: "The token may not read personal data.",
     405: "The path is read by POST.",
     406: "The types in Accept cannot be answered.",
     408: "The body did not arrive in time.",
@@ -79,7 +81,12 @@ def openapi(registry: Registry, whole: Registry) -> dict[str, Any]:
                 | {"responses": {"200": _object("Ready."), "503": _object("Not ready.")}}
             },
         },
-        "components": {"schemas": _schemas()},
+        # An empty alternative: a server without tokens asks for none.
+        "security": [{"token": []}, {}],
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 

@@ -31,6 +31,8 @@ def run_server(config: ServerConfig) -> None:
         FeatureStoreError: The project, the address or the certificate cannot be served.
     """
     refuse_missing_packages()
+    if config.jwt is not None and find_spec("jwt") is None:
+        raise MissingExtra("pyjwt", "jwt", purpose="--jwt-issuer")
     config.checked()
     check_certificate(config)
     # Before the workers start, so that a broken project is one error and not one per worker.

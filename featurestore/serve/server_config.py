@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from featurestore.errors import FeatureStoreError
+from featurestore.values.visible_text import visible
 
+<<<<<<< HEAD
 __all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig", "is_loopback"]
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig"]
+=======
+__all__ = ["BACKLOG", "DEFAULT_PORT", "JwtTrust", "RequestLimits", "ServerConfig"]
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
 
 DEFAULT_PORT = 6566
 """The port of Feast's server, so that its clients find this one."""
@@ -35,6 +43,37 @@ class RequestLimits:
     concurrency: int = 256
 
 
+@dataclass(frozen=True, slots=True)
+class JwtTrust:
+    """The identity provider whose JWTs count.
+
+    Attributes:
+        issuer: The claim `iss` of its tokens.
+        audience: The claim `aud` of tokens for this server.
+        jwks_url: The address of its public keys.
+    """
+
+    issuer: str
+    audience: str
+    jwks_url: str
+
+    def checked(self) -> JwtTrust:
+        """Return this provider if its keys come from it unchanged.
+
+        Raises:
+            FeatureStoreError: The address is not HTTPS, and not on this machine.
+        """
+        url = urlsplit(self.jwks_url)
+        local = url.scheme == "http" and _is_loopback(url.hostname or "")
+        if not url.hostname or not (url.scheme == "https" or local):
+            raise FeatureStoreError(
+                f"--jwt-jwks-url {visible(self.jwks_url)} is not an HTTPS URL.",
+                remedy="Whoever changes the keys on their way signs any token. Give an https://"
+                " URL; http:// only for this machine.",
+            )
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """The settings of the HTTP server.
@@ -54,6 +93,7 @@ class ServerConfig:
         access_log: Whether each request is a line on standard output.
         tokens_file: The file of tokens; None for none.
         tokens: The text of further tokens, in the same form.
+        jwt: The identity provider whose tokens count too; None for none.
         limits: The greatest requests.
         watch_seconds: The time between two looks at the manifest; 0 to look only on SIGHUP.
         drain_seconds: The time that open requests have to end when the server stops.
@@ -73,6 +113,7 @@ class ServerConfig:
     access_log: bool = True
     tokens_file: Path | None = None
     tokens: str = field(default="", repr=False)
+    jwt: JwtTrust | None = None
     limits: RequestLimits = field(default_factory=RequestLimits)
     watch_seconds: float = 1.0
     drain_seconds: float = 30.0
@@ -81,10 +122,21 @@ class ServerConfig:
         """Return this configuration if a server may run with it.
 
         Raises:
-            FeatureStoreError: The address is open to other machines.
+            FeatureStoreError: The address is open to other machines, or the identity provider's
+                keys may be forged.
         """
+<<<<<<< HEAD
         without_tokens = self.tokens_file is None and not self.tokens
         if self.uds is None and without_tokens and not is_loopback(self.host):
+||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        without_tokens = self.tokens_file is None and not self.tokens
+        if self.uds is None and without_tokens and not _is_loopback(self.host):
+=======
+        if self.jwt is not None:
+            self.jwt.checked()
+        without_tokens = self.tokens_file is None and not self.tokens and self.jwt is None
+        if self.uds is None and without_tokens and not _is_loopback(self.host):
+>>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
             raise FeatureStoreError(
                 f"--host {self.host} opens the server to other machines, and it does not ask"
                 " callers for a token.",

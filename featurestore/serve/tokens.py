@@ -21,7 +21,7 @@ from featurestore.errors import FeatureStoreError, did_you_mean
 from featurestore.serve.grants import Grant
 from featurestore.values.visible_text import visible
 
-__all__ = ["Token", "find_token", "hash_of", "new_secret", "parse_tokens"]
+__all__ = ["Token", "find_token", "grant_of", "hash_of", "new_secret", "parse_tokens"]
 
 _BYTES = 32
 _PREFIX = "fst_"
@@ -29,7 +29,8 @@ _PREFIX = "fst_"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LISTS = ("services", "views", "groups")
 _FLAGS = ("personal", "operator")
-_KEYS = ("name", "sha256", "expires", *_LISTS, *_FLAGS)
+_OWN = ("name", "sha256", "expires")
+_KEYS = (*_OWN, *_LISTS, *_FLAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +111,36 @@ def parse_tokens(text: str, source: str) -> tuple[Token, ...]:
 def _token(entry: Any, where: str) -> Token:
     if not isinstance(entry, Mapping):
         raise _wrong(where, "is not a mapping")
-    for key in entry:
-        if key not in _KEYS:
-            near = did_you_mean(str(key), _KEYS) or f"It may have: {', '.join(_KEYS)}."
-            raise _wrong(where, f"has the unknown key '{visible(str(key))}'", near)
+    rights = {key: value for key, value in entry.items() if key not in _OWN}
+    grant = grant_of(rights, where, _KEYS)
     name, sha256 = entry.get("name"), str(entry.get("sha256") or "")
     if not isinstance(name, str) or not name:
         raise _wrong(where, "has no name")
     if not _HASH.fullmatch(sha256):
         raise _wrong(where, "has no sha256 of 64 hexadecimal digits in lower case")
-    services, views, groups = (_names(entry.get(key), key, where) for key in _LISTS)
-    personal, operator = (_flag(entry.get(key), key, where) for key in _FLAGS)
-    grant = Grant(services, views, groups, personal, operator)
     return Token(name, sha256, grant, _moment(entry.get("expires"), where))
+
+
+def grant_of(
+    rights: Mapping[str, Any], where: str, known: Sequence[str] = (*_LISTS, *_FLAGS)
+) -> Grant:
+    """Return the rights of a caller.
+
+    Args:
+        rights: The lists and flags of an entry.
+        where: Their place, for messages.
+        known: The keys that the place may have, for messages.
+
+    Raises:
+        FeatureStoreError: A key is unknown, or a value has another type.
+    """
+    for key in rights:
+        if key not in _LISTS and key not in _FLAGS:
+            near = did_you_mean(str(key), known) or f"It may have: {', '.join(known)}."
+            raise _wrong(where, f"has the unknown key '{visible(str(key))}'", near)
+    services, views, groups = (_names(rights.get(key), key, where) for key in _LISTS)
+    personal, operator = (_flag(rights.get(key), key, where) for key in _FLAGS)
+    return Grant(services, views, groups, personal, operator)
 
 
 def _names(value: Any, key: str, where: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ def plain_name(*parts: str) -> str:
     """Return a name of letters and digits, which is another one for other parts.
 
     >>> plain_name("shop", "Plane features")
-    'shop_plane_features_2d0d1a9f2f08'
+    'shop_plane_features_71d71e1ac022'
     """
     raw = "\0".join(parts).encode()
     readable = "_".join(re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST] for part in parts)

@@ -113,7 +113,11 @@ def test_the_page_to_try_it_loads_nothing_from_elsewhere(server):
     assert "default-src 'none'; script-src 'self'" in page.headers["content-security-policy"]
     assert {"try.css", "try.js", "openapi.json", "readyz"} == {*links}
     assert {200} == {server.http.get(f"/{link}").status_code for link in links}
-    assert "://" not in server.http.get("/try.js").text
+    script = server.http.get("/try.js").text
+    assert "://" not in script
+    # The token is in a field alone, and no browser keeps it.
+    assert 'id="token" type="password" autocomplete="off"' in page.text
+    assert not re.search(r"localStorage|sessionStorage|document\.cookie|indexedDB", script)
 
 
 def test_the_description_has_examples_that_work(server):

@@ -3,6 +3,12 @@
 const part = (id) => document.getElementById(id);
 let paths = [];
 
+// The token is in the field alone: neither in a cookie nor in the browser's storage.
+function headers(more) {
+  const token = part("token").value.trim();
+  return token ? { ...more, authorization: `Bearer ${token}` } : more;
+}
+
 function choose() {
   const chosen = paths[part("path").selectedIndex];
   part("summary").textContent = chosen.summary;
@@ -13,8 +19,9 @@ function choose() {
 async function send(event) {
   event.preventDefault();
   const chosen = paths[part("path").selectedIndex];
+  if (!chosen) return list();
   const started = performance.now();
-  const options = { method: chosen.method, headers: { accept: "application/json" } };
+  const options = { method: chosen.method, headers: headers({ accept: "application/json" }) };
   if (chosen.method === "POST") {
     options.headers["content-type"] = "application/json";
     options.body = part("body").value;
@@ -30,8 +37,24 @@ async function send(event) {
   }
 }
 
-fetch("openapi.json").then((answer) => answer.json()).then((described) => {
+// What a caller may see depends on its token, so the paths are listed again for another one.
+async function list() {
+  let answer;
+  try {
+    answer = await fetch("openapi.json", { headers: headers({}) });
+  } catch (error) {
+    part("status").textContent = String(error);
+    return;
+  }
+  if (!answer.ok) {
+    part("status").textContent = answer.status === 401 ? "Give a token." : `${answer.status}`;
+    return;
+  }
+  const described = await answer.json();
+  part("status").textContent = "";
   part("title").textContent = described.info.title;
+  part("path").replaceChildren();
+  paths = [];
   for (const [path, methods] of Object.entries(described.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const example = operation.requestBody?.content["application/json"].example;
@@ -41,7 +64,10 @@ fetch("openapi.json").then((answer) => answer.json()).then((described) => {
       part("path").add(new Option(`${method.toUpperCase()} /${url}`));
     }
   }
-  part("path").addEventListener("change", choose);
-  part("form").addEventListener("submit", send);
   choose();
-});
+}
+
+part("path").addEventListener("change", choose);
+part("form").addEventListener("submit", send);
+part("token").addEventListener("change", list);
+list();
