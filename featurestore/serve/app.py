@@ -43,13 +43,7 @@ class FeatureServer:
         self.config = config
         self._served = served
         self._tokens = TokenSource(config.tokens_file, config.tokens)
-<<<<<<< HEAD
-        self._callers = Callers(self._tokens, local=config.uds is None)
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-        self._callers = Callers(self._tokens)
-=======
-        self._callers = Callers(self._tokens, _provider(config))
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        self._callers = Callers(self._tokens, _provider(config), local=config.uds is None)
         self._metrics = ServerMetrics()
         self._log = AccessLog() if config.access_log else None
         self._tracer = tracer()

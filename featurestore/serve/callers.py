@@ -8,12 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-<<<<<<< HEAD
-from urllib.parse import urlsplit
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-=======
 from typing import Protocol
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+from urllib.parse import urlsplit
 
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.exchange import HttpScope, header
@@ -28,13 +24,9 @@ _LOG = logging.getLogger(__name__)
 CALLER = "featurestore.caller"
 """The key of the caller in the scope of a request."""
 _SCHEME = b"bearer "
-<<<<<<< HEAD
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:\d+)?")
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-=======
 _DOTS = 2
 """Of a JWT; a token of the file has none."""
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,65 +135,37 @@ class Callers:
 
     Args:
         source: The tokens.
-<<<<<<< HEAD
+        provider: Knows the callers with a JWT; None if none are taken.
         local: Whether the server listens on a port of this machine. Without tokens, the name in
             the header Host must then be this machine's: a browser would otherwise ask for a page
             of another site, whose name has come to mean 127.0.0.1 (DNS rebinding).
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-=======
-        provider: Knows the callers with a JWT; None if none are taken.
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         now: Returns the present; tokens end by it.
     """
 
     def __init__(
-<<<<<<< HEAD
-        self,
-        source: TokenSource,
-        *,
-        local: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-        self, source: TokenSource, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-=======
         self,
         source: TokenSource,
         provider: Provider | None = None,
+        *,
+        local: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
     ) -> None:
         self._source = source
-<<<<<<< HEAD
         self._local = local
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-=======
         self._provider = provider
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
         self._now = now
 
     async def caller(self, scope: HttpScope) -> Caller:
         """Return the caller of a request.
 
         Raises:
-<<<<<<< HEAD
-            TokenRefused: The token is missing, unknown or has expired.
-            HttpProblem: The server asks for no token, and the request names another machine.
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-            TokenRefused: The token is missing, unknown or has expired.
-=======
             TokenRefused: The token is missing, unknown or wrong, or has expired.
-            HttpProblem: It cannot be checked now.
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+            HttpProblem: It cannot be checked now; or the server asks for none, and the request
+                names another machine.
         """
-<<<<<<< HEAD
-        if self._source.is_open:
+        if self._source.is_open and self._provider is None:
             if self._local:
                 _refuse_other_host(header(scope, b"host").decode("latin-1"))
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-        if self._source.is_open:
-=======
-        if self._source.is_open and self._provider is None:
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
             return _LOCAL
         secret = _bearer(scope)
         if secret is None:

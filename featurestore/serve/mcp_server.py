@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.errors import FeatureStoreError, MissingExtra
 from featurestore.serve.callers import CALLER, Callers, TokenSource
-from featurestore.serve.exchange import Answer, HttpScope, Receive, Send, send_answer
+from featurestore.serve.exchange import HttpAnswer, HttpScope, Receive, Send, send_answer
 from featurestore.serve.problems import HttpProblem
 from featurestore.serve.run import bound_socket, check_certificate, url_of
 from featurestore.serve.server_config import ServerConfig
@@ -191,6 +191,6 @@ class GuardedApp:
             try:
                 scope[CALLER] = self._callers.caller(scope)
             except HttpProblem as problem:
-                await send_answer(send, Answer.of(problem))
+                await send_answer(send, HttpAnswer.of(problem))
                 return
         await self._application(scope, receive, send)

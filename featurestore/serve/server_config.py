@@ -11,13 +11,7 @@ from urllib.parse import urlsplit
 from featurestore.errors import FeatureStoreError
 from featurestore.values.visible_text import visible
 
-<<<<<<< HEAD
-__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig", "is_loopback"]
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-__all__ = ["BACKLOG", "DEFAULT_PORT", "RequestLimits", "ServerConfig"]
-=======
-__all__ = ["BACKLOG", "DEFAULT_PORT", "JwtTrust", "RequestLimits", "ServerConfig"]
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+__all__ = ["BACKLOG", "DEFAULT_PORT", "JwtTrust", "RequestLimits", "ServerConfig", "is_loopback"]
 
 DEFAULT_PORT = 6566
 """The port of Feast's server, so that its clients find this one."""
@@ -64,7 +58,7 @@ class JwtTrust:
             FeatureStoreError: The address is not HTTPS, and not on this machine.
         """
         url = urlsplit(self.jwks_url)
-        local = url.scheme == "http" and _is_loopback(url.hostname or "")
+        local = url.scheme == "http" and is_loopback(url.hostname or "")
         if not url.hostname or not (url.scheme == "https" or local):
             raise FeatureStoreError(
                 f"--jwt-jwks-url {visible(self.jwks_url)} is not an HTTPS URL.",
@@ -125,18 +119,10 @@ class ServerConfig:
             FeatureStoreError: The address is open to other machines, or the identity provider's
                 keys may be forged.
         """
-<<<<<<< HEAD
-        without_tokens = self.tokens_file is None and not self.tokens
-        if self.uds is None and without_tokens and not is_loopback(self.host):
-||||||| parent of f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
-        without_tokens = self.tokens_file is None and not self.tokens
-        if self.uds is None and without_tokens and not _is_loopback(self.host):
-=======
         if self.jwt is not None:
             self.jwt.checked()
         without_tokens = self.tokens_file is None and not self.tokens and self.jwt is None
-        if self.uds is None and without_tokens and not _is_loopback(self.host):
->>>>>>> f0cf851 (Take JWTs of an identity provider; let the page to try it send a token; document tokens)
+        if self.uds is None and without_tokens and not is_loopback(self.host):
             raise FeatureStoreError(
                 f"--host {self.host} opens the server to other machines, and it does not ask"
                 " callers for a token.",
