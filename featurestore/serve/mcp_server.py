@@ -189,7 +189,7 @@ class GuardedApp:
         if scope["type"] == "http":
             self._tokens.refresh()
             try:
-                scope[CALLER] = self._callers.caller(scope)
+                scope[CALLER] = await self._callers.caller(scope)
             except HttpProblem as problem:
                 await send_answer(send, HttpAnswer.of(problem))
                 return
