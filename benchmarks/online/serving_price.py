@@ -4,7 +4,7 @@ Run it with: python -m benchmarks.online.serving_price [--feast PYTHON] [--quick
 
 Each server is a process with one worker, and the servers take turns. CPU time counts, of the
 server's processes alone, so that other work of the machine does not. This project's server checks
-a token and logs each read.
+a token.
 """
 
 from __future__ import annotations
