@@ -142,7 +142,7 @@ REQUESTS = (_ours, _ours, _as_feast, _mistaken)
 
 
 def test_memory_is_flat_and_no_answer_wrong(tmp_path):
-    """Answers are right or 503, whatever happens; memory does not grow after a warm-up."""
+    """Answers are right or 503, also in trouble; memory does not grow after a warm-up."""
     server = RestartedRedis(tmp_path)
     try:
         shop = Shop(tmp_path / "shop", server.url)
