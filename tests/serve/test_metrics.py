@@ -38,8 +38,9 @@ def asked(server):
     return numbers(answer.text)
 
 
-def test_reads_are_counted(server, shop, redis_client):
+def test_reads_are_counted(fresh_server, redis_client):
     """Requests, values by status, ages, round trips and damaged rows."""
+    server = fresh_server
     server.read(service="delays", entities=KEYS)
     server.feast(feature_service="delays", entities={"tailnum": ["N1"]})
     server.read(service="nothing", entities=KEYS)
@@ -76,8 +77,9 @@ def test_reads_are_counted(server, shop, redis_client):
     assert 0 == found["requests_in_flight",]
 
 
-def test_a_broken_manifest_is_counted(server, shop):
+def test_a_broken_manifest_is_counted(fresh_server, shop):
     """It is broken until a good one comes."""
+    server = fresh_server
     before = asked(server)
     good = (shop.folder / "target" / "manifest.json").read_text(encoding="utf-8")
     write_manifest(shop, "{")
