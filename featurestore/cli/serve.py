@@ -71,6 +71,7 @@ class Listening:
             envvar="FEATURESTORE_SERVE_WORKERS",
             show_envvar=False,
             min=1,
+            metavar="N",
             help="The processes.",
         ),
     ] = 1
@@ -107,6 +108,7 @@ class Limits:
             envvar="FEATURESTORE_SERVE_MAX_ROWS",
             show_envvar=False,
             min=1,
+            metavar="N",
             help="The entity rows of one request.",
         ),
     ] = 5_000
@@ -117,6 +119,7 @@ class Limits:
             envvar="FEATURESTORE_SERVE_MAX_BODY_BYTES",
             show_envvar=False,
             min=1,
+            metavar="N",
             help="The bytes of one request's body.",
         ),
     ] = 1_048_576
@@ -138,6 +141,7 @@ class Limits:
             envvar="FEATURESTORE_SERVE_MAX_CONCURRENCY",
             show_envvar=False,
             min=1,
+            metavar="N",
             help="The requests that one worker reads at the same time.",
         ),
     ] = 256
@@ -163,6 +167,7 @@ class IdentityProvider:
         typer.Option(
             "--jwt-issuer",
             envvar="FEATURESTORE_SERVE_JWT_ISSUER",
+            show_envvar=False,
             metavar="ISSUER",
             help="The identity provider whose JWTs count: their claim `iss`.",
         ),
@@ -172,6 +177,7 @@ class IdentityProvider:
         typer.Option(
             "--jwt-audience",
             envvar="FEATURESTORE_SERVE_JWT_AUDIENCE",
+            show_envvar=False,
             metavar="AUDIENCE",
             help="The claim `aud` of JWTs for this server.",
         ),
@@ -181,6 +187,7 @@ class IdentityProvider:
         typer.Option(
             "--jwt-jwks-url",
             envvar="FEATURESTORE_SERVE_JWT_JWKS_URL",
+            show_envvar=False,
             metavar="URL",
             help="The provider's public keys.",
         ),
@@ -222,17 +229,23 @@ def serve_command(
     ] = None,
     log_level: Annotated[
         LogLevel,
-        typer.Option("--log-level", envvar="FEATURESTORE_SERVE_LOG_LEVEL", show_envvar=False),
+        typer.Option(
+            "--log-level",
+            envvar="FEATURESTORE_SERVE_LOG_LEVEL",
+            show_envvar=False,
+            metavar="LEVEL",
+            help="The least severe messages: debug, info, warning or error.",
+        ),
     ] = LogLevel.INFO,
-    access_log: Annotated[
+    no_access_log: Annotated[
         bool,
         typer.Option(
-            "--access-log/--no-access-log",
-            envvar="FEATURESTORE_SERVE_ACCESS_LOG",
+            "--no-access-log",
+            envvar="FEATURESTORE_SERVE_NO_ACCESS_LOG",
             show_envvar=False,
-            help="One line of JSON per request, on standard output.",
+            help="Write no line of JSON per request to standard output.",
         ),
-    ] = True,
+    ] = False,
     now: Now = None,
     redis_url: RedisUrl = None,
     project_dir: ProjectDir = Path(),
@@ -267,7 +280,7 @@ def serve_command(
             tls_cert=listening.tls_cert,
             tls_key=listening.tls_key,
             log_level=log_level.value,
-            access_log=access_log,
+            access_log=not no_access_log,
             tokens_file=tokens,
             tokens=os.environ.get("FEATURESTORE_SERVE_TOKENS", ""),
             jwt=provider.as_trust(),

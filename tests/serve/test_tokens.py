@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import stat
@@ -213,13 +214,13 @@ def test_without_tokens_only_this_machine_is_answered(host, status):
     """A browser that asks under another site's name gets nothing (DNS rebinding)."""
     scope = {"headers": [(b"host", host.encode())]}
     try:
-        Callers(TokenSource(None), local=True).caller(scope)
+        asyncio.run(Callers(TokenSource(None), local=True).caller(scope))
         found = 200
     except HttpProblem as problem:
         found = problem.status
 
     assert status == found
-    assert Callers(TokenSource(None)).caller(scope).grant is EVERYTHING
+    assert asyncio.run(Callers(TokenSource(None)).caller(scope)).grant is EVERYTHING
 
 
 def test_a_server_on_a_port_looks_at_the_host(shop):
@@ -240,7 +241,7 @@ def test_an_empty_list_opens_nothing(tmp_path):
     file.write_text("tokens: []", encoding="utf-8")
     for source in (TokenSource(None, "[]"), TokenSource(file)):
         with pytest.raises(HttpProblem, match="no token"):
-            Callers(source).caller({"headers": []})
+            asyncio.run(Callers(source).caller({"headers": []}))
 
 
 def test_a_lost_file_changes_nothing(tmp_path):
