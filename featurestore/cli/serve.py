@@ -130,8 +130,8 @@ class Limits:
             envvar="FEATURESTORE_SERVE_TIMEOUT",
             show_envvar=False,
             min=0.001,
-            metavar="SECONDS",
-            help="The time for a request to arrive and for Redis to answer.",
+            metavar="S",
+            help="The seconds for a request to arrive and for Redis to answer.",
         ),
     ] = 5.0
     max_concurrency: Annotated[
