@@ -134,11 +134,11 @@ class Limits:
             help="The seconds for a request to arrive and for Redis to answer.",
         ),
     ] = 5.0
-    max_concurrency: Annotated[
+    max_in_flight: Annotated[
         int,
         typer.Option(
-            "--max-concurrency",
-            envvar="FEATURESTORE_SERVE_MAX_CONCURRENCY",
+            "--max-in-flight",
+            envvar="FEATURESTORE_SERVE_MAX_IN_FLIGHT",
             show_envvar=False,
             min=1,
             metavar="N",
@@ -154,7 +154,7 @@ class Limits:
             rows=self.max_rows,
             body_bytes=self.max_body_bytes,
             seconds=self.timeout,
-            concurrency=self.max_concurrency,
+            concurrency=self.max_in_flight,
         )
 
 

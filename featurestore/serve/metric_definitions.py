@@ -57,7 +57,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "featurestore_requests_in_flight",
         "gauge",
         "The reads that are being answered, over all workers.",
-        "Near `--max-concurrency` times the workers: start more workers, or look at Redis.",
+        "Near `--max-in-flight` times the workers: start more workers, or look at Redis.",
     ),
     MetricDefinition(
         "featurestore_redis_round_trip_seconds",
