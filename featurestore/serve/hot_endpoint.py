@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from featurestore.errors import FeatureStoreError
 from featurestore.serve.exchange import (
@@ -22,6 +24,9 @@ from featurestore.serve.server_config import RequestLimits
 __all__ = ["Gate", "HotEndpoint"]
 
 _LOG = logging.getLogger(__name__)
+_UNAVAILABLE = 503
+_NOTE_SECONDS = 10.0
+"""The time between two lines about the same trouble; the metrics count every request."""
 
 Respond = Callable[[HttpScope, bytes], Awaitable[HttpAnswer]]
 """Returns the answer to a request, by its head and its body."""
@@ -66,6 +71,7 @@ class HotEndpoint:
 
     def __init__(self, respond: Respond, gate: Gate, limits: RequestLimits) -> None:
         self._respond = respond
+        self._noted = -inf
         self._gate = gate
         self._limits = limits
 
@@ -74,6 +80,7 @@ class HotEndpoint:
         try:
             answer = await self._answer(scope, receive)
         except HttpProblem as problem:
+            self._note(problem)
             answer = HttpAnswer.of(problem)
         except FeatureStoreError as error:
             answer = HttpAnswer.of(problem_of(error))
@@ -83,6 +90,13 @@ class HotEndpoint:
             _LOG.exception("%s %s failed.", scope["method"], scope["path"])
             answer = HttpAnswer.of(unexpected_problem())
         await send_answer(send, answer)
+
+    def _note(self, problem: HttpProblem) -> None:
+        """Log why features cannot be read, once in a while: the caller is not told all of it."""
+        now = time.monotonic()
+        if problem.status == _UNAVAILABLE and now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            _LOG.warning("Features cannot be read: %s", problem.__cause__ or problem.detail)
 
     async def _answer(self, scope: HttpScope, receive: Receive) -> HttpAnswer:
         if scope["method"] != "POST":
@@ -112,7 +126,7 @@ def _other_method(method: str) -> HttpProblem:
 def _late(seconds: float, *, arrived: bool) -> HttpProblem:
     if arrived:
         return HttpProblem(
-            503,
+            _UNAVAILABLE,
             "Online store unavailable",
             f"The online store did not answer within {seconds:g} seconds.",
             remedy="Try again; the server's /readyz tells whether Redis answers.",

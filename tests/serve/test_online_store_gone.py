@@ -54,7 +54,7 @@ class Gate:
     def cut(self):
         """End every connection, and refuse further ones."""
         self.is_cut = True
-        for end in self._open:
+        for end in [*self._open]:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._open.clear()
@@ -88,7 +88,7 @@ def behind_gate(shop, gate):
     return replace(shop, url=f"redis://{gate.address[0]}:{gate.address[1]}/0")
 
 
-def test_a_server_that_refuses_is_503_and_heals(behind_gate, gate):
+def test_a_server_that_refuses_is_503_and_heals(behind_gate, gate, caplog):
     """Each request gets an answer with the time to try again."""
     with running_server(behind_gate) as server:
         before = server.read(**BODY)
@@ -106,6 +106,8 @@ def test_a_server_that_refuses_is_503_and_heals(behind_gate, gate):
     # The address is for the operator.
     assert str(gate.address[1]) in unready.text
     assert str(gate.address[1]) not in gone.text
+    (line,) = {one for one in caplog.messages if one.startswith("Features cannot be read: ")}
+    assert str(gate.address[1]) in line
 
 
 def test_a_server_that_hangs_is_503_within_the_time(behind_gate, gate):
