@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class SnowflakeServer:
         self._instance = server.shared_fs
         self._connect: Callable[..., Any] = self._instance.connect
         self._instance.connect = self._ignoring
+        self._sessions: list[Any] = []
         _fill_gaps()
         self.connection = self._connect("SHOP", "PUBLIC")
         config = uvicorn.Config(server.app, host="127.0.0.1", port=0, log_level="critical")
@@ -43,7 +45,16 @@ class SnowflakeServer:
         self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
 
     def _ignoring(self, *arguments: Any, **options: Any) -> Any:
-        return self._connect(*arguments, **{**options, "nop_regexes": _IGNORED})
+        session = self._connect(*arguments, **{**options, "nop_regexes": _IGNORED})
+        self._sessions.append(session)
+        return session
+
+    def end_sessions(self):
+        """Roll back the open transactions of all sessions, as Snowflake does with vanished ones."""
+        while self._sessions:
+            # Without a transaction there is nothing to roll back.
+            with suppress(Exception):
+                self._sessions.pop()._duck_conn.execute("ROLLBACK")  # noqa: SLF001
 
     def create(self, name, types, rows):
         """Replace a table; its name and columns are in upper case, as Snowflake folds them."""

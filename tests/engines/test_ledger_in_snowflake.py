@@ -123,5 +123,6 @@ def test_a_job_that_is_killed_at_any_instant_loses_nothing(shop, url, redis_clie
             time.sleep(chance.random())
             process.kill()
         redis_client.delete(LOCK)
+        shop.home.engine.end_sessions()
         shop.store(url).sync()
         assert_law(shop, url)

@@ -16,7 +16,7 @@ from tests.request_time.generated_cases import SPARK_WORDS, Case
 __all__ = ["nested_cases"]
 
 LEAVES = {
-    "integer": ["int16_1", "int32_2", "int64_3", "int32_1", "0", "1", "7", "-3"],
+    "integer": ["int16_1", "int32_2", "int64_3", "int32_1", "1", "7", "-3"],
     "float": [
         "float64_1", "float64_2", "cast(int32_3 as double precision)",
         "cast(2.5 as double precision)",
