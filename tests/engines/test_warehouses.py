@@ -235,8 +235,10 @@ def test_the_explanation_counts_alike(store, duckdb):
         one.get_historical_features(FRAME, EVERYTHING).explain() for one in (store, duckdb)
     )
 
-    assert [replace(report, strategy="") for report in found] == [
-        replace(report, strategy="") for report in expected
+    # Each engine has its own join and its own estimates.
+    own = {"strategy": "", "statement_rows": None, "statement_bytes": None}
+    assert [replace(report, **own) for report in found] == [
+        replace(report, **own) for report in expected
     ]
 
 
