@@ -9,25 +9,11 @@ from typing import Any
 
 import typer
 
-from featurestore.errors import EntityFrameError, FeatureStoreError
+from featurestore.errors import EntityFrameError
 from featurestore.values.durations import parse_duration
 from featurestore.values.parsing import parse_instant
 
-__all__ = ["key_values", "moment", "moment_or_age", "optional_age", "optional_moment"]
-
-
-def moment(text: str) -> datetime:
-    """Read a time; without a zone it is in UTC.
-
-    Raises:
-        FeatureStoreError: The text is not a timestamp.
-    """
-    try:
-        return parse_instant(text)
-    except ValueError:
-        raise FeatureStoreError(
-            f"'{text}' is not a timestamp.", remedy="Write it as 2013-12-01T12:00, in UTC."
-        ) from None
+__all__ = ["key_values", "moment_or_age", "optional_age", "optional_moment"]
 
 
 def optional_moment(text: str | None) -> datetime | None:

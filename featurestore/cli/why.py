@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.cells import plain
-from featurestore.cli.option_values import key_values, moment
+from featurestore.cli.option_values import key_values
 from featurestore.cli.options import AsFormat, Format, ProjectDir, Target, open_store
 from featurestore.cli.output import note, print_arrow, print_json
 from featurestore.cli.training_arguments import AsKnown
 from featurestore.values.far_instants import python_rows
+from featurestore.values.parsing import moment
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,11 +18,32 @@ from featurestore.request_time.families import FLOAT64, NULL, Family, family, wi
 from featurestore.request_time.operands import NOTHING, Operand
 from featurestore.values.types import DataType
 
-__all__ = ["NUMBERS", "common_type", "compared_type", "converted", "integer_type"]
+__all__ = [
+    "COMPARED_PAIRS",
+    "NUMBERS",
+    "SAME_FAMILIES",
+    "common_type",
+    "compared_type",
+    "converted",
+    "integer_type",
+]
 
 _COMPARED_UNLIKE = {"redshift": (Family.TEXT,), "clickhouse": (Family.DECIMAL,)}
 """Redshift ignores blanks at the end of a text, and ClickHouse can overflow in a comparison."""
 NUMBERS = (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
+SAME_FAMILIES = (
+    Family.BOOLEAN,
+    Family.TEXT,
+    Family.DATE,
+    Family.TIMESTAMP,
+    Family.TIMESTAMPTZ,
+)
+"""The families whose values are compared with those of the same family alone."""
+COMPARED_PAIRS = (
+    *((a, a) for a in SAME_FAMILIES),
+    *((a, b) for a in NUMBERS for b in NUMBERS),
+)
+"""The families of two values that can be compared."""
 
 
 def common_type(operands: Sequence[Operand], dialect: str) -> DataType | None:

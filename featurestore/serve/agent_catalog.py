@@ -27,7 +27,6 @@ from featurestore.serve.agent_answers import (
     clipped,
 )
 from featurestore.serve.agent_scope import AgentScope
-from featurestore.serve.request_fields import request_fields
 from featurestore.training.declared_expressions import on_demand_types
 from featurestore.values.durations import format_duration
 
@@ -208,7 +207,7 @@ def _service(scope: AgentScope, service: FeatureService, limit: int) -> Definiti
                 description=clipped(field.description, _SHORT),
                 pii=field.pii,
             )
-            for field in request_fields(service)
+            for field in service.request
         ],
         features=features[:limit],
         owner=service.owner,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from featurestore.serve.agent_scope import AgentScope
 from featurestore.serve.json_values import json_values, shown_statuses
 from featurestore.store.feature_store import FeatureStore
 from featurestore.values.far_instants import python_rows
-from featurestore.values.parsing import parse_instant
+from featurestore.values.parsing import moment
 
 __all__ = ["MOST_ENTITIES", "MOST_VALUES", "current_values", "training_statement", "why_value"]
 
@@ -113,22 +112,13 @@ def why_value(
     scope.visible.feature(FeatureRef.parse(feature))
     scope.check([feature], None, timestamps=True)
     # One row more than asked for, to know whether more exist.
-    table = scope.project.store.why(feature, keys, _moment(at), as_known=as_known, limit=limit + 1)
+    table = scope.project.store.why(feature, keys, moment(at), as_known=as_known, limit=limit + 1)
     rows = python_rows(table.slice(0, limit))
     if table.num_rows > limit:
         note = f"These are the {limit} rows nearest to that instant. Raise `limit` for more."
     else:
         note = "" if rows else "The view has no row of this entity, so the value is NULL."
     return ValueReasons(rows=_plain(rows), note=note)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError:
-        raise FeatureStoreError(
-            f"'{text}' is not a timestamp.", remedy="Write it as 2013-12-01T12:00, in UTC."
-        ) from None
 
 
 def training_statement(

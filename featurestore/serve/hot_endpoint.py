@@ -18,13 +18,17 @@ from featurestore.serve.exchange import (
     read_body,
     send_answer,
 )
-from featurestore.serve.problems import HttpProblem, problem_of, unexpected_problem
+from featurestore.serve.problems import (
+    UNAVAILABLE,
+    HttpProblem,
+    problem_of,
+    unexpected_problem,
+)
 from featurestore.serve.server_config import RequestLimits
 
 __all__ = ["Gate", "HotEndpoint"]
 
 _LOG = logging.getLogger(__name__)
-_UNAVAILABLE = 503
 _NOTE_SECONDS = 10.0
 """The time between two lines about the same trouble; the metrics count every request."""
 
@@ -94,7 +98,7 @@ class HotEndpoint:
     def _note(self, problem: HttpProblem) -> None:
         """Log why features cannot be read, once in a while: the caller is not told all of it."""
         now = time.monotonic()
-        if problem.status == _UNAVAILABLE and now - self._noted >= _NOTE_SECONDS:
+        if problem.status == UNAVAILABLE and now - self._noted >= _NOTE_SECONDS:
             self._noted = now
             _LOG.warning("Features cannot be read: %s", problem.__cause__ or problem.detail)
 
@@ -126,7 +130,7 @@ def _other_method(method: str) -> HttpProblem:
 def _late(seconds: float, *, arrived: bool) -> HttpProblem:
     if arrived:
         return HttpProblem(
-            _UNAVAILABLE,
+            UNAVAILABLE,
             "Online store unavailable",
             f"The online store did not answer within {seconds:g} seconds.",
             remedy="Try again; the server's /readyz tells whether Redis answers.",

@@ -140,18 +140,7 @@ def agent_http_server(config: ServerConfig) -> uvicorn.Server:
         max_request_body_size=config.limits.body_bytes,
         transport_security=_transport_security(config, is_open=tokens.is_open),
     )
-    settings = uvicorn.Config(
-        GuardedApp(application, tokens),
-        lifespan="on",
-        log_config=None,
-        log_level=config.log_level,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=int(config.drain_seconds),
-        ssl_certfile=config.tls_cert,
-        ssl_keyfile=config.tls_key,
-    )
+    settings = uvicorn.Config(GuardedApp(application, tokens), **config.uvicorn_options)
     return uvicorn.Server(settings)
 
 

@@ -9,7 +9,6 @@ from featurestore.registry.definitions import FeatureView
 from featurestore.registry.registry import Registry
 from featurestore.serve.arrow_stream import ARROW_STREAM
 from featurestore.serve.problems import PROBLEM_TYPE
-from featurestore.serve.request_fields import request_fields
 from featurestore.values.types import DataType
 from featurestore.values.version import VERSION
 
@@ -243,7 +242,7 @@ def _example(registry: Registry, whole: Registry) -> dict[str, Any]:
             view = whole.view(member.view)
             names = member.key_names(view)
             keys |= {names[key]: sample for key, sample in _keys_of(view).items()}
-        own = {field.name: [_sample(field.data_type)] for field in request_fields(service)}
+        own = {field.name: [_sample(field.data_type)] for field in service.request}
         example = {"service": service.name, "entities": keys}
         return example | {"request": own} if own else example
     for view in registry.feature_views.values():

@@ -20,9 +20,18 @@ from featurestore.errors import (
     UnknownFeatureService,
 )
 
-__all__ = ["PROBLEM_TYPE", "HttpProblem", "RequestFields", "problem_of", "unexpected_problem"]
+__all__ = [
+    "PROBLEM_TYPE",
+    "UNAVAILABLE",
+    "HttpProblem",
+    "RequestFields",
+    "problem_of",
+    "unexpected_problem",
+]
 
 PROBLEM_TYPE = "application/problem+json"
+UNAVAILABLE = 503
+"""The status of what heals by itself."""
 _RETRY_SECONDS = 1
 _FOR_OPERATORS = "Try again; /readyz tells an operator of the server the reason."
 _UNPROCESSABLE = 422
@@ -31,7 +40,7 @@ _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _STATUSES: tuple[tuple[type[FeatureStoreError], int], ...] = (
     (NotServedOnline, _UNPROCESSABLE),
     # Redis does not answer, or a view has not been published yet: both heal by themselves.
-    (OnlineStoreError, 503),
+    (OnlineStoreError, UNAVAILABLE),
     (MissingExtra, 406),
     (FeatureStoreError, _UNPROCESSABLE),
 )
@@ -128,7 +137,7 @@ def problem_of(
         _WORDS.sub(" ", type(error).__name__).capitalize(),
         *_texts(error),
         field="" if fields is None else _field_of(error, fields),
-        retry_after=_RETRY_SECONDS if found == 503 else 0,  # noqa: PLR2004
+        retry_after=_RETRY_SECONDS if found == UNAVAILABLE else 0,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from featurestore.registry.definitions import FeatureService, FeatureView
 from featurestore.registry.registry import Registry
-from featurestore.serve.request_fields import request_fields
 from featurestore.values.durations import format_duration
 
 __all__ = ["described_registry", "described_service", "described_view"]
@@ -71,7 +70,7 @@ def described_service(registry: Registry, service: FeatureService) -> dict[str, 
         "join_keys": list(keys),
         "request": [
             _typed(field.name, field.data_type) | {"description": field.description}
-            for field in request_fields(service)
+            for field in service.request
         ],
         "members": [
             {"view": member.view, "name": member.name, "features": list(member.features)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from featurestore.errors import FeatureStoreError
@@ -111,6 +112,21 @@ class ServerConfig:
     limits: RequestLimits = field(default_factory=RequestLimits)
     watch_seconds: float = 1.0
     drain_seconds: float = 30.0
+
+    @property
+    def uvicorn_options(self) -> dict[str, Any]:
+        """The settings of uvicorn that every server of this package has."""
+        return {
+            "lifespan": "on",
+            "log_config": None,
+            "log_level": self.log_level,
+            "access_log": False,
+            "server_header": False,
+            "proxy_headers": False,
+            "timeout_graceful_shutdown": int(self.drain_seconds),
+            "ssl_certfile": self.tls_cert,
+            "ssl_keyfile": self.tls_key,
+        }
 
     def checked(self) -> ServerConfig:
         """Return this configuration if a server may run with it.

@@ -27,17 +27,9 @@ def server_of(config: ServerConfig, served: ServedProject | None = None) -> uvic
         loop="uvloop",
         http=protocol_class(config.limits.seconds),
         ws="none",
-        lifespan="on",
         interface="asgi3",
-        log_config=None,
-        log_level=config.log_level,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(config.drain_seconds),
-        ssl_certfile=config.tls_cert,
-        ssl_keyfile=config.tls_key,
+        **config.uvicorn_options,
     )
     return uvicorn.Server(settings)

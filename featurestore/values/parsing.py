@@ -8,10 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from featurestore.errors import EntityFrameError
+from featurestore.errors import EntityFrameError, FeatureStoreError
 from featurestore.values.types import DataType
 
-__all__ = ["parse_instant", "parse_value", "parse_values"]
+__all__ = ["moment", "parse_instant", "parse_value", "parse_values"]
 
 
 def parse_instant(text: str) -> datetime:
@@ -25,8 +25,22 @@ def parse_instant(text: str) -> datetime:
     >>> parse_instant("2013-12-01 12:00:00+02:00").isoformat()
     '2013-12-01T10:00:00+00:00'
     """
-    moment = datetime.fromisoformat(text.strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    found = datetime.fromisoformat(text.strip())
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def moment(text: str) -> datetime:
+    """Read a time that a person or an agent gave; without a zone it is in UTC.
+
+    Raises:
+        FeatureStoreError: The text is not a timestamp.
+    """
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise FeatureStoreError(
+            f"'{text}' is not a timestamp.", remedy="Write it as 2013-12-01T12:00, in UTC."
+        ) from None
 
 
 def _boolean(text: str) -> bool:

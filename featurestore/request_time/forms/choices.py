@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from featurestore.request_time.chosen_rows import computed_where
 from featurestore.request_time.common_types import (
-    NUMBERS,
+    COMPARED_PAIRS,
+    SAME_FAMILIES,
     common_type,
     compared_type,
     converted,
@@ -193,18 +194,10 @@ def _between_parts(node: exp.Expr) -> list[exp.Expr] | None:
     return None if is_other else [node.this, node.args["low"], node.args["high"]]
 
 
-_SAME = (
-    Family.BOOLEAN,
-    Family.TEXT,
-    Family.DATE,
-    Family.TIMESTAMP,
-    Family.TIMESTAMPTZ,
-)
 _LAZY = "A later operand is not computed where an earlier one is not NULL."
 _SPARED = "NULLs do not count; the result is NULL only if all are. NaN is the greatest number."
 _FIRST = "The result has the type of `a`."
-_PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
-_EACH = (Family.NUMBER, *_SAME)
+_EACH = (Family.NUMBER, *SAME_FAMILIES)
 _SURE = {
     Family.INTEGER,
     Family.NUMBER,
@@ -255,7 +248,7 @@ CHOICE_FORMS = (
             _FIRST,
             takes_null=False,
         )
-        for pair in _PAIRS
+        for pair in COMPARED_PAIRS
     ),
     *_each(
         exp.Greatest,

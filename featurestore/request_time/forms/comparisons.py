@@ -7,7 +7,12 @@ from itertools import product
 
 from sqlglot import exp
 
-from featurestore.request_time.common_types import NUMBERS, compared_type, converted
+from featurestore.request_time.common_types import (
+    COMPARED_PAIRS,
+    NUMBERS,
+    compared_type,
+    converted,
+)
 from featurestore.request_time.families import BOOLEAN, Family
 from featurestore.request_time.form import (
     EVERY,
@@ -87,15 +92,6 @@ def _forms(sign: str, node: type[exp.Expr]) -> Iterator[Form]:
         yield form(a, b, EVERY, _NAN if Family.FLOAT in (a, b) else "")
 
 
-_SAME = (
-    Family.BOOLEAN,
-    Family.TEXT,
-    Family.DATE,
-    Family.TIMESTAMP,
-    Family.TIMESTAMPTZ,
-)
-_PAIRS = (*((a, a) for a in _SAME), *((a, b) for a in NUMBERS for b in NUMBERS))
-
 COMPARISON_FORMS = (
     *(form for sign, node in _SIGNS.items() for form in _forms(sign, node)),
     *(
@@ -107,7 +103,7 @@ COMPARISON_FORMS = (
             "boolean",
             takes_null=True,
         )
-        for pair in _PAIRS
+        for pair in COMPARED_PAIRS
     ),
     *(
         Form(
@@ -118,6 +114,6 @@ COMPARISON_FORMS = (
             "boolean",
             takes_null=True,
         )
-        for pair in _PAIRS
+        for pair in COMPARED_PAIRS
     ),
 )

@@ -25,8 +25,6 @@ from featurestore.values.types import DataType
 
 __all__ = ["INTEGER_FORMS", "within"]
 
-OneOrTwo = Callable[..., int]
-
 
 def within(data_type: DataType) -> Callable[[int], int]:
     """Return a function that raises an error for an integer that the type cannot hold."""
